@@ -1,0 +1,23 @@
+/* codec_spec.h: how chunks are encoded, as words that the plan, the metadata and the codecs share. */
+#ifndef NGFF_BASE_CODEC_SPEC_H
+#define NGFF_BASE_CODEC_SPEC_H
+
+enum { VERSION_04 = 4, VERSION_05 = 5 };
+enum { COMPRESS_AUTO, COMPRESS_NONE, COMPRESS_ZSTD, COMPRESS_BLOSC, COMPRESS_GZIP, COMPRESS_ZLIB, COMPRESS_LZ4 };
+enum { CNAME_ZSTD, CNAME_LZ4, CNAME_LZ4HC, CNAME_ZLIB, CNAME_BLOSCLZ };
+enum { SHUFFLE_NONE, SHUFFLE_BYTE, SHUFFLE_BIT };
+
+typedef struct {
+    int compress; /* COMPRESS_*, never AUTO */
+    int level, blosc_cname, blosc_shuffle;
+    int type_size; /* bytes of one pixel, for shuffles */
+} codec_spec;
+
+/* Names as in blosc's metadata: "zstd", "lz4", "lz4hc", "zlib", "blosclz". NULL / -1 when unknown. */
+const char *cname_name(int cname);
+int cname_by_name(const char *name);
+/* "noshuffle", "shuffle", "bitshuffle". */
+const char *shuffle_name(int shuffle);
+int shuffle_by_name(const char *name);
+
+#endif

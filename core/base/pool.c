@@ -1,0 +1,159 @@
+/* pool.c: see pool.h. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* sched_getaffinity */
+#endif
+#include "pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+typedef struct {
+    void (*run)(void *);
+    void *argument;
+} job;
+
+struct pool {
+    pthread_mutex_t lock;
+    pthread_cond_t has_job;  /* a job was queued, or the pool ends */
+    pthread_cond_t has_done; /* a job has ended */
+    job *queue;              /* ring of depth entries */
+    int depth, first, n_queued, n_running, is_ending;
+    void (*on_start)(void *);
+    void *on_start_argument;
+    pthread_t *threads;
+    int n_threads;
+};
+
+/* Takes the oldest job and runs it; the lock is held on entry and on return. */
+static void run_one(pool *p)
+{
+    job j = p->queue[p->first];
+    p->first = (p->first + 1) % p->depth;
+    p->n_queued--;
+    p->n_running++;
+    pthread_mutex_unlock(&p->lock);
+    j.run(j.argument);
+    pthread_mutex_lock(&p->lock);
+    p->n_running--;
+    pthread_cond_broadcast(&p->has_done);
+}
+
+static void *work(void *argument)
+{
+    pool *p = argument;
+    if (p->on_start)
+        p->on_start(p->on_start_argument);
+    pthread_mutex_lock(&p->lock);
+    for (;;) {
+        while (p->n_queued == 0 && !p->is_ending)
+            pthread_cond_wait(&p->has_job, &p->lock);
+        if (p->n_queued == 0)
+            break;
+        run_one(p);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return NULL;
+}
+
+pool *pool_create(int n_workers, int queue_depth, void (*on_start)(void *), void *on_start_argument)
+{
+    pool *p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    p->depth = queue_depth > 0 ? queue_depth : 1;
+    p->on_start = on_start;
+    p->on_start_argument = on_start_argument;
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->has_job, NULL);
+    pthread_cond_init(&p->has_done, NULL);
+    p->queue = calloc((size_t)p->depth, sizeof *p->queue);
+    p->threads = calloc(n_workers > 0 ? (size_t)n_workers : 1, sizeof *p->threads);
+    if (!p->queue || !p->threads) {
+        pool_free(p);
+        return NULL;
+    }
+    while (p->n_threads < n_workers && pthread_create(&p->threads[p->n_threads], NULL, work, p) == 0)
+        p->n_threads++;
+    return p;
+}
+
+void pool_submit(pool *p, void (*run)(void *), void *argument)
+{
+    pthread_mutex_lock(&p->lock);
+    int is_queued = p->n_threads > 0 && p->n_queued < p->depth;
+    if (is_queued) {
+        p->queue[(p->first + p->n_queued++) % p->depth] = (job){run, argument};
+        pthread_cond_signal(&p->has_job);
+    }
+    pthread_mutex_unlock(&p->lock);
+    if (!is_queued)
+        run(argument);
+}
+
+void pool_wait(pool *p)
+{
+    while (pool_help(p))
+        ;
+}
+
+int pool_help(pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    int had_job = p->n_queued > 0 || p->n_running > 0;
+    if (p->n_queued > 0)
+        run_one(p);
+    else if (p->n_running > 0)
+        pthread_cond_wait(&p->has_done, &p->lock);
+    pthread_mutex_unlock(&p->lock);
+    return had_job;
+}
+
+void pool_free(pool *p)
+{
+    if (!p)
+        return;
+    if (p->queue)
+        pool_wait(p);
+    pthread_mutex_lock(&p->lock);
+    p->is_ending = 1;
+    pthread_cond_broadcast(&p->has_job);
+    pthread_mutex_unlock(&p->lock);
+    for (int i = 0; i < p->n_threads; i++)
+        pthread_join(p->threads[i], NULL);
+    pthread_cond_destroy(&p->has_done);
+    pthread_cond_destroy(&p->has_job);
+    pthread_mutex_destroy(&p->lock);
+    free(p->threads);
+    free(p->queue);
+    free(p);
+}
+
+/* CPUs that the control group's quota is worth, rounded up; 0 where there is no quota. */
+static int quota_cpus(void)
+{
+    long long quota = -1, period = 0;
+    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "r");
+    if (file) {
+        if (fscanf(file, "%lld %lld", &quota, &period) != 2)
+            quota = -1;
+        fclose(file);
+    }
+    return quota > 0 && period > 0 ? (int)((quota + period - 1) / period) : 0;
+}
+
+int pool_cpu_count(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        n = CPU_COUNT(&set);
+#endif
+    int quota = quota_cpus();
+    if (quota > 0 && quota < n)
+        n = quota;
+    return n > 0 ? (int)n : 1;
+}

@@ -1,0 +1,36 @@
+/* test_codec_spec.c: the words that blosc's metadata use. */
+#include "codec_spec.h"
+
+#include <stddef.h>
+
+#include "check.h"
+
+static void names_are_those_of_the_zarr_specification(void)
+{
+    static const char *const cnames[] = {"zstd", "lz4", "lz4hc", "zlib", "blosclz"};
+    static const int numbers[] = {CNAME_ZSTD, CNAME_LZ4, CNAME_LZ4HC, CNAME_ZLIB, CNAME_BLOSCLZ};
+    for (int i = 0; i < 5; i++) {
+        CHECK_TEXT(cname_name(numbers[i]), cnames[i]);
+        CHECK_INT(cname_by_name(cnames[i]), numbers[i]);
+    }
+    CHECK_TEXT(shuffle_name(SHUFFLE_NONE), "noshuffle");
+    CHECK_TEXT(shuffle_name(SHUFFLE_BYTE), "shuffle");
+    CHECK_TEXT(shuffle_name(SHUFFLE_BIT), "bitshuffle");
+    CHECK_INT(shuffle_by_name("bitshuffle"), SHUFFLE_BIT);
+}
+
+static void unknown_names_and_numbers_are_told(void)
+{
+    CHECK(cname_name(-1) == NULL && cname_name(5) == NULL);
+    CHECK(shuffle_name(-1) == NULL && shuffle_name(3) == NULL);
+    CHECK_INT(cname_by_name("snappy"), -1);
+    CHECK_INT(cname_by_name("ZSTD"), -1);
+    CHECK_INT(shuffle_by_name(""), -1);
+}
+
+int main(void)
+{
+    RUN(names_are_those_of_the_zarr_specification);
+    RUN(unknown_names_and_numbers_are_told);
+    CHECK_EXIT();
+}
