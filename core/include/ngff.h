@@ -1,0 +1,262 @@
+/* ngff.h: the whole public C ABI of libngff, a writer and reader of OME-Zarr (NGFF) multiscale images.
+ *
+ * Three steps write an image: describe it (ngff_image), plan its levels (ngff_plan), write it (ngff_writer).
+ * One step reads it: ngff_reader.
+ *
+ *   - Handles are opaque. Every `create`/`open` returns a handle, or NULL only when memory is out; what went wrong
+ *     stays in the handle (`*_status`, `*_error`), and after the first error every further call is harmless.
+ *   - Arrays of per-axis values have one entry per axis of the image, slowest axis first (a subset of t,c,z,y,x in
+ *     this order). Shapes, origins and extents are in pixels; strides are in bytes.
+ *   - Strings are UTF-8. Returned `const char *` belong to the handle and live until it is freed or, where said so,
+ *     until the next call. `free` functions take NULL.
+ *   - Options are NAME=VALUE strings in a NULL-terminated list; the README has the table, ngff_options_text prints it.
+ *   - One handle takes one call at a time, unless a function says otherwise. */
+#ifndef NGFF_H
+#define NGFF_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(_WIN32)
+#define NGFF_API __declspec(dllexport)
+#elif defined(__GNUC__)
+#define NGFF_API __attribute__((visibility("default")))
+#else
+#define NGFF_API
+#endif
+
+/* -- Status codes: 0 is success, negative is failure. The numbers are pinned. ---------------------------------- */
+
+#define NGFF_OK 0
+#define NGFF_E_MEMORY (-10)      /* an allocation failed */
+#define NGFF_E_ARGUMENT (-20)    /* the caller broke a rule of this header */
+#define NGFF_E_OPTION (-30)      /* an option is unknown, malformed or contradicts another */
+#define NGFF_E_UNSUPPORTED (-40) /* a valid request that this library cannot serve */
+#define NGFF_E_EXISTS (-50)      /* the destination exists and OVERWRITE=YES was not given, or is not ours */
+#define NGFF_E_NOT_FOUND (-60)   /* no such store, array or object */
+#define NGFF_E_STORAGE (-70)     /* the storage refused a read, write, close, rename or delete */
+#define NGFF_E_CORRUPT (-80)     /* stored bytes or metadata are not what they must be */
+#define NGFF_E_STATE (-90)       /* the call does not fit the state of the handle */
+#define NGFF_E_CANCELLED (-100)  /* the caller asked to stop */
+
+/* -- Pixel types. The numbers are pinned. ---------------------------------------------------------------------- */
+
+#define NGFF_UINT8 1
+#define NGFF_INT8 2
+#define NGFF_UINT16 3
+#define NGFF_INT16 4
+#define NGFF_UINT32 5
+#define NGFF_INT32 6
+#define NGFF_UINT64 7
+#define NGFF_INT64 8
+#define NGFF_FLOAT16 9
+#define NGFF_FLOAT32 10
+#define NGFF_FLOAT64 11
+#define NGFF_COMPLEX64 12  /* two float32 */
+#define NGFF_COMPLEX128 13 /* two float64 */
+
+/* What the pixels mean; it decides the default way of making levels. */
+#define NGFF_KIND_INTENSITY 0 /* measured values: levels by mean */
+#define NGFF_KIND_RGB 1       /* the first three channels are red, green, blue */
+#define NGFF_KIND_LABEL 2     /* palette indices, classes: levels by mode, never a mean */
+
+/* -- Library --------------------------------------------------------------------------------------------------- */
+
+/* The version of the library, "major.minor.patch". Static storage. */
+NGFF_API const char *ngff_version(void);
+
+/* A short English name of a status code. Static storage. */
+NGFF_API const char *ngff_status_text(int32_t status);
+
+/* The option table. format: "gdal" gives GDAL's CreationOptionList XML, "markdown" the README's table.
+ * Returns a new string for ngff_string_free, or NULL when memory is out or the format is unknown. */
+NGFF_API char *ngff_options_text(const char *format);
+NGFF_API void ngff_string_free(char *text);
+
+/* Bytes of one pixel of a data type, 0 for an unknown type. */
+NGFF_API int32_t ngff_type_size(int32_t data_type);
+
+/* -- Image: what the pixels are -------------------------------------------------------------------------------- */
+
+typedef struct ngff_image ngff_image;
+
+/* A new image description. dims: axis names, slowest first, a subset of "tczyx" in this order that ends in "yx"
+ * (so rank 2 to 5); shape: one size >= 1 per axis; data_type: NGFF_UINT8 ...
+ * Defaults as in ngff-zarr: scale 1, translation 0, name "image", no units. */
+NGFF_API ngff_image *ngff_image_create(const char *dims, const int64_t *shape, int32_t data_type);
+NGFF_API void ngff_image_free(ngff_image *image);
+NGFF_API int32_t ngff_image_status(const ngff_image *image);
+NGFF_API const char *ngff_image_error(const ngff_image *image);
+
+/* Physical size of a pixel per axis, > 0, in the axis' unit. */
+NGFF_API int32_t ngff_image_set_scale(ngff_image *image, const double *scale);
+/* Physical position of the centre of the first pixel per axis. */
+NGFF_API int32_t ngff_image_set_translation(ngff_image *image, const double *translation);
+/* UDUNITS-2 name of an axis' unit ("micrometer", "second"); common spellings ("um", "metre") are accepted and stored
+ * by their full name. NULL or "" removes it. axis counts from 0, slowest first. Only t, z, y, x may have one. */
+NGFF_API int32_t ngff_image_set_unit(ngff_image *image, int32_t axis, const char *unit);
+/* The multiscales name. */
+NGFF_API int32_t ngff_image_set_name(ngff_image *image, const char *name);
+/* NGFF_KIND_*. */
+NGFF_API int32_t ngff_image_set_kind(ngff_image *image, int32_t kind);
+/* Display label and colour (6 hexadecimal digits RRGGBB) of a channel; NULL leaves the default. An image without
+ * axis c has one channel, 0. */
+NGFF_API int32_t ngff_image_set_channel(ngff_image *image, int64_t channel, const char *label, const char *color);
+/* Display range of a channel; without it the writer computes one. */
+NGFF_API int32_t ngff_image_set_window(ngff_image *image, int64_t channel, double start, double end);
+/* The pixel value that means "no data" in a channel (-1: in all). value points to one pixel of the image's type.
+ * Such pixels, and NaN always, are left out of levels, statistics and windows. */
+NGFF_API int32_t ngff_image_set_nodata(ngff_image *image, int64_t channel, const void *value);
+/* This channel holds the opacity of all the others: a pixel counts in a level only where it is not 0. */
+NGFF_API int32_t ngff_image_set_alpha(ngff_image *image, int64_t channel);
+/* The image comes with a mask, one uint8 per pixel of axes y, x (0 = invalid), passed beside the pixels. */
+NGFF_API int32_t ngff_image_set_mask(ngff_image *image, int32_t has_mask);
+/* Georeference. affine: GDAL's six numbers (pixel corner to CRS; x = a0 + a1*col + a2*row, y = a3 + a4*col + a5*row)
+ * or NULL; code: "EPSG:32633" or NULL; wkt (WKT 2), projjson: text or NULL; is_geographic: axes are
+ * longitude/latitude. */
+NGFF_API int32_t ngff_image_set_georeference(ngff_image *image, const double *affine, const char *code, const char *wkt,
+                                             const char *projjson, int32_t is_geographic);
+/* One member of the attribute block "omezarr" in the root metadata, which keeps what NGFF has no place for.
+ * json: any JSON value. A value above 64 KiB is stored as a one-dimensional uint8 array inside the store. */
+NGFF_API int32_t ngff_image_set_attribute(ngff_image *image, const char *name, const char *json);
+
+/* -- Plan: levels, chunks, objects, bytes, memory -------------------------------------------------------------- */
+
+typedef struct ngff_plan ngff_plan;
+
+/* Resolves image and options into a plan. The image is kept by reference count: it may be freed, but not changed.
+ * Options that describe the image (NAME, AXIS_SCALE, CHANNEL_NAMES ...) are applied to it.
+ * Warnings (such as a type that viewers cannot show) are in ngff_plan_warning. */
+NGFF_API ngff_plan *ngff_plan_create(ngff_image *image, const char *const *options);
+NGFF_API void ngff_plan_free(ngff_plan *plan);
+NGFF_API int32_t ngff_plan_status(const ngff_plan *plan);
+NGFF_API const char *ngff_plan_error(const ngff_plan *plan);
+
+/* How the source is best read: block, the box that it decodes at once per axis (NULL: no preference), and n_readers,
+ * the number of threads that will call next/map/commit/write at the same time (>= 1). Before ngff_writer_open. */
+NGFF_API int32_t ngff_plan_set_source(ngff_plan *plan, const int64_t *block, int32_t n_readers);
+
+/* The caller has the pixels of this level (1 or above) and will write them through the ngff_writer_level_ functions
+ * instead of letting the writer make it; levels above are made from it. Before ngff_writer_open. */
+NGFF_API int32_t ngff_plan_set_given(ngff_plan *plan, int32_t level);
+
+NGFF_API int32_t ngff_plan_level_count(const ngff_plan *plan);
+/* Path of a level's array below the store's root, such as "scale0/image"; NULL out of range. */
+NGFF_API const char *ngff_plan_level_path(const ngff_plan *plan, int32_t level);
+NGFF_API int32_t ngff_plan_level_shape(const ngff_plan *plan, int32_t level, int64_t *shape);
+NGFF_API int32_t ngff_plan_level_chunk(const ngff_plan *plan, int32_t level, int64_t *chunk);
+/* Extent of a shard, equal to the chunk where the level is not sharded. */
+NGFF_API int32_t ngff_plan_level_shard(const ngff_plan *plan, int32_t level, int64_t *shard);
+NGFF_API int32_t ngff_plan_level_scale(const ngff_plan *plan, int32_t level, double *scale);
+NGFF_API int32_t ngff_plan_level_translation(const ngff_plan *plan, int32_t level, double *translation);
+/* Most objects (files) that the store can have, metadata included; chunks that hold only fill are not stored. */
+NGFF_API int64_t ngff_plan_object_count(const ngff_plan *plan);
+/* Bytes of all levels before compression. */
+NGFF_API int64_t ngff_plan_raw_size(const ngff_plan *plan);
+/* Bytes that the writer will hold at most (the README has the formula), and the threads that compute. */
+NGFF_API int64_t ngff_plan_memory(const ngff_plan *plan);
+NGFF_API int32_t ngff_plan_thread_count(const ngff_plan *plan);
+/* The plan in words, one line per level; owned by the plan. */
+NGFF_API const char *ngff_plan_text(ngff_plan *plan);
+/* Warning number index, NULL after the last. */
+NGFF_API const char *ngff_plan_warning(const ngff_plan *plan, int32_t index);
+/* The resolved value of an option as text ("" where it has none), NULL for an unknown name. Until the next call. */
+NGFF_API const char *ngff_plan_option(ngff_plan *plan, const char *name);
+
+/* -- Writer: pixels of level 0 in, a whole pyramid out --------------------------------------------------------- */
+
+typedef struct ngff_writer ngff_writer;
+
+/* Claims the destination. path: a plain path, or with GDAL any VSI path. An existing store is refused unless
+ * OVERWRITE=YES; a folder that is not an OME-Zarr is always refused. Nothing opens there before ngff_writer_close
+ * has succeeded. The plan is kept by reference count. */
+NGFF_API ngff_writer *ngff_writer_open(ngff_plan *plan, const char *path);
+NGFF_API int32_t ngff_writer_status(const ngff_writer *writer);
+NGFF_API const char *ngff_writer_error(const ngff_writer *writer);
+
+/* The next region of level 0 in the best order. Returns 1 and fills origin and extent, 0 after the last, or an error.
+ * Advice only: regions may be written in any other order. Thread-safe. */
+NGFF_API int32_t ngff_writer_next(ngff_writer *writer, int64_t *origin, int64_t *extent);
+
+/* Memory inside the writer for the pixels of a region, so that they need not be copied. Returns 1 when the region is
+ * one whole cell of the plan (as regions of ngff_writer_next are, unless the source's blocks are larger), 0 when it is
+ * not (then use ngff_writer_write), or an error. pixels: first pixel of the region; strides: bytes per axis (the last
+ * axis is contiguous); mask, mask_stride: the mask plane and its bytes per row, if the image has a mask, else NULL.
+ * The memory may lie beyond the region on the right and below: writing there is harmless. Fill it, then commit.
+ * Thread-safe for different regions. */
+NGFF_API int32_t ngff_writer_map(ngff_writer *writer, const int64_t *origin, const int64_t *extent, void **pixels,
+                                 int64_t *strides, uint8_t **mask, int64_t *mask_stride);
+/* The pixels of a mapped region are complete. May run compression and writing on this thread. Thread-safe. */
+NGFF_API int32_t ngff_writer_commit(ngff_writer *writer, const int64_t *origin, const int64_t *extent);
+
+/* Copies the pixels of any region in. strides: bytes per axis, may be negative or zero; NULL = dense in C order.
+ * mask: uint8, dense rows of the region's y, x extent, mask_stride bytes apart; NULL if the image has no mask. Each
+ * pixel may be written once. Thread-safe. */
+NGFF_API int32_t ngff_writer_write(ngff_writer *writer, const int64_t *origin, const int64_t *extent,
+                                   const void *pixels, const int64_t *strides, const uint8_t *mask,
+                                   int64_t mask_stride);
+
+/* The same four for any level that the plan takes from the caller (ngff_plan_set_given); level 0 is what the functions
+ * above mean. ngff_writer_level_next walks each level on its own. */
+NGFF_API int32_t ngff_writer_level_next(ngff_writer *writer, int32_t level, int64_t *origin, int64_t *extent);
+NGFF_API int32_t ngff_writer_level_map(ngff_writer *writer, int32_t level, const int64_t *origin, const int64_t *extent,
+                                       void **pixels, int64_t *strides, uint8_t **mask, int64_t *mask_stride);
+NGFF_API int32_t ngff_writer_level_commit(ngff_writer *writer, int32_t level, const int64_t *origin,
+                                          const int64_t *extent);
+NGFF_API int32_t ngff_writer_level_write(ngff_writer *writer, int32_t level, const int64_t *origin,
+                                         const int64_t *extent, const void *pixels, const int64_t *strides,
+                                         const uint8_t *mask, int64_t mask_stride);
+
+/* Share of the work that is done, 0 to 1, never falling. Thread-safe. */
+NGFF_API double ngff_writer_progress(ngff_writer *writer);
+
+/* Finishes all levels (pixels never written are fill), writes the metadata and publishes the store. Success means
+ * that every byte was accepted and every object closed without error. After a failure nothing new is visible. */
+NGFF_API int32_t ngff_writer_close(ngff_writer *writer);
+/* Frees the writer. Without a successful close before, the work is cancelled and removed. */
+NGFF_API void ngff_writer_free(ngff_writer *writer);
+
+/* -- Reader ---------------------------------------------------------------------------------------------------- */
+
+typedef struct ngff_reader ngff_reader;
+
+/* Opens the store at path (its root folder). NGFF_E_NOT_FOUND: no OME-Zarr image there. */
+NGFF_API ngff_reader *ngff_reader_open(const char *path);
+NGFF_API void ngff_reader_free(ngff_reader *reader);
+NGFF_API int32_t ngff_reader_status(const ngff_reader *reader);
+NGFF_API const char *ngff_reader_error(const ngff_reader *reader);
+
+/* Axis names, slowest first, such as "cyx". */
+NGFF_API const char *ngff_reader_dims(const ngff_reader *reader);
+NGFF_API int32_t ngff_reader_level_count(const ngff_reader *reader);
+NGFF_API int32_t ngff_reader_data_type(const ngff_reader *reader);
+NGFF_API const char *ngff_reader_level_path(const ngff_reader *reader, int32_t level);
+NGFF_API int32_t ngff_reader_level_shape(const ngff_reader *reader, int32_t level, int64_t *shape);
+NGFF_API int32_t ngff_reader_level_chunk(const ngff_reader *reader, int32_t level, int64_t *chunk);
+NGFF_API int32_t ngff_reader_level_scale(const ngff_reader *reader, int32_t level, double *scale);
+NGFF_API int32_t ngff_reader_level_translation(const ngff_reader *reader, int32_t level, double *translation);
+/* The attributes of the root group, and of the array of level 0, as one JSON object each. */
+NGFF_API const char *ngff_reader_attributes(const ngff_reader *reader);
+NGFF_API const char *ngff_reader_array_attributes(const ngff_reader *reader);
+/* One member of the block "omezarr" as JSON, large ones read back from their array; NULL if there is none.
+ * Until the next call. */
+NGFF_API const char *ngff_reader_attribute(ngff_reader *reader, const char *name);
+/* 1 if the store has a mask array for every level. */
+NGFF_API int32_t ngff_reader_has_mask(const ngff_reader *reader);
+
+/* Decodes one chunk. index: chunk index per axis. pixels: room for one whole chunk, dense in C order, native byte
+ * order. Missing chunks are filled. Returns 1 for a stored chunk, 0 for a missing one, or an error.
+ * Thread-safe: any number of threads may read from one reader. error: room for error_size bytes of message or NULL. */
+NGFF_API int32_t ngff_reader_chunk(ngff_reader *reader, int32_t level, const int64_t *index, void *pixels, char *error,
+                                   int64_t error_size);
+/* As ngff_reader_chunk for the mask (axes y, x; the mask's chunk is the image's y, x chunk; 255 valid, 0 not). */
+NGFF_API int32_t ngff_reader_mask_chunk(ngff_reader *reader, int32_t level, const int64_t *index, uint8_t *mask,
+                                        char *error, int64_t error_size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
