@@ -1,0 +1,201 @@
+/* flow.c: how pixels will flow through a plan: which chunks travel together as a cell, which region of level 0 is read
+ * at once, and how much memory that takes. The README explains the terms of the formula. */
+#include <string.h>
+
+#include "plan.h"
+#include "pool.h"
+
+enum { most_interleaved = 16 };
+static const int64_t most_region_bytes = (int64_t)1 << 30, most_edge_bytes = (int64_t)48 << 20;
+
+/* -- Cells, order, memory ----------------------------------------------------------------------------------------- */
+
+static int32_t make_cells(plan *p)
+{
+    int c = p->image->channel_axis;
+    p->group = 1;
+    if (c >= 0) {
+        int64_t chunk = p->levels[0].chunk[c];
+        int64_t together = p->image->has_mask || p->image->alpha >= 0 ? p->image->n_channels : p->source_block[c];
+        if (p->image->alpha < 0 && !p->image->has_mask)
+            together = min_i64(together, most_interleaved);
+        p->group = max_i64(chunk, ceil_div(together, chunk) * chunk);
+        int64_t before = product_checked(p->levels[0].chunk, c);
+        int must_share = p->image->has_mask || p->image->alpha >= 0;
+        if (p->group > chunk && before != 1 && !must_share)
+            p->group = chunk; /* what the source prefers is not worth a refusal */
+        if (p->group > chunk && before != 1)
+            return error_set(&p->error, NGFF_E_UNSUPPORTED,
+                             "a mask or an alpha channel needs a block size of 1 on the axes before c");
+    }
+    for (int l = 0; l < p->n_levels; l++) {
+        level *at = &p->levels[l];
+        for (int i = 0; i < p->image->rank; i++) {
+            at->cell[i] = i == c ? min_i64(p->group, at->grid[i] * at->chunk[i]) : at->chunk[i];
+            at->cell_grid[i] = ceil_div(at->shape[i], at->cell[i]);
+        }
+    }
+    return NGFF_OK;
+}
+
+/* Bytes of a buffer for pixels of this extent and their mask, as the budget counts them. */
+static int64_t buffer_bytes(const plan *p, const int64_t *extent)
+{
+    int x = p->image->rank - 1;
+    int64_t bytes = product_checked(extent, p->image->rank) * p->image->type->size;
+    bytes += p->image->has_mask || p->image->alpha >= 0 ? extent[x] * extent[x - 1] : 0;
+    return ceil_div(bytes, 64) * 64;
+}
+
+/* The bytes of the block that a cell of this level gathers from its source level: at most ratio times the cell per
+ * axis plus a margin of 4 ratios on both sides (the widest kernel, Lanczos, reaches 3). */
+static int64_t block_bytes(const plan *p, const level *at)
+{
+    int64_t extent[MAX_RANK];
+    for (int i = 0; i < p->image->rank; i++) {
+        int64_t margin = at->ratio[i] > 1 && p->resampling >= REDUCE_GAUSS ? 8 * at->ratio[i] : 0;
+        extent[i] = min_i64(at->cell[i] * at->ratio[i] + margin, p->levels[at->source].shape[i]);
+    }
+    return buffer_bytes(p, extent);
+}
+
+int plan_is_fused(const struct ngff_plan *p, int l)
+{
+    const level *at = &p->levels[l];
+    if (at->source < 0 || p->resampling >= REDUCE_GAUSS)
+        return 0;
+    const level *from = &p->levels[at->source];
+    for (int i = 0; i < p->image->rank; i++) {
+        int windows_fit = from->cell_grid[i] == 1 || from->cell[i] % at->ratio[i] == 0;
+        int one_parent = at->cell_grid[i] == 1 || at->cell[i] * at->ratio[i] % from->cell[i] == 0;
+        if (!windows_fit || !one_parent)
+            return 0;
+    }
+    return 1;
+}
+
+/* The region of level 0 that is best read at once: one cell, or the cells under one block of the source where blocks
+ * are larger or are rows, so that no block is decoded twice. */
+static void make_region(plan *p)
+{
+    const level *base = &p->levels[0];
+    int64_t pixels = 1;
+    for (int i = 0; i < p->image->rank; i++) {
+        int64_t cell = base->cell[i], block = p->source_block[i], whole = base->cell_grid[i] * cell;
+        p->region[i] = cell;
+        if (i == p->image->channel_axis || block <= 1 || cell % block == 0)
+            ;
+        else if (block >= base->shape[i])
+            p->region[i] = whole;
+        else if (block % cell == 0)
+            p->region[i] = block;
+        pixels *= p->region[i];
+    }
+    if (pixels > most_region_bytes / p->image->type->size)
+        memcpy(p->region, base->cell, sizeof p->region);
+    p->region_cells = 1;
+    for (int i = 0; i < p->image->rank; i++)
+        p->region_cells *= ceil_div(p->region[i], base->cell[i]);
+}
+
+/* Cells of level 0 that have been begun and may not have reached their parents yet: what readers, workers and the queue
+ * hold. Each can keep one cell of every level waiting. */
+static int64_t cells_under_way(const plan *p)
+{
+    int64_t workers = max_i64(p->n_threads - p->n_readers, 0);
+    return p->n_readers + workers + (workers ? queue_depth : 0);
+}
+
+/* What waits for its children on one level: a cell for each that is under way; regions of whole rows keep a row of
+ * them open. */
+static int64_t waiting_bytes(const plan *p, const level *at, int64_t one)
+{
+    int64_t row = p->region_cells > 1 ? p->n_readers * ceil_div(p->region_cells, at->factor[p->image->rank - 1]) : 0;
+    return min_i64(cells_under_way(p) + row, product_checked(at->cell_grid, p->image->rank)) * one;
+}
+
+/* Where cells have margins, or do not nest in the boxes of the walk (order.c), those along the edge of the walk stay
+ * open too: a row and a column of them. Beyond most_edge_bytes they are spilled, which costs little, since the edge is
+ * a small part of the image. */
+static int64_t edge_bytes(const plan *p, const level *at, int64_t one)
+{
+    int x = p->image->rank - 1;
+    return min_i64((at->cell_grid[x] + at->cell_grid[x - 1]) * one, most_edge_bytes);
+}
+
+/* True if the cells of a level are whole boxes of the walk; walk is then the size of its box, in pixels of level 0. */
+static int nests_in_walk(const plan *p, const level *at, int64_t *walk)
+{
+    int64_t next[MAX_RANK];
+    for (int i = 0; i < p->image->rank; i++) {
+        next[i] = at->cell[i] * at->factor[i];
+        if (at->cell_grid[i] > 1 && next[i] % walk[i] != 0)
+            return 0;
+        next[i] = max_i64(next[i], walk[i]);
+    }
+    memcpy(walk, next, sizeof next);
+    return 1;
+}
+
+/* Reports once that MEMORY had to be raised, however often the flow is planned. */
+static void warn_memory(plan *p)
+{
+    static const char start[] = "MEMORY=";
+    for (int i = 0; i < p->n_warnings; i++)
+        if (strncmp(p->warnings[i], start, sizeof start - 1) == 0)
+            return;
+    plan_warn(p, "%s%lld MB is too little for these blocks and threads; %lld MB are used", start,
+              (long long)(p->options.memory_bytes >> 20), (long long)((p->memory_minimum >> 20) + 1));
+}
+
+/* memory = cells at work + cells that wait for their children + encode buffers + open shards + statistics; the README
+ * explains the terms. minimum: the same with all waiting cells spilled but those in the hands of a thread, which
+ * reduces one and gives to another. */
+static void make_memory(plan *p)
+{
+    const level *base = &p->levels[0];
+    int rank = p->image->rank, c = p->image->channel_axis;
+    int64_t chunk0 = product_checked(base->chunk, rank) * p->image->type->size;
+    int64_t at_work = (cells_under_way(p) + p->n_readers * (p->region_cells - 1)) * buffer_bytes(p, base->cell);
+    int64_t waiting = 0, each = 0, largest = 0, edge = 0, shards = 0, walk[MAX_RANK];
+    memcpy(walk, base->is_sharded ? base->shard : p->region, sizeof walk);
+    for (int l = 0; l < p->n_levels; l++) {
+        const level *at = &p->levels[l];
+        int gathers = at->source >= 0 && !plan_is_fused(p, l);
+        int64_t one = buffer_bytes(p, at->cell) + (gathers ? block_bytes(p, at) : 0);
+        if (l > 0) {
+            int has_edge = !nests_in_walk(p, at, walk) || gathers;
+            waiting += waiting_bytes(p, at, one);
+            each += one;
+            largest = max_i64(largest, one);
+            edge = min_i64(edge + (has_edge ? edge_bytes(p, at, one) : 0), most_edge_bytes);
+        }
+        if (at->is_sharded)
+            shards += 2 * product_checked(at->shard, rank) * p->image->type->size;
+    }
+    int64_t encode = (int64_t)(p->n_threads + p->n_readers) * (chunk0 + chunk0 / 64 + 4096);
+    int64_t statistics = 24 * product_checked(base->grid, rank) * (c < 0 ? 1 : base->chunk[c]);
+    int64_t rest = encode + shards + statistics + (2 << 20), machine = options_machine_memory();
+    int64_t in_hands = 2 * max_i64(p->n_threads, p->n_readers) * largest;
+    p->memory_minimum = at_work + max_i64(each, in_hands) + rest;
+    p->memory = at_work + waiting + edge + rest;
+    if (machine > 0)
+        p->memory = min_i64(p->memory, machine / 4);
+    if (p->options.memory_bytes > 0)
+        p->memory = p->options.memory_bytes;
+    if (p->options.memory_bytes > 0 && p->memory < p->memory_minimum)
+        warn_memory(p);
+    p->memory = max_i64(p->memory, p->memory_minimum);
+    p->pixel_memory = p->memory - rest;
+}
+
+/* What depends on the source: cells, regions, threads, memory. */
+int32_t flow_make(plan *p)
+{
+    if (make_cells(p) != NGFF_OK)
+        return p->error.status;
+    p->n_threads = p->options.n_threads > 0 ? p->options.n_threads : pool_cpu_count();
+    make_region(p);
+    make_memory(p);
+    return NGFF_OK;
+}

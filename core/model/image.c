@@ -1,0 +1,455 @@
+/* image.c: the public description of an image. Every setter checks what the caller says before it stores it, so that
+ * levels.c and metadata.c can rely on it: whatever is in here can be written and read back. */
+#include "image.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+
+enum {
+    max_channels = 1 << 20,
+    max_text = 4096,         /* bytes of a name or label */
+    max_crs_text = 64 << 10, /* it is repeated on every level */
+    max_attributes = 1000,
+    max_attribute_depth = 32 /* leaves room for the document around it */
+};
+static const size_t max_attribute_bytes = (size_t)256 << 20;
+
+static const char axis_order[] = "tczyx";
+
+/* -- Creating and freeing -------------------------------------------------------------------------------------- */
+
+static int32_t check_dims(ngff_image *image, const char *dims)
+{
+    size_t rank = dims ? strlen(dims) : 0;
+    if (rank < 2 || rank > MAX_RANK)
+        return error_set(&image->error, NGFF_E_ARGUMENT, "dims must name 2 to 5 axes, not \"%s\"", dims ? dims : "");
+    const char *place = axis_order;
+    for (size_t i = 0; i < rank; i++) {
+        const char *found = strchr(place, dims[i]);
+        if (!found)
+            return error_set(&image->error, NGFF_E_ARGUMENT,
+                             "dims must be a subset of \"tczyx\" in this order, not \"%s\"", dims);
+        place = found + 1;
+    }
+    if (strcmp(dims + rank - 2, "yx") != 0)
+        return error_set(&image->error, NGFF_E_ARGUMENT, "dims must end in \"yx\", not \"%s\"", dims);
+    return NGFF_OK;
+}
+
+static int32_t check_shape(ngff_image *image, const char *dims, const int64_t *shape)
+{
+    if (!shape)
+        return error_set(&image->error, NGFF_E_ARGUMENT, "shape is NULL");
+    int64_t sizes[MAX_RANK + 1];
+    int rank = (int)strlen(dims);
+    for (int i = 0; i < rank; i++) {
+        sizes[i] = shape[i];
+        if (shape[i] < 1)
+            return error_set(&image->error, NGFF_E_ARGUMENT, "axis %c must have at least 1 pixel, not %" PRId64,
+                             dims[i], shape[i]);
+        if (dims[i] == 'c' && shape[i] > max_channels)
+            return error_set(&image->error, NGFF_E_UNSUPPORTED, "at most %d channels can be written, not %" PRId64,
+                             (int)max_channels, shape[i]);
+    }
+    sizes[rank] = image->type->size;
+    if (product_checked(sizes, rank + 1) < 0)
+        return error_set(&image->error, NGFF_E_ARGUMENT, "the image has more than 2^63 - 1 bytes");
+    return NGFF_OK;
+}
+
+/* The fields that the caller's words give; on failure the image keeps rank 0 and its error. */
+static int32_t describe(ngff_image *image, const char *dims, const int64_t *shape, int32_t data_type)
+{
+    if (check_dims(image, dims))
+        return image->error.status;
+    image->type = dtype_get(data_type);
+    if (!image->type)
+        return error_set(&image->error, NGFF_E_ARGUMENT, "data type %d is none of NGFF_UINT8 ... NGFF_COMPLEX128",
+                         (int)data_type);
+    if (check_shape(image, dims, shape))
+        return image->error.status;
+    image->rank = (int)strlen(dims);
+    memcpy(image->dims, dims, (size_t)image->rank);
+    for (int i = 0; i < image->rank; i++) {
+        image->shape[i] = shape[i];
+        image->scale[i] = 1;
+    }
+    image->channel_axis = image_axis(image, 'c');
+    image->n_channels = image->channel_axis < 0 ? 1 : shape[image->channel_axis];
+    return NGFF_OK;
+}
+
+static void image_destroy(ngff_image *image)
+{
+    for (int64_t i = 0; image->channels && i < image->n_channels; i++)
+        free(image->channels[i].label);
+    free(image->channels);
+    for (int i = 0; i < image->n_attributes; i++) {
+        free(image->attributes[i].name);
+        free(image->attributes[i].json);
+    }
+    free(image->attributes);
+    free(image->georeference.code);
+    free(image->georeference.wkt);
+    free(image->georeference.projjson);
+    free(image->name);
+    free(image);
+}
+
+ngff_image *ngff_image_create(const char *dims, const int64_t *shape, int32_t data_type)
+{
+    ngff_image *image = calloc(1, sizeof *image);
+    if (!image)
+        return NULL;
+    image->n_owners = 1;
+    image->channel_axis = -1;
+    image->alpha = -1;
+    image->name = strdup("image");
+    if (image->name && describe(image, dims, shape, data_type))
+        return image;
+    if (image->name)
+        image->channels = calloc((size_t)image->n_channels, sizeof *image->channels);
+    if (!image->channels) {
+        image_destroy(image);
+        return NULL;
+    }
+    return image;
+}
+
+struct ngff_image *image_retain(struct ngff_image *image)
+{
+    __atomic_add_fetch(&image->n_owners, 1, __ATOMIC_RELAXED);
+    return image;
+}
+
+void ngff_image_free(ngff_image *image)
+{
+    /* Plans on other threads may give their ownership back at the same time. */
+    if (image && __atomic_sub_fetch(&image->n_owners, 1, __ATOMIC_ACQ_REL) == 0)
+        image_destroy(image);
+}
+
+int32_t ngff_image_status(const ngff_image *image)
+{
+    return image ? image->error.status : NGFF_E_ARGUMENT;
+}
+
+const char *ngff_image_error(const ngff_image *image)
+{
+    return image ? image->error.message : "the image is NULL";
+}
+
+int image_axis(const struct ngff_image *image, char dim)
+{
+    const char *found = dim ? strchr(image->dims, dim) : NULL;
+    return found ? (int)(found - image->dims) : -1;
+}
+
+/* -- Setters --------------------------------------------------------------------------------------------------- */
+
+/* What every setter asks first. A plan has computed from the image what must not change behind its back. */
+static int32_t begin_change(ngff_image *image)
+{
+    if (!image)
+        return NGFF_E_ARGUMENT;
+    if (image->error.status)
+        return image->error.status;
+    if (__atomic_load_n(&image->n_owners, __ATOMIC_RELAXED) > 1)
+        return error_set(&image->error, NGFF_E_STATE,
+                         "the image belongs to a plan and cannot change any more; make a new one");
+    return NGFF_OK;
+}
+
+static int32_t out_of_memory(ngff_image *image)
+{
+    return error_set(&image->error, NGFF_E_MEMORY, "memory is out");
+}
+
+/* A copy of text that can stand in JSON. what: its name in the message. NULL text gives NULL. */
+static char *text_copy(ngff_image *image, const char *text, size_t limit, const char *what)
+{
+    if (!text)
+        return NULL;
+    size_t n = strlen(text);
+    if (n > limit)
+        error_set(&image->error, NGFF_E_ARGUMENT, "the %s has %zu bytes; at most %zu are allowed", what, n, limit);
+    else if (!utf8_is_valid(text, n))
+        error_set(&image->error, NGFF_E_ARGUMENT, "the %s is not valid UTF-8", what);
+    if (image->error.status)
+        return NULL;
+    char *copy = strdup(text);
+    if (!copy)
+        out_of_memory(image);
+    return copy;
+}
+
+int32_t ngff_image_set_scale(ngff_image *image, const double *scale)
+{
+    if (begin_change(image))
+        return ngff_image_status(image);
+    if (!scale)
+        return error_set(&image->error, NGFF_E_ARGUMENT, "scale is NULL");
+    for (int i = 0; i < image->rank; i++)
+        if (!(scale[i] > 0 && isfinite(scale[i])))
+            return error_set(&image->error, NGFF_E_ARGUMENT, "the scale of axis %c must be finite and above 0, not %g",
+                             image->dims[i], scale[i]);
+    memcpy(image->scale, scale, (size_t)image->rank * sizeof *scale);
+    return NGFF_OK;
+}
+
+int32_t ngff_image_set_translation(ngff_image *image, const double *translation)
+{
+    if (begin_change(image))
+        return ngff_image_status(image);
+    if (!translation)
+        return error_set(&image->error, NGFF_E_ARGUMENT, "translation is NULL");
+    for (int i = 0; i < image->rank; i++)
+        if (!isfinite(translation[i]))
+            return error_set(&image->error, NGFF_E_ARGUMENT, "the translation of axis %c must be finite, not %g",
+                             image->dims[i], translation[i]);
+    memcpy(image->translation, translation, (size_t)image->rank * sizeof *translation);
+    return NGFF_OK;
+}
+
+int32_t ngff_image_set_unit(ngff_image *image, int32_t axis, const char *unit)
+{
+    if (begin_change(image))
+        return ngff_image_status(image);
+    if (axis < 0 || axis >= image->rank)
+        return error_set(&image->error, NGFF_E_ARGUMENT, "axis %d is not one of the image's %d axes", (int)axis,
+                         image->rank);
+    char dim = image->dims[axis];
+    if (!unit || !unit[0]) {
+        image->unit[axis] = NULL;
+        return NGFF_OK;
+    }
+    if (dim == 'c')
+        return error_set(&image->error, NGFF_E_ARGUMENT, "axis c has no unit, so not \"%s\"", unit);
+    const char *name = unit_name(dim, unit);
+    if (!name)
+        return error_set(&image->error, NGFF_E_ARGUMENT, "\"%s\" is no unit for axis %c; use one of %s", unit, dim,
+                         unit_list(dim));
+    image->unit[axis] = name;
+    return NGFF_OK;
+}
+
+int32_t ngff_image_set_name(ngff_image *image, const char *name)
+{
+    if (begin_change(image))
+        return ngff_image_status(image);
+    char *copy = text_copy(image, name ? name : "image", max_text, "name");
+    if (!copy)
+        return image->error.status;
+    free(image->name);
+    image->name = copy;
+    return NGFF_OK;
+}
+
+int32_t ngff_image_set_kind(ngff_image *image, int32_t kind)
+{
+    if (begin_change(image))
+        return ngff_image_status(image);
+    if (kind != NGFF_KIND_INTENSITY && kind != NGFF_KIND_RGB && kind != NGFF_KIND_LABEL)
+        return error_set(&image->error, NGFF_E_ARGUMENT, "kind %d is none of NGFF_KIND_*", (int)kind);
+    if (kind == NGFF_KIND_RGB && image->n_channels < 3)
+        return error_set(&image->error, NGFF_E_ARGUMENT, "NGFF_KIND_RGB needs 3 channels; the image has %" PRId64,
+                         image->n_channels);
+    if (kind == NGFF_KIND_LABEL && image->type->class == CLASS_COMPLEX)
+        return error_set(&image->error, NGFF_E_ARGUMENT, "labels cannot be complex");
+    image->kind = kind;
+    return NGFF_OK;
+}
+
+/* The channel of that number, or NULL with the error set. */
+static channel *channel_get(ngff_image *image, int64_t number)
+{
+    if (number < 0 || number >= image->n_channels) {
+        error_set(&image->error, NGFF_E_ARGUMENT, "channel %" PRId64 " is not one of the image's %" PRId64, number,
+                  image->n_channels);
+        return NULL;
+    }
+    return &image->channels[number];
+}
+
+int32_t ngff_image_set_channel(ngff_image *image, int64_t number, const char *label, const char *color)
+{
+    if (begin_change(image))
+        return ngff_image_status(image);
+    channel *c = channel_get(image, number);
+    if (!c)
+        return image->error.status;
+    if (color && color[0]) {
+        size_t n = strlen(color);
+        size_t n_hex = strspn(color, "0123456789abcdefABCDEF");
+        if (n != 6 || n_hex != 6)
+            return error_set(&image->error, NGFF_E_ARGUMENT,
+                             "the colour of channel %" PRId64 " must be 6 hexadecimal digits RRGGBB, not \"%s\"",
+                             number, color);
+    }
+    char *copy = text_copy(image, label, max_text, "channel label");
+    if (label && !copy)
+        return image->error.status;
+    if (copy) {
+        free(c->label);
+        c->label = copy;
+    }
+    for (int i = 0; color && i < 6; i++)
+        c->color[i] = color[0] ? (char)toupper((unsigned char)color[i]) : '\0';
+    return NGFF_OK;
+}
+
+int32_t ngff_image_set_window(ngff_image *image, int64_t number, double start, double end)
+{
+    if (begin_change(image))
+        return ngff_image_status(image);
+    channel *c = channel_get(image, number);
+    if (!c)
+        return image->error.status;
+    if (!isfinite(start) || !isfinite(end) || start >= end)
+        return error_set(&image->error, NGFF_E_ARGUMENT,
+                         "the window of channel %" PRId64 " must be finite with start < end, not %g to %g", number,
+                         start, end);
+    c->has_window = 1;
+    c->start = start;
+    c->end = end;
+    return NGFF_OK;
+}
+
+int32_t ngff_image_set_nodata(ngff_image *image, int64_t number, const void *value)
+{
+    if (begin_change(image))
+        return ngff_image_status(image);
+    if (!value)
+        return error_set(&image->error, NGFF_E_ARGUMENT, "the nodata value is NULL");
+    if (number != -1 && !channel_get(image, number))
+        return image->error.status;
+    int64_t first = number == -1 ? 0 : number;
+    int64_t end = number == -1 ? image->n_channels : number + 1;
+    for (int64_t i = first; i < end; i++) {
+        image->channels[i].has_nodata = 1;
+        memcpy(image->channels[i].nodata, value, (size_t)image->type->size);
+    }
+    return NGFF_OK;
+}
+
+int32_t ngff_image_set_alpha(ngff_image *image, int64_t number)
+{
+    if (begin_change(image))
+        return ngff_image_status(image);
+    if (!channel_get(image, number))
+        return image->error.status;
+    if (image->n_channels < 2)
+        return error_set(&image->error, NGFF_E_ARGUMENT, "an image of one channel cannot have an alpha channel");
+    image->alpha = number;
+    return NGFF_OK;
+}
+
+int32_t ngff_image_set_mask(ngff_image *image, int32_t has_mask)
+{
+    if (begin_change(image))
+        return ngff_image_status(image);
+    image->has_mask = has_mask != 0;
+    return NGFF_OK;
+}
+
+static int32_t check_affine(ngff_image *image, const double *affine)
+{
+    for (int i = 0; affine && i < 6; i++)
+        if (!isfinite(affine[i]))
+            return error_set(&image->error, NGFF_E_ARGUMENT, "number %d of the affine is not finite", i);
+    if (affine && affine[1] * affine[5] - affine[2] * affine[4] == 0)
+        return error_set(&image->error, NGFF_E_ARGUMENT,
+                         "the affine maps the image to a line: a1*a5 - a2*a4 must not be 0");
+    return NGFF_OK;
+}
+
+int32_t ngff_image_set_georeference(ngff_image *image, const double *affine, const char *code, const char *wkt,
+                                    const char *projjson, int32_t is_geographic)
+{
+    if (begin_change(image) || check_affine(image, affine))
+        return ngff_image_status(image);
+    json_limits limits = {max_crs_text, max_attribute_depth, json_max_nodes};
+    if (projjson && projjson[0] && json_check(projjson, strlen(projjson), &limits, "the PROJJSON text", &image->error))
+        return image->error.status;
+    georeference g = {.is_geographic = is_geographic != 0};
+    g.code = text_copy(image, code && code[0] ? code : NULL, 256, "CRS code");
+    g.wkt = text_copy(image, wkt && wkt[0] ? wkt : NULL, max_crs_text, "WKT text");
+    g.projjson = text_copy(image, projjson && projjson[0] ? projjson : NULL, max_crs_text, "PROJJSON text");
+    g.has_affine = affine != NULL;
+    if (affine)
+        memcpy(g.affine, affine, sizeof g.affine);
+    g.is_set = g.has_affine || g.code || g.wkt || g.projjson;
+    georeference *keep = &image->georeference;
+    georeference drop = image->error.status ? g : *keep;
+    if (!image->error.status)
+        *keep = g;
+    free(drop.code);
+    free(drop.wkt);
+    free(drop.projjson);
+    return image->error.status;
+}
+
+/* Names become parts of object keys, and three of them are written by the library itself. */
+static int32_t check_attribute_name(ngff_image *image, const char *name)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    size_t n = name ? strlen(name) : 0;
+    if (n < 1 || n > 64 || strspn(name, allowed) != n)
+        return error_set(&image->error, NGFF_E_ARGUMENT,
+                         "an attribute's name must be 1 to 64 letters, digits, _ or -, not \"%.100s\"",
+                         name ? name : "");
+    if (strcmp(name, "version") == 0 || strcmp(name, "nodata") == 0 || strcmp(name, "statistics") == 0)
+        return error_set(&image->error, NGFF_E_ARGUMENT, "the attribute \"%s\" is written by the library itself", name);
+    return NGFF_OK;
+}
+
+static attribute *attribute_get(ngff_image *image, const char *name)
+{
+    for (int i = 0; i < image->n_attributes; i++)
+        if (strcmp(image->attributes[i].name, name) == 0)
+            return &image->attributes[i];
+    if (image->n_attributes >= max_attributes) {
+        error_set(&image->error, NGFF_E_ARGUMENT, "an image has at most %d attributes", (int)max_attributes);
+        return NULL;
+    }
+    size_t n = (size_t)image->n_attributes + 1;
+    attribute *more = realloc(image->attributes, n * sizeof *more);
+    if (more)
+        image->attributes = more;
+    char *copy = more ? strdup(name) : NULL;
+    if (!copy) {
+        out_of_memory(image);
+        return NULL;
+    }
+    more[n - 1] = (attribute){.name = copy};
+    image->n_attributes++;
+    return &more[n - 1];
+}
+
+int32_t ngff_image_set_attribute(ngff_image *image, const char *name, const char *json)
+{
+    if (begin_change(image) || check_attribute_name(image, name))
+        return ngff_image_status(image);
+    if (!json)
+        return error_set(&image->error, NGFF_E_ARGUMENT, "the attribute \"%s\" has no value", name);
+    char where[128] = "the attribute ";
+    strcat(where, name);
+    json_limits limits = {max_attribute_bytes, max_attribute_depth, 1L << 30};
+    error problem = {0};
+    if (json_check(json, strlen(json), &limits, where, &problem))
+        return error_set(&image->error, NGFF_E_ARGUMENT, "%s", problem.message);
+    char *copy = strdup(json);
+    attribute *a = copy ? attribute_get(image, name) : NULL;
+    if (!a) {
+        free(copy);
+        return out_of_memory(image);
+    }
+    free(a->json);
+    a->json = copy;
+    return NGFF_OK;
+}

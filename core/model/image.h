@@ -1,0 +1,60 @@
+/* image.h: what the user says about the pixels, as plain data. The public setters check it; levels.c and metadata.c
+ * read it. */
+#ifndef NGFF_MODEL_IMAGE_H
+#define NGFF_MODEL_IMAGE_H
+
+#include "box.h"
+#include "dtype.h"
+#include "error.h"
+
+typedef struct {
+    char *label;    /* NULL: "Band N" */
+    char color[7];  /* RRGGBB, "" = default */
+    int has_window; /* the user gave start and end */
+    double start, end;
+    int has_nodata;
+    _Alignas(16) uint8_t nodata[16]; /* one pixel; reducers read it as its type */
+} channel;
+
+typedef struct {
+    char *name, *json;
+} attribute;
+
+typedef struct {
+    int is_set, has_affine, is_geographic;
+    double affine[6]; /* GDAL's order, pixel corner */
+    char *code, *wkt, *projjson;
+} georeference;
+
+struct ngff_image {
+    error error;
+    int n_owners; /* reference count */
+    int rank;
+    char dims[MAX_RANK + 1]; /* "cyx" */
+    int64_t shape[MAX_RANK];
+    const dtype *type;
+    double scale[MAX_RANK], translation[MAX_RANK];
+    const char *unit[MAX_RANK]; /* a name of the unit table, or NULL */
+    char *name;
+    int kind;         /* NGFF_KIND_* */
+    int channel_axis; /* index of c, or -1 */
+    int64_t n_channels;
+    channel *channels;
+    int64_t alpha; /* channel number or -1 */
+    int has_mask;
+    georeference georeference;
+    attribute *attributes;
+    int n_attributes;
+};
+
+/* One more owner; ngff_image_free gives an ownership back. */
+struct ngff_image *image_retain(struct ngff_image *image);
+/* Index of a dimension by its letter, or -1. */
+int image_axis(const struct ngff_image *image, char dim);
+/* The full UDUNITS-2 name for any accepted spelling ("um" -> "micrometer") of a unit for axis dim ('t' takes times,
+ * z, y, x lengths); NULL for an unknown one. The result is static. */
+const char *unit_name(char dim, const char *spelling);
+/* All accepted full names for the axis, separated by ", ", for error messages. Static. */
+const char *unit_list(char dim);
+
+#endif

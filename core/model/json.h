@@ -1,0 +1,40 @@
+/* json.h: JSON text that may come from anywhere. Text is judged before a tree is built from it: size, depth, count,
+ * grammar, UTF-8, duplicate keys; and parts of a text can be cut out unchanged, so that 64-bit numbers stay exact. */
+#ifndef NGFF_MODEL_JSON_H
+#define NGFF_MODEL_JSON_H
+
+#include <stddef.h>
+
+#include "error.h"
+
+enum { json_max_bytes = 16 << 20, json_max_depth = 64, json_max_nodes = 200000 };
+
+/* Part of a text, not NUL-terminated; text is NULL where there is none. */
+typedef struct {
+    const char *text;
+    size_t n;
+} json_span;
+
+typedef struct {
+    size_t bytes;
+    int depth;
+    long nodes;
+} json_limits;
+
+/* True if the n bytes are valid UTF-8 without NUL. */
+int utf8_is_valid(const char *text, size_t n);
+
+/* Checks that text[0..n) is exactly one JSON value within the limits (NULL: those above), without duplicate keys and
+ * without numbers beyond double. where: what the text is, for the message. NGFF_E_CORRUPT if not. */
+int32_t json_check(const char *text, size_t n, const json_limits *limits, const char *where, error *e);
+/* As json_check, and gives the tree. */
+struct cJSON *json_parse(const char *text, size_t n, const char *where, error *e);
+
+/* The value of an object's member in a text that json_check has accepted. A span without text gives one again. */
+json_span json_member(json_span object, const char *name);
+json_span json_item(json_span array, int index);
+json_span json_whole(const char *text);
+/* A malloc'ed copy with NUL. */
+char *json_copy(json_span span);
+
+#endif

@@ -1,0 +1,59 @@
+/* levels.h: the plan. Image and options in; every derived number out, computed once: levels, factors, chunks, shards,
+ * positions, paths, objects, bytes, memory. Everything downstream only reads it. */
+#ifndef NGFF_MODEL_LEVELS_H
+#define NGFF_MODEL_LEVELS_H
+
+#include "image.h"
+#include "options.h"
+
+/* Jobs that wait in the writer's queue; a term of the memory formula. */
+enum { queue_depth = 3 };
+
+typedef struct {
+    char path[48];            /* of the array, "ovr_2x/image" */
+    int source;               /* the level it is made from; -1: its pixels come from the caller, as level 0 does */
+    int64_t factor[MAX_RANK]; /* relative to level 0 */
+    int64_t ratio[MAX_RANK];  /* relative to its source level */
+    int64_t shape[MAX_RANK];  /* ceil(shape of level 0 / factor) */
+    int64_t chunk[MAX_RANK];  /* at most the shape */
+    int64_t shard[MAX_RANK];  /* extent in pixels, a multiple of chunk; equal to chunk if not sharded */
+    int is_sharded;
+    int64_t grid[MAX_RANK]; /* chunks per axis */
+    int64_t cell[MAX_RANK]; /* extent of a cell: the chunk, but on axis c the cell group */
+    int64_t cell_grid[MAX_RANK];
+    double scale[MAX_RANK], translation[MAX_RANK];
+} level;
+
+struct ngff_plan {
+    error error;
+    int n_owners;
+    struct ngff_image *image;
+    options options;
+    int n_levels;
+    level *levels;
+    int resampling; /* REDUCE_*, never AUTO */
+    codec_spec codec;
+    uint8_t fill[16]; /* one pixel: the frozen fill_value */
+    int is_consolidated;
+    int64_t group; /* channels in a cell: 1, or all that share a mask, an alpha channel or a source block */
+    int64_t source_block[MAX_RANK]; /* 0: no preference */
+    int64_t region[MAX_RANK];       /* of level 0, read at once: a multiple of the cell */
+    int64_t region_cells;           /* cells in a region */
+    int n_readers, n_threads;
+    int64_t memory_minimum, memory; /* bytes */
+    int64_t pixel_memory;           /* the part of memory that cells may take */
+    int64_t n_objects, raw_bytes;
+    char *warnings[16];
+    int n_warnings;
+    char *text;
+    char answer[256];
+};
+
+struct ngff_plan *plan_retain(struct ngff_plan *plan);
+/* True where each cell of the level's source lies in one parent and no window straddles two cells: then a finished cell
+ * is shrunk straight into its parent. */
+int plan_is_fused(const struct ngff_plan *plan, int level);
+/* Path of the mask array of a level: "ovr_mask/scale0". */
+void plan_mask_path(const struct ngff_plan *plan, int level, char path[64]);
+
+#endif

@@ -1,0 +1,44 @@
+/* library.c: what the library says about itself. */
+#include <stdlib.h>
+
+#include "ngff.h"
+#include "options.h"
+
+const char *ngff_version(void)
+{
+    return "0.1.0";
+}
+
+const char *ngff_status_text(int32_t status)
+{
+    static const struct {
+        int32_t status;
+        const char *text;
+    } table[] = {
+        {NGFF_OK, "success"},
+        {NGFF_E_MEMORY, "out of memory"},
+        {NGFF_E_ARGUMENT, "bad argument"},
+        {NGFF_E_OPTION, "bad option"},
+        {NGFF_E_UNSUPPORTED, "not supported"},
+        {NGFF_E_EXISTS, "destination exists"},
+        {NGFF_E_NOT_FOUND, "not found"},
+        {NGFF_E_STORAGE, "storage failure"},
+        {NGFF_E_CORRUPT, "corrupt data"},
+        {NGFF_E_STATE, "wrong state"},
+        {NGFF_E_CANCELLED, "cancelled"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (table[i].status == status)
+            return table[i].text;
+    return "unknown status";
+}
+
+char *ngff_options_text(const char *format)
+{
+    return format ? options_text(format) : NULL;
+}
+
+void ngff_string_free(char *text)
+{
+    free(text);
+}

@@ -1,0 +1,72 @@
+/* metadata.h: image + plan <-> the JSON documents of a store. The only user of cJSON; numbers are printed by us:
+ * shortest form that reads back to the same double, C locale, never NaN or Infinity. */
+#ifndef NGFF_MODEL_METADATA_H
+#define NGFF_MODEL_METADATA_H
+
+#include <stddef.h>
+
+#include "levels.h"
+#include "number.h"
+
+/* What the writer has found out about a channel. */
+typedef struct {
+    double start, end;  /* display window */
+    double low, high;   /* window.min, window.max: also the type's range for 8 bit */
+    int has_statistics; /* the four below are exact over the valid pixels of level 0 */
+    int64_t n_valid;
+    double min, max, mean, std_dev;
+} channel_summary;
+
+/* Receives one object of the store, key and bytes; a negative status stops the writing. */
+typedef int32_t (*metadata_sink)(void *user, const char *key, const void *bytes, size_t n);
+
+/* Emits every metadata object of the store (groups, arrays, coordinate arrays and large attributes with their chunks),
+ * the root's own document last. summaries: one per channel, or NULL (no omero, no statistics). */
+int32_t metadata_write(const struct ngff_plan *plan, const channel_summary *summaries, metadata_sink sink, void *user,
+                       error *e);
+/* Number of objects that metadata_write emits. */
+int64_t metadata_count(const struct ngff_plan *plan);
+/* Key of a chunk below its array: "c/0/3/1" (v3), "0/3/1" (v2). to: at least 128 bytes. */
+void metadata_chunk_key(int version, int rank, const int64_t *index, char *to);
+
+/* A stored array, as far as reading its chunks needs it. */
+typedef struct {
+    char *path;
+    const dtype *type;
+    int rank;
+    int64_t shape[MAX_RANK], chunk[MAX_RANK], shard[MAX_RANK]; /* shard = chunk where not sharded */
+    int is_sharded;
+    codec_spec codec;
+    uint8_t fill[16];
+    int is_big_endian;
+    int key_version; /* VERSION_05: keys as "c/0/1", VERSION_04: "0/1" */
+    char separator;  /* '/' or '.' between the numbers of a key */
+    double scale[MAX_RANK], translation[MAX_RANK];
+} stored_array;
+
+/* Key of a chunk (or shard) below its array. to: at least 128 bytes. */
+void stored_chunk_key(const stored_array *array, const int64_t *index, char *to);
+
+/* A stored multiscale image. */
+typedef struct {
+    int version; /* VERSION_* */
+    char dims[MAX_RANK + 1];
+    int n_levels;
+    stored_array *levels;
+    int has_mask;
+    stored_array *masks;    /* n_levels entries where has_mask */
+    char *attributes;       /* of the root group, JSON text */
+    char *array_attributes; /* of level 0's array, JSON text */
+} stored_image;
+
+/* Reads one object as text (malloc'ed, NUL-terminated); NGFF_E_NOT_FOUND when there is none. */
+typedef int32_t (*metadata_source)(void *user, const char *key, char **text, size_t *n, error *e);
+
+/* Reads what metadata_write wrote: any version and layout of ours. NGFF_E_NOT_FOUND: no OME-Zarr image here.
+ * Refuses hostile metadata (sizes that overflow, paths that leave the root) with an error that names the key. */
+int32_t metadata_read(metadata_source source, void *user, stored_image *image, error *e);
+void metadata_release(stored_image *image);
+/* One member of the attribute block "omezarr" as JSON text (malloc'ed) or NULL; large ones through the source. */
+char *metadata_attribute(const stored_image *image, const char *name, metadata_source source, void *user);
+
+#endif

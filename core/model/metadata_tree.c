@@ -1,0 +1,108 @@
+/* metadata_tree.c: see metadata_tree.h. */
+#include "metadata_tree.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "number.h"
+
+void tree_put(cJSON *object, const char *key, cJSON *item, int *is_whole)
+{
+    if (!item || !cJSON_AddItemToObject(object, key, item)) {
+        cJSON_Delete(item);
+        *is_whole = 0;
+    }
+}
+
+void tree_add(cJSON *array, cJSON *item, int *is_whole)
+{
+    if (!item || !cJSON_AddItemToArray(array, item)) {
+        cJSON_Delete(item);
+        *is_whole = 0;
+    }
+}
+
+cJSON *tree_whole(int64_t value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%" PRId64, value);
+    return cJSON_CreateRaw(text);
+}
+
+cJSON *tree_real(double value)
+{
+    char text[40];
+    if (!isfinite(value))
+        return cJSON_CreateString(isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
+    number_print(value, text);
+    if (!strpbrk(text, ".e"))
+        strcat(text, ".0");
+    return cJSON_CreateRaw(text);
+}
+
+cJSON *tree_wholes(const int64_t *values, int n, int *is_whole)
+{
+    cJSON *array = cJSON_CreateArray();
+    for (int i = 0; i < n; i++)
+        tree_add(array, tree_whole(values[i]), is_whole);
+    return array;
+}
+
+cJSON *tree_reals(const double *values, int n, int *is_whole)
+{
+    cJSON *array = cJSON_CreateArray();
+    for (int i = 0; i < n; i++)
+        tree_add(array, tree_real(values[i]), is_whole);
+    return array;
+}
+
+cJSON *tree_texts(const char *const *values, int n, int *is_whole)
+{
+    cJSON *array = cJSON_CreateArray();
+    for (int i = 0; i < n; i++)
+        tree_add(array, cJSON_CreateString(values[i]), is_whole);
+    return array;
+}
+
+cJSON *tree_named(const char *name, cJSON *configuration, int *is_whole)
+{
+    cJSON *object = cJSON_CreateObject();
+    tree_put(object, "name", cJSON_CreateString(name), is_whole);
+    if (configuration)
+        tree_put(object, "configuration", configuration, is_whole);
+    return object;
+}
+
+static cJSON *integer_pixel(const dtype *type, const uint8_t *pixel, int quote_large)
+{
+    char text[32];
+    uint64_t bits = 0;
+    for (int i = 0; i < type->size; i++) {
+        /* Pixels are in native byte order. */
+        const uint16_t one = 1;
+        int is_little = *(const uint8_t *)&one;
+        bits |= (uint64_t)pixel[is_little ? i : type->size - 1 - i] << 8 * i;
+    }
+    if (type->class == CLASS_SIGNED) {
+        int unused = 64 - 8 * type->size;
+        snprintf(text, sizeof text, "%" PRId64, (int64_t)(bits << unused) >> unused);
+    } else {
+        snprintf(text, sizeof text, "%" PRIu64, bits);
+    }
+    return quote_large && type->size == 8 ? cJSON_CreateString(text) : cJSON_CreateRaw(text);
+}
+
+cJSON *tree_pixel(const dtype *type, const uint8_t *pixel, int quote_large, int *is_whole)
+{
+    if (type->class == CLASS_SIGNED || type->class == CLASS_UNSIGNED)
+        return integer_pixel(type, pixel, quote_large);
+    if (type->class == CLASS_FLOAT)
+        return tree_real(dtype_to_double(type->data_type, pixel));
+    int32_t part = type->item_size == 4 ? NGFF_FLOAT32 : NGFF_FLOAT64;
+    cJSON *pair = cJSON_CreateArray();
+    for (int i = 0; i < 2; i++)
+        tree_add(pair, tree_real(dtype_to_double(part, pixel + i * type->item_size)), is_whole);
+    return pair;
+}

@@ -1,0 +1,91 @@
+/* options.h: the option table and the values read through it. One row of the table in options.c is one option: its
+ * name, aliases, allowed values, default, help and where its value goes. */
+#ifndef NGFF_MODEL_OPTIONS_H
+#define NGFF_MODEL_OPTIONS_H
+
+#include "box.h"
+#include "codec_spec.h"
+#include "error.h"
+
+enum { LAYOUT_OVERVIEWS, LAYOUT_SCALES, LAYOUT_FLAT };
+enum { TRI_AUTO, TRI_YES, TRI_NO };
+enum {
+    REDUCE_AUTO,
+    REDUCE_AVERAGE,
+    REDUCE_NEAREST,
+    REDUCE_MODE,
+    REDUCE_RMS,
+    REDUCE_MIN,
+    REDUCE_MAX,
+    REDUCE_GAUSS,
+    REDUCE_BILINEAR,
+    REDUCE_CUBIC,
+    REDUCE_CUBICSPLINE,
+    REDUCE_LANCZOS
+};
+enum { WINDOW_PERCENTILE, WINDOW_MINMAX, WINDOW_DTYPE, WINDOW_GIVEN };
+enum { ORIGIN_PIXEL, ORIGIN_SOUTHING };
+enum { SHARD_AUTO, SHARD_NONE, SHARD_GIVEN };
+enum { OVERVIEWS_IGNORE, OVERVIEWS_AUTO, OVERVIEWS_FORCE, OVERVIEWS_NONE };
+
+/* Sizes per axis as the user typed them: one number for y and x, a full list in axis order, or by letter. */
+typedef struct {
+    int is_set;
+    int n;                   /* values given; 1 = for y and x */
+    int64_t value[MAX_RANK]; /* in the order typed */
+    char dim[MAX_RANK];      /* the letter before the colon, or 0 */
+} size_list;
+
+/* AXIS_SCALE, AXIS_TRANSLATION: "z:2.0,t:0.5". */
+typedef struct {
+    int n;
+    double value[MAX_RANK];
+    char dim[MAX_RANK];
+} number_list;
+
+enum { max_levels = 40 };
+
+typedef struct {
+    int version, layout;
+    int compress, level /* -1: default of the codec */, blosc_cname, blosc_shuffle;
+    size_list blocksize;
+    int shard_mode;
+    size_list shard;
+    int consolidated; /* TRI_* */
+    int resampling, overviews, overview_count /* -1: until one block */;
+    size_list scale_factors[max_levels];
+    int n_scale_factors;
+    int n_threads;        /* 0: ALL_CPUS */
+    int64_t memory_bytes; /* 0: what the plan needs */
+    int statistics;       /* TRI_* */
+    int window_mode;
+    double *windows; /* WINDOW_GIVEN: start, end per channel */
+    int n_windows;
+    char **channel_names, **channel_colors; /* NULL-terminated or NULL */
+    char *axes;                             /* "t:3,c:2,z:10" as typed or NULL: read by the hosts */
+    number_list axis_scale, axis_translation;
+    char *axis_units; /* "z:um,t:s" as typed or NULL */
+    char *name;       /* NULL: the image's */
+    int origin;
+    int overwrite, dry_run, copy_src_mdd /* TRI_* */;
+    char **typed; /* the accepted NAME=VALUE strings with names in their canonical spelling, NULL-terminated */
+} options;
+
+/* Reads a NULL-terminated NAME=VALUE list (NULL: none). On failure e names the option, the value and what is allowed.
+ */
+int32_t options_read(const char *const *list, options *o, error *e);
+void options_release(options *o);
+/* The canonical name for any accepted spelling, NULL for an unknown one. Static. */
+const char *options_canonical(const char *name);
+/* "gdal" or "markdown"; a malloc'ed string. */
+char *options_text(const char *format);
+
+/* Memory that this process may use: RAM, or the cgroup's limit where that is less; 0 if unknown. */
+int64_t options_machine_memory(void);
+
+/* Names as users write them, for messages and metadata: reduce_name(REDUCE_AVERAGE) = "AVERAGE". */
+const char *reduce_name(int resampling);
+const char *compress_name(int compress);
+const char *layout_name(int layout);
+
+#endif

@@ -1,0 +1,435 @@
+/* plan.c: image + options -> plan, and the plan as its users see it. Here options are resolved against the image; the
+ * level table is made in levels.c, cells and memory in flow.c. */
+#include "plan.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "metadata.h"
+
+/* -- Small helpers ---------------------------------------------------------------------------------------------- */
+
+void plan_warn(plan *p, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (p->n_warnings < (int)(sizeof p->warnings / sizeof p->warnings[0]))
+        if ((p->warnings[p->n_warnings] = strdup(text)))
+            p->n_warnings++;
+}
+
+/* The value that a size list gives for an axis: by letter, in axis order, or one number for y and x. 0: none. */
+int64_t plan_size_for(const size_list *list, const struct ngff_image *image, int axis)
+{
+    char dim = image->dims[axis];
+    if (!list->is_set)
+        return 0;
+    if (list->dim[0]) {
+        for (int i = 0; i < list->n; i++)
+            if (list->dim[i] == dim)
+                return list->value[i];
+        return 0;
+    }
+    if (list->n == 1)
+        return dim == 'y' || dim == 'x' ? list->value[0] : 0;
+    return list->value[axis];
+}
+
+/* "NAME=value" as the user typed it, for messages; the name alone where it was not typed. */
+const char *plan_typed(const plan *p, const char *name)
+{
+    size_t n = strlen(name);
+    for (char **typed = p->options.typed; typed && *typed; typed++)
+        if (strncmp(*typed, name, n) == 0 && (*typed)[n] == '=')
+            return *typed;
+    return name;
+}
+
+/* A size list must name only axes of the image, or give one number, or one per axis. */
+int32_t plan_check_sizes(plan *p, const char *option, const size_list *list)
+{
+    if (!list->is_set)
+        return NGFF_OK;
+    for (int i = 0; i < list->n; i++) {
+        if (list->dim[i] && image_axis(p->image, list->dim[i]) < 0)
+            return error_set(&p->error, NGFF_E_OPTION, "%s names axis %c, but the image has the axes %s",
+                             plan_typed(p, option), list->dim[i], p->image->dims);
+        if (list->value[i] < 1)
+            return error_set(&p->error, NGFF_E_OPTION, "%s has the value %lld; sizes must be 1 or more",
+                             plan_typed(p, option), (long long)list->value[i]);
+    }
+    if (!list->dim[0] && list->n != 1 && list->n != p->image->rank)
+        return error_set(&p->error, NGFF_E_OPTION,
+                         "%s has %d values; give one number, one per axis (%d, in the order %s), or name:value pairs",
+                         plan_typed(p, option), list->n, p->image->rank, p->image->dims);
+    return NGFF_OK;
+}
+
+/* -- Options that describe the image ------------------------------------------------------------------------------ */
+
+static int32_t apply_numbers(plan *p, const char *option, const number_list *list, double *values, int is_scale)
+{
+    for (int i = 0; i < list->n; i++) {
+        int axis = list->dim[i] ? image_axis(p->image, list->dim[i]) : list->n == p->image->rank ? i : -1;
+        if (axis < 0)
+            return error_set(&p->error, NGFF_E_OPTION, "%s must name axes of the image (%s), as in x:2.0,y:2.0", option,
+                             p->image->dims);
+        if (!isfinite(list->value[i]) || (is_scale && list->value[i] <= 0))
+            return error_set(&p->error, NGFF_E_OPTION, "%s: the value for axis %c must be a finite number%s", option,
+                             p->image->dims[axis], is_scale ? " above 0" : "");
+        values[axis] = list->value[i];
+    }
+    return NGFF_OK;
+}
+
+static int32_t apply_units(plan *p, const char *text)
+{
+    for (const char *at = text; at && *at;) {
+        char dim, unit[64];
+        int n = 0;
+        if (sscanf(at, " %c : %63[^,;]%n", &dim, unit, &n) != 2 || image_axis(p->image, dim) < 0)
+            return error_set(&p->error, NGFF_E_OPTION, "AXIS_UNITS=%s: expected axis:unit pairs for the axes %s", text,
+                             p->image->dims);
+        const char *name = unit_name(dim, unit);
+        if (!name)
+            return error_set(&p->error, NGFF_E_OPTION, "AXIS_UNITS: unknown unit '%s' for axis %c; known are %s", unit,
+                             dim, unit_list(dim));
+        p->image->unit[image_axis(p->image, dim)] = name;
+        at += n;
+        at += *at == ',' || *at == ';';
+    }
+    return NGFF_OK;
+}
+
+/* North-up rasters with ORIGIN=SOUTHING: the first pixel's centre at (-north, east), in the unit of the scale. */
+static int32_t apply_southing(plan *p)
+{
+    const georeference *geo = &p->image->georeference;
+    int y = p->image->rank - 2, x = p->image->rank - 1;
+    const double *a = geo->affine;
+    if (!geo->has_affine || a[2] != 0 || a[4] != 0 || a[1] <= 0 || a[5] >= 0)
+        return error_set(&p->error, NGFF_E_OPTION,
+                         "ORIGIN=SOUTHING needs a north-up geotransform without rotation; use ORIGIN=PIXEL");
+    double *scale = p->image->scale;
+    p->image->translation[y] = -(a[3] + 0.5 * a[5]) * (scale[y] / -a[5]);
+    p->image->translation[x] = (a[0] + 0.5 * a[1]) * (scale[x] / a[1]);
+    return NGFF_OK;
+}
+
+static int32_t apply_channels(plan *p)
+{
+    const options *o = &p->options;
+    struct ngff_image *image = p->image;
+    for (int64_t i = 0; o->channel_names && o->channel_names[i]; i++)
+        if (i >= image->n_channels || ngff_image_set_channel(image, i, o->channel_names[i], NULL) != NGFF_OK)
+            return error_set(&p->error, NGFF_E_OPTION,
+                             "CHANNEL_NAMES has more names than the image has channels (%lld)",
+                             (long long)image->n_channels);
+    for (int64_t i = 0; o->channel_colors && o->channel_colors[i]; i++)
+        if (i >= image->n_channels || ngff_image_set_channel(image, i, NULL, o->channel_colors[i]) != NGFF_OK)
+            return error_set(&p->error, NGFF_E_OPTION,
+                             "CHANNEL_COLORS: '%s' is not one of at most %lld colours of 6 hexadecimal digits (RRGGBB)",
+                             o->channel_colors[i], (long long)image->n_channels);
+    if (o->window_mode == WINDOW_GIVEN && o->n_windows != 1 && o->n_windows != image->n_channels)
+        return error_set(&p->error, NGFF_E_OPTION, "WINDOW has %d ranges; give one, or one per channel (%lld)",
+                         o->n_windows, (long long)image->n_channels);
+    for (int64_t i = 0; o->window_mode == WINDOW_GIVEN && i < image->n_channels; i++) {
+        const double *w = o->windows + (o->n_windows == 1 ? 0 : 2 * i);
+        if (ngff_image_set_window(image, i, w[0], w[1]) != NGFF_OK)
+            return error_set(&p->error, NGFF_E_OPTION, "WINDOW: %g:%g is not a range", w[0], w[1]);
+    }
+    return NGFF_OK;
+}
+
+static int32_t apply_image_options(plan *p)
+{
+    const options *o = &p->options;
+    struct ngff_image *image = p->image;
+    if (apply_numbers(p, "AXIS_SCALE", &o->axis_scale, image->scale, 1) != NGFF_OK ||
+        apply_numbers(p, "AXIS_TRANSLATION", &o->axis_translation, image->translation, 0) != NGFF_OK ||
+        apply_units(p, o->axis_units) != NGFF_OK || apply_channels(p) != NGFF_OK)
+        return p->error.status;
+    if (o->name && ngff_image_set_name(image, o->name) != NGFF_OK)
+        return error_set(&p->error, NGFF_E_OPTION, "NAME: %s", ngff_image_error(image));
+    if (o->origin == ORIGIN_SOUTHING && apply_southing(p) != NGFF_OK)
+        return p->error.status;
+    if (image->has_mask && strcmp(image->dims, "yx") != 0 && strcmp(image->dims, "cyx") != 0)
+        return error_set(&p->error, NGFF_E_UNSUPPORTED, "a mask needs an image of axes yx or cyx, not %s", image->dims);
+    if (image->alpha >= 0 && image_axis(image, 'z') >= 0)
+        return error_set(&p->error, NGFF_E_UNSUPPORTED, "an alpha channel needs an image of axes cyx or tcyx, not %s",
+                         image->dims);
+    return NGFF_OK;
+}
+
+/* -- Codec, reducer, fill value ------------------------------------------------------------------------------------ */
+
+static int32_t resolve_codec(plan *p)
+{
+    const options *o = &p->options;
+    const dtype *type = p->image->type;
+    codec_spec *c = &p->codec;
+    c->compress = o->compress;
+    if (c->compress == COMPRESS_AUTO)
+        c->compress = type->item_size == 1 ? COMPRESS_ZSTD : COMPRESS_BLOSC;
+    int is_deflate = c->compress == COMPRESS_GZIP || c->compress == COMPRESS_ZLIB;
+    c->level = o->level >= 0 ? o->level : is_deflate ? 6 : 1;
+    c->blosc_cname = o->blosc_cname;
+    c->blosc_shuffle = o->blosc_shuffle;
+    c->type_size = type->size;
+    if (type->class == CLASS_COMPLEX || type->item_size * 8 == 16)
+        if (type->class == CLASS_COMPLEX || type->class == CLASS_FLOAT)
+            plan_warn(p, "OME-Zarr viewers do not show pixels of type %s; readers of Zarr arrays do", type->v3);
+    return NGFF_OK;
+}
+
+static int32_t resolve_resampling(plan *p)
+{
+    int is_complex = p->image->type->class == CLASS_COMPLEX;
+    p->resampling = p->options.resampling;
+    if (p->resampling == REDUCE_AUTO)
+        p->resampling = is_complex ? REDUCE_NEAREST : p->image->kind == NGFF_KIND_LABEL ? REDUCE_MODE : REDUCE_AVERAGE;
+    if (is_complex && p->resampling != REDUCE_NEAREST && p->resampling != REDUCE_AVERAGE)
+        return error_set(&p->error, NGFF_E_OPTION,
+                         "OVERVIEW_RESAMPLING=%s is not defined for complex pixels; use NEAREST or AVERAGE",
+                         reduce_name(p->resampling));
+    if (p->image->kind == NGFF_KIND_LABEL && p->resampling != REDUCE_NEAREST && p->resampling != REDUCE_MODE)
+        plan_warn(p, "OVERVIEW_RESAMPLING=%s on a palette or label image mixes class numbers; MODE keeps them",
+                  reduce_name(p->resampling));
+    return NGFF_OK;
+}
+
+/* The nodata value if all channels share one, else zero. */
+static void resolve_fill(plan *p)
+{
+    const struct ngff_image *image = p->image;
+    size_t size = (size_t)image->type->size;
+    for (int64_t i = 0; i < image->n_channels; i++)
+        if (!image->channels[i].has_nodata || memcmp(image->channels[i].nodata, image->channels[0].nodata, size) != 0)
+            return;
+    memcpy(p->fill, image->channels[0].nodata, size);
+}
+
+/* -- The public functions ----------------------------------------------------------------------------------------- */
+
+ngff_plan *ngff_plan_create(ngff_image *image, const char *const *list)
+{
+    plan *p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    p->n_owners = 1;
+    p->n_readers = 1;
+    p->levels = calloc(max_levels, sizeof *p->levels);
+    if (!p->levels || !image) {
+        error_set(&p->error, image ? NGFF_E_MEMORY : NGFF_E_ARGUMENT, image ? "out of memory" : "no image was given");
+        return p;
+    }
+    p->image = image;
+    int32_t status = error_copy(&p->error, &image->error);
+    if (status == NGFF_OK)
+        status = options_read(list, &p->options, &p->error);
+    if (status == NGFF_OK)
+        status = apply_image_options(p);
+    image_retain(image);
+    if (status == NGFF_OK)
+        status = resolve_codec(p);
+    if (status == NGFF_OK)
+        status = resolve_resampling(p);
+    if (status != NGFF_OK)
+        return p;
+    resolve_fill(p);
+    p->is_consolidated =
+        p->options.consolidated == TRI_YES || (p->options.consolidated == TRI_AUTO && p->options.layout != LAYOUT_FLAT);
+    if (levels_make(p) == NGFF_OK && levels_make_shards(p) == NGFF_OK && flow_make(p) == NGFF_OK) {
+        p->n_objects = levels_count_objects(p) + metadata_count(p);
+        for (int l = 0; l < p->n_levels; l++)
+            p->raw_bytes += product_checked(p->levels[l].shape, image->rank) * image->type->size;
+    }
+    return p;
+}
+
+ngff_plan *plan_retain(ngff_plan *p)
+{
+    p->n_owners++;
+    return p;
+}
+
+void ngff_plan_free(ngff_plan *p)
+{
+    if (!p || --p->n_owners > 0)
+        return;
+    if (p->image && p->image->n_owners > 0)
+        ngff_image_free(p->image);
+    options_release(&p->options);
+    for (int i = 0; i < p->n_warnings; i++)
+        free(p->warnings[i]);
+    free(p->levels);
+    free(p->text);
+    free(p);
+}
+
+int32_t ngff_plan_status(const ngff_plan *p)
+{
+    return p->error.status;
+}
+
+const char *ngff_plan_error(const ngff_plan *p)
+{
+    return p->error.message;
+}
+
+int32_t ngff_plan_set_source(ngff_plan *p, const int64_t *block, int32_t n_readers)
+{
+    if (p->error.status != NGFF_OK)
+        return p->error.status;
+    if (n_readers < 1)
+        return error_set(&p->error, NGFF_E_ARGUMENT, "n_readers is %d; at least one thread must read", n_readers);
+    for (int i = 0; i < p->image->rank; i++)
+        p->source_block[i] = block ? block[i] : 0;
+    p->n_readers = n_readers;
+    return flow_make(p);
+}
+
+int32_t ngff_plan_set_given(ngff_plan *p, int32_t l)
+{
+    if (p->error.status != NGFF_OK)
+        return p->error.status;
+    if (l < 1 || l >= p->n_levels)
+        return error_set(&p->error, NGFF_E_ARGUMENT, "there is no level %d to give, only 1 to %d", l, p->n_levels - 1);
+    p->levels[l].source = -1;
+    return flow_make(p);
+}
+
+int32_t ngff_plan_level_count(const ngff_plan *p)
+{
+    return p->n_levels;
+}
+
+static const level *level_at(const plan *p, int32_t l)
+{
+    return l >= 0 && l < p->n_levels ? &p->levels[l] : NULL;
+}
+
+const char *ngff_plan_level_path(const ngff_plan *p, int32_t l)
+{
+    return level_at(p, l) ? p->levels[l].path : NULL;
+}
+
+/* Each getter copies one column of a level's row. */
+#define LEVEL_GETTER(column, type)                                                                                     \
+    int32_t ngff_plan_level_##column(const ngff_plan *p, int32_t l, type *column)                                      \
+    {                                                                                                                  \
+        const level *at = level_at(p, l);                                                                              \
+        if (!at)                                                                                                       \
+            return NGFF_E_ARGUMENT;                                                                                    \
+        memcpy(column, at->column, (size_t)p->image->rank * sizeof *column);                                           \
+        return NGFF_OK;                                                                                                \
+    }
+LEVEL_GETTER(shape, int64_t)
+LEVEL_GETTER(chunk, int64_t)
+LEVEL_GETTER(shard, int64_t)
+LEVEL_GETTER(scale, double)
+LEVEL_GETTER(translation, double)
+
+int64_t ngff_plan_object_count(const ngff_plan *p)
+{
+    return p->n_objects;
+}
+
+int64_t ngff_plan_raw_size(const ngff_plan *p)
+{
+    return p->raw_bytes;
+}
+
+int64_t ngff_plan_memory(const ngff_plan *p)
+{
+    return p->memory;
+}
+
+int32_t ngff_plan_thread_count(const ngff_plan *p)
+{
+    return p->n_threads;
+}
+
+const char *ngff_plan_warning(const ngff_plan *p, int32_t index)
+{
+    return index >= 0 && index < p->n_warnings ? p->warnings[index] : NULL;
+}
+
+/* "1 x 512 x 512" */
+static void print_sizes(const int64_t *sizes, int rank, char to[128])
+{
+    int n = 0;
+    for (int i = 0; i < rank; i++)
+        n += snprintf(to + n, (size_t)(128 - n), "%s%lld", i ? " x " : "", (long long)sizes[i]);
+}
+
+static void describe_codec(const plan *p, char to[64])
+{
+    const codec_spec *c = &p->codec;
+    if (c->compress == COMPRESS_BLOSC)
+        snprintf(to, 64, "blosc-%s level %d", cname_name(c->blosc_cname), c->level);
+    else if (c->compress == COMPRESS_NONE || c->compress == COMPRESS_LZ4)
+        snprintf(to, 64, "%s", compress_name(c->compress));
+    else
+        snprintf(to, 64, "%s level %d", compress_name(c->compress), c->level);
+}
+
+const char *ngff_plan_text(ngff_plan *p)
+{
+    size_t room = 1024 + 512 * (size_t)p->n_levels, n = 0;
+    char codec[64], shape[128], chunk[128], shard[128];
+    free(p->text);
+    p->text = malloc(room);
+    if (!p->text || p->error.status != NGFF_OK)
+        return p->error.message;
+    describe_codec(p, codec);
+    n += (size_t)snprintf(p->text, room, "OME-Zarr 0.%d, layout %s, axes %s, %s, %s, levels by %s\n",
+                          p->options.version, layout_name(p->options.layout), p->image->dims, p->image->type->v3, codec,
+                          reduce_name(p->resampling));
+    for (int l = 0; l < p->n_levels; l++) {
+        const level *at = &p->levels[l];
+        print_sizes(at->shape, p->image->rank, shape);
+        print_sizes(at->chunk, p->image->rank, chunk);
+        print_sizes(at->shard, p->image->rank, shard);
+        n += (size_t)snprintf(p->text + n, room - n, "  %-20s %s, chunks of %s%s%s\n", at->path, shape, chunk,
+                              at->is_sharded ? " in shards of " : "", at->is_sharded ? shard : "");
+    }
+    snprintf(p->text + n, room - n,
+             "up to %lld objects, %.1f MiB of pixels before compression, at most %.1f MiB of memory, %d threads\n",
+             (long long)p->n_objects, (double)p->raw_bytes / 1048576, (double)p->memory / 1048576, p->n_threads);
+    return p->text;
+}
+
+const char *ngff_plan_option(ngff_plan *p, const char *name)
+{
+    const char *canonical = options_canonical(name);
+    if (!canonical || p->error.status != NGFF_OK)
+        return canonical ? "" : NULL;
+    char *to = p->answer;
+    size_t room = sizeof p->answer;
+    to[0] = 0;
+    if (strcmp(canonical, "COMPRESS") == 0)
+        snprintf(to, room, "%s", compress_name(p->codec.compress));
+    else if (strcmp(canonical, "LEVEL") == 0)
+        snprintf(to, room, "%d", p->codec.level);
+    else if (strcmp(canonical, "OVERVIEW_RESAMPLING") == 0)
+        snprintf(to, room, "%s", reduce_name(p->resampling));
+    else if (strcmp(canonical, "LAYOUT") == 0)
+        snprintf(to, room, "%s", layout_name(p->options.layout));
+    else if (strcmp(canonical, "NGFF_VERSION") == 0)
+        snprintf(to, room, "0.%d", p->options.version);
+    else if (strcmp(canonical, "NUM_THREADS") == 0)
+        snprintf(to, room, "%d", p->n_threads);
+    else if (strcmp(canonical, "MEMORY") == 0)
+        snprintf(to, room, "%lld", (long long)p->memory);
+    else
+        snprintf(to, room, "%s",
+                 strchr(plan_typed(p, canonical), '=') ? strchr(plan_typed(p, canonical), '=') + 1 : "");
+    return to;
+}

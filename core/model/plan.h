@@ -1,0 +1,28 @@
+/* plan.h: what plan.c, levels.c and flow.c tell each other while a plan is made. */
+#ifndef NGFF_MODEL_PLAN_H
+#define NGFF_MODEL_PLAN_H
+
+#include "levels.h"
+
+typedef struct ngff_plan plan;
+
+/* Adds a warning for the user. */
+void plan_warn(plan *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* "NAME=value" as the user typed it, for messages; the name alone where it was not typed. */
+const char *plan_typed(const plan *p, const char *name);
+/* The value that a size list gives for an axis: by letter, in axis order, or one number for y and x. 0: none. */
+int64_t plan_size_for(const size_list *list, const struct ngff_image *image, int axis);
+/* A size list must name only axes of the image, or give one number, or one per axis. */
+int32_t plan_check_sizes(plan *p, const char *option, const size_list *list);
+
+/* levels.c: factors, sources, shapes, chunks, positions, paths; then shards, and the objects that hold pixels. */
+int32_t levels_make(plan *p);
+int32_t levels_make_shards(plan *p);
+int64_t levels_count_objects(const plan *p);
+/* The requested chunk extent of an axis, before it is cut to a level's shape. */
+int64_t levels_block(const plan *p, int axis);
+
+/* flow.c: what depends on the source as well: cells, region, threads, memory. May be made again. */
+int32_t flow_make(plan *p);
+
+#endif

@@ -1,0 +1,98 @@
+/* test_flow.c: cells, regions and memory of a plan. */
+#include "plans.h"
+
+static void cells_hold_all_channels_that_share_a_mask(void)
+{
+    ngff_image *image = ngff_image_create("cyx", SHAPE(4, 100, 100), NGFF_UINT8);
+    ngff_image_set_alpha(image, 3);
+    ngff_plan *p = ngff_plan_create(image, OPTIONS("BLOCKSIZE=32"));
+    CHECK_INT(p->group, 4);
+    check_sizes(p->levels[0].cell, 3, SHAPE(4, 32, 32), "cell", 0);
+    check_sizes(p->levels[0].cell_grid, 3, SHAPE(1, 4, 4), "cells", 0);
+    check_sizes(p->levels[0].chunk, 3, SHAPE(1, 32, 32), "chunk", 0);
+    ngff_plan_free(p);
+    ngff_image_free(image);
+    /* interleaved sources are read at once, 16 channels at most */
+    p = plan_of("cyx", SHAPE(40, 100, 100), NGFF_UINT8, OPTIONS("BLOCKSIZE=32"));
+    CHECK_INT(p->group, 1);
+    CHECK_INT(ngff_plan_set_source(p, SHAPE(40, 32, 32), 1), NGFF_OK);
+    CHECK_INT(p->group, 16);
+    check_sizes(p->levels[0].cell_grid, 3, SHAPE(3, 4, 4), "cells", 0);
+    ngff_plan_free(p);
+}
+
+static void regions_cover_whole_source_blocks(void)
+{
+    ngff_plan *p = plan_of("yx", SHAPE(1000, 900), NGFF_UINT8, OPTIONS("BLOCKSIZE=128"));
+    static const struct {
+        int64_t block[2], region[2], cells;
+    } sources[] = {{{0, 0}, {128, 128}, 1},        {{1, 900}, {128, 1024}, 8},  {{16, 16}, {128, 128}, 1},
+                   {{256, 384}, {256, 384}, 6},    {{100, 100}, {128, 128}, 1}, {{128, 128}, {128, 128}, 1},
+                   {{1000, 900}, {1024, 1024}, 64}};
+    for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
+        CHECK_INT(ngff_plan_set_source(p, sources[i].block, 1), NGFF_OK);
+        check_sizes(p->region, 2, sources[i].region, "region", (int)i);
+        CHECK_INT(p->region_cells, sources[i].cells);
+    }
+    ngff_plan_free(p);
+}
+
+static void too_little_memory_is_raised_with_a_warning(void)
+{
+    ngff_plan *p = plan_of("yx", SHAPE(5000, 5000), NGFF_UINT16, OPTIONS("MEMORY=1MB", "NUM_THREADS=2"));
+    CHECK_INT(ngff_plan_status(p), NGFF_OK);
+    CHECK_INT(ngff_plan_memory(p), p->memory_minimum);
+    CHECK(ngff_plan_memory(p) > 1 << 20);
+    CHECK(ngff_plan_warning(p, 0) && strstr(ngff_plan_warning(p, 0), "MEMORY=1 MB is too little"));
+    CHECK_INT(ngff_plan_set_source(p, NULL, 2), NGFF_OK);
+    CHECK(ngff_plan_warning(p, 1) == NULL); /* said once */
+    ngff_plan_free(p);
+    p = plan_of("yx", SHAPE(5000, 5000), NGFF_UINT16, OPTIONS("MEMORY=300MB", "NUM_THREADS=2"));
+    CHECK(ngff_plan_memory(p) == 300 << 20 || ngff_plan_memory(p) == 300000000);
+    CHECK(ngff_plan_warning(p, 0) == NULL);
+    ngff_plan_free(p);
+}
+
+static void memory_does_not_grow_with_the_image(void)
+{
+    ngff_plan *small = plan_of("yx", SHAPE(20000, 20000), NGFF_UINT16, OPTIONS("NUM_THREADS=2"));
+    ngff_plan *large = plan_of("yx", SHAPE(160000, 160000), NGFF_UINT16, OPTIONS("NUM_THREADS=2", "SHARD=NONE"));
+    /* three more levels and the chunks' statistics */
+    CHECK(ngff_plan_memory(small) < 128 << 20);
+    CHECK(ngff_plan_memory(large) < ngff_plan_memory(small) + (3 * 6 * 512 * 1024) + 24 * 100000);
+    CHECK_INT(ngff_plan_thread_count(small), 2);
+    ngff_plan_free(small);
+    ngff_plan_free(large);
+}
+
+static void fused_levels_have_one_parent_per_cell_and_no_margin(void)
+{
+    static const struct {
+        const char *block, *factors, *resampling;
+        int is_fused;
+    } cases[] = {{"BLOCKSIZE=16", "SCALE_FACTORS=2", NULL, 1},
+                 {"BLOCKSIZE=16", "SCALE_FACTORS=4", NULL, 1},
+                 {"BLOCKSIZE=16", "SCALE_FACTORS=3", NULL, 0},
+                 {"BLOCKSIZE=15", "SCALE_FACTORS=3", NULL, 1},
+                 {"BLOCKSIZE=15", "SCALE_FACTORS=2", NULL, 0},
+                 {"BLOCKSIZE=128", "SCALE_FACTORS=3", NULL, 1}, /* one cell only */
+                 {"BLOCKSIZE=16", "SCALE_FACTORS=2", "OVERVIEW_RESAMPLING=MODE", 1},
+                 {"BLOCKSIZE=16", "SCALE_FACTORS=2", "OVERVIEW_RESAMPLING=GAUSS", 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ngff_plan *p =
+            plan_of("yx", SHAPE(100, 100), NGFF_UINT8, OPTIONS(cases[i].block, cases[i].factors, cases[i].resampling));
+        CHECK_INT(plan_is_fused(p, 1), cases[i].is_fused);
+        CHECK_INT(plan_is_fused(p, 0), 0);
+        ngff_plan_free(p);
+    }
+}
+
+int main(void)
+{
+    RUN(cells_hold_all_channels_that_share_a_mask);
+    RUN(regions_cover_whole_source_blocks);
+    RUN(too_little_memory_is_raised_with_a_warning);
+    RUN(memory_does_not_grow_with_the_image);
+    RUN(fused_levels_have_one_parent_per_cell_and_no_margin);
+    CHECK_EXIT();
+}

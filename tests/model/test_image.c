@@ -1,0 +1,219 @@
+/* The public description of an image: what is accepted, what is refused, and with which words. */
+#include "image.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "check.h"
+
+static const int64_t cyx[] = {3, 20, 30};
+
+static ngff_image *three_bands(void)
+{
+    return ngff_image_create("cyx", cyx, NGFF_UINT16);
+}
+
+static void defaults_are_those_of_ngff_zarr(void)
+{
+    ngff_image *image = three_bands();
+    CHECK_INT(ngff_image_status(image), NGFF_OK);
+    CHECK_TEXT(image->name, "image");
+    CHECK_INT(image->rank, 3);
+    CHECK_INT(image->n_channels, 3);
+    CHECK_INT(image->channel_axis, 0);
+    CHECK_INT(image->alpha, -1);
+    for (int i = 0; i < 3; i++)
+        CHECK(image->scale[i] == 1 && image->translation[i] == 0 && image->unit[i] == NULL);
+    CHECK_INT(image_axis(image, 'y'), 1);
+    CHECK_INT(image_axis(image, 't'), -1);
+    ngff_image_free(image);
+}
+
+static void create_is_refused(const char *dims, const int64_t *shape, int32_t type, int32_t status, const char *words)
+{
+    ngff_image *image = ngff_image_create(dims, shape, type);
+    CHECK(image != NULL);
+    CHECK_INT(ngff_image_status(image), status);
+    if (!strstr(ngff_image_error(image), words))
+        CHECK_TEXT(ngff_image_error(image), words);
+    CHECK_INT(ngff_image_set_name(image, "x"), status);
+    ngff_image_free(image);
+}
+
+static void bad_dims_shapes_and_types_are_refused_with_words(void)
+{
+    static const int64_t five[] = {1, 1, 1, 1, 1, 1}, zero[] = {1, 0, 1}, vast[] = {1 << 20, INT64_C(1) << 40, 1 << 30};
+    static const int64_t many[] = {1 << 21, 1, 1};
+    create_is_refused(NULL, five, NGFF_UINT8, NGFF_E_ARGUMENT, "dims");
+    create_is_refused("x", five, NGFF_UINT8, NGFF_E_ARGUMENT, "2 to 5 axes");
+    create_is_refused("tczyxx", five, NGFF_UINT8, NGFF_E_ARGUMENT, "2 to 5 axes");
+    create_is_refused("xy", five, NGFF_UINT8, NGFF_E_ARGUMENT, "in this order");
+    create_is_refused("ctyx", five, NGFF_UINT8, NGFF_E_ARGUMENT, "in this order");
+    create_is_refused("yyx", five, NGFF_UINT8, NGFF_E_ARGUMENT, "in this order");
+    create_is_refused("qyx", five, NGFF_UINT8, NGFF_E_ARGUMENT, "in this order");
+    create_is_refused("czx", five, NGFF_UINT8, NGFF_E_ARGUMENT, "end in \"yx\"");
+    create_is_refused("cyx", NULL, NGFF_UINT8, NGFF_E_ARGUMENT, "shape is NULL");
+    create_is_refused("cyx", zero, NGFF_UINT8, NGFF_E_ARGUMENT, "axis y must have at least 1 pixel, not 0");
+    create_is_refused("zyx", vast, NGFF_UINT8, NGFF_E_ARGUMENT, "2^63 - 1");
+    create_is_refused("cyx", many, NGFF_UINT8, NGFF_E_UNSUPPORTED, "channels");
+    create_is_refused("cyx", five, 0, NGFF_E_ARGUMENT, "data type 0");
+    create_is_refused("cyx", five, 14, NGFF_E_ARGUMENT, "data type 14");
+}
+
+static void scale_and_translation_must_be_finite(void)
+{
+    double bad[] = {1, 0, 1}, nan_[] = {1, NAN, 1}, good[] = {1, 0.5, 0.25}, moved[] = {0, -10, 20};
+    ngff_image *image = three_bands();
+    CHECK_INT(ngff_image_set_scale(image, good), NGFF_OK);
+    CHECK_INT(ngff_image_set_translation(image, moved), NGFF_OK);
+    CHECK(image->scale[1] == 0.5 && image->translation[1] == -10);
+    CHECK_INT(ngff_image_set_scale(image, bad), NGFF_E_ARGUMENT);
+    CHECK(strstr(ngff_image_error(image), "axis y"));
+    CHECK(image->scale[1] == 0.5);
+    CHECK_INT(ngff_image_set_translation(image, moved), NGFF_E_ARGUMENT); /* the first error stays */
+    ngff_image_free(image);
+    image = three_bands();
+    CHECK_INT(ngff_image_set_translation(image, nan_), NGFF_E_ARGUMENT);
+    ngff_image_free(image);
+}
+
+static void common_spellings_of_units_are_known(void)
+{
+    static const struct {
+        char dim;
+        const char *spelling, *name;
+    } table[] = {
+        {'x', "um", "micrometer"},
+        {'x', "\xC2\xB5m", "micrometer"},
+        {'x', "\xCE\xBCm", "micrometer"},
+        {'y', "micron", "micrometer"},
+        {'y', "Microns", "micrometer"},
+        {'z', "nm", "nanometer"},
+        {'x', "mm", "millimeter"},
+        {'x', "Mm", "megameter"},
+        {'x', "cm", "centimeter"},
+        {'x', "m", "meter"},
+        {'x', "metre", "meter"},
+        {'x', "Metres", "meter"},
+        {'x', "meters", "meter"},
+        {'x', "km", "kilometer"},
+        {'x', "kilometre", "kilometer"},
+        {'x', "feet", "foot"},
+        {'x', "inches", "inch"},
+        {'x', "Angstrom", "angstrom"},
+        {'x', "\xC3\x85", "angstrom"},
+        {'t', "s", "second"},
+        {'t', "sec", "second"},
+        {'t', "Seconds", "second"},
+        {'t', "ms", "millisecond"},
+        {'t', "min", "minute"},
+        {'t', "h", "hour"},
+        {'t', "hours", "hour"},
+        {'t', "days", "day"},
+        {'t', "us", "microsecond"},
+        {'x', "degree", NULL},
+        {'x', "pixel", NULL},
+        {'x', "second", NULL},
+        {'t', "meter", NULL},
+        {'t', "m", NULL},
+        {'x', "", NULL},
+        {'c', "m", NULL},
+        {'x', " m", NULL},
+        {'x', "MM", NULL},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        const char *name = unit_name(table[i].dim, table[i].spelling);
+        if (table[i].name)
+            CHECK_TEXT(name, table[i].name);
+        else
+            CHECK(name == NULL);
+    }
+    ngff_image *image = three_bands();
+    CHECK_INT(ngff_image_set_unit(image, 1, "um"), NGFF_OK);
+    CHECK_TEXT(image->unit[1], "micrometer");
+    CHECK_INT(ngff_image_set_unit(image, 1, ""), NGFF_OK);
+    CHECK(image->unit[1] == NULL);
+    CHECK_INT(ngff_image_set_unit(image, 2, "furlong"), NGFF_E_ARGUMENT);
+    CHECK(strstr(ngff_image_error(image), "furlong") && strstr(ngff_image_error(image), "micrometer"));
+    ngff_image_free(image);
+}
+
+static void channels_take_labels_colours_windows_and_nodata(void)
+{
+    uint16_t nodata = 7;
+    ngff_image *image = three_bands();
+    CHECK_INT(ngff_image_set_channel(image, 1, "DAPI", "00ff7f"), NGFF_OK);
+    CHECK_TEXT(image->channels[1].label, "DAPI");
+    CHECK_TEXT(image->channels[1].color, "00FF7F");
+    CHECK_INT(ngff_image_set_channel(image, 1, NULL, NULL), NGFF_OK);
+    CHECK_TEXT(image->channels[1].label, "DAPI");
+    CHECK_INT(ngff_image_set_window(image, 0, 2, 5), NGFF_OK);
+    CHECK_INT(ngff_image_set_nodata(image, -1, &nodata), NGFF_OK);
+    CHECK(image->channels[2].has_nodata && memcmp(image->channels[2].nodata, &nodata, 2) == 0);
+    CHECK_INT(ngff_image_set_alpha(image, 2), NGFF_OK);
+    CHECK_INT(ngff_image_set_kind(image, NGFF_KIND_RGB), NGFF_OK);
+    CHECK_INT(ngff_image_set_channel(image, 0, NULL, "#00FF00"), NGFF_E_ARGUMENT);
+    ngff_image_free(image);
+    image = three_bands();
+    CHECK_INT(ngff_image_set_channel(image, 3, "x", NULL), NGFF_E_ARGUMENT);
+    ngff_image_free(image);
+    image = three_bands();
+    CHECK_INT(ngff_image_set_channel(image, 0, "\xFF", NULL), NGFF_E_ARGUMENT);
+    ngff_image_free(image);
+    image = three_bands();
+    CHECK_INT(ngff_image_set_window(image, 0, 5, 5), NGFF_E_ARGUMENT);
+    ngff_image_free(image);
+}
+
+static void georeference_and_attributes_are_checked(void)
+{
+    double north_up[] = {500000, 10, 0, 5000000, 0, -10}, flat[] = {0, 1, 2, 0, 2, 4};
+    ngff_image *image = three_bands();
+    CHECK_INT(ngff_image_set_georeference(image, north_up, "EPSG:32633", "PROJCRS[]", "{}", 0), NGFF_OK);
+    CHECK(image->georeference.is_set && image->georeference.has_affine);
+    CHECK_INT(ngff_image_set_georeference(image, NULL, NULL, NULL, NULL, 0), NGFF_OK);
+    CHECK(!image->georeference.is_set);
+    CHECK_INT(ngff_image_set_attribute(image, "rat", "{\"a\":1}"), NGFF_OK);
+    CHECK_INT(ngff_image_set_attribute(image, "rat", " [2] "), NGFF_OK);
+    CHECK_INT(image->n_attributes, 1);
+    CHECK_TEXT(image->attributes[0].json, " [2] ");
+    CHECK_INT(ngff_image_set_georeference(image, flat, NULL, NULL, NULL, 0), NGFF_E_ARGUMENT);
+    ngff_image_free(image);
+    static const char *const bad[] = {"",     "{",    "[1,]", "{\"a\":1,\"a\":2}", "NaN", "1 2", "\"\\u0000\"",
+                                      "[01]", "1e999"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        image = three_bands();
+        CHECK_INT(ngff_image_set_attribute(image, "a", bad[i]), NGFF_E_ARGUMENT);
+        ngff_image_free(image);
+    }
+    static const char *const names[] = {"", "a/b", "..", "version", "nodata"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        image = three_bands();
+        CHECK_INT(ngff_image_set_attribute(image, names[i], "1"), NGFF_E_ARGUMENT);
+        ngff_image_free(image);
+    }
+}
+
+static void an_image_that_a_plan_holds_does_not_change(void)
+{
+    ngff_image *image = three_bands();
+    image_retain(image);
+    CHECK_INT(ngff_image_set_name(image, "other"), NGFF_E_STATE);
+    CHECK_TEXT(image->name, "image");
+    ngff_image_free(image);
+    CHECK_INT(image->n_owners, 1);
+    ngff_image_free(image);
+    ngff_image_free(NULL);
+}
+
+int main(void)
+{
+    RUN(defaults_are_those_of_ngff_zarr);
+    RUN(bad_dims_shapes_and_types_are_refused_with_words);
+    RUN(scale_and_translation_must_be_finite);
+    RUN(common_spellings_of_units_are_known);
+    RUN(channels_take_labels_colours_windows_and_nodata);
+    RUN(georeference_and_attributes_are_checked);
+    RUN(an_image_that_a_plan_holds_does_not_change);
+    CHECK_EXIT();
+}

@@ -1,0 +1,178 @@
+/* test_plan.c: options resolved against the image, and what is refused. */
+#include "plans.h"
+
+static void fill_is_the_nodata_value_that_all_channels_share(void)
+{
+    static const uint8_t seven = 7, eight = 8;
+    ngff_image *image = ngff_image_create("cyx", SHAPE(2, 10, 10), NGFF_UINT8);
+    ngff_image_set_nodata(image, 0, &seven);
+    ngff_plan *p = ngff_plan_create(image, NULL);
+    CHECK_INT(p->fill[0], 0);
+    ngff_plan_free(p);
+    ngff_image_set_nodata(image, 1, &seven);
+    p = ngff_plan_create(image, NULL);
+    CHECK_INT(p->fill[0], 7);
+    ngff_plan_free(p);
+    ngff_image_set_nodata(image, 1, &eight);
+    p = ngff_plan_create(image, NULL);
+    CHECK_INT(p->fill[0], 0);
+    ngff_plan_free(p);
+    ngff_image_free(image);
+}
+
+static void defaults_depend_on_type_and_kind(void)
+{
+    static const struct {
+        int32_t type, kind;
+        const char *compress, *level, *resampling;
+    } rows[] = {{NGFF_UINT8, NGFF_KIND_INTENSITY, "ZSTD", "1", "AVERAGE"},
+                {NGFF_UINT16, NGFF_KIND_INTENSITY, "BLOSC", "1", "AVERAGE"},
+                {NGFF_UINT8, NGFF_KIND_LABEL, "ZSTD", "1", "MODE"},
+                {NGFF_COMPLEX64, NGFF_KIND_INTENSITY, "BLOSC", "1", "NEAREST"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        ngff_image *image = ngff_image_create("yx", SHAPE(10, 10), rows[i].type);
+        ngff_image_set_kind(image, rows[i].kind);
+        ngff_plan *p = ngff_plan_create(image, NULL);
+        CHECK_TEXT(ngff_plan_option(p, "COMPRESS"), rows[i].compress);
+        CHECK_TEXT(ngff_plan_option(p, "LEVEL"), rows[i].level);
+        CHECK_TEXT(ngff_plan_option(p, "RESAMPLING"), rows[i].resampling);
+        CHECK_TEXT(ngff_plan_option(p, "VERSION"), "0.5");
+        CHECK_TEXT(ngff_plan_option(p, "LAYOUT"), "OVERVIEWS");
+        CHECK(ngff_plan_option(p, "NONSENSE") == NULL);
+        CHECK_INT(rows[i].type == NGFF_COMPLEX64, ngff_plan_warning(p, 0) != NULL);
+        ngff_plan_free(p);
+        ngff_image_free(image);
+    }
+    ngff_plan *p = plan_of("yx", SHAPE(10, 10), NGFF_UINT8, OPTIONS("COMPRESS=GZIP", "BLOCKSIZE=5"));
+    CHECK_TEXT(ngff_plan_option(p, "LEVEL"), "6");
+    CHECK_TEXT(ngff_plan_option(p, "BLOCKSIZE"), "5");
+    CHECK_TEXT(ngff_plan_option(p, "NAME"), "");
+    CHECK(strstr(ngff_plan_text(p), "scale0/image") && strstr(ngff_plan_text(p), "10 x 10"));
+    ngff_plan_free(p);
+}
+
+static void image_options_describe_the_image(void)
+{
+    ngff_plan *p = plan_of("cyx", SHAPE(2, 10, 10), NGFF_UINT8,
+                           OPTIONS("AXIS_SCALE=y:2,x:3", "AXIS_TRANSLATION=x:5", "AXIS_UNITS=y:um,x:um",
+                                   "CHANNEL_NAMES=a,b", "CHANNEL_COLORS=FF0000,00FF00", "WINDOW=1:2,3:4"));
+    CHECK_INT(ngff_plan_status(p), NGFF_OK);
+    CHECK(p->levels[0].scale[1] == 2 && p->levels[0].scale[2] == 3 && p->levels[0].translation[2] == 5);
+    CHECK_TEXT(p->image->unit[1], "micrometer");
+    CHECK_TEXT(p->image->channels[1].label, "b");
+    CHECK_TEXT(p->image->channels[1].color, "00FF00");
+    CHECK(p->image->channels[1].start == 3 && p->image->channels[1].end == 4);
+    ngff_plan_free(p);
+}
+
+/* north up, 10 m pixels, upper left corner at 500000, 4600000 */
+static void southing_puts_the_first_pixels_centre_into_the_translation(void)
+{
+    ngff_image *image = ngff_image_create("yx", SHAPE(10, 10), NGFF_UINT8);
+    ngff_image_set_scale(image, (const double[]){10, 10});
+    ngff_image_set_georeference(image, (const double[]){500000, 10, 0, 4600000, 0, -10}, "EPSG:32633", NULL, NULL, 0);
+    ngff_plan *p = ngff_plan_create(image, OPTIONS("ORIGIN=SOUTHING"));
+    CHECK(p->levels[0].translation[0] == -4599995 && p->levels[0].translation[1] == 500005);
+    ngff_plan_free(p);
+    ngff_image_free(image);
+}
+
+static void refused(const char *dims, const int64_t *shape, int32_t type, const char *option, int32_t status,
+                    const char *words)
+{
+    ngff_plan *p = plan_of(dims, shape, type, OPTIONS("BLOCKSIZE=64", option));
+    if (strncmp(option, "BLOCKSIZE", 9) == 0) {
+        ngff_plan_free(p);
+        p = plan_of(dims, shape, type, OPTIONS(option));
+    }
+    CHECK_INT(ngff_plan_status(p), status);
+    if (!strstr(ngff_plan_error(p), words)) {
+        fprintf(stderr, "%s: \"%s\" does not say \"%s\"\n", option, ngff_plan_error(p), words);
+        check_failures++;
+    }
+    CHECK_INT(ngff_plan_set_source(p, NULL, 1), status);
+    CHECK_TEXT(ngff_plan_text(p), ngff_plan_error(p));
+    ngff_plan_free(p);
+}
+
+static void impossible_requests_are_refused_in_words(void)
+{
+    static const int64_t s[] = {3, 500, 500};
+    refused("cyx", s, NGFF_UINT8, "SCALE_FACTORS=4,2", NGFF_E_OPTION, "must not fall");
+    refused("cyx", s, NGFF_UINT8, "SCALE_FACTORS=2,2", NGFF_E_OPTION, "larger than the one before");
+    refused("cyx", s, NGFF_UINT8, "SCALE_FACTORS=1", NGFF_E_OPTION, "larger than the one before");
+    refused("cyx", s, NGFF_UINT8, "SCALE_FACTORS=c:2,y:2,x:2", NGFF_E_OPTION, "axis c is not spatial");
+    refused("cyx", s, NGFF_UINT8, "SCALE_FACTORS=z:2,y:2,x:2", NGFF_E_OPTION, "names axis z");
+    refused("cyx", s, NGFF_UINT8, "BLOCKSIZE=z:16", NGFF_E_OPTION, "names axis z");
+    refused("cyx", s, NGFF_UINT8, "BLOCKSIZE=1,2,3,4", NGFF_E_OPTION, "4 values");
+    refused("cyx", SHAPE(3, 100000, 100000), NGFF_UINT8, "BLOCKSIZE=100000", NGFF_E_OPTION, "2 GiB");
+    refused("cyx", s, NGFF_UINT8, "SHARD=100", NGFF_E_OPTION, "use 128");
+    refused("cyx", s, NGFF_UINT8, "SHARD=t:2", NGFF_E_OPTION, "names axis t");
+    refused("cyx", s, NGFF_UINT8, "AXIS_SCALE=z:2", NGFF_E_OPTION, "must name axes");
+    refused("cyx", s, NGFF_UINT8, "AXIS_SCALE=x:0", NGFF_E_OPTION, "AXIS_SCALE");
+    refused("cyx", s, NGFF_UINT8, "AXIS_UNITS=z:um", NGFF_E_OPTION, "AXIS_UNITS");
+    refused("cyx", s, NGFF_UINT8, "CHANNEL_NAMES=a,b,c,d", NGFF_E_OPTION, "more names than");
+    refused("cyx", s, NGFF_UINT8, "CHANNEL_COLORS=FF0000,00FF00,0000FF,FFFFFF", NGFF_E_OPTION, "at most 3 colours");
+    refused("cyx", s, NGFF_UINT8, "WINDOW=0:1,0:2", NGFF_E_OPTION, "2 ranges");
+    refused("cyx", s, NGFF_UINT8, "ORIGIN=SOUTHING", NGFF_E_OPTION, "ORIGIN=PIXEL");
+    refused("cyx", s, NGFF_COMPLEX64, "OVERVIEW_RESAMPLING=MODE", NGFF_E_OPTION, "not defined for complex");
+    refused("cyx", s, NGFF_UINT8, "NO_SUCH=1", NGFF_E_OPTION, "NO_SUCH");
+}
+
+static void image_that_the_writer_cannot_hold_is_refused(void)
+{
+    ngff_image *image = ngff_image_create("zyx", SHAPE(4, 10, 10), NGFF_UINT8);
+    ngff_image_set_mask(image, 1);
+    ngff_plan *p = ngff_plan_create(image, NULL);
+    CHECK_INT(ngff_plan_status(p), NGFF_E_UNSUPPORTED);
+    CHECK(strstr(ngff_plan_error(p), "mask"));
+    ngff_plan_free(p);
+    ngff_image_free(image);
+    image = ngff_image_create("czyx", SHAPE(2, 4, 10, 10), NGFF_UINT8);
+    ngff_image_set_alpha(image, 1);
+    p = ngff_plan_create(image, NULL);
+    CHECK_INT(ngff_plan_status(p), NGFF_E_UNSUPPORTED);
+    CHECK(strstr(ngff_plan_error(p), "alpha"));
+    ngff_plan_free(p);
+    ngff_image_free(image);
+    image = ngff_image_create("tcyx", SHAPE(4, 2, 10, 10), NGFF_UINT8);
+    ngff_image_set_alpha(image, 1);
+    p = ngff_plan_create(image, OPTIONS("BLOCKSIZE=2,1,8,8"));
+    CHECK_INT(ngff_plan_status(p), NGFF_E_UNSUPPORTED);
+    ngff_plan_free(p);
+    ngff_image_free(image);
+    image = ngff_image_create("yx", SHAPE(0, 10), NGFF_UINT8);
+    p = ngff_plan_create(image, NULL);
+    CHECK_INT(ngff_plan_status(p), ngff_image_status(image));
+    CHECK(ngff_plan_status(p) != NGFF_OK);
+    ngff_plan_free(p);
+    ngff_image_free(image);
+    p = ngff_plan_create(NULL, NULL);
+    CHECK_INT(ngff_plan_status(p), NGFF_E_ARGUMENT);
+    ngff_plan_free(p);
+}
+
+static void source_and_given_levels_are_checked(void)
+{
+    ngff_plan *p = plan_of("yx", SHAPE(100, 100), NGFF_UINT8, OPTIONS("BLOCKSIZE=32"));
+    CHECK_INT(ngff_plan_set_given(p, 1), NGFF_OK);
+    CHECK_INT(p->levels[1].source, -1);
+    CHECK_INT(p->levels[2].source, 1);
+    CHECK_INT(ngff_plan_set_given(p, 3), NGFF_E_ARGUMENT);
+    ngff_plan_free(p);
+    p = plan_of("yx", SHAPE(100, 100), NGFF_UINT8, NULL);
+    CHECK_INT(ngff_plan_set_source(p, NULL, 0), NGFF_E_ARGUMENT);
+    ngff_plan_free(p);
+}
+
+int main(void)
+{
+    RUN(fill_is_the_nodata_value_that_all_channels_share);
+    RUN(defaults_depend_on_type_and_kind);
+    RUN(image_options_describe_the_image);
+    RUN(southing_puts_the_first_pixels_centre_into_the_translation);
+    RUN(impossible_requests_are_refused_in_words);
+    RUN(image_that_the_writer_cannot_hold_is_refused);
+    RUN(source_and_given_levels_are_checked);
+    CHECK_EXIT();
+}
