@@ -1,0 +1,85 @@
+/* chain.c: the table of the codecs. It finds the row, checks the sizes once for all of them, and calls; everything
+ * that is peculiar to a format is in the format's own file. */
+#include "codec_table.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static const codec codecs[] = {
+    [COMPRESS_NONE] = {.bound = bytes_bound, .encode = bytes_encode, .decode = bytes_decode},
+    [COMPRESS_ZSTD] = {.bound = zstd_bound, .encode = zstd_encode, .decode = zstd_decode, .release = zstd_release},
+    [COMPRESS_BLOSC] = {.bound = blosc_bound, .encode = blosc_encode, .decode = blosc_decode},
+    [COMPRESS_GZIP] = {.bound = gzip_bound, .encode = gzip_encode, .decode = gzip_decode, .release = deflate_release},
+    [COMPRESS_ZLIB] = {.bound = zlib_bound, .encode = zlib_encode, .decode = zlib_decode},
+    [COMPRESS_LZ4] = {.bound = lz4_bound, .encode = lz4_encode, .decode = lz4_decode, .release = lz4_release},
+};
+
+enum { n_codecs = sizeof codecs / sizeof codecs[0] };
+
+/* Readers in Java and blosc itself count the bytes of a chunk in 32 bits with a sign. */
+enum { most_bytes = INT32_MAX };
+
+/* The row of a spec, NULL for an unknown codec. */
+static const codec *codec_find(const codec_spec *spec)
+{
+    if (spec->compress <= COMPRESS_AUTO || spec->compress >= n_codecs)
+        return NULL;
+    return &codecs[spec->compress];
+}
+
+codec_context *codec_context_create(void)
+{
+    return calloc(1, sizeof(codec_context));
+}
+
+void codec_context_free(codec_context *context)
+{
+    if (!context)
+        return;
+    for (int i = 0; i < n_codecs; i++)
+        if (codecs[i].release)
+            codecs[i].release(context);
+    free(context);
+}
+
+size_t codec_bound(const codec_spec *spec, size_t n)
+{
+    const codec *row = codec_find(spec);
+    return row && n > 0 && n <= most_bytes ? row->bound(n) : 0;
+}
+
+int32_t codec_encode(codec_context *context, const codec_spec *spec, const void *from, size_t n, void *to,
+                     size_t capacity, size_t *n_written, error *e)
+{
+    size_t bound = codec_bound(spec, n);
+    if (bound == 0)
+        return error_set(e, NGFF_E_UNSUPPORTED, "no codec here takes a chunk of %zu bytes (compression %d)", n,
+                         spec->compress);
+    if (capacity < bound)
+        return error_set(e, NGFF_E_ARGUMENT, "the buffer for an encoded chunk has %zu bytes, not the %zu it needs",
+                         capacity, bound);
+    return codec_find(spec)->encode(context, spec, from, n, to, capacity, n_written, e);
+}
+
+int32_t codec_decode(codec_context *context, const codec_spec *spec, const void *from, size_t n, void *to,
+                     size_t n_expected, error *e)
+{
+    const codec *row = codec_find(spec);
+    if (!row || n_expected == 0 || n_expected > most_bytes)
+        return error_set(e, NGFF_E_UNSUPPORTED, "no codec here gives a chunk of %zu bytes (compression %d)", n_expected,
+                         spec->compress);
+    if (n == 0)
+        return error_set(e, NGFF_E_CORRUPT, "the chunk is empty: 0 bytes are stored");
+    return row->decode(context, from, n, to, n_expected, e);
+}
+
+int32_t codec_wrong_size(error *e, const char *name, uint64_t n_found, size_t n_expected)
+{
+    return error_set(e, NGFF_E_CORRUPT, "the %s data hold %" PRIu64 " bytes, but the chunk has %zu", name, n_found,
+                     n_expected);
+}
+
+int32_t codec_no_memory(error *e, const char *name)
+{
+    return error_set(e, NGFF_E_MEMORY, "out of memory for the state of the %s codec", name);
+}

@@ -1,0 +1,52 @@
+/* codec.h: chunk bytes <-> stored bytes. One codec per file, each a row of the table in chain.c. */
+#ifndef NGFF_CODEC_CODEC_H
+#define NGFF_CODEC_CODEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+#include "codec_spec.h"
+
+/* What a codec keeps between calls (compressor states). One thread uses a context at a time. */
+typedef struct codec_context codec_context;
+codec_context *codec_context_create(void); /* NULL when memory is out */
+void codec_context_free(codec_context *context);
+
+/* Most bytes that encoding n bytes can give; 0 if n is more than the codec can take (2 GiB - 1). */
+size_t codec_bound(const codec_spec *spec, size_t n);
+
+/* Encodes n bytes into to (capacity codec_bound). The result depends on spec and bytes only. With COMPRESS_NONE the
+ * caller may store the bytes themselves. */
+int32_t codec_encode(codec_context *context, const codec_spec *spec, const void *from, size_t n, void *to,
+                     size_t capacity, size_t *n_written, error *e);
+
+/* Decodes into exactly n_expected bytes; anything else (also trailing bytes, a header that claims another size) is
+ * NGFF_E_CORRUPT. Never reads or writes out of bounds, whatever the input. */
+int32_t codec_decode(codec_context *context, const codec_spec *spec, const void *from, size_t n, void *to,
+                     size_t n_expected, error *e);
+
+/* Brings stored pixels into this machine's byte order. item_size: bytes of one number (half a complex pixel). */
+void bytes_to_native(void *pixels, size_t n_bytes, int item_size, int is_big_endian);
+
+/* CRC-32C (Castagnoli) of the bytes, as Zarr's crc32c codec stores it. */
+uint32_t crc32c(const void *bytes, size_t n);
+
+/* Shards (Zarr v3 sharding_indexed, index at the end, index codecs bytes little + crc32c).
+ * An index is n_chunks pairs of offset and size in C order; a missing chunk is 2^64-1 twice. */
+#define SHARD_MISSING UINT64_MAX
+
+typedef struct {
+    uint64_t offset, size;
+} shard_entry;
+
+static inline size_t shard_index_bytes(size_t n_chunks)
+{
+    return n_chunks * 16 + 4;
+}
+void shard_index_encode(const shard_entry *entries, size_t n_chunks, uint8_t *to); /* shard_index_bytes bytes */
+/* Checks the crc and that every entry lies inside shard_bytes - index; messages do not name the shard: callers do. */
+int32_t shard_index_decode(const uint8_t *from, size_t n_bytes, uint64_t shard_bytes, shard_entry *entries,
+                           size_t n_chunks, error *e);
+
+#endif

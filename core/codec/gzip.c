@@ -1,0 +1,112 @@
+/* gzip.c: gzip and zlib, both deflate with another wrapper. One library makes the bytes on every machine; its gzip
+ * header has time 0 and system 255 (unknown), so equal pixels are equal bytes. */
+#include "codec_table.h"
+
+#include <libdeflate.h>
+
+enum { wrapper_gzip, wrapper_zlib };
+
+typedef struct {
+    const char *name;
+    size_t (*bound)(struct libdeflate_compressor *, size_t);
+    size_t (*compress)(struct libdeflate_compressor *, const void *, size_t, void *, size_t);
+    enum libdeflate_result (*decompress)(struct libdeflate_decompressor *, const void *, size_t, void *, size_t,
+                                         size_t *, size_t *);
+} wrapper;
+
+static const wrapper wrappers[] = {
+    [wrapper_gzip] = {.name = "gzip",
+                      .bound = libdeflate_gzip_compress_bound,
+                      .compress = libdeflate_gzip_compress,
+                      .decompress = libdeflate_gzip_decompress_ex},
+    [wrapper_zlib] = {.name = "zlib",
+                      .bound = libdeflate_zlib_compress_bound,
+                      .compress = libdeflate_zlib_compress,
+                      .decompress = libdeflate_zlib_decompress_ex},
+};
+
+/* The context's compressor, made anew when the level is another one. */
+static struct libdeflate_compressor *compressor_get(codec_context *context, int level)
+{
+    if (context->deflate_compressor && context->deflate_level != level) {
+        libdeflate_free_compressor(context->deflate_compressor);
+        context->deflate_compressor = NULL;
+    }
+    if (!context->deflate_compressor)
+        context->deflate_compressor = libdeflate_alloc_compressor(level);
+    context->deflate_level = level;
+    return context->deflate_compressor;
+}
+
+static int32_t wrapped_encode(const wrapper *w, codec_context *context, int level, const void *from, size_t n, void *to,
+                              size_t capacity, size_t *n_written, error *e)
+{
+    struct libdeflate_compressor *compressor = compressor_get(context, level);
+    if (!compressor)
+        return codec_no_memory(e, w->name);
+    *n_written = w->compress(compressor, from, n, to, capacity);
+    if (*n_written == 0)
+        return error_set(e, NGFF_E_MEMORY, "%s cannot compress a chunk of %zu bytes", w->name, n);
+    return NGFF_OK;
+}
+
+static int32_t wrapped_decode(const wrapper *w, codec_context *context, const void *from, size_t n, void *to,
+                              size_t n_expected, error *e)
+{
+    if (!context->deflate_decompressor)
+        context->deflate_decompressor = libdeflate_alloc_decompressor();
+    if (!context->deflate_decompressor)
+        return codec_no_memory(e, w->name);
+    size_t n_used = 0, n_found = 0;
+    switch (w->decompress(context->deflate_decompressor, from, n, to, n_expected, &n_used, &n_found)) {
+    case LIBDEFLATE_SUCCESS:
+        break;
+    case LIBDEFLATE_INSUFFICIENT_SPACE:
+        return error_set(e, NGFF_E_CORRUPT, "the %s data hold more bytes than the chunk's %zu", w->name, n_expected);
+    default:
+        return error_set(e, NGFF_E_CORRUPT, "the %s data are damaged", w->name);
+    }
+    if (n_found != n_expected)
+        return codec_wrong_size(e, w->name, n_found, n_expected);
+    if (n_used != n)
+        return error_set(e, NGFF_E_CORRUPT, "%zu bytes follow the end of the %s data", n - n_used, w->name);
+    return NGFF_OK;
+}
+
+size_t gzip_bound(size_t n)
+{
+    return wrappers[wrapper_gzip].bound(NULL, n);
+}
+
+size_t zlib_bound(size_t n)
+{
+    return wrappers[wrapper_zlib].bound(NULL, n);
+}
+
+int32_t gzip_encode(codec_context *context, const codec_spec *spec, const void *from, size_t n, void *to,
+                    size_t capacity, size_t *n_written, error *e)
+{
+    return wrapped_encode(&wrappers[wrapper_gzip], context, spec->level, from, n, to, capacity, n_written, e);
+}
+
+int32_t zlib_encode(codec_context *context, const codec_spec *spec, const void *from, size_t n, void *to,
+                    size_t capacity, size_t *n_written, error *e)
+{
+    return wrapped_encode(&wrappers[wrapper_zlib], context, spec->level, from, n, to, capacity, n_written, e);
+}
+
+int32_t gzip_decode(codec_context *context, const void *from, size_t n, void *to, size_t n_expected, error *e)
+{
+    return wrapped_decode(&wrappers[wrapper_gzip], context, from, n, to, n_expected, e);
+}
+
+int32_t zlib_decode(codec_context *context, const void *from, size_t n, void *to, size_t n_expected, error *e)
+{
+    return wrapped_decode(&wrappers[wrapper_zlib], context, from, n, to, n_expected, e);
+}
+
+void deflate_release(codec_context *context)
+{
+    libdeflate_free_compressor(context->deflate_compressor);
+    libdeflate_free_decompressor(context->deflate_decompressor);
+}
