@@ -1,0 +1,64 @@
+/* cascade.h: counted cells. A cell is one chunk of one level (all chunks of its channels where these share a mask). It
+ * knows how many children it still waits for. Regions of level 0 arrive in any order; a finished cell gives its pixels
+ * to its parents and to the writer; the child that completes a parent goes on with it on the same thread. */
+#ifndef NGFF_PYRAMID_CASCADE_H
+#define NGFF_PYRAMID_CASCADE_H
+
+#include "budget.h"
+#include "levels.h"
+#include "pool.h"
+
+typedef struct cell {
+    struct cell *next; /* in a hash chain or a list of finished cells */
+    int level;
+    int64_t index[MAX_RANK];
+    box box;                   /* its pixels, cut to the level */
+    int64_t strides[MAX_RANK]; /* of pixels: dense over level.cell, so that each chunk is dense too */
+    uint8_t *pixels;
+    uint8_t *mask;             /* level.cell[y] x level.cell[x] or NULL */
+    struct gathered *gathered; /* the source pixels of a cell that is not fused, until it is reduced */
+    int64_t remaining;         /* pixels of a given level, or children, still to come */
+    uint64_t missing;          /* fused cells: a bit per child that has not come; its part has no value yet */
+    box *written;              /* level 0: the boxes that have come, if not the whole cell at once */
+    int n_written, n_pins, is_mapped, is_spilling, is_spilled;
+    uint64_t touched;
+} cell;
+
+/* What the cascade asks of the writer; all may be called from any thread. */
+typedef struct {
+    void *user;
+    /* All pixels of a cell are there, padded with fill: encode and store them. */
+    int32_t (*emit)(void *user, const cell *c, error *e);
+    /* Keep and give back (once) the bytes of a cell that must leave memory before it is complete. */
+    int32_t (*spill)(void *user, const char *key, const void *bytes, size_t n, error *e);
+    int32_t (*fetch)(void *user, const char *key, void *bytes, size_t n, error *e);
+} cascade_host;
+
+typedef struct cascade cascade;
+
+cascade *cascade_create(const struct ngff_plan *plan, budget *b, pool *p, const cascade_host *host);
+/* All jobs must have ended. */
+void cascade_free(cascade *cs);
+
+/* The first error of any thread; NGFF_OK if there is none. */
+int32_t cascade_error(cascade *cs, error *e);
+/* Makes every further job a no-op. */
+void cascade_fail(cascade *cs, const error *e);
+
+/* Pixels come in: of level 0, or of a level that the plan takes from the caller (source < 0).
+ * The memory of the cell whose box is the region: 1 and the cell, or 0 if the region is not exactly one new cell. */
+int32_t cascade_map(cascade *cs, int level, const box *region, cell **mapped, error *e);
+/* The mapped cell is filled: run it here or on a worker. */
+int32_t cascade_commit(cascade *cs, int level, const box *region, error *e);
+/* Copies a region into its cells and runs those that are complete. mask_stride: bytes per row of mask. */
+int32_t cascade_write(cascade *cs, int level, const box *region, const void *pixels, const int64_t *strides,
+                      const uint8_t *mask, int64_t mask_stride, error *e);
+/* Completes the cells that are still open with what they have. */
+void cascade_finish(cascade *cs);
+/* Cells that the caller has given and that are done. */
+int64_t cascade_done(cascade *cs);
+
+/* The value of pixels that were never written, and of padding inside the image: nodata of the channel, else 0. */
+const uint8_t *cascade_unwritten(const struct ngff_plan *plan, int64_t channel);
+
+#endif

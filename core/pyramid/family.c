@@ -1,0 +1,283 @@
+/* family.c: from child to parent. A finished cell is shrunk straight into its only parent, or copied into the blocks of
+ * all parents that need a part of it; a block is reduced once, whole, when its last part has come. Both ways end in
+ * `reduce`, so the numbers are the same. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cells.h"
+#include "shrink.h"
+
+/* -- Reducing ------------------------------------------------------------------------------------------------------ */
+
+/* How opacity is reduced: a plain mean, but without mixing where the colours are not mixed either. */
+static int alpha_resampling(int resampling)
+{
+    return resampling == REDUCE_NEAREST || resampling == REDUCE_MODE ? resampling : REDUCE_AVERAGE;
+}
+
+/* One byte per pixel of a row: 0 where the opacity is 0. A loop per size, so that each is plain loads. */
+static void validity_row(const uint8_t *alpha, int64_t n, size_t size, uint8_t *mask)
+{
+#define ROW(bytes, type)                                                                                               \
+    if (size == bytes)                                                                                                 \
+        for (int64_t i = 0; i < n; i++) {                                                                              \
+            type opacity;                                                                                              \
+            memcpy(&opacity, alpha + i * bytes, bytes);                                                                \
+            mask[i] = opacity != 0;                                                                                    \
+        }
+    ROW(1, uint8_t)
+    ROW(2, uint16_t)
+    ROW(4, uint32_t)
+    ROW(8, uint64_t)
+#undef ROW
+    for (int64_t i = 0; size == 16 && i < n; i++)
+        mask[i] = memcmp(alpha + i * 16, (const uint8_t[16]){0}, 16) != 0;
+}
+
+/* Makes the validity plane from the alpha channel: one byte per pixel, 0 where it is 0. b: the box that pixels cover.
+ */
+void family_make_validity(const struct ngff_image *image, const uint8_t *pixels, const int64_t *strides, const box *b,
+                          uint8_t *mask, int64_t mask_row_bytes)
+{
+    int y = image->rank - 2, x = image->rank - 1;
+    size_t size = (size_t)image->type->size;
+    const uint8_t *alpha = pixels + (image->alpha - b->origin[image->channel_axis]) * strides[image->channel_axis];
+    for (int64_t row = 0; row < b->extent[y]; row++)
+        validity_row(alpha + row * strides[y], b->extent[x], size, mask + row * mask_row_bytes);
+}
+
+/* The result where no pixel is valid: nodata; where there is none, NaN if only NaN can have been the cause, else 0. */
+static void empty_value(const struct ngff_image *image, int64_t channel, uint8_t empty[16])
+{
+    memset(empty, 0, 16);
+    if (image->channels[channel].has_nodata)
+        memcpy(empty, image->channels[channel].nodata, 16);
+    else if (!image->has_mask && image->alpha < 0) {
+        const dtype *type = image->type;
+        int is_complex = type->class == CLASS_COMPLEX;
+        float nan4 = __builtin_nanf("");
+        double nan8 = __builtin_nan("");
+        uint16_t nan2 = 0x7E00;
+        if (type->class != CLASS_FLOAT && !is_complex)
+            return;
+        const void *nan = type->item_size == 2 ? (void *)&nan2 : type->item_size == 4 ? (void *)&nan4 : (void *)&nan8;
+        memcpy(empty, nan, (size_t)type->item_size);
+        if (is_complex)
+            memcpy(empty + type->item_size, nan, (size_t)type->item_size);
+    }
+}
+
+/* Reduces all channels of source (pixels and mask over source_box) into the part target_box of a cell. */
+static int32_t reduce_channels(cascade *cs, int l, const uint8_t *source, const int64_t *source_strides,
+                               const uint8_t *mask, int64_t mask_row_bytes, const box *source_box, cell *to,
+                               const box *target_box)
+{
+    const struct ngff_image *image = cs->plan->image;
+    const level *at = &cs->plan->levels[l];
+    int rank = image->rank, y = rank - 2, x = rank - 1;
+    int32_t status = NGFF_OK;
+    reduction r = {.resampling = cs->plan->resampling, .type = image->type, .rank = rank};
+    memcpy(r.ratio, at->ratio, sizeof r.ratio);
+    memcpy(r.source_shape, cs->plan->levels[at->source].shape, sizeof r.source_shape);
+    memcpy(r.source_strides, source_strides, sizeof r.source_strides);
+    memcpy(r.target_strides, to->strides, sizeof r.target_strides);
+    for (int64_t k = 0; status == NGFF_OK && k < cell_channel_count(cs, target_box); k++) {
+        _Alignas(16) uint8_t empty[16];
+        r.target_box = cell_channel_box(cs, target_box, k);
+        r.source_box = cell_channel_box(cs, source_box, k);
+        int64_t channel = cell_channel(cs, &r.target_box);
+        int is_alpha = channel == image->alpha;
+        r.source = source + strides_offset(rank, source_strides, source_box->origin, r.source_box.origin);
+        r.target = to->pixels + strides_offset(rank, to->strides, to->box.origin, r.target_box.origin);
+        r.resampling = is_alpha ? alpha_resampling(cs->plan->resampling) : cs->plan->resampling;
+        r.nodata = image->channels[channel].has_nodata && !is_alpha ? image->channels[channel].nodata : NULL;
+        r.mask = is_alpha ? NULL : mask;
+        r.mask_strides[y] = mask_row_bytes;
+        r.mask_strides[x] = 1;
+        empty_value(image, channel, empty);
+        r.empty = empty;
+        status = reduce(&r);
+    }
+    return status;
+}
+
+/* Reduces the mask plane: valid if any pixel of the window is. */
+static int32_t reduce_mask(cascade *cs, int l, const uint8_t *mask, int64_t row_bytes, const box *source_box, cell *to,
+                           const box *target_box)
+{
+    static const _Alignas(16) uint8_t zero[16];
+    const level *at = &cs->plan->levels[l];
+    int rank = cs->plan->image->rank, y = rank - 2;
+    const int64_t *source_shape = cs->plan->levels[at->source].shape;
+    reduction r = {.resampling = REDUCE_MAX,
+                   .type = dtype_get(NGFF_UINT8),
+                   .rank = 2,
+                   .ratio = {at->ratio[y], at->ratio[y + 1]},
+                   .source_shape = {source_shape[y], source_shape[y + 1]},
+                   .source = mask,
+                   .source_strides = {row_bytes, 1},
+                   .source_box = box_make(2, source_box->origin + y, source_box->extent + y),
+                   .target_strides = {at->cell[y + 1], 1},
+                   .target_box = box_make(2, target_box->origin + y, target_box->extent + y),
+                   .empty = zero};
+    r.target = to->mask + strides_offset(2, r.target_strides, to->box.origin + y, r.target_box.origin);
+    return reduce(&r);
+}
+
+static int32_t reduce_into(cascade *cs, cell *to, const uint8_t *source, const int64_t *strides, const uint8_t *mask,
+                           int64_t mask_row_bytes, const box *source_box, const box *target_box)
+{
+    int32_t status = reduce_channels(cs, to->level, source, strides, mask, mask_row_bytes, source_box, to, target_box);
+    if (status == NGFF_OK && cs->plan->image->has_mask)
+        status = reduce_mask(cs, to->level, mask, mask_row_bytes, source_box, to, target_box);
+    return status;
+}
+
+/* All children are there: the block becomes the cell's pixels. */
+int32_t family_reduce_gathered(cascade *cs, cell *c, error *e)
+{
+    gathered *g = c->gathered;
+    if (!g)
+        return NGFF_OK;
+    if (cs->plan->image->alpha >= 0)
+        family_make_validity(cs->plan->image, g->pixels, g->strides, &g->box, g->mask, g->box.extent[g->box.rank - 1]);
+    pthread_mutex_lock(&cs->lock);
+    int32_t status = cell_make_room(cs, cell_buffer_bytes(cs, cell_level(cs, c)->cell), e);
+    pthread_mutex_unlock(&cs->lock);
+    if (status != NGFF_OK)
+        return status;
+    if (cell_take_pixels(cs, c) != NGFF_OK ||
+        reduce_into(cs, c, g->pixels, g->strides, g->mask, g->box.extent[g->box.rank - 1], &g->box, &c->box) != NGFF_OK)
+        return cell_out_of_memory(e, cell_buffer_bytes(cs, cell_level(cs, c)->cell));
+    cell_give_gathered(cs, c);
+    return NGFF_OK;
+}
+
+/* -- From child to parent ------------------------------------------------------------------------------------------ */
+
+/* The pixels of a fused level that a box of its source becomes. */
+static box part_of_parent(const level *at, const box *child)
+{
+    box part = {.rank = child->rank};
+    for (int i = 0; i < part.rank; i++) {
+        part.origin[i] = child->origin[i] / at->ratio[i];
+        part.extent[i] = ceil_div(child->origin[i] + child->extent[i], at->ratio[i]) - part.origin[i];
+    }
+    return part;
+}
+
+/* Shrinks a finished cell straight into its only parent on level l. */
+static int32_t give_fused(cascade *cs, const cell *child, cell *parent)
+{
+    const level *at = cell_level(cs, parent);
+    box part = part_of_parent(at, &child->box);
+    int64_t mask_row = cell_level(cs, child)->cell[part.rank - 1];
+    return reduce_into(cs, parent, child->pixels, child->strides, child->mask, mask_row, &child->box, &part);
+}
+
+/* Copies the part of a finished cell that the parent's block needs. */
+static void give_part(cascade *cs, const cell *child, cell *parent)
+{
+    gathered *g = parent->gathered;
+    int rank = child->box.rank;
+    box part = box_intersect(&child->box, &g->box);
+    pixels_copy(rank, part.extent, cs->plan->image->type->size,
+                g->pixels + strides_offset(rank, g->strides, g->box.origin, part.origin), g->strides,
+                child->pixels + strides_offset(rank, child->strides, child->box.origin, part.origin), child->strides);
+    if (!cs->plan->image->has_mask)
+        return;
+    int y = rank - 2;
+    int64_t to[2] = {g->box.extent[y + 1], 1}, from[2] = {cell_level(cs, child)->cell[y + 1], 1};
+    pixels_copy(2, part.extent + y, 1, g->mask + strides_offset(2, to, g->box.origin + y, part.origin + y), to,
+                child->mask + strides_offset(2, from, child->box.origin + y, part.origin + y), from);
+}
+
+/* The place of a child among the children of a fused cell, in C order. */
+static int child_number(const cascade *cs, const cell *parent, const int64_t *index)
+{
+    int64_t number = 0, n;
+    for (int i = 0; i < parent->box.rank; i++) {
+        int64_t first = cell_first_child(cs, parent, i, &n);
+        number = number * n + index[i] - first;
+    }
+    return (int)number;
+}
+
+/* Gives the parts of missing children their first value. */
+void family_fill_missing(cascade *cs, cell *c)
+{
+    const level *at = cell_level(cs, c);
+    for (int number = 0; number < 64; number++) {
+        if (!(c->missing >> number & 1))
+            continue;
+        int rank = c->box.rank, y = rank - 2, rest = number;
+        int64_t index[MAX_RANK];
+        for (int i = rank; i-- > 0;) {
+            int64_t n, first = cell_first_child(cs, c, i, &n);
+            index[i] = first + rest % n;
+            rest /= (int)n;
+        }
+        box child = cell_box(&cs->plan->levels[at->source], rank, index), part = part_of_parent(at, &child);
+        cell_fill_unwritten(cs, &part, c->pixels + strides_offset(rank, c->strides, c->box.origin, part.origin),
+                            c->strides);
+        for (int64_t row = 0; c->mask && row < part.extent[y]; row++)
+            memset(c->mask + (part.origin[y] - c->box.origin[y] + row) * at->cell[y + 1] + part.origin[y + 1] -
+                       c->box.origin[y + 1],
+                   0, (size_t)part.extent[y + 1]);
+    }
+    c->missing = 0;
+}
+
+static int32_t give_to_parent(cascade *cs, const cell *child, int l, const int64_t *index, cell **finished, error *e)
+{
+    cell *parent = cell_touch(cs, l, index, e);
+    if (!parent)
+        return e->status;
+    int32_t status = NGFF_OK;
+    uint64_t come = 0;
+    if (parent->gathered)
+        give_part(cs, child, parent);
+    else {
+        status = give_fused(cs, child, parent);
+        come = cell_keeps_missing(cs, parent) ? (uint64_t)1 << child_number(cs, parent, child->index) : 0;
+    }
+    if (cell_count_down(cs, parent, 1, come)) {
+        parent->next = *finished;
+        *finished = parent;
+    }
+    return status == NGFF_OK ? NGFF_OK : cell_out_of_memory(e, 0);
+}
+
+/* The parents on level l whose blocks the cell touches: first to last per axis. */
+static void parent_range(const cascade *cs, const cell *child, int l, int64_t *first, int64_t *last)
+{
+    const level *at = &cs->plan->levels[l];
+    for (int i = 0; i < child->box.rank; i++) {
+        int64_t step = at->cell[i] * at->ratio[i], begin = child->box.origin[i], end = begin + child->box.extent[i];
+        int64_t before = 0, after = 0;
+        if (at->ratio[i] > 1 && cs->plan->resampling >= REDUCE_GAUSS)
+            kernel_margin(cs->plan->resampling, at->ratio[i], &before, &after);
+        /* Parent p needs [p * step - before, (p + 1) * step + after). */
+        first[i] = max_i64((begin - after) >= 0 ? (begin - after) / step : 0, 0);
+        last[i] = min_i64((end - 1 + before) / step, at->cell_grid[i] - 1);
+    }
+}
+
+int32_t family_give_to_parents(cascade *cs, const cell *child, int l, cell **finished, error *e)
+{
+    int64_t first[MAX_RANK], last[MAX_RANK], index[MAX_RANK] = {0};
+    int rank = child->box.rank, i;
+    parent_range(cs, child, l, first, last);
+    memcpy(index, first, sizeof *index * (size_t)rank);
+    do {
+        box parent = cell_box(&cs->plan->levels[l], rank, index);
+        box block = reduce_source_box(cs->plan->resampling, rank, cs->plan->levels[l].ratio,
+                                      cs->plan->levels[child->level].shape, &parent);
+        box both = box_intersect(&block, &child->box);
+        if (!box_is_empty(&both) && give_to_parent(cs, child, l, index, finished, e) != NGFF_OK)
+            return e->status;
+        for (i = rank - 1; i >= 0 && ++index[i] > last[i]; i--)
+            index[i] = first[i];
+    } while (i >= 0);
+    return NGFF_OK;
+}

@@ -1,0 +1,520 @@
+/* statistics.c: see statistics.h.
+ *
+ * Sums of floating-point numbers depend on their order, so every chunk of level 0 keeps its own sum, and these are
+ * added in index order at the end; minimum, maximum and count do not care. The display range (2 % to 98 %) comes from
+ * an exact histogram for 8- and 16-bit integers, taken on the largest level of at most 2^24 pixels (which is level 0
+ * for all but very large images: a histogram of every pixel would cost a fifth of the whole run); for other types from
+ * the sorted valid pixels of the smallest level that has at least 65,536 of them (an even sample, where that level is
+ * much larger). Pixels that nobody wrote count as what they read as: zero, where that is a valid value. */
+#include "statistics.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tally.h"
+
+enum { most_windows = 256, enough_pixels = 65536, most_sorted = 1 << 20 };
+static const int64_t most_histogram_pixels = (int64_t)1 << 24;
+static const double low_share = 0.02, high_share = 0.98;
+
+typedef struct {
+    pthread_mutex_t lock;
+    tally total;         /* without the sums */
+    int64_t n_seen;      /* pixels of level 0 that have come, valid or not */
+    int64_t own_left;    /* pixels of the histogram's level still to come from this channel */
+    uint64_t *bins;      /* while the histogram is being filled */
+    int64_t bins_left;   /* pixels still to come from all channels that share it */
+    int has_percentiles; /* low and high are known */
+    double low, high;
+} channel_state;
+
+struct statistics {
+    const struct ngff_plan *plan;
+    int wants_tally, wants_windows;
+    int histogram_level; /* -1: none */
+    int64_t n_channels;
+    channel_state *channels;
+    double (*sums)[2]; /* sum, sum of squares: per chunk of level 0 and channel in it */
+    channel_summary *summaries;
+};
+
+/* The channel whose histogram a channel shares: red, green and blue have one window. */
+static int64_t window_owner(const struct ngff_plan *plan, int64_t k)
+{
+    return plan->image->kind == NGFF_KIND_RGB && k < 3 && plan->image->n_channels >= 3 ? 0 : k;
+}
+
+static int is_integer(const dtype *type)
+{
+    return type->class == CLASS_UNSIGNED || type->class == CLASS_SIGNED;
+}
+
+/* Channels whose range the pixels decide. */
+static int needs_percentiles(const struct ngff_plan *plan, int64_t k)
+{
+    const struct ngff_image *image = plan->image;
+    if (plan->options.window_mode != WINDOW_PERCENTILE || image->channels[k].has_window || k == image->alpha)
+        return 0;
+    return !(image->kind == NGFF_KIND_RGB && k < 3 && image->type->data_type == NGFF_UINT8);
+}
+
+/* True if any channel that shares the window of this one needs its pixels. */
+static int shares_percentiles(const struct ngff_plan *plan, int64_t owner)
+{
+    for (int64_t k = owner; k < plan->image->n_channels && k < owner + 3; k++)
+        if (window_owner(plan, k) == owner && needs_percentiles(plan, k))
+            return 1;
+    return 0;
+}
+
+static int64_t channel_pixels(const struct ngff_plan *plan, int l)
+{
+    int64_t n = 1;
+    for (int i = 0; i < plan->image->rank; i++)
+        n *= i == plan->image->channel_axis ? 1 : plan->levels[l].shape[i];
+    return n;
+}
+
+static int choose_histogram_level(const struct ngff_plan *plan)
+{
+    int level_chosen = 0;
+    if (!is_integer(plan->image->type) || plan->image->type->size > 2)
+        return -1;
+    while (channel_pixels(plan, level_chosen) > most_histogram_pixels && level_chosen + 1 < plan->n_levels)
+        level_chosen++;
+    return level_chosen;
+}
+
+static int64_t sums_count(const struct ngff_plan *plan)
+{
+    const level *base = &plan->levels[0];
+    int c = plan->image->channel_axis;
+    return product_checked(base->grid, plan->image->rank) * (c < 0 ? 1 : base->chunk[c]);
+}
+
+int64_t statistics_bytes(const struct ngff_plan *plan)
+{
+    return sums_count(plan) * (int64_t)sizeof(double[2]) + plan->image->n_channels * (int64_t)sizeof(channel_state);
+}
+
+statistics *statistics_create(const struct ngff_plan *plan)
+{
+    statistics *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    int is_real = plan->image->type->class != CLASS_COMPLEX;
+    s->plan = plan;
+    s->n_channels = plan->image->n_channels;
+    s->wants_windows = is_real && s->n_channels <= most_windows;
+    s->wants_tally = is_real && (plan->options.statistics != TRI_NO || s->wants_windows);
+    s->histogram_level = s->wants_windows ? choose_histogram_level(plan) : -1;
+    s->channels = calloc((size_t)s->n_channels, sizeof *s->channels);
+    s->summaries = calloc((size_t)s->n_channels, sizeof *s->summaries);
+    s->sums = calloc((size_t)sums_count(plan), sizeof *s->sums);
+    if (!s->channels || !s->summaries || !s->sums) {
+        statistics_free(s);
+        return NULL;
+    }
+    for (int64_t k = 0; k < s->n_channels; k++) {
+        pthread_mutex_init(&s->channels[k].lock, NULL);
+        if (s->histogram_level >= 0 && needs_percentiles(plan, k)) {
+            s->channels[k].own_left = channel_pixels(plan, s->histogram_level);
+            s->channels[window_owner(plan, k)].bins_left += s->channels[k].own_left;
+        }
+    }
+    return s;
+}
+
+void statistics_free(statistics *s)
+{
+    if (!s)
+        return;
+    for (int64_t k = 0; s->channels && k < s->n_channels; k++) {
+        free(s->channels[k].bins);
+        pthread_mutex_destroy(&s->channels[k].lock);
+    }
+    free(s->channels);
+    free(s->summaries);
+    free(s->sums);
+    free(s);
+}
+
+/* -- Cells pass ---------------------------------------------------------------------------------------------------- */
+
+/* One y, x plane of one channel of a cell. */
+typedef struct {
+    const uint8_t *pixels, *mask;
+    const void *nodata;
+    int64_t rows, columns, row_bytes, mask_row_bytes;
+} plane;
+
+static plane plane_of(const struct ngff_plan *plan, const cell *c, int64_t k, int64_t t, int64_t z)
+{
+    const struct ngff_image *image = plan->image;
+    int rank = image->rank, channel_axis = image->channel_axis;
+    int t_axis = image_axis(image, 't'), z_axis = image_axis(image, 'z');
+    int64_t number = channel_axis < 0 ? 0 : c->box.origin[channel_axis] + k;
+    int64_t offset = channel_axis < 0 ? 0 : k * c->strides[channel_axis];
+    offset += (t_axis < 0 ? 0 : t * c->strides[t_axis]) + (z_axis < 0 ? 0 : z * c->strides[z_axis]);
+    plane p = {.pixels = c->pixels + offset,
+               .mask = number == image->alpha ? NULL : c->mask,
+               .nodata = image->channels[number].has_nodata ? image->channels[number].nodata : NULL,
+               .rows = c->box.extent[rank - 2],
+               .columns = c->box.extent[rank - 1],
+               .row_bytes = c->strides[rank - 2],
+               .mask_row_bytes = plan->levels[c->level].cell[rank - 1]};
+    return p;
+}
+
+/* Where the sums of channel k of a cell of level 0 are kept. */
+static double *sums_of(statistics *s, const cell *c, int64_t k)
+{
+    const level *base = &s->plan->levels[0];
+    int channel_axis = s->plan->image->channel_axis;
+    int64_t ordinal = 0, within = 0, chunk = 1;
+    for (int i = 0; i < s->plan->image->rank; i++) {
+        int64_t at = c->box.origin[i] + (i == channel_axis ? k : 0);
+        ordinal = ordinal * base->grid[i] + at / base->chunk[i];
+        if (i == channel_axis) {
+            within = at % base->chunk[i];
+            chunk = base->chunk[i];
+        }
+    }
+    return s->sums[ordinal * chunk + within];
+}
+
+static int64_t extent_of(const struct ngff_plan *plan, const cell *c, char dim)
+{
+    int axis = image_axis(plan->image, dim);
+    return axis < 0 ? 1 : c->box.extent[axis];
+}
+
+static void add_tally(statistics *s, const cell *c, int64_t k, int64_t number)
+{
+    const dtype *type = s->plan->image->type;
+    tally t = {0};
+    int64_t n_seen = 0;
+    for (int64_t frame = 0; frame < extent_of(s->plan, c, 't'); frame++)
+        for (int64_t z = 0; z < extent_of(s->plan, c, 'z'); z++) {
+            plane p = plane_of(s->plan, c, k, frame, z);
+            tally_scan(&t, type, p.pixels, p.rows, p.columns, p.row_bytes, p.nodata, p.mask, p.mask_row_bytes);
+            n_seen += p.rows * p.columns;
+        }
+    double *sums = sums_of(s, c, k);
+    sums[0] = t.sum;
+    sums[1] = t.sum_squares;
+    t.sum = t.sum_squares = 0;
+    pthread_mutex_lock(&s->channels[number].lock);
+    tally_merge(&s->channels[number].total, type, &t);
+    s->channels[number].n_seen += n_seen;
+    pthread_mutex_unlock(&s->channels[number].lock);
+}
+
+/* The histogram is complete: keep its two percentiles and let it go. The lock is held. */
+static void close_histogram(statistics *s, channel_state *owner)
+{
+    const dtype *type = s->plan->image->type;
+    uint64_t n = 0;
+    for (int64_t i = 0; i < (int64_t)1 << (8 * type->size); i++)
+        n += owner->bins[i];
+    owner->has_percentiles = n > 0;
+    if (n > 0) {
+        owner->low = histogram_percentile(owner->bins, type, low_share);
+        owner->high = histogram_percentile(owner->bins, type, high_share);
+    }
+    free(owner->bins);
+    owner->bins = NULL;
+}
+
+static int32_t make_bins(channel_state *owner, const dtype *type, error *e)
+{
+    if (!owner->bins)
+        owner->bins = calloc((size_t)1 << (8 * type->size), sizeof *owner->bins);
+    return owner->bins ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "out of memory for the histogram of a channel");
+}
+
+static int32_t add_histogram(statistics *s, const cell *c, int64_t k, int64_t number, error *e)
+{
+    const dtype *type = s->plan->image->type;
+    channel_state *owner = &s->channels[window_owner(s->plan, number)];
+    pthread_mutex_lock(&owner->lock);
+    int32_t status = make_bins(owner, type, e);
+    for (int64_t frame = 0; status == NGFF_OK && frame < extent_of(s->plan, c, 't'); frame++)
+        for (int64_t z = 0; z < extent_of(s->plan, c, 'z'); z++) {
+            plane p = plane_of(s->plan, c, k, frame, z);
+            histogram_scan(owner->bins, type, p.pixels, p.rows, p.columns, p.row_bytes, p.nodata, p.mask,
+                           p.mask_row_bytes);
+            s->channels[number].own_left -= p.rows * p.columns;
+            owner->bins_left -= p.rows * p.columns;
+        }
+    if (status == NGFF_OK && owner->bins_left == 0)
+        close_histogram(s, owner);
+    pthread_mutex_unlock(&owner->lock);
+    return status;
+}
+
+int32_t statistics_add(statistics *s, const cell *c, error *e)
+{
+    int channel_axis = s->plan->image->channel_axis;
+    int64_t n = channel_axis < 0 ? 1 : c->box.extent[channel_axis];
+    for (int64_t k = 0; k < n; k++) {
+        int64_t number = channel_axis < 0 ? 0 : c->box.origin[channel_axis] + k;
+        if (c->level == 0 && s->wants_tally)
+            add_tally(s, c, k, number);
+        if (c->level == s->histogram_level && needs_percentiles(s->plan, number) &&
+            add_histogram(s, c, k, number, e) != NGFF_OK)
+            return e->status;
+    }
+    return NGFF_OK;
+}
+
+/* -- Windows of wide types: sorted values of a small level ----------------------------------------------------------
+ */
+
+typedef struct {
+    double *values;
+    int64_t n, room;
+    int64_t step, skip; /* every step-th pixel; so many to leave out first */
+} value_list;
+
+/* Appends the valid ones of n pixels; of a large level only every step-th. */
+static int32_t append_valid(value_list *list, const struct ngff_image *image, const uint8_t *pixels, int64_t n,
+                            int64_t number, error *e)
+{
+    const channel *about = &image->channels[number];
+    int64_t size = image->type->size;
+    if (list->n + n > list->room) {
+        int64_t room = 2 * (list->n + n);
+        double *more = realloc(list->values, (size_t)room * sizeof *more);
+        if (!more)
+            return error_set(e, NGFF_E_MEMORY, "out of memory for the values of a channel");
+        list->values = more;
+        list->room = room;
+    }
+    for (; list->skip < n; list->skip += list->step) {
+        const uint8_t *pixel = pixels + list->skip * size;
+        double value = dtype_to_double(image->type->data_type, pixel);
+        int is_nodata = about->has_nodata && memcmp(pixel, about->nodata, (size_t)size) == 0;
+        if (isfinite(value) && !is_nodata)
+            list->values[list->n++] = value;
+    }
+    list->skip -= n;
+    return NGFF_OK;
+}
+
+/* Appends the valid pixels of one channel in one chunk, which is read into pixels. */
+static int32_t append_chunk(statistics *s, int l, const int64_t *index, int64_t number, uint8_t *pixels,
+                            value_list *list, error *e)
+{
+    const struct ngff_image *image = s->plan->image;
+    const level *at = &s->plan->levels[l];
+    int rank = image->rank;
+    int64_t strides[MAX_RANK], position[MAX_RANK] = {0}, extent[MAX_RANK];
+    strides_dense(rank, at->chunk, image->type->size, strides);
+    for (int i = 0; i < rank; i++)
+        extent[i] = min_i64(at->chunk[i], at->shape[i] - index[i] * at->chunk[i]);
+    if (image->channel_axis >= 0) {
+        position[image->channel_axis] = number % at->chunk[image->channel_axis];
+        extent[image->channel_axis] = position[image->channel_axis] + 1;
+    }
+    int64_t start[MAX_RANK], zero[MAX_RANK] = {0};
+    memcpy(start, position, sizeof start);
+    for (;;) {
+        const uint8_t *row = pixels + strides_offset(rank, strides, zero, position);
+        if (append_valid(list, image, row, extent[rank - 1], number, e) != NGFF_OK)
+            return e->status;
+        int i = rank - 2;
+        for (; i >= 0 && ++position[i] >= extent[i]; i--)
+            position[i] = start[i];
+        if (i < 0)
+            return NGFF_OK;
+    }
+}
+
+static int32_t collect_level(statistics *s, int l, int64_t number, chunk_source read, void *user, uint8_t *pixels,
+                             value_list *list, error *e)
+{
+    const level *at = &s->plan->levels[l];
+    int rank = s->plan->image->rank, c = s->plan->image->channel_axis, i;
+    int64_t index[MAX_RANK] = {0};
+    do {
+        if (c >= 0)
+            index[c] = number / at->chunk[c];
+        if (read(user, l, index, pixels, e) != NGFF_OK || append_chunk(s, l, index, number, pixels, list, e) != NGFF_OK)
+            return e->status;
+        for (i = rank - 1; i >= 0; i--) {
+            if (i == c)
+                continue;
+            if (++index[i] < at->grid[i])
+                break;
+            index[i] = 0;
+        }
+    } while (i >= 0);
+    return NGFF_OK;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The valid pixels of level l in all channels that share a window with `owner`. */
+static int32_t collect_shared(statistics *s, int l, int64_t owner, chunk_source read, void *user, uint8_t *pixels,
+                              value_list *list, error *e)
+{
+    const struct ngff_plan *plan = s->plan;
+    list->n = list->skip = 0;
+    list->step = ceil_div(channel_pixels(plan, l), most_sorted / 3) | 1; /* odd: it meets every column of a chunk */
+    for (int64_t k = owner; k < s->n_channels && k < owner + 3; k++)
+        if (window_owner(plan, k) == owner && needs_percentiles(plan, k) &&
+            collect_level(s, l, k, read, user, pixels, list, e) != NGFF_OK)
+            return e->status;
+    return NGFF_OK;
+}
+
+/* The percentiles of the channels that share a window with `owner`, from the smallest level with enough pixels. */
+static int32_t sorted_window(statistics *s, int64_t owner, chunk_source read, void *user, error *e)
+{
+    const struct ngff_plan *plan = s->plan;
+    int64_t bytes = product_checked(plan->levels[0].chunk, plan->image->rank) * plan->image->type->size;
+    uint8_t *pixels = malloc((size_t)bytes);
+    value_list list = {0};
+    int32_t status = pixels ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "out of memory for a chunk");
+    for (int l = plan->n_levels - 1; status == NGFF_OK && l >= 0; l--) {
+        status = collect_shared(s, l, owner, read, user, pixels, &list, e);
+        if (list.n >= enough_pixels)
+            break;
+    }
+    if (status == NGFF_OK && list.n > 0) {
+        channel_state *state = &s->channels[owner];
+        qsort(list.values, (size_t)list.n, sizeof *list.values, compare_doubles);
+        state->low = sorted_percentile(list.values, list.n, low_share);
+        state->high = sorted_percentile(list.values, list.n, high_share);
+        state->has_percentiles = 1;
+    }
+    free(list.values);
+    free(pixels);
+    return status;
+}
+
+/* -- Pixels that nobody wrote ---------------------------------------------------------------------------------------
+ */
+
+/* They read as nodata, else as zero; a mask or alpha of zero makes them invalid. */
+static int unwritten_is_valid(const struct ngff_image *image, int64_t k)
+{
+    return !image->channels[k].has_nodata && !image->has_mask && (image->alpha < 0 || image->alpha == k);
+}
+
+static int32_t add_unwritten(statistics *s, int64_t k, error *e)
+{
+    const struct ngff_plan *plan = s->plan;
+    const dtype *type = plan->image->type;
+    channel_state *state = &s->channels[k], *owner = &s->channels[window_owner(plan, k)];
+    tally zeros = {.n_valid = channel_pixels(plan, 0) - state->n_seen};
+    if (unwritten_is_valid(plan->image, k)) {
+        tally_merge(&state->total, type, &zeros);
+        if (state->own_left > 0 && make_bins(owner, type, e) != NGFF_OK)
+            return e->status;
+        if (state->own_left > 0)
+            owner->bins[type->class == CLASS_SIGNED ? (size_t)1 << (8 * type->size - 1) : 0] +=
+                (uint64_t)state->own_left;
+    }
+    return NGFF_OK;
+}
+
+/* -- The summary --------------------------------------------------------------------------------------------------- */
+
+/* Adds the sums of all chunks of a channel in index order. */
+static void add_up(const statistics *s, int64_t number, double *sum, double *sum_squares)
+{
+    const level *base = &s->plan->levels[0];
+    int c = s->plan->image->channel_axis;
+    int64_t inner = 1, outer = 1, chunk = c < 0 ? 1 : base->chunk[c];
+    for (int i = 0; i < s->plan->image->rank; i++) {
+        if (i < c)
+            outer *= base->grid[i];
+        else if (i > c)
+            inner *= base->grid[i];
+    }
+    int64_t grid = c < 0 ? 1 : base->grid[c];
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t i = 0; i < inner; i++) {
+            int64_t ordinal = (o * grid + number / chunk) * inner + i;
+            *sum += s->sums[ordinal * chunk + number % chunk][0];
+            *sum_squares += s->sums[ordinal * chunk + number % chunk][1];
+        }
+}
+
+static void summarise_tally(const statistics *s, int64_t number, channel_summary *to)
+{
+    const tally *total = &s->channels[number].total;
+    int32_t type = s->plan->image->type->data_type;
+    double sum = 0, sum_squares = 0;
+    to->n_valid = total->n_valid;
+    if (total->n_valid == 0)
+        return;
+    add_up(s, number, &sum, &sum_squares);
+    to->min = dtype_to_double(type, total->min);
+    to->max = dtype_to_double(type, total->max);
+    to->mean = sum / (double)total->n_valid;
+    double variance = sum_squares / (double)total->n_valid - to->mean * to->mean;
+    to->std_dev = variance > 0 ? sqrt(variance) : 0;
+    to->has_statistics = s->plan->options.statistics != TRI_NO && isfinite(to->mean) && isfinite(to->std_dev);
+}
+
+/* window.min/max and start/end, as DESIGN section 5 has them. */
+static void summarise_window(const statistics *s, int64_t number, channel_summary *to)
+{
+    const struct ngff_image *image = s->plan->image;
+    const channel_state *owner = &s->channels[window_owner(s->plan, number)];
+    double type_low, type_high;
+    dtype_range(image->type->data_type, &type_low, &type_high);
+    int has_pixels = to->n_valid > 0, is_byte = image->type->size == 1;
+    to->low = is_byte ? type_low : has_pixels ? to->min : 0;
+    to->high = is_byte ? type_high : has_pixels ? to->max : 1;
+    to->start = to->low;
+    to->end = to->high;
+    if (image->channels[number].has_window) {
+        to->start = image->channels[number].start;
+        to->end = image->channels[number].end;
+    } else if (s->plan->options.window_mode == WINDOW_DTYPE && is_integer(image->type)) {
+        to->start = type_low;
+        to->end = type_high;
+    } else if (s->plan->options.window_mode == WINDOW_MINMAX && has_pixels) {
+        to->start = to->min;
+        to->end = to->max;
+    } else if (needs_percentiles(s->plan, number)) {
+        to->start = owner->has_percentiles ? owner->low : 0;
+        to->end = owner->has_percentiles ? owner->high : 1;
+    }
+    if (!(to->end > to->start))
+        to->end = to->start + 1;
+    if (!(to->high > to->low))
+        to->high = to->low + 1;
+}
+
+int32_t statistics_finish(statistics *s, chunk_source read, void *user, const channel_summary **summaries, error *e)
+{
+    *summaries = NULL;
+    if (!s->wants_tally)
+        return NGFF_OK;
+    for (int64_t k = 0; k < s->n_channels; k++)
+        if (add_unwritten(s, k, e) != NGFF_OK)
+            return e->status;
+    for (int64_t k = 0; k < s->n_channels; k++) {
+        summarise_tally(s, k, &s->summaries[k]);
+        if (s->channels[k].bins)
+            close_histogram(s, &s->channels[k]);
+        if (s->wants_windows && s->histogram_level < 0 && window_owner(s->plan, k) == k &&
+            shares_percentiles(s->plan, k) && sorted_window(s, k, read, user, e) != NGFF_OK)
+            return e->status;
+    }
+    for (int64_t k = 0; s->wants_windows && k < s->n_channels; k++)
+        summarise_window(s, k, &s->summaries[k]);
+    *summaries = s->summaries;
+    return NGFF_OK;
+}

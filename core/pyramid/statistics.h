@@ -1,0 +1,26 @@
+/* statistics.h: what the pixels say about a channel: exact minimum, maximum, mean and deviation over the valid pixels
+ * of level 0, and the range that a viewer should show. Collected while cells pass, from any thread; the result does not
+ * depend on their order. */
+#ifndef NGFF_PYRAMID_STATISTICS_H
+#define NGFF_PYRAMID_STATISTICS_H
+
+#include "cascade.h"
+#include "metadata.h" /* channel_summary */
+
+typedef struct statistics statistics;
+
+/* Reads one chunk of a level back, dense; for windows of wide types, which need sorted values of a small level. */
+typedef int32_t (*chunk_source)(void *user, int level, const int64_t *chunk_index, void *pixels, error *e);
+
+statistics *statistics_create(const struct ngff_plan *plan);
+void statistics_free(statistics *s);
+
+/* Looks at the pixels of a cell. Thread-safe. */
+int32_t statistics_add(statistics *s, const cell *c, error *e);
+/* The summaries of all channels, owned by s; NULL in *summaries if there is nothing to say (complex pixels, more than
+ * 256 channels without statistics). All cells must have been added. */
+int32_t statistics_finish(statistics *s, chunk_source read, void *user, const channel_summary **summaries, error *e);
+/* Bytes that statistics hold per plan. */
+int64_t statistics_bytes(const struct ngff_plan *plan);
+
+#endif

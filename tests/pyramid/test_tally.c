@@ -1,0 +1,152 @@
+/* Statistics: small cases by hand, percentiles as numpy.percentile gives them. */
+#include "check.h"
+#include "tally.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static void nodata_and_masked_pixels_are_not_counted(void)
+{
+    const uint8_t pixels[2][4] = {{1, 0, 3, 99}, {5, 200, 0, 99}}, mask[2][3] = {{1, 1, 1}, {9, 0, 1}}, nodata = 0;
+    tally t = {0};
+    tally_scan(&t, dtype_get(NGFF_UINT8), pixels, 2, 3, 4, &nodata, mask[0], 3);
+    CHECK_INT(t.n_valid, 3);
+    CHECK_INT(t.min[0], 1);
+    CHECK_INT(t.max[0], 5);
+    CHECK(t.sum == 9);
+    CHECK(t.sum_squares == 35);
+}
+
+static void long_rows_do_not_overflow(void)
+{
+    enum { n = 300000 };
+    uint16_t *pixels = malloc(n * sizeof *pixels);
+    for (int i = 0; i < n; i++)
+        pixels[i] = 65535;
+    tally t = {0};
+    tally_scan(&t, dtype_get(NGFF_UINT16), pixels, 1, n, n * 2, NULL, NULL, 0);
+    CHECK(t.sum == 65535.0 * n);
+    CHECK(t.sum_squares == 65535.0 * 65535.0 * n);
+    memset(pixels, 0xff, n);
+    t = (tally){0};
+    tally_scan(&t, dtype_get(NGFF_UINT8), pixels, 1, n, n, NULL, NULL, 0);
+    CHECK(t.sum == 255.0 * n);
+    CHECK(t.sum_squares == 65025.0 * n);
+    for (int i = 0; i < n; i++)
+        pixels[i] = 0x8000;
+    t = (tally){0};
+    tally_scan(&t, dtype_get(NGFF_INT16), pixels, 1, n, n * 2, NULL, NULL, 0);
+    CHECK(t.sum == -32768.0 * n);
+    CHECK(t.sum_squares == 32768.0 * 32768.0 * n);
+    free(pixels);
+}
+
+static void wide_integers_keep_their_extremes(void)
+{
+    const int64_t pixels[3] = {9007199254740993, -9007199254740993, 1};
+    const uint32_t wide[2] = {4294967295u, 4294967294u};
+    int64_t low, high;
+    tally t = {0};
+    tally_scan(&t, dtype_get(NGFF_INT64), pixels, 1, 3, 24, NULL, NULL, 0);
+    memcpy(&low, t.min, 8);
+    memcpy(&high, t.max, 8);
+    CHECK(low == -9007199254740993 && high == 9007199254740993);
+    CHECK(t.sum == 1);
+    t = (tally){0};
+    tally_scan(&t, dtype_get(NGFF_UINT32), wide, 1, 2, 8, NULL, NULL, 0);
+    CHECK(t.sum == 8589934589.0);
+    CHECK(t.sum_squares == 4294967295.0 * 4294967295.0 + 4294967294.0 * 4294967294.0);
+}
+
+static void only_finite_floats_count(void)
+{
+    float pixels[70], low, high, nodata = -9999;
+    for (int i = 0; i < 70; i++)
+        pixels[i] = (float)i;
+    tally t = {0};
+    tally_scan(&t, dtype_get(NGFF_FLOAT32), pixels, 1, 70, 280, &nodata, NULL, 0);
+    CHECK_INT(t.n_valid, 70);
+    CHECK(t.sum == 2415 && t.sum_squares == 111895);
+    pixels[0] = INFINITY;
+    pixels[69] = NAN;
+    pixels[1] = -9999;
+    t = (tally){0};
+    tally_scan(&t, dtype_get(NGFF_FLOAT32), pixels, 1, 70, 280, &nodata, NULL, 0);
+    memcpy(&low, t.min, 4);
+    memcpy(&high, t.max, 4);
+    CHECK_INT(t.n_valid, 67);
+    CHECK(low == 2 && high == 68);
+    CHECK(t.sum == 2415 - 69 - 1);
+}
+
+static void merging_takes_extremes_by_value(void)
+{
+    const int8_t a[] = {-5, 3}, b[] = {-6, 1}, none[] = {7}, nodata = 7;
+    const dtype *type = dtype_get(NGFF_INT8);
+    tally t = {0}, more = {0}, empty = {0};
+    tally_scan(&t, type, a, 1, 2, 2, NULL, NULL, 0);
+    tally_scan(&more, type, b, 1, 2, 2, NULL, NULL, 0);
+    tally_scan(&empty, type, none, 1, 1, 1, &nodata, NULL, 0);
+    tally_merge(&t, type, &more);
+    tally_merge(&t, type, &empty);
+    CHECK_INT(t.n_valid, 4);
+    CHECK_INT((int8_t)t.min[0], -6);
+    CHECK_INT((int8_t)t.max[0], 3);
+    CHECK(t.sum == -7 && t.sum_squares == 71);
+    tally_merge(&empty, type, &more);
+    CHECK_INT((int8_t)empty.max[0], 1);
+}
+
+static void histograms_count_from_the_lowest_value(void)
+{
+    const int16_t pixels[2][4] = {{-32768, -1, 0, 9}, {32767, -1, 7, 9}}, nodata = 7;
+    const uint8_t mask[2][3] = {{1, 1, 1}, {1, 0, 1}};
+    const dtype *type = dtype_get(NGFF_INT16);
+    uint64_t *bins = calloc(65536, sizeof *bins);
+    histogram_scan(bins, type, pixels, 2, 3, 8, &nodata, mask[0], 3);
+    CHECK_INT(bins[0], 1);
+    CHECK_INT(bins[32767], 1);
+    CHECK_INT(bins[32768], 1);
+    CHECK_INT(bins[32768 + 7], 0);
+    CHECK_INT(bins[65535], 1);
+    free(bins);
+}
+
+static void byte_histograms_leave_nodata_out(void)
+{
+    const uint8_t pixels[] = {3, 3, 3, 0, 250}, nodata = 3;
+    uint64_t bins[256] = {0};
+    histogram_scan(bins, dtype_get(NGFF_UINT8), pixels, 1, 5, 5, &nodata, NULL, 0);
+    CHECK_INT(bins[3], 0);
+    CHECK_INT(bins[0], 1);
+    CHECK_INT(bins[250], 1);
+}
+
+static void percentiles_are_those_of_numpy(void)
+{
+    /* numpy.percentile([1, 2, 4, 10], [0, 2, 50, 98, 100]) = 1, 1.06, 3, 9.64, 10 */
+    const double values[] = {1, 2, 4, 10}, share[] = {0, 0.02, 0.5, 0.98, 1}, expected[] = {1, 1.06, 3, 9.64, 10};
+    uint64_t bins[256] = {0};
+    for (int i = 0; i < 4; i++)
+        bins[(int)values[i] + 128]++;
+    for (int i = 0; i < 5; i++) {
+        CHECK(fabs(sorted_percentile(values, 4, share[i]) - expected[i]) < 1e-12);
+        CHECK(fabs(histogram_percentile(bins, dtype_get(NGFF_INT8), share[i]) - expected[i]) < 1e-12);
+    }
+    CHECK(sorted_percentile(values, 1, 0.98) == 1);
+    memset(bins, 0, sizeof bins);
+    CHECK(histogram_percentile(bins, dtype_get(NGFF_UINT8), 0.5) == 0);
+}
+
+int main(void)
+{
+    RUN(nodata_and_masked_pixels_are_not_counted);
+    RUN(long_rows_do_not_overflow);
+    RUN(wide_integers_keep_their_extremes);
+    RUN(only_finite_floats_count);
+    RUN(merging_takes_extremes_by_value);
+    RUN(histograms_count_from_the_lowest_value);
+    RUN(byte_histograms_leave_nodata_out);
+    RUN(percentiles_are_those_of_numpy);
+    CHECK_EXIT();
+}
