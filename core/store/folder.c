@@ -1,0 +1,443 @@
+/* folder.c: see folder.h. */
+#include "folder.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { n_set_start = 1024, longest_path = 4096 };
+
+static const char owner_name[] = ".owner";
+
+typedef struct {
+    store base;
+    const folder_calls *calls;
+    char *path, *partial, *retired; /* the destination, .<name>.partial, .<name>.retired */
+    int is_claimed, is_overwrite;
+    pthread_mutex_t lock;
+    char **made; /* hash set of the folders that exist in the partial folder */
+    size_t n_made, n_slots;
+} folder;
+
+/* -- Paths -------------------------------------------------------------------------------------------------------- */
+
+static char *join(const char *folder_path, const char *name)
+{
+    size_t n = strlen(folder_path) + strlen(name) + 2;
+    char *path = malloc(n);
+    if (path)
+        snprintf(path, n, "%s/%s", folder_path, name);
+    return path;
+}
+
+/* ".<name><suffix>" beside path. */
+static char *beside(const char *path, const char *suffix)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    size_t n = strlen(path) + strlen(suffix) + 2;
+    char *made = malloc(n);
+    if (made)
+        snprintf(made, n, "%.*s.%s%s", (int)(name - path), path, name, suffix);
+    return made;
+}
+
+static const char *reading_root(const folder *f)
+{
+    return f->is_claimed ? f->partial : f->path;
+}
+
+/* -- What is at the destination ------------------------------------------------------------------------------------ */
+
+int looks_like_ngff(const uint8_t *text, size_t n)
+{
+    /* Both words must be keys; a careful look is the metadata reader's. */
+    static const char *const keys[] = {"\"multiscales\"", "\"bioformats2raw.layout\"", "\"plate\"", "\"well\""};
+    for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++)
+        if (memmem(text, n, keys[k], strlen(keys[k])))
+            return 1;
+    return 0;
+}
+
+static int has_file(const folder *f, const char *folder_path, const char *name)
+{
+    char *path = join(folder_path, name);
+    int kind = path ? f->calls->kind(path) : KIND_NONE;
+    free(path);
+    return kind == KIND_FILE;
+}
+
+static int is_ngff_root(const folder *f)
+{
+    static const char *const roots[] = {"zarr.json", ".zattrs"};
+    for (int i = 0; i < 2; i++) {
+        char cause[256];
+        uint8_t *bytes = NULL;
+        size_t n = 0;
+        char *path = join(f->path, roots[i]);
+        int is_there = path && f->calls->read_file(path, 0, 0, &bytes, &n, cause) == 0;
+        int is_ngff = is_there && looks_like_ngff(bytes, n);
+        free(bytes);
+        free(path);
+        if (is_ngff)
+            return 1;
+    }
+    return 0;
+}
+
+/* True for what a Zarr group holds: its documents and folders that are nodes themselves. */
+static int belongs_to_store(const folder *f, const char *name)
+{
+    static const char *const documents[] = {"zarr.json", ".zgroup", ".zattrs", ".zmetadata", ".zarray"};
+    for (size_t i = 0; i < sizeof documents / sizeof documents[0]; i++)
+        if (strcmp(name, documents[i]) == 0)
+            return 1;
+    char *path = join(f->path, name);
+    int is_node = path && (has_file(f, path, "zarr.json") || has_file(f, path, ".zgroup") ||
+                           has_file(f, path, ".zarray") || has_file(f, path, "METADATA.ome.xml"));
+    free(path);
+    return is_node;
+}
+
+/* Refuses what must not be replaced: files, folders that are no OME-Zarr, and stores that hold other files too. */
+static int32_t check_destination(folder *f, int overwrite, error *e)
+{
+    int kind = f->calls->kind(f->path);
+    if (kind == KIND_NONE)
+        return NGFF_OK;
+    if (kind == KIND_FILE)
+        return error_set(e, NGFF_E_EXISTS, "%s exists and is a file or a link; choose another name or remove it",
+                         f->path);
+    if (!is_ngff_root(f))
+        return error_set(e, NGFF_E_EXISTS,
+                         "%s exists and is not an OME-Zarr; it is left untouched, choose another name", f->path);
+    if (!overwrite)
+        return error_set(e, NGFF_E_EXISTS, "%s exists; use OVERWRITE=YES to replace it", f->path);
+    int32_t status = NGFF_OK;
+    char **names = f->calls->list(f->path);
+    for (int i = 0; names && names[i]; i++) {
+        if (status == NGFF_OK && !belongs_to_store(f, names[i]))
+            status = error_set(e, NGFF_E_EXISTS,
+                               "%s holds '%s', which is no part of an OME-Zarr; move it away before overwriting",
+                               f->path, names[i]);
+        free(names[i]);
+    }
+    free(names);
+    return status;
+}
+
+/* -- The claim ---------------------------------------------------------------------------------------------------- */
+
+/* True if the record in a claimed folder names a process of this machine that has ended. */
+static int is_owner_dead(const folder *f, const char *claimed)
+{
+    char cause[256], host[128] = "", here[128] = "";
+    uint8_t *bytes = NULL;
+    size_t n = 0;
+    long process = 0;
+    char *path = join(claimed, owner_name);
+    int is_read = path && f->calls->read_file(path, 0, 0, &bytes, &n, cause) == 0;
+    free(path);
+    gethostname(here, sizeof here - 1);
+    int is_known = is_read && sscanf((char *)bytes, "%ld %127s", &process, host) == 2;
+    free(bytes);
+    return is_known && strcmp(host, here) == 0 && process > 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH;
+}
+
+static int32_t write_owner(folder *f, error *e)
+{
+    char record[256], host[128] = "", cause[256] = "";
+    gethostname(host, sizeof host - 1);
+    int n = snprintf(record, sizeof record, "%ld %s\n", (long)getpid(), host[0] ? host : "unknown");
+    char *path = join(f->partial, owner_name);
+    int has_failed = !path || f->calls->write_file(path, record, (size_t)n, cause) != 0;
+    free(path);
+    return has_failed ? error_set(e, NGFF_E_STORAGE, "%s cannot be written: %s", f->partial, cause) : NGFF_OK;
+}
+
+/* Removes what a dead owner left. It is moved away and looked at again first: of two programs that find the same dead
+ * owner, the slower one must not remove the new claim of the faster. */
+static void remove_leftovers(const folder *f)
+{
+    char suffix[40];
+    snprintf(suffix, sizeof suffix, ".dead-%ld", (long)getpid());
+    char *aside = beside(f->path, suffix);
+    if (aside && f->calls->rename_new(f->partial, aside) == 0) {
+        if (is_owner_dead(f, aside))
+            f->calls->remove_tree(aside);
+        else
+            f->calls->rename_new(aside, f->partial);
+    }
+    free(aside);
+}
+
+static int32_t folder_begin(store *s, int overwrite, error *e)
+{
+    folder *f = (folder *)s;
+    f->is_overwrite = overwrite;
+    if (check_destination(f, overwrite, e) != NGFF_OK)
+        return e->status;
+    int failure = f->calls->make_folder(f->partial);
+    if (failure == EEXIST && is_owner_dead(f, f->partial)) {
+        remove_leftovers(f);
+        failure = f->calls->make_folder(f->partial);
+    }
+    if (failure == EEXIST)
+        return error_set(e, NGFF_E_EXISTS,
+                         "%s exists: another program is writing %s, or was stopped on another machine; if none is, "
+                         "remove that folder",
+                         f->partial, f->path);
+    if (failure)
+        return error_set(e, NGFF_E_STORAGE, "cannot make the folder %s: %s; is the place writable and does it exist?",
+                         f->partial, strerror(failure));
+    if (write_owner(f, e) != NGFF_OK) {
+        f->calls->remove_tree(f->partial);
+        return e->status;
+    }
+    f->is_claimed = 1;
+    return NGFF_OK;
+}
+
+/* -- Objects ------------------------------------------------------------------------------------------------------- */
+
+static char **slot_of(char **slots, size_t n_slots, const char *name, size_t n)
+{
+    uint64_t hash = 14695981039346656037u;
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ (uint8_t)name[i]) * 1099511628211u;
+    size_t at = hash & (n_slots - 1);
+    while (slots[at] && (strncmp(slots[at], name, n) != 0 || slots[at][n]))
+        at = (at + 1) & (n_slots - 1);
+    return &slots[at];
+}
+
+static int grow_made(folder *f)
+{
+    size_t n_slots = f->n_slots ? 2 * f->n_slots : n_set_start;
+    char **slots = calloc(n_slots, sizeof *slots);
+    if (!slots)
+        return ENOMEM;
+    for (size_t i = 0; i < f->n_slots; i++)
+        if (f->made[i])
+            *slot_of(slots, n_slots, f->made[i], strlen(f->made[i])) = f->made[i];
+    free(f->made);
+    f->made = slots;
+    f->n_slots = n_slots;
+    return 0;
+}
+
+/* Makes the folders of the first n bytes of key, once each. The lock is held. Returns 0 or errno. */
+static int make_folders(folder *f, const char *key, size_t n)
+{
+    while (n > 0 && key[n - 1] != '/')
+        n--;
+    if (n == 0)
+        return 0;
+    n--; /* without the slash */
+    if (2 * (f->n_made + 1) > f->n_slots && grow_made(f) != 0)
+        return ENOMEM;
+    if (*slot_of(f->made, f->n_slots, key, n))
+        return 0;
+    int failure = make_folders(f, key, n);
+    if (failure)
+        return failure;
+    char name[longest_path];
+    snprintf(name, sizeof name, "%s/%.*s", f->partial, (int)n, key);
+    failure = f->calls->make_folder(name);
+    if (failure && failure != EEXIST)
+        return failure;
+    *slot_of(f->made, f->n_slots, key, n) = strndup(key, n);
+    f->n_made++;
+    return 0;
+}
+
+static int32_t too_long(const char *path, error *e)
+{
+    return error_set(e, NGFF_E_STORAGE, "the path %.200s... is longer than %d bytes; choose a shorter destination",
+                     path, longest_path - 1);
+}
+
+static int32_t folder_put(store *s, const char *key, const void *bytes, size_t n, error *e)
+{
+    folder *f = (folder *)s;
+    char path[longest_path], cause[256] = "";
+    if (snprintf(path, sizeof path, "%s/%s", f->partial, key) >= (int)sizeof path)
+        return too_long(path, e);
+    pthread_mutex_lock(&f->lock);
+    int failure = make_folders(f, key, strlen(key));
+    pthread_mutex_unlock(&f->lock);
+    if (failure)
+        return error_set(e, NGFF_E_STORAGE, "cannot make the folder of %s: %s", path, strerror(failure));
+    if (f->calls->write_file(path, bytes, n, cause) != 0)
+        return error_set(e, NGFF_E_STORAGE, "cannot write %s (%zu bytes): %s", path, n, cause);
+    return NGFF_OK;
+}
+
+static int32_t folder_get(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
+                          error *e)
+{
+    folder *f = (folder *)s;
+    char path[longest_path], cause[256] = "";
+    *bytes = NULL;
+    if (snprintf(path, sizeof path, "%s/%s", reading_root(f), key) >= (int)sizeof path)
+        return too_long(path, e);
+    int failure = f->calls->read_file(path, offset, n, bytes, n_read, cause);
+    if (failure == ENOENT)
+        return NGFF_E_NOT_FOUND; /* often expected: the caller decides whether it is an error */
+    return failure ? error_set(e, NGFF_E_STORAGE, "cannot read %s: %s", path, cause) : NGFF_OK;
+}
+
+static int32_t folder_size(store *s, const char *key, uint64_t *n, error *e)
+{
+    folder *f = (folder *)s;
+    char path[longest_path];
+    if (snprintf(path, sizeof path, "%s/%s", reading_root(f), key) >= (int)sizeof path)
+        return too_long(path, e);
+    return f->calls->file_size(path, n) == 0 ? NGFF_OK : NGFF_E_NOT_FOUND;
+}
+
+/* -- Scratch: spilled cells ---------------------------------------------------------------------------------------- */
+
+static int32_t folder_scratch_put(store *s, const char *key, const void *bytes, size_t n, error *e)
+{
+    char name[256];
+    snprintf(name, sizeof name, ".scratch/%s", key);
+    return folder_put(s, name, bytes, n, e);
+}
+
+static int32_t folder_scratch_get(store *s, const char *key, void *bytes, size_t n, error *e)
+{
+    folder *f = (folder *)s;
+    char name[256], path[longest_path];
+    uint8_t *read = NULL;
+    size_t n_read = 0;
+    snprintf(name, sizeof name, ".scratch/%s", key);
+    int32_t status = folder_get(s, name, 0, 0, &read, &n_read, e);
+    if (status == NGFF_E_NOT_FOUND || (status == NGFF_OK && n_read != n))
+        status =
+            error_set(e, NGFF_E_STORAGE, "the temporary file %s/%s was changed by somebody else", f->partial, name);
+    if (status == NGFF_OK) {
+        memcpy(bytes, read, n);
+        snprintf(path, sizeof path, "%s/%s", f->partial, name);
+        f->calls->remove_file(path);
+    }
+    free(read);
+    return status;
+}
+
+/* -- The end ------------------------------------------------------------------------------------------------------- */
+
+static int32_t cannot_publish(const folder *f, int failure, error *e)
+{
+    return error_set(e, NGFF_E_STORAGE, "cannot rename %s to %s: %s", f->partial, f->path, strerror(failure));
+}
+
+/* Puts the new store in the place of the old one: by exchange, else by two renames. */
+static int32_t replace_old(folder *f, error *e)
+{
+    if (f->calls->exchange(f->partial, f->path) == 0) {
+        error ignored = {0};
+        write_owner(f, &ignored);          /* so that the next run cleans up if this one is killed while it removes */
+        f->calls->remove_tree(f->partial); /* holds the old store now */
+        return NGFF_OK;
+    }
+    f->calls->remove_tree(f->retired);
+    int failure = f->calls->rename_new(f->path, f->retired);
+    if (failure)
+        return cannot_publish(f, failure, e);
+    failure = f->calls->rename_new(f->partial, f->path);
+    if (failure) {
+        f->calls->rename_new(f->retired, f->path);
+        return cannot_publish(f, failure, e);
+    }
+    f->calls->remove_tree(f->retired);
+    return NGFF_OK;
+}
+
+static int32_t folder_publish(store *s, error *e)
+{
+    folder *f = (folder *)s;
+    char path[longest_path];
+    if (check_destination(f, f->is_overwrite, e) != NGFF_OK) /* somebody may have put something there meanwhile */
+        return e->status;
+    snprintf(path, sizeof path, "%s/.scratch", f->partial);
+    if (f->calls->kind(path) == KIND_FOLDER)
+        f->calls->remove_tree(path);
+    snprintf(path, sizeof path, "%s/%s", f->partial, owner_name);
+    f->calls->remove_file(path);
+    int32_t status;
+    if (f->calls->kind(f->path) == KIND_FOLDER)
+        status = replace_old(f, e);
+    else {
+        int failure = f->calls->rename_new(f->partial, f->path);
+        status = failure ? cannot_publish(f, failure, e) : NGFF_OK;
+    }
+    if (status == NGFF_OK)
+        f->is_claimed = 0;
+    return status;
+}
+
+static void folder_abandon(store *s)
+{
+    folder *f = (folder *)s;
+    if (f->is_claimed)
+        f->calls->remove_tree(f->partial);
+    f->is_claimed = 0;
+}
+
+static void folder_enter_thread(store *s)
+{
+    folder *f = (folder *)s;
+    if (f->calls->enter_thread)
+        f->calls->enter_thread();
+}
+
+static void folder_free(store *s)
+{
+    folder *f = (folder *)s;
+    for (size_t i = 0; i < f->n_slots; i++)
+        free(f->made[i]);
+    free(f->made);
+    pthread_mutex_destroy(&f->lock);
+    free(f->path);
+    free(f->partial);
+    free(f->retired);
+    free(f);
+}
+
+static const store_ops folder_ops = {
+    .begin = folder_begin,
+    .put = folder_put,
+    .publish = folder_publish,
+    .abandon = folder_abandon,
+    .get = folder_get,
+    .size = folder_size,
+    .enter_thread = folder_enter_thread,
+    .scratch_put = folder_scratch_put,
+    .scratch_get = folder_scratch_get,
+    .free = folder_free,
+};
+
+store *folder_open(const char *path, const folder_calls *calls)
+{
+    folder *f = calloc(1, sizeof *f);
+    if (!f)
+        return NULL;
+    f->base.ops = &folder_ops;
+    f->calls = calls;
+    pthread_mutex_init(&f->lock, NULL);
+    f->path = strdup(path);
+    for (size_t n = f->path ? strlen(f->path) : 0; n > 1 && f->path[n - 1] == '/'; n--)
+        f->path[n - 1] = 0;
+    f->partial = f->path ? beside(f->path, ".partial") : NULL;
+    f->retired = f->path ? beside(f->path, ".retired") : NULL;
+    if (!f->partial || !f->retired) {
+        folder_free(&f->base);
+        return NULL;
+    }
+    return &f->base;
+}

@@ -1,0 +1,38 @@
+/* folder.h: the write protocol of stores that are folders, written once for plain files and for GDAL's VSI layer.
+ *
+ * A store is made as `.<name>.partial` beside its destination. Making that folder is the claim (mkdir is exclusive);
+ * renaming it is the publication. Nothing opens at the destination before, an old store there stays whole until then,
+ * and what a kill leaves behind has a name of its own. */
+#ifndef NGFF_STORE_FOLDER_H
+#define NGFF_STORE_FOLDER_H
+
+#include "store.h"
+
+enum { KIND_NONE, KIND_FILE, KIND_FOLDER };
+
+/* The calls that differ between plain files and VSI. cause: room for the reason of a failure. */
+typedef struct {
+    int (*kind)(const char *path);
+    int (*make_folder)(const char *path); /* 0, or errno (EEXIST when it is there) */
+    int (*write_file)(const char *path, const void *bytes, size_t n, char cause[256]);
+    int (*read_file)(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, char cause[256]);
+    int (*file_size)(const char *path, uint64_t *n);
+    int (*rename_new)(const char *from, const char *to); /* fails if `to` exists; errno */
+    int (*exchange)(const char *a, const char *b);       /* both names swapped at once; nonzero where it cannot be */
+    int (*remove_tree)(const char *path);
+    int (*remove_file)(const char *path);
+    char **(*list)(const char *path); /* names, NULL-terminated, malloc'ed each and together; NULL: none */
+    void (*enter_thread)(void);
+} folder_calls;
+
+store *folder_open(const char *path, const folder_calls *calls);
+
+/* For paths on this machine's disks, whoever writes there. Symbolic links are what they are, and never followed: a link
+ * is no folder of ours, and removing a tree must not leave the tree. */
+int local_kind(const char *path);
+int local_remove_tree(const char *path); /* 0 or errno */
+
+/* True if the root document of a store says that it is an OME-Zarr. */
+int looks_like_ngff(const uint8_t *text, size_t n);
+
+#endif

@@ -1,0 +1,191 @@
+/* store_file.c: a store as plain files, with no GDAL. Also the choice of a store for a path. */
+#include "folder.h"
+#include "box.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int local_kind(const char *path)
+{
+    struct stat s;
+    if (lstat(path, &s) != 0)
+        return KIND_NONE;
+    return S_ISDIR(s.st_mode) ? KIND_FOLDER : KIND_FILE;
+}
+
+static int file_make_folder(const char *path)
+{
+    return mkdir(path, 0777) == 0 ? 0 : errno;
+}
+
+static int failed(char cause[256], int number)
+{
+    snprintf(cause, 256, "%s", strerror(number));
+    return number ? number : EIO;
+}
+
+static int file_write(const char *path, const void *bytes, size_t n, char cause[256])
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (file < 0)
+        return failed(cause, errno);
+    const char *at = bytes;
+    while (n > 0) {
+        ssize_t written = write(file, at, n);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0) {
+            int number = errno;
+            close(file);
+            return failed(cause, number);
+        }
+        at += written;
+        n -= (size_t)written;
+    }
+    return close(file) == 0 ? 0 : failed(cause, errno);
+}
+
+/* Reads n bytes at offset into a new buffer; the whole file for n = 0, the last n bytes for offset -1. */
+static int file_read(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, char cause[256])
+{
+    struct stat s;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return failed(cause, errno == ENOTDIR ? ENOENT : errno);
+    int number = fstat(file, &s) == 0 ? 0 : errno;
+    uint64_t size = (uint64_t)s.st_size;
+    if (offset < 0 && n > 0)
+        offset = (int64_t)(size > n ? size - n : 0);
+    if (n == 0 || n > size - (uint64_t)min_i64(offset, (int64_t)size))
+        n = (size_t)(size - (uint64_t)min_i64(offset, (int64_t)size));
+    *bytes = number ? NULL : malloc(n + 1);
+    if (!number && !*bytes)
+        number = ENOMEM;
+    for (*n_read = 0; !number && *n_read < n;) {
+        ssize_t got = pread(file, *bytes + *n_read, n - *n_read, (off_t)(offset + (int64_t)*n_read));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            number = errno;
+        if (got <= 0)
+            break;
+        *n_read += (size_t)got;
+    }
+    close(file);
+    if (!number) {
+        (*bytes)[*n_read] = 0;
+        return 0;
+    }
+    free(*bytes);
+    *bytes = NULL;
+    return failed(cause, number);
+}
+
+static int file_size(const char *path, uint64_t *n)
+{
+    struct stat s;
+    if (stat(path, &s) != 0 || !S_ISREG(s.st_mode))
+        return ENOENT;
+    *n = (uint64_t)s.st_size;
+    return 0;
+}
+
+static int file_rename_new(const char *from, const char *to)
+{
+#ifdef RENAME_NOREPLACE
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return errno;
+#endif
+    if (local_kind(to) != KIND_NONE)
+        return EEXIST;
+    return rename(from, to) == 0 ? 0 : errno;
+}
+
+static int file_exchange(const char *a, const char *b)
+{
+#ifdef RENAME_EXCHANGE
+    return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) == 0 ? 0 : errno;
+#else
+    (void)a;
+    (void)b;
+    return ENOSYS;
+#endif
+}
+
+static int remove_visited(const char *path, const struct stat *s, int flag, struct FTW *walk)
+{
+    (void)s;
+    (void)flag;
+    (void)walk;
+    remove(path);
+    return 0;
+}
+
+int local_remove_tree(const char *path)
+{
+    return nftw(path, remove_visited, 32, FTW_DEPTH | FTW_PHYS) == 0 ? 0 : errno;
+}
+
+static int file_remove(const char *path)
+{
+    return unlink(path) == 0 ? 0 : errno;
+}
+
+static char **file_list(const char *path)
+{
+    DIR *folder = opendir(path);
+    size_t n = 0, room = 0;
+    char **names = NULL;
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (n + 2 > room) {
+            room = room ? 2 * room : 16;
+            char **more = realloc(names, room * sizeof *names);
+            if (!more)
+                break;
+            names = more;
+        }
+        names[n++] = strdup(entry->d_name);
+        names[n] = NULL;
+    }
+    if (folder)
+        closedir(folder);
+    return names;
+}
+
+static const folder_calls file_calls = {
+    .kind = local_kind,
+    .make_folder = file_make_folder,
+    .write_file = file_write,
+    .read_file = file_read,
+    .file_size = file_size,
+    .rename_new = file_rename_new,
+    .exchange = file_exchange,
+    .remove_tree = local_remove_tree,
+    .remove_file = file_remove,
+    .list = file_list,
+};
+
+store *store_file_open(const char *path)
+{
+    return folder_open(path, &file_calls);
+}
+
+store *store_open(const char *path)
+{
+#ifdef NGFF_WITH_GDAL
+    return store_vsi_open(path);
+#else
+    return store_file_open(path);
+#endif
+}

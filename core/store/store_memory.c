@@ -1,0 +1,229 @@
+/* store_memory.c: a store in memory, for tests: no file system, and puts that can be made to fail. */
+#include "store_memory.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct object {
+    struct object *next;
+    char *key;
+    uint8_t *bytes;
+    size_t n;
+} object;
+
+typedef struct {
+    store base;
+    pthread_mutex_t lock;
+    object *first, *scratch;
+    int is_published;
+    int64_t puts_until_failure, n_scratch;
+} memory;
+
+/* The link that points to the object, or to NULL. */
+static object **find(object **first, const char *key)
+{
+    while (*first && strcmp((*first)->key, key) != 0)
+        first = &(*first)->next;
+    return first;
+}
+
+static void remove_first(object **link)
+{
+    object *o = *link;
+    *link = o->next;
+    free(o->key);
+    free(o->bytes);
+    free(o);
+}
+
+static void remove_all(object **first)
+{
+    while (*first)
+        remove_first(first);
+}
+
+static int32_t memory_begin(store *s, int overwrite, error *e)
+{
+    memory *m = (memory *)s;
+    if (m->is_published && !overwrite)
+        return error_set(e, NGFF_E_EXISTS, "the memory store exists; use OVERWRITE=YES to replace it");
+    if (m->is_published) {
+        remove_all(&m->first);
+        m->is_published = 0;
+    }
+    return NGFF_OK;
+}
+
+/* Stores a copy in a list; the lock is held. Returns 0 when memory is out. */
+static int keep(object **first, const char *key, const void *bytes, size_t n)
+{
+    object **link = find(first, key), *o = calloc(1, sizeof *o);
+    if (o) {
+        o->key = strdup(key);
+        o->bytes = malloc(n + 1);
+    }
+    if (!o || !o->key || !o->bytes) {
+        if (o)
+            remove_first(&o);
+        return 0;
+    }
+    memcpy(o->bytes, bytes, n);
+    o->bytes[n] = 0;
+    o->n = n;
+    if (*link)
+        remove_first(link);
+    o->next = *first;
+    *first = o;
+    return 1;
+}
+
+static int32_t put(memory *m, object **first, const char *key, const void *bytes, size_t n, error *e)
+{
+    pthread_mutex_lock(&m->lock);
+    int fails = m->puts_until_failure >= 0 && m->puts_until_failure-- == 0;
+    int is_kept = !fails && keep(first, key, bytes, n);
+    pthread_mutex_unlock(&m->lock);
+    return is_kept ? NGFF_OK : error_set(e, NGFF_E_STORAGE, "cannot write %s: the test said so", key);
+}
+
+static int32_t memory_put(store *s, const char *key, const void *bytes, size_t n, error *e)
+{
+    memory *m = (memory *)s;
+    pthread_mutex_lock(&m->lock);
+    int is_there = *find(&m->first, key) != NULL;
+    pthread_mutex_unlock(&m->lock);
+    if (is_there)
+        return error_set(e, NGFF_E_STATE, "%s was put twice", key);
+    return put(m, &m->first, key, bytes, n, e);
+}
+
+static int32_t memory_publish(store *s, error *e)
+{
+    memory *m = (memory *)s;
+    (void)e;
+    remove_all(&m->scratch);
+    m->is_published = 1;
+    return NGFF_OK;
+}
+
+static void memory_abandon(store *s)
+{
+    memory *m = (memory *)s;
+    if (!m->is_published)
+        remove_all(&m->first);
+    remove_all(&m->scratch);
+}
+
+static int32_t memory_get(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
+                          error *e)
+{
+    memory *m = (memory *)s;
+    int32_t status = NGFF_E_NOT_FOUND;
+    *bytes = NULL;
+    pthread_mutex_lock(&m->lock);
+    object *o = *find(&m->first, key);
+    if (o) {
+        size_t begin = offset < 0 && n > 0 ? (o->n > n ? o->n - n : 0) : (size_t)offset < o->n ? (size_t)offset : o->n;
+        if (n == 0 || n > o->n - begin)
+            n = o->n - begin;
+        *bytes = malloc(n + 1);
+        status = *bytes ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "out of memory reading %s", key);
+        if (*bytes) {
+            memcpy(*bytes, o->bytes + begin, n);
+            (*bytes)[n] = 0;
+            *n_read = n;
+        }
+    }
+    pthread_mutex_unlock(&m->lock);
+    return status;
+}
+
+static int32_t memory_size(store *s, const char *key, uint64_t *n, error *e)
+{
+    memory *m = (memory *)s;
+    (void)e;
+    pthread_mutex_lock(&m->lock);
+    object *o = *find(&m->first, key);
+    if (o)
+        *n = o->n;
+    pthread_mutex_unlock(&m->lock);
+    return o ? NGFF_OK : NGFF_E_NOT_FOUND;
+}
+
+static int32_t memory_scratch_put(store *s, const char *key, const void *bytes, size_t n, error *e)
+{
+    memory *m = (memory *)s;
+    int32_t status = put(m, &m->scratch, key, bytes, n, e);
+    pthread_mutex_lock(&m->lock);
+    m->n_scratch++;
+    pthread_mutex_unlock(&m->lock);
+    return status;
+}
+
+static int32_t memory_scratch_get(store *s, const char *key, void *bytes, size_t n, error *e)
+{
+    memory *m = (memory *)s;
+    pthread_mutex_lock(&m->lock);
+    object **link = find(&m->scratch, key);
+    int is_right = *link && (*link)->n == n;
+    if (is_right)
+        memcpy(bytes, (*link)->bytes, n);
+    if (*link)
+        remove_first(link);
+    pthread_mutex_unlock(&m->lock);
+    return is_right ? NGFF_OK : error_set(e, NGFF_E_STORAGE, "the scratch object %s is not there", key);
+}
+
+static void memory_free(store *s)
+{
+    memory *m = (memory *)s;
+    remove_all(&m->first);
+    remove_all(&m->scratch);
+    pthread_mutex_destroy(&m->lock);
+    free(m);
+}
+
+static const store_ops memory_ops = {
+    .begin = memory_begin,
+    .put = memory_put,
+    .publish = memory_publish,
+    .abandon = memory_abandon,
+    .get = memory_get,
+    .size = memory_size,
+    .scratch_put = memory_scratch_put,
+    .scratch_get = memory_scratch_get,
+    .free = memory_free,
+};
+
+store *store_memory_open(void)
+{
+    memory *m = calloc(1, sizeof *m);
+    if (!m)
+        return NULL;
+    m->base.ops = &memory_ops;
+    m->puts_until_failure = -1;
+    pthread_mutex_init(&m->lock, NULL);
+    return &m->base;
+}
+
+void store_memory_fail_after(store *s, int64_t n_puts)
+{
+    ((memory *)s)->puts_until_failure = n_puts;
+}
+
+void store_memory_visit(store *s, void (*visit)(void *, const char *, const uint8_t *, size_t), void *user)
+{
+    for (object *o = ((memory *)s)->first; o; o = o->next)
+        visit(user, o->key, o->bytes, o->n);
+}
+
+int64_t store_memory_scratch_count(store *s)
+{
+    return ((memory *)s)->n_scratch;
+}
+
+int store_memory_is_published(store *s)
+{
+    return ((memory *)s)->is_published;
+}

@@ -1,0 +1,306 @@
+/* store_check.h: what every store that is a folder must do, run on a place and a way to look at it. */
+#ifndef TESTS_STORE_CHECK_H
+#define TESTS_STORE_CHECK_H
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "store.h"
+
+/* The place under test. */
+static char root[200];
+static store *(*open_at)(const char *path);
+static int (*exists)(const char *path);
+static void (*make_folder)(const char *path);
+static void (*write_text)(const char *path, const char *text);
+static int (*count_names)(const char *path); /* -1: no such folder */
+
+static const char ngff[] = "{\"attributes\":{\"ome\":{\"multiscales\":[]}}}";
+
+static const char *below(const char *name)
+{
+    static char paths[8][300];
+    static int next;
+    char *path = paths[next++ % 8];
+    snprintf(path, sizeof paths[0], "%s/%s", root, name);
+    return path;
+}
+
+static void check_object(store *s, const char *key, const char *expected)
+{
+    error e = {0};
+    uint8_t *bytes = NULL;
+    size_t n = 0;
+    uint64_t size = 0;
+    CHECK_INT(s->ops->get(s, key, 0, 0, &bytes, &n, &e), NGFF_OK);
+    CHECK_INT(n, strlen(expected));
+    CHECK(bytes && memcmp(bytes, expected, n) == 0);
+    free(bytes);
+    CHECK_INT(s->ops->size(s, key, &size, &e), NGFF_OK);
+    CHECK_INT(size, strlen(expected));
+}
+
+static int32_t put_text(store *s, const char *key, const char *text)
+{
+    error e = {0};
+    return s->ops->put(s, key, text, strlen(text), &e);
+}
+
+/* A whole store with one chunk. */
+static int32_t write_store(const char *path, const char *chunk, int overwrite, error *e)
+{
+    store *s = open_at(path);
+    int32_t status = s->ops->begin(s, overwrite, e);
+    if (status == NGFF_OK) {
+        CHECK_INT(put_text(s, "scale0/image/zarr.json", "{}"), NGFF_OK);
+        CHECK_INT(put_text(s, "scale0/zarr.json", "{}"), NGFF_OK);
+        CHECK_INT(put_text(s, "scale0/image/c/0/0", chunk), NGFF_OK);
+        CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
+        status = s->ops->publish(s, e);
+        if (status != NGFF_OK)
+            s->ops->abandon(s);
+    }
+    s->ops->free(s);
+    return status;
+}
+
+static void check_chunk(const char *path, const char *chunk)
+{
+    store *s = open_at(path);
+    check_object(s, "scale0/image/c/0/0", chunk);
+    check_object(s, "zarr.json", ngff);
+    s->ops->free(s);
+}
+
+static void store_is_invisible_until_it_is_published(void)
+{
+    error e = {0};
+    store *s = open_at(below("one.ome.zarr/"));
+    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(put_text(s, "a/b/c/0", "pixels"), NGFF_OK);
+    CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
+    check_object(s, "a/b/c/0", "pixels");
+    CHECK(!exists(below("one.ome.zarr")));
+    CHECK(exists(below(".one.ome.zarr.partial")));
+    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    CHECK(exists(below("one.ome.zarr")));
+    CHECK_INT(count_names(below("one.ome.zarr")), 2); /* a and zarr.json: no owner's record, no scratch */
+    CHECK_INT(count_names(root), 1);
+    check_object(s, "a/b/c/0", "pixels");
+    s->ops->abandon(s); /* harmless now */
+    s->ops->free(s);
+    CHECK(exists(below("one.ome.zarr/zarr.json")));
+}
+
+static void parts_of_an_object_are_read(void)
+{
+    error e = {0};
+    store *s = open_at(below("one.ome.zarr"));
+    uint8_t *bytes = NULL;
+    size_t n = 0;
+    uint64_t size;
+    static const struct {
+        int64_t offset;
+        size_t n;
+        const char *expected;
+    } parts[] = {{0, 0, "pixels"}, {0, 3, "pix"}, {2, 3, "xel"}, {4, 99, "ls"},
+                 {6, 1, ""},       {99, 1, ""},   {-1, 2, "ls"}, {-1, 99, "pixels"}};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        CHECK_INT(s->ops->get(s, "a/b/c/0", parts[i].offset, parts[i].n, &bytes, &n, &e), NGFF_OK);
+        CHECK_INT(n, strlen(parts[i].expected));
+        CHECK(bytes && memcmp(bytes, parts[i].expected, n) == 0);
+        free(bytes);
+    }
+    CHECK_INT(s->ops->get(s, "a/b/c/1", 0, 0, &bytes, &n, &e), NGFF_E_NOT_FOUND);
+    CHECK(bytes == NULL);
+    CHECK_INT(s->ops->get(s, "zarr.json/x", 0, 0, &bytes, &n, &e), NGFF_E_NOT_FOUND);
+    CHECK_INT(s->ops->size(s, "a/b/c/1", &size, &e), NGFF_E_NOT_FOUND);
+    CHECK_INT(s->ops->size(s, "a/b", &size, &e), NGFF_E_NOT_FOUND);
+    CHECK_INT(e.status, NGFF_OK); /* not found is for the caller to judge */
+    s->ops->free(s);
+}
+
+static void existing_store_is_replaced_only_with_overwrite(void)
+{
+    error e = {0}, e2 = {0};
+    CHECK_INT(write_store(below("two"), "old", 0, &e), NGFF_OK);
+    CHECK_INT(write_store(below("two"), "new", 0, &e), NGFF_E_EXISTS);
+    CHECK(strstr(e.message, "OVERWRITE=YES") && strstr(e.message, "two"));
+    check_chunk(below("two"), "old");
+    CHECK_INT(write_store(below("two"), "newer", 1, &e2), NGFF_OK);
+    check_chunk(below("two"), "newer");
+    CHECK_INT(count_names(root), 2);
+}
+
+static void old_store_stays_whole_until_the_new_one_is_published(void)
+{
+    error e = {0};
+    store *s = open_at(below("two"));
+    CHECK_INT(s->ops->begin(s, 1, &e), NGFF_OK);
+    CHECK_INT(put_text(s, "zarr.json", "{}"), NGFF_OK);
+    check_chunk(below("two"), "newer");
+    s->ops->abandon(s);
+    s->ops->free(s);
+    check_chunk(below("two"), "newer");
+    CHECK_INT(count_names(root), 2);
+}
+
+static void what_is_not_ours_is_refused_even_with_overwrite(void)
+{
+    error file = {0}, folder = {0}, empty = {0}, inside = {0}, plain = {0};
+    write_text(below("file"), "precious");
+    CHECK_INT(write_store(below("file"), "x", 1, &file), NGFF_E_EXISTS);
+    make_folder(below("folder"));
+    write_text(below("folder/thesis.txt"), "precious");
+    CHECK_INT(write_store(below("folder"), "x", 1, &folder), NGFF_E_EXISTS);
+    CHECK(strstr(folder.message, "not an OME-Zarr"));
+    make_folder(below("empty"));
+    CHECK_INT(write_store(below("empty"), "x", 1, &empty), NGFF_E_EXISTS);
+    /* a plain Zarr group, and one of ours that holds somebody's file */
+    make_folder(below("zarr"));
+    write_text(below("zarr/zarr.json"), "{\"zarr_format\":3,\"node_type\":\"group\"}");
+    CHECK_INT(write_store(below("zarr"), "x", 1, &plain), NGFF_E_EXISTS);
+    write_text(below("two/notes.txt"), "precious");
+    CHECK_INT(write_store(below("two"), "x", 1, &inside), NGFF_E_EXISTS);
+    CHECK(strstr(inside.message, "notes.txt"));
+    CHECK(exists(below("file")) && exists(below("folder/thesis.txt")) && exists(below("two/notes.txt")));
+    check_chunk(below("two"), "newer");
+    CHECK_INT(count_names(root), 6); /* and no partial folder */
+}
+
+static void destination_that_appears_meanwhile_is_left_alone(void)
+{
+    error e = {0};
+    store *s = open_at(below("late"));
+    CHECK_INT(s->ops->begin(s, 1, &e), NGFF_OK);
+    CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
+    make_folder(below("late"));
+    write_text(below("late/thesis.txt"), "precious");
+    CHECK_INT(s->ops->publish(s, &e), NGFF_E_EXISTS);
+    s->ops->abandon(s);
+    s->ops->free(s);
+    CHECK(exists(below("late/thesis.txt")));
+    CHECK(!exists(below(".late.partial")));
+}
+
+static void second_writer_is_refused(void)
+{
+    error e = {0}, e2 = {0}, e3 = {0};
+    store *first = open_at(below("claimed")), *second = open_at(below("claimed"));
+    CHECK_INT(first->ops->begin(first, 0, &e), NGFF_OK);
+    CHECK_INT(second->ops->begin(second, 1, &e2), NGFF_E_EXISTS);
+    CHECK(strstr(e2.message, "another program is writing"));
+    second->ops->abandon(second); /* must not remove the first one's work */
+    second->ops->free(second);
+    CHECK(exists(below(".claimed.partial")));
+    first->ops->abandon(first);
+    first->ops->free(first);
+    CHECK(!exists(below(".claimed.partial")));
+    CHECK_INT(write_store(below("claimed"), "x", 0, &e3), NGFF_OK);
+}
+
+static void scratch_comes_back_once_and_is_never_published(void)
+{
+    error e = {0}, e2 = {0};
+    char read[7] = "";
+    store *s = open_at(below("scratched"));
+    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(s->ops->scratch_put(s, "cell-0-1", "first!", 6, &e), NGFF_OK);
+    CHECK_INT(s->ops->scratch_put(s, "cell-0-1", "second", 6, &e), NGFF_OK);
+    CHECK_INT(s->ops->scratch_put(s, "cell-0-2", "other!", 6, &e), NGFF_OK);
+    CHECK_INT(s->ops->scratch_get(s, "cell-0-1", read, 6, &e), NGFF_OK);
+    CHECK_TEXT(read, "second");
+    CHECK_INT(s->ops->scratch_get(s, "cell-0-1", read, 6, &e2), NGFF_E_STORAGE);
+    CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
+    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    CHECK_INT(count_names(below("scratched")), 1);
+    s->ops->free(s);
+}
+
+static void abandon_leaves_nothing(void)
+{
+    error e = {0};
+    int before = count_names(root);
+    store *s = open_at(below("gone"));
+    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(put_text(s, "a/b/0", "x"), NGFF_OK);
+    CHECK_INT(s->ops->scratch_put(s, "cell", "x", 1, &e), NGFF_OK);
+    s->ops->abandon(s);
+    s->ops->abandon(s);
+    s->ops->free(s);
+    CHECK_INT(count_names(root), before);
+}
+
+typedef struct {
+    store *store;
+    int number;
+} putter;
+
+static void *put_many(void *argument)
+{
+    putter *p = argument;
+    if (p->store->ops->enter_thread)
+        p->store->ops->enter_thread(p->store);
+    for (int i = 0; i < 60; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "deep/%d/%d/chunk%d", i % 5, i, p->number);
+        CHECK_INT(put_text(p->store, key, key), NGFF_OK);
+    }
+    return NULL;
+}
+
+static void many_threads_put_into_the_same_folders(void)
+{
+    error e = {0};
+    pthread_t threads[4];
+    putter putters[4];
+    store *s = open_at(below("threads"));
+    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    for (int i = 0; i < 4; i++) {
+        putters[i] = (putter){s, i};
+        pthread_create(&threads[i], NULL, put_many, &putters[i]);
+    }
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    check_object(s, "deep/4/59/chunk3", "deep/4/59/chunk3");
+    check_object(s, "deep/0/0/chunk0", "deep/0/0/chunk0");
+    s->ops->abandon(s);
+    s->ops->free(s);
+}
+
+/* More folders than the first size of the set of known ones. */
+static void thousands_of_folders_are_made(void)
+{
+    error e = {0};
+    store *s = open_at(below("folders"));
+    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    for (int i = 0; i < 1500; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "f%d/x", i);
+        CHECK_INT(put_text(s, key, "x"), NGFF_OK);
+    }
+    check_object(s, "f1499/x", "x");
+    s->ops->abandon(s);
+    s->ops->free(s);
+    CHECK(!exists(below(".folders.partial")));
+}
+
+static inline void run_folder_checks(void)
+{
+    RUN(store_is_invisible_until_it_is_published);
+    RUN(parts_of_an_object_are_read);
+    RUN(existing_store_is_replaced_only_with_overwrite);
+    RUN(old_store_stays_whole_until_the_new_one_is_published);
+    RUN(what_is_not_ours_is_refused_even_with_overwrite);
+    RUN(destination_that_appears_meanwhile_is_left_alone);
+    RUN(second_writer_is_refused);
+    RUN(scratch_comes_back_once_and_is_never_published);
+    RUN(abandon_leaves_nothing);
+    RUN(many_threads_put_into_the_same_folders);
+    RUN(thousands_of_folders_are_made);
+}
+
+#endif

@@ -1,0 +1,179 @@
+/* test_folder.c: the protocol where the file system fails or lacks the exchange of names. The calls are plain ones
+ * with switches. */
+#include "folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+
+#include "local_check.h"
+
+static int lacks_exchange, renames_left = -1, writes_left = -1;
+
+static int try_make_folder(const char *path)
+{
+    return mkdir(path, 0777) == 0 ? 0 : errno;
+}
+
+static int try_write(const char *path, const void *bytes, size_t n, char cause[256])
+{
+    if (writes_left == 0) {
+        strcpy(cause, "No space left on device");
+        return ENOSPC;
+    }
+    writes_left -= writes_left > 0;
+    FILE *file = fopen(path, "wb");
+    if (!file)
+        return errno;
+    fwrite(bytes, 1, n, file);
+    return fclose(file) == 0 ? 0 : EIO;
+}
+
+static int try_read(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, char cause[256])
+{
+    FILE *file = fopen(path, "rb");
+    (void)offset;
+    (void)n;
+    (void)cause;
+    if (!file)
+        return ENOENT;
+    *bytes = calloc(1, 4096);
+    *n_read = fread(*bytes, 1, 4095, file);
+    fclose(file);
+    return 0;
+}
+
+static int try_size(const char *path, uint64_t *n)
+{
+    struct stat s;
+    if (stat(path, &s) != 0)
+        return ENOENT;
+    *n = (uint64_t)s.st_size;
+    return 0;
+}
+
+static int try_rename(const char *from, const char *to)
+{
+    if (renames_left == 0)
+        return EACCES;
+    renames_left -= renames_left > 0;
+    if (exists(to))
+        return EEXIST;
+    return rename(from, to) == 0 ? 0 : errno;
+}
+
+static int try_exchange(const char *a, const char *b)
+{
+    char third[320];
+    if (lacks_exchange)
+        return ENOSYS;
+    snprintf(third, sizeof third, "%s.third", a);
+    return rename(a, third) || rename(b, a) || rename(third, b);
+}
+
+static int try_remove_file(const char *path)
+{
+    return unlink(path) == 0 ? 0 : errno;
+}
+
+static char **try_list(const char *path)
+{
+    DIR *folder = opendir(path);
+    char **names = calloc(100, sizeof *names);
+    int n = 0;
+    for (struct dirent *entry; folder && n < 99 && (entry = readdir(folder));)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            names[n++] = strdup(entry->d_name);
+    if (folder)
+        closedir(folder);
+    return names;
+}
+
+static const folder_calls calls = {.kind = local_kind,
+                                   .make_folder = try_make_folder,
+                                   .write_file = try_write,
+                                   .read_file = try_read,
+                                   .file_size = try_size,
+                                   .rename_new = try_rename,
+                                   .exchange = try_exchange,
+                                   .remove_tree = local_remove_tree,
+                                   .remove_file = try_remove_file,
+                                   .list = try_list};
+
+static store *open_with_calls(const char *path)
+{
+    return folder_open(path, &calls);
+}
+
+static void root_documents_are_told_apart(void)
+{
+    static const struct {
+        const char *text;
+        int is_ngff;
+    } documents[] = {{ngff, 1},
+                     {"{\"multiscales\": [{}]}", 1},
+                     {"{\"attributes\":{\"ome\":{\"plate\":{}}}}", 1},
+                     {"{\"zarr_format\":3,\"node_type\":\"group\",\"attributes\":{}}", 0},
+                     {"", 0},
+                     {"multiscales", 0}};
+    for (size_t i = 0; i < sizeof documents / sizeof documents[0]; i++)
+        CHECK_INT(looks_like_ngff((const uint8_t *)documents[i].text, strlen(documents[i].text)), documents[i].is_ngff);
+}
+
+static void two_renames_replace_a_store_where_names_cannot_be_exchanged(void)
+{
+    error e = {0};
+    lacks_exchange = 1;
+    CHECK_INT(write_store(below("renamed"), "old", 0, &e), NGFF_OK);
+    CHECK_INT(write_store(below("renamed"), "new", 1, &e), NGFF_OK);
+    check_chunk(below("renamed"), "new");
+    CHECK(!exists(below(".renamed.retired")) && !exists(below(".renamed.partial")));
+    lacks_exchange = 0;
+}
+
+static void failed_rename_leaves_the_old_store(void)
+{
+    lacks_exchange = 1;
+    for (int n = 0; n < 2; n++) {
+        error e = {0};
+        renames_left = n;
+        store *s = open_at(below("renamed"));
+        CHECK_INT(s->ops->begin(s, 1, &e), NGFF_OK);
+        CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
+        if (n == 1) { /* the second rename of the three fails, the third works again */
+            char moved[300];
+            snprintf(moved, sizeof moved, "%s", below(".renamed.partial"));
+            CHECK_INT(local_remove_tree(moved), 0);
+            renames_left = -1;
+        }
+        CHECK_INT(s->ops->publish(s, &e), NGFF_E_STORAGE);
+        CHECK(strstr(e.message, "cannot rename"));
+        renames_left = -1;
+        s->ops->abandon(s);
+        s->ops->free(s);
+        check_chunk(below("renamed"), "new");
+        CHECK(!exists(below(".renamed.retired")) && !exists(below(".renamed.partial")));
+    }
+    lacks_exchange = 0;
+}
+
+static void full_disk_at_the_claim_leaves_nothing(void)
+{
+    error e = {0};
+    writes_left = 0;
+    CHECK_INT(write_store(below("full"), "x", 0, &e), NGFF_E_STORAGE);
+    CHECK(strstr(e.message, "No space left"));
+    writes_left = -1;
+    CHECK(!exists(below(".full.partial")) && !exists(below("full")));
+}
+
+int main(void)
+{
+    use_local_place(open_with_calls);
+    RUN(root_documents_are_told_apart);
+    RUN(two_renames_replace_a_store_where_names_cannot_be_exchanged);
+    RUN(failed_rename_leaves_the_old_store);
+    RUN(full_disk_at_the_claim_leaves_nothing);
+    run_local_checks();
+    leave_local_place();
+    CHECK_EXIT();
+}

@@ -1,0 +1,11 @@
+/* test_store_file.c: plain files. */
+#include "local_check.h"
+
+int main(void)
+{
+    use_local_place(store_file_open);
+    run_folder_checks();
+    run_local_checks();
+    leave_local_place();
+    CHECK_EXIT();
+}
