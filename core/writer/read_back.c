@@ -1,0 +1,68 @@
+/* read_back.c: see read_back.h. Rare and small (one level of at least 65,536 pixels), so that it keeps nothing between
+ * calls. */
+#include "read_back.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec.h"
+#include "metadata.h"
+
+/* Finds the chunk in its shard: offset and size; NGFF_E_NOT_FOUND when it is not there. */
+static int32_t find_in_shard(store *s, const char *key, size_t place, size_t n_chunks, int64_t *offset, size_t *n,
+                             error *e)
+{
+    uint8_t *bytes = NULL;
+    size_t n_read = 0;
+    uint64_t shard_bytes = 0;
+    shard_entry *entries = malloc(n_chunks * sizeof *entries);
+    int32_t status = entries ? s->ops->size(s, key, &shard_bytes, e) : NGFF_E_MEMORY;
+    if (status == NGFF_OK)
+        status = s->ops->get(s, key, -1, shard_index_bytes(n_chunks), &bytes, &n_read, e);
+    if (status == NGFF_OK)
+        status = shard_index_decode(bytes, n_read, shard_bytes, entries, n_chunks, e);
+    if (status == NGFF_OK) {
+        *offset = (int64_t)entries[place].offset;
+        *n = (size_t)entries[place].size;
+        status = entries[place].size == SHARD_MISSING ? NGFF_E_NOT_FOUND : NGFF_OK;
+    }
+    free(bytes);
+    free(entries);
+    return status;
+}
+
+int32_t read_back_chunk(void *user, int l, const int64_t *index, void *pixels, error *e)
+{
+    read_back *back = user;
+    const struct ngff_plan *plan = back->plan;
+    const level *at = &plan->levels[l];
+    int64_t object[MAX_RANK] = {0}, n_pixels = product_checked(at->chunk, plan->image->rank);
+    int64_t stride = plan->image->type->size, offset = 0;
+    size_t place = 0, n_chunks = 1, n = 0, n_read = 0;
+    for (int i = 0; i < plan->image->rank; i++) {
+        int64_t per_shard = at->shard[i] / at->chunk[i];
+        object[i] = index[i] / per_shard;
+        place = place * (size_t)per_shard + (size_t)(index[i] % per_shard);
+        n_chunks *= (size_t)per_shard;
+    }
+    char key[192], name[128];
+    metadata_chunk_key(plan->options.version, plan->image->rank, object, name);
+    snprintf(key, sizeof key, "%s/%s", at->path, name);
+    uint8_t *bytes = NULL;
+    codec_context *context = codec_context_create();
+    int32_t status = context ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "out of memory");
+    if (status == NGFF_OK && at->is_sharded)
+        status = find_in_shard(back->store, key, place, n_chunks, &offset, &n, e);
+    if (status == NGFF_OK)
+        status = back->store->ops->get(back->store, key, offset, n, &bytes, &n_read, e);
+    if (status == NGFF_OK)
+        status = codec_decode(context, &plan->codec, bytes, n_read, pixels, (size_t)(n_pixels * stride), e);
+    if (status == NGFF_E_NOT_FOUND) {
+        pixels_fill(1, &n_pixels, stride, pixels, &stride, plan->fill);
+        status = NGFF_OK;
+    }
+    free(bytes);
+    codec_context_free(context);
+    return status == NGFF_OK ? NGFF_OK : error_set(e, status, "%s cannot be read back", key);
+}

@@ -1,0 +1,174 @@
+/* shards.c: see shards.h. */
+#include "shards.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec.h"
+#include "metadata.h"
+
+typedef struct shard {
+    struct shard *next;
+    int level;
+    int64_t index[MAX_RANK];
+    size_t n_chunks;     /* places, also those outside the level */
+    int64_t remaining;   /* chunks inside the level still to come */
+    shard_entry *chunks; /* size per place; SHARD_MISSING until one has come */
+    uint8_t **bytes;
+} shard;
+
+struct shards {
+    const struct ngff_plan *plan;
+    store *store;
+    pthread_mutex_t lock;
+    shard *open;
+};
+
+shards *shards_create(const struct ngff_plan *plan, store *s)
+{
+    shards *all = calloc(1, sizeof *all);
+    if (!all)
+        return NULL;
+    all->plan = plan;
+    all->store = s;
+    pthread_mutex_init(&all->lock, NULL);
+    return all;
+}
+
+static void free_shard(shard *s)
+{
+    for (size_t i = 0; s->bytes && i < s->n_chunks; i++)
+        free(s->bytes[i]);
+    free(s->bytes);
+    free(s->chunks);
+    free(s);
+}
+
+void shards_free(shards *all)
+{
+    if (!all)
+        return;
+    while (all->open) {
+        shard *s = all->open;
+        all->open = s->next;
+        free_shard(s);
+    }
+    pthread_mutex_destroy(&all->lock);
+    free(all);
+}
+
+/* Finds or makes the shard; NULL when memory is out. The lock is held. */
+static shard *shard_at(shards *all, int l, const int64_t *index)
+{
+    int rank = all->plan->image->rank;
+    for (shard *s = all->open; s; s = s->next)
+        if (s->level == l && memcmp(s->index, index, (size_t)rank * sizeof *index) == 0)
+            return s;
+    const level *at = &all->plan->levels[l];
+    shard *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->level = l;
+    s->n_chunks = 1;
+    s->remaining = 1;
+    for (int i = 0; i < rank; i++) {
+        int64_t per_shard = at->shard[i] / at->chunk[i];
+        s->index[i] = index[i];
+        s->n_chunks *= (size_t)per_shard;
+        s->remaining *= min_i64(per_shard, at->grid[i] - index[i] * per_shard);
+    }
+    s->chunks = malloc(s->n_chunks * sizeof *s->chunks);
+    s->bytes = calloc(s->n_chunks, sizeof *s->bytes);
+    if (!s->chunks || !s->bytes) {
+        free_shard(s);
+        return NULL;
+    }
+    memset(s->chunks, 0xFF, s->n_chunks * sizeof *s->chunks);
+    s->next = all->open;
+    all->open = s;
+    return s;
+}
+
+/* Puts the chunks behind each other in C order, the index at the end, and stores them as one object. A shard without a
+ * chunk is not stored. */
+static int32_t store_shard(shards *all, shard *s, error *e)
+{
+    size_t n = 0, index_bytes = shard_index_bytes(s->n_chunks);
+    for (size_t i = 0; i < s->n_chunks; i++)
+        n += s->bytes[i] ? (size_t)s->chunks[i].size : 0;
+    if (n == 0)
+        return NGFF_OK;
+    uint8_t *object = malloc(n + index_bytes);
+    if (!object)
+        return error_set(e, NGFF_E_MEMORY, "out of memory for a shard of %zu bytes; a smaller SHARD needs less", n);
+    size_t at = 0;
+    for (size_t i = 0; i < s->n_chunks; i++) {
+        if (!s->bytes[i])
+            continue;
+        s->chunks[i].offset = at;
+        memcpy(object + at, s->bytes[i], (size_t)s->chunks[i].size);
+        at += (size_t)s->chunks[i].size;
+        free(s->bytes[i]);
+        s->bytes[i] = NULL;
+    }
+    shard_index_encode(s->chunks, s->n_chunks, object + n);
+    char key[192], name[128];
+    metadata_chunk_key(all->plan->options.version, all->plan->image->rank, s->index, name);
+    snprintf(key, sizeof key, "%s/%s", all->plan->levels[s->level].path, name);
+    int32_t status = all->store->ops->put(all->store, key, object, n + index_bytes, e);
+    free(object);
+    return status;
+}
+
+int32_t shards_add(shards *all, int l, const int64_t *chunk_index, const void *bytes, size_t n, error *e)
+{
+    const level *at = &all->plan->levels[l];
+    int64_t index[MAX_RANK] = {0};
+    size_t place = 0;
+    for (int i = 0; i < all->plan->image->rank; i++) {
+        int64_t per_shard = at->shard[i] / at->chunk[i];
+        index[i] = chunk_index[i] / per_shard;
+        place = place * (size_t)per_shard + (size_t)(chunk_index[i] % per_shard);
+    }
+    uint8_t *copy = bytes ? malloc(n) : NULL;
+    if (bytes && !copy)
+        return error_set(e, NGFF_E_MEMORY, "out of memory for a chunk of %zu bytes", n);
+    if (bytes)
+        memcpy(copy, bytes, n);
+    pthread_mutex_lock(&all->lock);
+    shard *s = shard_at(all, l, index);
+    int is_complete = 0;
+    if (s) {
+        if (copy)
+            s->chunks[place] = (shard_entry){0, n};
+        s->bytes[place] = copy;
+        is_complete = --s->remaining == 0;
+    } else
+        free(copy);
+    for (shard **link = &all->open; is_complete && *link; link = &(*link)->next)
+        if (*link == s) {
+            *link = s->next;
+            break;
+        }
+    pthread_mutex_unlock(&all->lock);
+    if (!s)
+        return error_set(e, NGFF_E_MEMORY, "out of memory for a shard");
+    if (!is_complete)
+        return NGFF_OK;
+    int32_t status = store_shard(all, s, e);
+    free_shard(s);
+    return status;
+}
+
+int32_t shards_finish(shards *all, error *e)
+{
+    while (all->open) {
+        shard *s = all->open;
+        all->open = s->next;
+        store_shard(all, s, e);
+        free_shard(s);
+    }
+    return e->status;
+}

@@ -1,0 +1,20 @@
+/* shards.h: encoded chunks -> shards. Chunks come in any order; a shard is stored once, whole, with its chunks in C
+ * order, when the last of its chunks has come. */
+#ifndef NGFF_WRITER_SHARDS_H
+#define NGFF_WRITER_SHARDS_H
+
+#include "levels.h"
+#include "store.h"
+
+typedef struct shards shards;
+
+shards *shards_create(const struct ngff_plan *plan, store *s);
+void shards_free(shards *all);
+
+/* Takes one encoded chunk (bytes NULL: a chunk that holds only fill and is not stored). Copies the bytes. Thread-safe.
+ */
+int32_t shards_add(shards *all, int level, const int64_t *chunk_index, const void *bytes, size_t n, error *e);
+/* Stores the shards that still wait for chunks, which were never written. No other call may be under way. */
+int32_t shards_finish(shards *all, error *e);
+
+#endif

@@ -1,0 +1,435 @@
+/* writer.c: the only file that knows every stage; it reads like the flow.
+ *
+ *     region -> cells (pyramid/) -> statistics -> chunks that hold more than fill -> codec -> shard or store
+ *
+ * Pixels come in on the caller's threads; the cascade runs finished cells on them or on the pool's workers, and each
+ * finished cell comes through `emit`. Close waits, completes what is open, writes the metadata and publishes. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cascade.h"
+#include "codec.h"
+#include "metadata.h"
+#include "order.h"
+#include "read_back.h"
+#include "shards.h"
+#include "statistics.h"
+#include "store.h"
+
+/* What one thread needs to encode: taken from a last-in-first-out list, so that it is warm. */
+typedef struct bench {
+    struct bench *next;
+    codec_context *codec;
+    uint8_t *bytes;
+    size_t capacity;
+} bench;
+
+struct ngff_writer {
+    error error; /* of the calling threads; guarded by lock */
+    ngff_plan *plan;
+    store *store;
+    budget *budget;
+    pool *pool;
+    cascade *cascade;
+    statistics *statistics;
+    shards *shards;
+    order *orders;        /* per level; those of levels that the writer makes are not used */
+    pthread_mutex_t lock; /* error, orders, benches */
+    bench *benches;
+    int64_t n_cells;
+    int is_open, is_closed;
+};
+
+/* -- A finished cell: chunks to the store -------------------------------------------------------------------------- */
+
+static bench *take_bench(ngff_writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    bench *b = w->benches;
+    if (b)
+        w->benches = b->next;
+    pthread_mutex_unlock(&w->lock);
+    if (b)
+        return b;
+    const ngff_plan *plan = w->plan;
+    size_t chunk = (size_t)(product_checked(plan->levels[0].chunk, plan->image->rank) * plan->image->type->size);
+    b = calloc(1, sizeof *b);
+    if (!b)
+        return NULL;
+    b->capacity = codec_bound(&plan->codec, chunk);
+    b->codec = codec_context_create();
+    b->bytes = plan->codec.compress == COMPRESS_NONE ? NULL : malloc(b->capacity);
+    if (b->codec && (b->bytes || plan->codec.compress == COMPRESS_NONE))
+        return b;
+    codec_context_free(b->codec);
+    free(b->bytes);
+    free(b);
+    return NULL;
+}
+
+static void give_bench(ngff_writer *w, bench *b)
+{
+    pthread_mutex_lock(&w->lock);
+    b->next = w->benches;
+    w->benches = b;
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* Encodes one dense chunk. encoded points into the bench or, without a codec, to the pixels. */
+static int32_t encode(bench *b, const codec_spec *spec, const uint8_t *pixels, size_t n, const uint8_t **encoded,
+                      size_t *n_encoded, error *e)
+{
+    *encoded = pixels;
+    *n_encoded = n;
+    if (spec->compress == COMPRESS_NONE)
+        return NGFF_OK;
+    *encoded = b->bytes;
+    return codec_encode(b->codec, spec, pixels, n, b->bytes, b->capacity, n_encoded, e);
+}
+
+static int32_t put_chunk(ngff_writer *w, bench *b, int l, const int64_t *index, const uint8_t *pixels, error *e)
+{
+    const ngff_plan *plan = w->plan;
+    const level *at = &plan->levels[l];
+    int64_t n_pixels = product_checked(at->chunk, plan->image->rank), size = plan->image->type->size;
+    int is_fill = pixels_all_equal(pixels, n_pixels, size, plan->fill);
+    const uint8_t *bytes = NULL;
+    size_t n = 0;
+    if (!is_fill && encode(b, &plan->codec, pixels, (size_t)(n_pixels * size), &bytes, &n, e) != NGFF_OK)
+        return e->status;
+    if (at->is_sharded)
+        return shards_add(w->shards, l, index, bytes, n, e);
+    if (is_fill)
+        return NGFF_OK;
+    char key[192], name[128];
+    metadata_chunk_key(plan->options.version, plan->image->rank, index, name);
+    snprintf(key, sizeof key, "%s/%s", at->path, name);
+    return w->store->ops->put(w->store, key, bytes, n, e);
+}
+
+static int32_t put_mask(ngff_writer *w, bench *b, const cell *c, error *e)
+{
+    static const uint8_t zero;
+    const ngff_plan *plan = w->plan;
+    const level *at = &plan->levels[c->level];
+    int y = plan->image->rank - 2;
+    size_t n = (size_t)(at->cell[y] * at->cell[y + 1]), n_encoded;
+    const uint8_t *encoded;
+    codec_spec spec = plan->codec;
+    spec.type_size = 1;
+    if (!plan->image->has_mask || pixels_all_equal(c->mask, (int64_t)n, 1, &zero))
+        return NGFF_OK;
+    if (encode(b, &spec, c->mask, n, &encoded, &n_encoded, e) != NGFF_OK)
+        return e->status;
+    char key[192], path[64], name[128];
+    plan_mask_path(plan, c->level, path);
+    metadata_chunk_key(plan->options.version, 2, c->index + y, name);
+    snprintf(key, sizeof key, "%s/%s", path, name);
+    return w->store->ops->put(w->store, key, encoded, n_encoded, e);
+}
+
+/* A cell is one chunk, or the chunks of its channels one after the other. */
+static int32_t emit(void *user, const cell *c, error *e)
+{
+    ngff_writer *w = user;
+    const ngff_plan *plan = w->plan;
+    const level *at = &plan->levels[c->level];
+    int channel_axis = plan->image->channel_axis;
+    int64_t chunk_bytes = product_checked(at->chunk, plan->image->rank) * plan->image->type->size;
+    int64_t n_chunks = channel_axis < 0 ? 1 : ceil_div(c->box.extent[channel_axis], at->chunk[channel_axis]);
+    int64_t index[MAX_RANK] = {0};
+    if (statistics_add(w->statistics, c, e) != NGFF_OK)
+        return e->status;
+    bench *b = take_bench(w);
+    if (!b)
+        return error_set(e, NGFF_E_MEMORY, "out of memory for an encoded chunk of %lld bytes", (long long)chunk_bytes);
+    for (int i = 0; i < plan->image->rank; i++)
+        index[i] = c->box.origin[i] / at->chunk[i];
+    for (int64_t k = 0; e->status == NGFF_OK && k < n_chunks; k++) {
+        put_chunk(w, b, c->level, index, c->pixels + k * chunk_bytes, e);
+        if (channel_axis >= 0)
+            index[channel_axis]++;
+    }
+    if (e->status == NGFF_OK)
+        put_mask(w, b, c, e);
+    give_bench(w, b);
+    return e->status;
+}
+
+static int32_t spill(void *user, const char *key, const void *bytes, size_t n, error *e)
+{
+    ngff_writer *w = user;
+    return w->store->ops->scratch_put(w->store, key, bytes, n, e);
+}
+
+static int32_t fetch(void *user, const char *key, void *bytes, size_t n, error *e)
+{
+    ngff_writer *w = user;
+    return w->store->ops->scratch_get(w->store, key, bytes, n, e);
+}
+
+static void enter_thread(void *user)
+{
+    ngff_writer *w = user;
+    if (w->store->ops->enter_thread)
+        w->store->ops->enter_thread(w->store);
+}
+
+/* -- Open ---------------------------------------------------------------------------------------------------------- */
+
+ngff_writer *ngff_writer_open(ngff_plan *plan, const char *path)
+{
+    if (!plan || !path)
+        return NULL;
+    store *s = store_open(path);
+    return s ? writer_open_store(plan, s) : NULL;
+}
+
+ngff_writer *writer_open_store(ngff_plan *plan, store *s)
+{
+    ngff_writer *w = calloc(1, sizeof *w);
+    if (!w) {
+        s->ops->free(s);
+        return NULL;
+    }
+    pthread_mutex_init(&w->lock, NULL);
+    w->plan = plan_retain(plan);
+    w->store = s;
+    if (error_copy(&w->error, &plan->error) != NGFF_OK)
+        return w;
+    int n_workers = plan->n_threads > plan->n_readers ? plan->n_threads - plan->n_readers : 0;
+    cascade_host host = {.user = w, .emit = emit, .spill = spill, .fetch = fetch};
+    w->budget = budget_create(plan->pixel_memory);
+    w->statistics = statistics_create(plan);
+    w->shards = shards_create(plan, s);
+    w->pool = pool_create(n_workers, queue_depth, enter_thread, w);
+    w->orders = calloc((size_t)plan->n_levels, sizeof *w->orders);
+    if (w->orders && w->budget && w->statistics && w->shards && w->pool)
+        w->cascade = cascade_create(plan, w->budget, w->pool, &host);
+    if (!w->cascade) {
+        error_set(&w->error, NGFF_E_MEMORY, "out of memory");
+        return w;
+    }
+    for (int l = 0; l < plan->n_levels; l++)
+        if (plan->levels[l].source < 0) {
+            order_start(&w->orders[l], plan, l);
+            w->n_cells += product_checked(plan->levels[l].cell_grid, plan->image->rank);
+        }
+    w->is_open = s->ops->begin(s, plan->options.overwrite, &w->error) == NGFF_OK;
+    return w;
+}
+
+int64_t writer_pixel_peak(const ngff_writer *w)
+{
+    return w->budget ? budget_peak(w->budget) : 0;
+}
+
+int32_t ngff_writer_status(const ngff_writer *w)
+{
+    return w->error.status;
+}
+
+const char *ngff_writer_error(const ngff_writer *w)
+{
+    return w->error.message;
+}
+
+/* -- Pixels come in ------------------------------------------------------------------------------------------------ */
+
+/* Keeps the error of a call, or the first error of a job, in the handle. */
+static int32_t keep(ngff_writer *w, const error *e)
+{
+    error first = *e;
+    if (first.status == NGFF_OK && w->cascade)
+        cascade_error(w->cascade, &first);
+    pthread_mutex_lock(&w->lock);
+    int32_t status = error_copy(&w->error, &first);
+    pthread_mutex_unlock(&w->lock);
+    return status;
+}
+
+/* Checks that the writer takes pixels of this level and that the region lies inside it. */
+static int32_t check_region(ngff_writer *w, int32_t l, const int64_t *origin, const int64_t *extent, box *region,
+                            error *e)
+{
+    if (keep(w, e) != NGFF_OK)
+        return w->error.status;
+    if (!w->is_open || w->is_closed)
+        return error_set(e, NGFF_E_STATE, "the writer is not open");
+    if (l < 0 || l >= w->plan->n_levels || w->plan->levels[l].source >= 0)
+        return error_set(e, NGFF_E_ARGUMENT, "level %d is not one that the caller gives", l);
+    *region = box_make(w->plan->image->rank, origin, extent);
+    box whole = box_make(w->plan->image->rank, NULL, w->plan->levels[l].shape);
+    if (box_is_empty(region) || !box_contains(&whole, region))
+        return error_set(e, NGFF_E_ARGUMENT, "the region lies outside the image or is empty");
+    return NGFF_OK;
+}
+
+int32_t ngff_writer_level_next(ngff_writer *w, int32_t l, int64_t *origin, int64_t *extent)
+{
+    error e = {0};
+    box region;
+    if (keep(w, &e) != NGFF_OK)
+        return w->error.status;
+    if (l < 0 || l >= w->plan->n_levels || w->plan->levels[l].source >= 0 || !w->is_open || w->is_closed)
+        return 0;
+    pthread_mutex_lock(&w->lock);
+    int has_next = order_next(&w->orders[l], &region);
+    pthread_mutex_unlock(&w->lock);
+    if (!has_next)
+        return 0;
+    memcpy(origin, region.origin, (size_t)region.rank * sizeof *origin);
+    memcpy(extent, region.extent, (size_t)region.rank * sizeof *extent);
+    return 1;
+}
+
+int32_t ngff_writer_level_map(ngff_writer *w, int32_t l, const int64_t *origin, const int64_t *extent, void **pixels,
+                              int64_t *strides, uint8_t **mask, int64_t *mask_stride)
+{
+    error e = {0};
+    box region;
+    cell *c = NULL;
+    int32_t status = check_region(w, l, origin, extent, &region, &e);
+    if (status == NGFF_OK)
+        status = cascade_map(w->cascade, l, &region, &c, &e);
+    if (status < 0)
+        return e.status ? keep(w, &e) : status;
+    if (status == 0)
+        return 0;
+    *pixels = c->pixels;
+    memcpy(strides, c->strides, (size_t)region.rank * sizeof *strides);
+    if (mask)
+        *mask = w->plan->image->has_mask ? c->mask : NULL;
+    if (mask_stride)
+        *mask_stride = w->plan->levels[l].cell[region.rank - 1];
+    return 1;
+}
+
+int32_t ngff_writer_level_commit(ngff_writer *w, int32_t l, const int64_t *origin, const int64_t *extent)
+{
+    error e = {0};
+    box region;
+    if (check_region(w, l, origin, extent, &region, &e) == NGFF_OK)
+        cascade_commit(w->cascade, l, &region, &e);
+    return keep(w, &e);
+}
+
+int32_t ngff_writer_level_write(ngff_writer *w, int32_t l, const int64_t *origin, const int64_t *extent,
+                                const void *pixels, const int64_t *strides, const uint8_t *mask, int64_t mask_stride)
+{
+    error e = {0};
+    box region;
+    int64_t dense[MAX_RANK];
+    if (check_region(w, l, origin, extent, &region, &e) != NGFF_OK)
+        return keep(w, &e);
+    strides_dense(region.rank, region.extent, w->plan->image->type->size, dense);
+    if (!pixels || (w->plan->image->has_mask && !mask))
+        error_set(&e, NGFF_E_ARGUMENT, pixels ? "the image has a mask, but none was given" : "no pixels were given");
+    else
+        cascade_write(w->cascade, l, &region, pixels, strides ? strides : dense, mask, mask_stride, &e);
+    return keep(w, &e);
+}
+
+int32_t ngff_writer_next(ngff_writer *w, int64_t *origin, int64_t *extent)
+{
+    return ngff_writer_level_next(w, 0, origin, extent);
+}
+
+int32_t ngff_writer_map(ngff_writer *w, const int64_t *origin, const int64_t *extent, void **pixels, int64_t *strides,
+                        uint8_t **mask, int64_t *mask_stride)
+{
+    return ngff_writer_level_map(w, 0, origin, extent, pixels, strides, mask, mask_stride);
+}
+
+int32_t ngff_writer_commit(ngff_writer *w, const int64_t *origin, const int64_t *extent)
+{
+    return ngff_writer_level_commit(w, 0, origin, extent);
+}
+
+int32_t ngff_writer_write(ngff_writer *w, const int64_t *origin, const int64_t *extent, const void *pixels,
+                          const int64_t *strides, const uint8_t *mask, int64_t mask_stride)
+{
+    return ngff_writer_level_write(w, 0, origin, extent, pixels, strides, mask, mask_stride);
+}
+
+double ngff_writer_progress(ngff_writer *w)
+{
+    if (w->is_closed && w->error.status == NGFF_OK)
+        return 1.0;
+    if (!w->cascade || w->n_cells == 0)
+        return 0.0;
+    return 0.999 * (double)cascade_done(w->cascade) / (double)w->n_cells;
+}
+
+/* -- Close --------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    ngff_writer *writer;
+    error *error;
+} sink;
+
+static int32_t put_metadata(void *user, const char *key, const void *bytes, size_t n)
+{
+    sink *to = user;
+    return to->writer->store->ops->put(to->writer->store, key, bytes, n, to->error);
+}
+
+static int32_t write_metadata(ngff_writer *w, error *e)
+{
+    const channel_summary *summaries = NULL;
+    read_back back = {w->plan, w->store};
+    if (statistics_finish(w->statistics, read_back_chunk, &back, &summaries, e) != NGFF_OK)
+        return e->status;
+    sink to = {w, e};
+    int32_t status = metadata_write(w->plan, summaries, put_metadata, &to, e);
+    return status == NGFF_OK ? NGFF_OK : error_set(e, status, "the metadata could not be written");
+}
+
+int32_t ngff_writer_close(ngff_writer *w)
+{
+    error e = {0};
+    if (w->is_closed || !w->is_open)
+        return w->error.status != NGFF_OK ? w->error.status : NGFF_OK;
+    if (w->error.status == NGFF_OK)
+        cascade_finish(w->cascade);
+    else
+        pool_wait(w->pool);
+    if (keep(w, &e) == NGFF_OK && shards_finish(w->shards, &e) == NGFF_OK && write_metadata(w, &e) == NGFF_OK)
+        w->store->ops->publish(w->store, &e);
+    w->is_closed = 1;
+    if (keep(w, &e) != NGFF_OK)
+        w->store->ops->abandon(w->store);
+    return w->error.status;
+}
+
+void ngff_writer_free(ngff_writer *w)
+{
+    if (!w)
+        return;
+    if (w->is_open && !w->is_closed) {
+        error e = {.status = NGFF_E_CANCELLED, .message = "cancelled"};
+        cascade_fail(w->cascade, &e);
+        pool_wait(w->pool);
+        w->store->ops->abandon(w->store);
+    }
+    pool_free(w->pool);
+    cascade_free(w->cascade);
+    shards_free(w->shards);
+    statistics_free(w->statistics);
+    while (w->benches) {
+        bench *b = w->benches;
+        w->benches = b->next;
+        codec_context_free(b->codec);
+        free(b->bytes);
+        free(b);
+    }
+    budget_free(w->budget);
+    free(w->orders);
+    w->store->ops->free(w->store);
+    ngff_plan_free(w->plan);
+    pthread_mutex_destroy(&w->lock);
+    free(w);
+}

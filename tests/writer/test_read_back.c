@@ -1,0 +1,118 @@
+/* test_read_back.c: chunks of a store that is still being written: plain, encoded, in shards, missing, damaged. */
+#include "read_back.h"
+
+#include <stdlib.h>
+
+#include "check.h"
+#include "codec.h"
+#include "shards.h"
+#include "store_memory.h"
+
+static ngff_plan *make_plan(const char *a, const char *b)
+{
+    static const uint16_t seven = 7;
+    ngff_image *image = ngff_image_create("yx", (const int64_t[]){20, 20}, NGFF_UINT16);
+    ngff_image_set_nodata(image, 0, &seven);
+    const char *options[] = {"BLOCKSIZE=8", "OVERVIEWS=NONE", a, b, NULL};
+    ngff_plan *plan = ngff_plan_create(image, options);
+    CHECK_INT(ngff_plan_status(plan), NGFF_OK);
+    ngff_image_free(image);
+    return plan;
+}
+
+static void check_pixels(const read_back *back, int64_t y, int64_t x, int expected)
+{
+    uint16_t pixels[64];
+    error e = {0};
+    int n_wrong = 0;
+    memset(pixels, 0xEE, sizeof pixels);
+    CHECK_INT(read_back_chunk((void *)back, 0, (const int64_t[]){y, x}, pixels, &e), NGFF_OK);
+    for (int i = 0; i < 64; i++)
+        n_wrong += pixels[i] != (expected < 0 ? 7 : expected + i);
+    CHECK_INT(n_wrong, 0);
+}
+
+static void ramp(int first, uint16_t pixels[64])
+{
+    for (int i = 0; i < 64; i++)
+        pixels[i] = (uint16_t)(first + i);
+}
+
+static void chunks_of_both_versions_are_read_and_missing_ones_are_fill(void)
+{
+    static const char *const forms[][3] = {{"COMPRESS=NONE", NULL, "scale0/image/c/1/2"},
+                                           {"COMPRESS=ZSTD", NULL, "scale0/image/c/1/2"},
+                                           {"COMPRESS=BLOSC", NULL, "scale0/image/c/1/2"},
+                                           {"COMPRESS=GZIP", NULL, "scale0/image/c/1/2"},
+                                           {"COMPRESS=ZLIB", "NGFF_VERSION=0.4", "scale0/image/1/2"}};
+    for (int f = 0; f < 5; f++) {
+        ngff_plan *plan = make_plan(forms[f][0], forms[f][1]);
+        store *s = store_memory_open();
+        read_back back = {plan, s};
+        uint16_t pixels[64];
+        uint8_t bytes[4096];
+        size_t n = sizeof pixels;
+        error e = {0};
+        ramp(500, pixels);
+        memcpy(bytes, pixels, n);
+        codec_context *context = codec_context_create();
+        if (plan->codec.compress != COMPRESS_NONE)
+            CHECK_INT(codec_encode(context, &plan->codec, pixels, sizeof pixels, bytes, sizeof bytes, &n, &e), NGFF_OK);
+        codec_context_free(context);
+        CHECK_INT(s->ops->put(s, forms[f][2], bytes, n, &e), NGFF_OK);
+        check_pixels(&back, 1, 2, 500);
+        check_pixels(&back, 0, 0, -1);
+        s->ops->free(s);
+        ngff_plan_free(plan);
+    }
+}
+
+static void chunks_in_shards_are_read_one_by_one(void)
+{
+    ngff_plan *plan = make_plan("COMPRESS=NONE", "SHARD=16");
+    store *s = store_memory_open();
+    shards *all = shards_create(plan, s);
+    read_back back = {plan, s};
+    error e = {0};
+    for (int i = 0; i < 4; i++) {
+        uint16_t pixels[64];
+        ramp(100 * i, pixels);
+        CHECK_INT(shards_add(all, 0, (const int64_t[]){i / 2, i % 2}, i == 1 ? NULL : pixels, sizeof pixels, &e),
+                  NGFF_OK);
+    }
+    check_pixels(&back, 0, 0, 0);
+    check_pixels(&back, 0, 1, -1); /* missing in its shard */
+    check_pixels(&back, 1, 0, 200);
+    check_pixels(&back, 1, 1, 300);
+    check_pixels(&back, 2, 2, -1); /* its shard is missing */
+    shards_free(all);
+    s->ops->free(s);
+    ngff_plan_free(plan);
+}
+
+static void damaged_bytes_are_told_with_their_key(void)
+{
+    ngff_plan *plan = make_plan("COMPRESS=ZSTD", NULL);
+    store *s = store_memory_open();
+    read_back back = {plan, s};
+    uint16_t pixels[64];
+    error e = {0}, e2 = {0};
+    CHECK_INT(s->ops->put(s, "scale0/image/c/0/0", "no zstd", 7, &e), NGFF_OK);
+    CHECK_INT(read_back_chunk(&back, 0, (const int64_t[]){0, 0}, pixels, &e), NGFF_E_CORRUPT);
+    s->ops->free(s);
+    ngff_plan_free(plan);
+    plan = make_plan("COMPRESS=NONE", "SHARD=16");
+    back = (read_back){plan, s = store_memory_open()};
+    CHECK_INT(s->ops->put(s, "scale0/image/c/0/0", "short", 5, &e2), NGFF_OK);
+    CHECK_INT(read_back_chunk(&back, 0, (const int64_t[]){0, 0}, pixels, &e2), NGFF_E_CORRUPT);
+    s->ops->free(s);
+    ngff_plan_free(plan);
+}
+
+int main(void)
+{
+    RUN(chunks_of_both_versions_are_read_and_missing_ones_are_fill);
+    RUN(chunks_in_shards_are_read_one_by_one);
+    RUN(damaged_bytes_are_told_with_their_key);
+    CHECK_EXIT();
+}
