@@ -1,0 +1,562 @@
+/* attributes.cpp: see attributes.h. Writing walks GDAL's objects in the order of the band's interface; reading takes
+ * what it finds and ignores what it does not know, because the text may come from anyone. */
+#include "attributes.h"
+
+#include <algorithm>
+
+#include "georef.h"
+#include "jsontext.h"
+
+DatasetAttributes::~DatasetAttributes()
+{
+    if (!gcps.empty())
+        GDALDeinitGCPs(static_cast<int>(gcps.size()), gcps.data());
+    if (crs != nullptr)
+        crs->Release();
+    if (gcp_crs != nullptr)
+        gcp_crs->Release();
+}
+
+/* -- Writing --------------------------------------------------------------------------------------------------- */
+
+std::string nodata_text(GDALRasterBand *band)
+{
+    int has = FALSE;
+    if (band->GetRasterDataType() == GDT_Int64) {
+        const auto value = band->GetNoDataValueAsInt64(&has);
+        return has ? std::string(CPLSPrintf(CPL_FRMT_GIB, static_cast<GIntBig>(value))) : std::string();
+    }
+    if (band->GetRasterDataType() == GDT_UInt64) {
+        const auto value = band->GetNoDataValueAsUInt64(&has);
+        return has ? std::string(CPLSPrintf(CPL_FRMT_GUIB, static_cast<GUIntBig>(value))) : std::string();
+    }
+    const double value = band->GetNoDataValue(&has);
+    return has ? JsonText::number_text(value) : std::string();
+}
+
+/* Domains that describe the source's storage, or that GDAL computes, would be untrue in the copy. */
+static bool is_kept_domain(const std::string &name)
+{
+    static const char *const computed[] = {
+        "IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "SUBDATASETS", "xml:VRT", "vrt_sources",
+        "new_vrt_sources", "LocationInfo",        "TIFF",        "PLAN"};
+    return std::none_of(std::begin(computed), std::end(computed),
+                        [&name](const char *domain) { return EQUAL(name.c_str(), domain); });
+}
+
+/* A list is an object if every item is NAME=VALUE with a name of its own; else an array of the bare texts. */
+static bool is_name_value_list(CSLConstList items)
+{
+    for (int i = 0; items[i] != nullptr; i++) {
+        const char *equals = strchr(items[i], '=');
+        if (equals == nullptr || equals == items[i] || equals[-1] == ' ' || equals[1] == ' ')
+            return false;
+        const std::string name(items[i], equals);
+        for (int j = 0; j < i; j++)
+            if (EQUALN(items[j], name.c_str(), name.size()) && items[j][name.size()] == '=')
+                return false;
+    }
+    return true;
+}
+
+static void write_domain(JsonText &json, const std::string &domain, CSLConstList items)
+{
+    json.key(domain);
+    if (is_name_value_list(items) && !STARTS_WITH(domain.c_str(), "xml:") && !STARTS_WITH(domain.c_str(), "json:")) {
+        json.open('{');
+        for (; *items != nullptr; items++) {
+            const char *equals = strchr(*items, '=');
+            json.key(std::string(*items, equals)).string(equals + 1);
+        }
+        json.close('}');
+        return;
+    }
+    json.open('[');
+    for (; *items != nullptr; items++)
+        json.string(*items);
+    json.close(']');
+}
+
+static void write_metadata(JsonText &json, GDALMajorObject *object, bool copy_metadata)
+{
+    const CPLStringList domains(object->GetMetadataDomainList());
+    std::vector<std::string> names(1);
+    for (int i = 0; i < domains.size(); i++)
+        if (std::find(names.begin(), names.end(), domains[i]) == names.end())
+            names.push_back(domains[i]);
+    if (std::find(names.begin(), names.end(), "RPC") == names.end())
+        names.push_back("RPC");
+    json.open('{');
+    for (const std::string &name : names) {
+        CPLStringList items(CSLDuplicate(const_cast<char **>(object->GetMetadata(name.c_str()))));
+        if (!copy_metadata && name.empty()) {
+            /* Position, not description: how coordinates refer to pixels stays. */
+            const std::string area_or_point = items.FetchNameValueDef("AREA_OR_POINT", "");
+            items.Clear();
+            if (!area_or_point.empty())
+                items.SetNameValue("AREA_OR_POINT", area_or_point.c_str());
+        } else if (!copy_metadata && name != "RPC") {
+            items.Clear();
+        }
+        if (items.size() > 0 && is_kept_domain(name))
+            write_domain(json, name, items.List());
+    }
+    json.close('}');
+}
+
+static void write_color_table(JsonText &json, const GDALColorTable *table)
+{
+    static const char *const names[] = {"gray", "rgb", "cmyk", "hls"};
+    json.key("palette").string(names[std::clamp(static_cast<int>(table->GetPaletteInterpretation()), 0, 3)]);
+    json.key("color_table").open('[');
+    for (int i = 0; i < table->GetColorEntryCount(); i++) {
+        const GDALColorEntry *entry = table->GetColorEntry(i);
+        json.open('[').integer(entry->c1).integer(entry->c2).integer(entry->c3).integer(entry->c4).close(']');
+    }
+    json.close(']');
+}
+
+static void write_rat(JsonText &json, const GDALRasterAttributeTable *rat)
+{
+    double row0_min = 0, bin_size = 0;
+    json.key("rat").open('{').key("type").string(rat->GetTableType() == GRTT_ATHEMATIC ? "athematic" : "thematic");
+    if (rat->GetLinearBinning(&row0_min, &bin_size))
+        json.key("row0_min").number(row0_min).key("bin_size").number(bin_size);
+    json.key("columns").open('[');
+    for (int column = 0; column < rat->GetColumnCount(); column++) {
+        const GDALRATFieldType type = rat->GetTypeOfCol(column);
+        json.open('{').key("name").string(rat->GetNameOfCol(column));
+        json.key("type").string(type == GFT_Integer ? "integer" : type == GFT_Real ? "real" : "string");
+        json.key("usage").integer(rat->GetUsageOfCol(column));
+        json.key("values").open('[');
+        for (int row = 0; row < rat->GetRowCount(); row++) {
+            if (type == GFT_Integer)
+                json.integer(rat->GetValueAsInt(row, column));
+            else if (type == GFT_Real)
+                json.number(rat->GetValueAsDouble(row, column));
+            else
+                json.string(rat->GetValueAsString(row, column));
+        }
+        json.close(']').close('}');
+    }
+    json.close(']').close('}');
+}
+
+static void write_band(JsonText &json, GDALRasterBand *band, bool copy_metadata, bool is_type_kept)
+{
+    int has = FALSE;
+    json.open('{');
+    if (*band->GetDescription() != '\0')
+        json.key("description").string(band->GetDescription());
+    if (band->GetColorInterpretation() != GCI_Undefined)
+        json.key("color").string(GDALGetColorInterpretationName(band->GetColorInterpretation()));
+    const std::string nodata = nodata_text(band);
+    if (!nodata.empty())
+        json.key("nodata").string(nodata);
+    const double scale = band->GetScale(&has);
+    if (has || scale != 1)
+        json.key("scale").number(scale);
+    const double offset = band->GetOffset(&has);
+    if (has || offset != 0)
+        json.key("offset").number(offset);
+    const char *unit = band->GetUnitType();
+    if (unit != nullptr && *unit != '\0')
+        json.key("unit").string(unit);
+    const char *nbits = band->GetMetadataItem("NBITS", "IMAGE_STRUCTURE");
+    if (nbits != nullptr && is_type_kept)
+        json.key("nbits").string(nbits);
+    json.key("mask_flags").integer(band->GetMaskFlags());
+    if (band->GetColorTable() != nullptr)
+        write_color_table(json, band->GetColorTable());
+    if (char **categories = band->GetCategoryNames()) {
+        json.key("categories").open('[');
+        for (; *categories != nullptr; categories++)
+            json.string(*categories);
+        json.close(']');
+    }
+    const GDALRasterAttributeTable *rat = band->GetDefaultRAT();
+    if (rat != nullptr && rat->GetColumnCount() > 0)
+        write_rat(json, rat);
+    json.key("metadata");
+    write_metadata(json, band, copy_metadata);
+    json.close('}');
+}
+
+static void write_crs(JsonText &json, const OGRSpatialReference *crs)
+{
+    char *wkt = nullptr;
+    const char *const format[] = {"FORMAT=WKT2_2019", nullptr};
+    {
+        CPLErrorHandlerPusher quiet(CPLQuietErrorHandler);
+        if (crs->exportToWkt(&wkt, format) != OGRERR_NONE || wkt == nullptr || *wkt == '\0') {
+            CPLFree(wkt);
+            wkt = nullptr;
+            crs->exportToWkt(&wkt);
+        }
+    }
+    json.open('{').key("wkt").string(wkt != nullptr ? wkt : "").key("axis_mapping").open('[');
+    for (const int axis : crs->GetDataAxisToSRSAxisMapping())
+        json.integer(axis);
+    json.close(']');
+    if (crs->GetCoordinateEpoch() > 0)
+        json.key("epoch").number(crs->GetCoordinateEpoch());
+    json.close('}');
+    CPLFree(wkt);
+}
+
+static void write_gcps(JsonText &json, GDALDataset *source)
+{
+    json.open('{');
+    if (source->GetGCPSpatialRef() != nullptr) {
+        json.key("crs");
+        write_crs(json, source->GetGCPSpatialRef());
+    }
+    json.key("points").open('[');
+    for (int i = 0; i < source->GetGCPCount(); i++) {
+        const GDAL_GCP &gcp = source->GetGCPs()[i];
+        json.open('{').key("id").string(gcp.pszId != nullptr ? gcp.pszId : "");
+        json.key("info").string(gcp.pszInfo != nullptr ? gcp.pszInfo : "");
+        json.key("pixel").number(gcp.dfGCPPixel).key("line").number(gcp.dfGCPLine);
+        json.key("x").number(gcp.dfGCPX).key("y").number(gcp.dfGCPY).key("z").number(gcp.dfGCPZ).close('}');
+    }
+    json.close(']').close('}');
+}
+
+int32_t attributes_to_image(GDALDataset *source, const std::vector<int> &bands, ngff_image *image, bool copy_metadata,
+                            bool is_type_kept, bool keep_geotransform)
+{
+    JsonText band_list, metadata;
+    band_list.open('[');
+    for (const int band : bands)
+        write_band(band_list, source->GetRasterBand(band), copy_metadata, is_type_kept);
+    band_list.close(']');
+    write_metadata(metadata, source, copy_metadata);
+
+    int32_t status = ngff_image_set_attribute(image, "bands", band_list.text().c_str());
+    if (status == NGFF_OK && metadata.text() != "{}")
+        status = ngff_image_set_attribute(image, "metadata", metadata.text().c_str());
+    if (status == NGFF_OK && source->GetGCPCount() > 0) {
+        JsonText gcps;
+        write_gcps(gcps, source);
+        status = ngff_image_set_attribute(image, "gcps", gcps.text().c_str());
+    }
+    if (status == NGFF_OK && source->GetSpatialRef() != nullptr) {
+        JsonText crs;
+        write_crs(crs, source->GetSpatialRef());
+        status = ngff_image_set_attribute(image, "crs", crs.text().c_str());
+    }
+    double affine[6];
+    if (status == NGFF_OK && keep_geotransform &&
+        GDALGetGeoTransform(GDALDataset::ToHandle(source), affine) == CE_None) {
+        JsonText geotransform;
+        geotransform.open('[');
+        for (const double value : affine)
+            geotransform.number(value);
+        geotransform.close(']');
+        status = ngff_image_set_attribute(image, "geotransform", geotransform.text().c_str());
+    }
+    return status;
+}
+
+/* -- Reading --------------------------------------------------------------------------------------------------- */
+
+/* A number, or one of the strings that stand for what JSON cannot say. */
+static double number_of(const CPLJSONObject &value, double otherwise)
+{
+    if (!value.IsValid())
+        return otherwise;
+    return value.GetType() == CPLJSONObject::Type::String ? CPLAtof(value.ToString().c_str())
+                                                          : value.ToDouble(otherwise);
+}
+
+static bool is_type(const CPLJSONObject &value, CPLJSONObject::Type type)
+{
+    return value.IsValid() && value.GetType() == type;
+}
+
+static bool parse(const char *text, CPLJSONDocument *document)
+{
+    if (text == nullptr || *text == '\0')
+        return false;
+    CPLErrorHandlerPusher quiet(CPLQuietErrorHandler);
+    return document->LoadMemory(reinterpret_cast<const GByte *>(text), static_cast<int>(strlen(text)));
+}
+
+static std::vector<MetadataDomain> read_metadata(const CPLJSONObject &domains)
+{
+    std::vector<MetadataDomain> result;
+    if (!is_type(domains, CPLJSONObject::Type::Object))
+        return result;
+    for (const CPLJSONObject &domain : domains.GetChildren()) {
+        MetadataDomain item;
+        item.name = domain.GetName();
+        if (domain.GetType() == CPLJSONObject::Type::Array) {
+            for (const CPLJSONObject &text : domain.ToArray())
+                item.items.AddString(text.ToString().c_str());
+        } else if (domain.GetType() == CPLJSONObject::Type::Object) {
+            for (const CPLJSONObject &value : domain.GetChildren())
+                item.items.AddString((value.GetName() + "=" + value.ToString()).c_str());
+        }
+        if (item.items.size() > 0)
+            result.push_back(std::move(item));
+    }
+    return result;
+}
+
+static std::unique_ptr<GDALColorTable> read_color_table(const CPLJSONObject &band)
+{
+    if (!is_type(band.GetObj("color_table"), CPLJSONObject::Type::Array))
+        return nullptr;
+    const std::string palette = band.GetString("palette", "rgb");
+    auto table = std::make_unique<GDALColorTable>(palette == "gray"   ? GPI_Gray
+                                                  : palette == "cmyk" ? GPI_CMYK
+                                                  : palette == "hls"  ? GPI_HLS
+                                                                      : GPI_RGB);
+    int i = 0;
+    for (const CPLJSONObject &entry : band.GetArray("color_table")) {
+        const CPLJSONArray parts = entry.ToArray();
+        if (!parts.IsValid() || parts.Size() != 4 || i > 65535)
+            return nullptr;
+        const GDALColorEntry color = {
+            static_cast<short>(parts[0].ToInteger()), static_cast<short>(parts[1].ToInteger()),
+            static_cast<short>(parts[2].ToInteger()), static_cast<short>(parts[3].ToInteger())};
+        table->SetColorEntry(i++, &color);
+    }
+    return table;
+}
+
+static std::unique_ptr<GDALRasterAttributeTable> read_rat(const CPLJSONObject &json)
+{
+    if (!is_type(json, CPLJSONObject::Type::Object) || !is_type(json.GetObj("columns"), CPLJSONObject::Type::Array))
+        return nullptr;
+    auto rat = std::make_unique<GDALDefaultRasterAttributeTable>();
+    int column_index = 0;
+    for (const CPLJSONObject &column : json.GetArray("columns")) {
+        const std::string type = column.GetString("type");
+        rat->CreateColumn(column.GetString("name").c_str(),
+                          type == "integer" ? GFT_Integer
+                          : type == "real"  ? GFT_Real
+                                            : GFT_String,
+                          static_cast<GDALRATFieldUsage>(std::clamp(column.GetInteger("usage"), 0, GFU_MaxCount - 1)));
+        const CPLJSONArray values = column.GetArray("values");
+        if (values.IsValid() && values.Size() > rat->GetRowCount())
+            rat->SetRowCount(values.Size());
+        int row = 0;
+        for (const CPLJSONObject &value : values) {
+            if (type == "integer")
+                rat->SetValue(row++, column_index, value.ToInteger());
+            else if (type == "real")
+                rat->SetValue(row++, column_index, number_of(value, 0));
+            else
+                rat->SetValue(row++, column_index, value.ToString().c_str());
+        }
+        column_index++;
+    }
+    if (json.GetObj("row0_min").IsValid())
+        rat->SetLinearBinning(number_of(json.GetObj("row0_min"), 0), number_of(json.GetObj("bin_size"), 1));
+    rat->SetTableType(json.GetString("type") == "athematic" ? GRTT_ATHEMATIC : GRTT_THEMATIC);
+    return rat;
+}
+
+static BandAttributes read_band(const CPLJSONObject &json)
+{
+    BandAttributes band;
+    band.description = json.GetString("description");
+    band.nodata = json.GetString("nodata");
+    band.unit = json.GetString("unit");
+    band.nbits = json.GetString("nbits");
+    band.has_scale = json.GetObj("scale").IsValid();
+    band.scale = number_of(json.GetObj("scale"), 1);
+    band.has_offset = json.GetObj("offset").IsValid();
+    band.offset = number_of(json.GetObj("offset"), 0);
+    if (json.GetObj("color").IsValid())
+        band.color = GDALGetColorInterpretationByName(json.GetString("color").c_str());
+    band.color_table = read_color_table(json);
+    if (is_type(json.GetObj("categories"), CPLJSONObject::Type::Array))
+        for (const CPLJSONObject &name : json.GetArray("categories"))
+            band.categories.AddString(name.ToString().c_str());
+    band.rat = read_rat(json.GetObj("rat"));
+    band.metadata = read_metadata(json.GetObj("metadata"));
+    return band;
+}
+
+static OGRSpatialReference *read_crs(const CPLJSONObject &json)
+{
+    if (!is_type(json, CPLJSONObject::Type::Object))
+        return nullptr;
+    std::vector<int> mapping;
+    const CPLJSONArray axes = json.GetArray("axis_mapping");
+    for (int i = 0; axes.IsValid() && i < axes.Size() && i < 3; i++)
+        mapping.push_back(axes[i].ToInteger());
+    return OGRSpatialReference::FromHandle(georef_crs(json.GetString("wkt").c_str(), nullptr, nullptr, mapping.data(),
+                                                      static_cast<int>(mapping.size()),
+                                                      number_of(json.GetObj("epoch"), 0)));
+}
+
+static void read_gcps(const CPLJSONObject &json, DatasetAttributes *to)
+{
+    to->gcp_crs = read_crs(json.GetObj("crs"));
+    const CPLJSONArray points = json.GetArray("points");
+    for (int i = 0; points.IsValid() && i < points.Size(); i++) {
+        const CPLJSONObject point = points[i];
+        GDAL_GCP gcp;
+        GDALInitGCPs(1, &gcp);
+        CPLFree(gcp.pszId);
+        CPLFree(gcp.pszInfo);
+        gcp.pszId = CPLStrdup(point.GetString("id").c_str());
+        gcp.pszInfo = CPLStrdup(point.GetString("info").c_str());
+        gcp.dfGCPPixel = number_of(point.GetObj("pixel"), 0);
+        gcp.dfGCPLine = number_of(point.GetObj("line"), 0);
+        gcp.dfGCPX = number_of(point.GetObj("x"), 0);
+        gcp.dfGCPY = number_of(point.GetObj("y"), 0);
+        gcp.dfGCPZ = number_of(point.GetObj("z"), 0);
+        to->gcps.push_back(gcp);
+    }
+}
+
+/* Six numbers; false if they are not. */
+static bool read_six(const CPLJSONObject &json, double *six)
+{
+    if (!is_type(json, CPLJSONObject::Type::Array) || json.ToArray().Size() != 6)
+        return false;
+    for (int i = 0; i < 6; i++)
+        six[i] = number_of(json.ToArray()[i], 0);
+    return true;
+}
+
+/* _CRS: {"url": .., "wkt": .., "projjson": {..}}; proj:code, proj:wkt2, proj:projjson. */
+static OGRSpatialReference *read_public_crs(const CPLJSONObject &attributes)
+{
+    if (!is_type(attributes, CPLJSONObject::Type::Object))
+        return nullptr;
+    std::string wkt, projjson, code;
+    for (const CPLJSONObject &item : attributes.GetChildren()) {
+        const std::string name = item.GetName();
+        if (name == "_CRS" && item.GetType() == CPLJSONObject::Type::Object) {
+            wkt = item.GetString("wkt");
+            if (is_type(item.GetObj("projjson"), CPLJSONObject::Type::Object))
+                projjson = item.GetObj("projjson").Format(CPLJSONObject::PrettyFormat::Plain);
+            const std::string url = item.GetString("url");
+            const char *const prefix = "http://www.opengis.net/def/crs/EPSG/0/";
+            if (STARTS_WITH(url.c_str(), prefix))
+                code = "EPSG:" + url.substr(strlen(prefix));
+        } else if (name == "proj:code" && item.GetType() == CPLJSONObject::Type::String) {
+            code = item.ToString();
+        } else if (name == "proj:wkt2" && item.GetType() == CPLJSONObject::Type::String) {
+            wkt = item.ToString();
+        } else if (name == "proj:projjson" && item.GetType() == CPLJSONObject::Type::Object) {
+            projjson = item.Format(CPLJSONObject::PrettyFormat::Plain);
+        }
+    }
+    return OGRSpatialReference::FromHandle(
+        georef_crs(wkt.c_str(), projjson.c_str(), code.empty() ? nullptr : code.c_str(), nullptr, 0, 0));
+}
+
+/* "gdal:geotransform" in GDAL's order, or "spatial:transform" in the affine order a b c d e f. */
+static bool read_public_geotransform(const CPLJSONObject &attributes, double *geotransform)
+{
+    double affine[6];
+    if (!is_type(attributes, CPLJSONObject::Type::Object))
+        return false;
+    bool found = false;
+    for (const CPLJSONObject &item : attributes.GetChildren()) {
+        if (item.GetName() == "gdal:geotransform" && read_six(item, geotransform))
+            return true;
+        if (item.GetName() == "spatial:transform" && read_six(item, affine)) {
+            const double ordered[6] = {affine[2], affine[0], affine[1], affine[5], affine[3], affine[4]};
+            memcpy(geotransform, ordered, sizeof ordered);
+            found = true;
+        }
+    }
+    return found;
+}
+
+/* Labels of a store without our block, where omero names as many channels as there are bands. */
+static void read_omero(const CPLJSONObject &attributes, int n_bands, DatasetAttributes *to)
+{
+    CPLJSONObject omero = attributes.GetObj("ome/omero");
+    if (!omero.IsValid())
+        omero = attributes.GetObj("omero");
+    if (!is_type(omero, CPLJSONObject::Type::Object))
+        return;
+    const CPLJSONArray channels = omero.GetArray("channels");
+    if (!channels.IsValid() || channels.Size() != n_bands)
+        return;
+    for (int i = 0; i < n_bands; i++) {
+        to->bands[i].description = channels[i].GetString("label");
+        const std::string color = channels[i].GetString("color");
+        if (n_bands >= 3 && EQUAL(color.c_str(), "FF0000"))
+            to->bands[i].color = GCI_RedBand;
+        else if (n_bands >= 3 && EQUAL(color.c_str(), "00FF00"))
+            to->bands[i].color = GCI_GreenBand;
+        else if (n_bands >= 3 && EQUAL(color.c_str(), "0000FF"))
+            to->bands[i].color = GCI_BlueBand;
+    }
+}
+
+/* The list of items of the default domain, made if it is not there. */
+static CPLStringList &default_domain(std::vector<MetadataDomain> &domains)
+{
+    auto found =
+        std::find_if(domains.begin(), domains.end(), [](const MetadataDomain &domain) { return domain.name.empty(); });
+    if (found == domains.end())
+        found = domains.insert(domains.end(), MetadataDomain());
+    return found->items;
+}
+
+/* The writer's exact statistics, one entry per channel, as GDAL's band metadata; they replace the source's. */
+static void read_statistics(const CPLJSONObject &json, int64_t pixels_per_band, DatasetAttributes *to)
+{
+    static const char *const names[][2] = {{"min", "STATISTICS_MINIMUM"},
+                                           {"max", "STATISTICS_MAXIMUM"},
+                                           {"mean", "STATISTICS_MEAN"},
+                                           {"std_dev", "STATISTICS_STDDEV"}};
+    const CPLJSONArray channels = json.ToArray();
+    if (!channels.IsValid() || channels.Size() != static_cast<int>(to->bands.size()))
+        return;
+    for (int i = 0; i < channels.Size(); i++) {
+        if (!channels[i].GetObj("min").IsValid())
+            continue;
+        CPLStringList &items = default_domain(to->bands[i].metadata);
+        items.SetNameValue("STATISTICS_APPROXIMATE", nullptr);
+        for (const auto &name : names)
+            items.SetNameValue(name[1], JsonText::number_text(number_of(channels[i].GetObj(name[0]), 0)).c_str());
+        const double n_valid = number_of(channels[i].GetObj("n_valid"), 0);
+        char percent[32];
+        CPLsnprintf(percent, sizeof percent, "%.4g", 100 * n_valid / static_cast<double>(pixels_per_band));
+        items.SetNameValue("STATISTICS_VALID_PERCENT", percent);
+    }
+}
+
+void attributes_from_reader(ngff_reader *reader, int n_bands, int64_t pixels_per_band, DatasetAttributes *to)
+{
+    CPLJSONDocument document;
+    if (parse(ngff_reader_attribute(reader, "bands"), &document) &&
+        is_type(document.GetRoot(), CPLJSONObject::Type::Array) && document.GetRoot().ToArray().Size() == n_bands) {
+        to->is_ours = true;
+        for (const CPLJSONObject &band : document.GetRoot().ToArray())
+            to->bands.push_back(read_band(band));
+    }
+    if (parse(ngff_reader_attribute(reader, "metadata"), &document))
+        to->metadata = read_metadata(document.GetRoot());
+    if (parse(ngff_reader_attribute(reader, "gcps"), &document))
+        read_gcps(document.GetRoot(), to);
+    if (parse(ngff_reader_attribute(reader, "crs"), &document))
+        to->crs = read_crs(document.GetRoot());
+    if (parse(ngff_reader_attribute(reader, "geotransform"), &document))
+        to->has_geotransform = read_six(document.GetRoot(), to->geotransform);
+
+    to->bands.resize(n_bands);
+    if (parse(ngff_reader_attribute(reader, "statistics"), &document))
+        read_statistics(document.GetRoot(), pixels_per_band, to);
+    for (const char *text : {ngff_reader_array_attributes(reader), ngff_reader_attributes(reader)}) {
+        if (!parse(text, &document))
+            continue;
+        if (to->crs == nullptr)
+            to->crs = read_public_crs(document.GetRoot());
+        if (!to->has_geotransform)
+            to->has_geotransform = read_public_geotransform(document.GetRoot(), to->geotransform);
+        if (!to->is_ours)
+            read_omero(document.GetRoot(), n_bands, to);
+    }
+}

@@ -1,0 +1,62 @@
+/* attributes.h: what GDAL knows about a raster and NGFF has no place for, kept as members of the attribute block
+ * "omezarr": "bands" (one object per band), "metadata" (domains), "gcps", "crs", "geotransform" (only one that NGFF
+ * cannot express). Nothing in it is needed to read pixels or positions. ATTRIBUTES.md has the
+ * schema. */
+#ifndef OMEZARR_ATTRIBUTES_H
+#define OMEZARR_ATTRIBUTES_H
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cpl_json.h"
+#include "gdal_compat.h"
+#include "gdal_rat.h"
+#include "ngff.h"
+
+struct MetadataDomain {
+    std::string name{};
+    CPLStringList items{};
+};
+
+struct BandAttributes {
+    std::string nodata{}; /* as text, so that 64-bit integers and NaN are exact; "" = none */
+    std::unique_ptr<GDALColorTable> color_table{};
+    CPLStringList categories{};
+    std::unique_ptr<GDALRasterAttributeTable> rat{};
+    bool has_scale = false, has_offset = false;
+    double scale = 1, offset = 0;
+    std::string unit{}, description{}, nbits{};
+    GDALColorInterp color = GCI_Undefined;
+    std::vector<MetadataDomain> metadata{};
+};
+
+struct DatasetAttributes {
+    bool is_ours = false; /* the block is there: what it does not name, the source did not have */
+    std::vector<BandAttributes> bands{};
+    std::vector<MetadataDomain> metadata{};
+    std::vector<GDAL_GCP> gcps{}; /* texts are owned, by CPLStrdup */
+    OGRSpatialReference *crs = nullptr, *gcp_crs = nullptr;
+    bool has_geotransform = false;
+    double geotransform[6] = {0, 1, 0, 0, 0, 1};
+
+    DatasetAttributes() = default;
+    DatasetAttributes(const DatasetAttributes &) = delete;
+    DatasetAttributes &operator=(const DatasetAttributes &) = delete;
+    ~DatasetAttributes();
+};
+
+/* Puts all of the source's into image. bands: the source's bands in the order of NGFF's planes. copy_metadata:
+ * COPY_SRC_MDD is not NO. is_type_kept: the bands keep their data
+ * type, so NBITS stays true. keep_geotransform: NGFF could not express the geotransform. */
+int32_t attributes_to_image(GDALDataset *source, const std::vector<int> &bands, ngff_image *image, bool copy_metadata,
+                            bool is_type_kept, bool keep_geotransform);
+
+/* Reads them back for a store of n_bands; where the block is not there, or does not fit, from NGFF's own metadata:
+ * labels from omero, CRS from _CRS and proj:. */
+void attributes_from_reader(ngff_reader *reader, int n_bands, int64_t pixels_per_band, DatasetAttributes *to);
+
+/* The nodata value of a band as text: the exact integer, 17 digits, "nan"; "" where there is none. */
+std::string nodata_text(GDALRasterBand *band);
+
+#endif

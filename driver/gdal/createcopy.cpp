@@ -1,0 +1,555 @@
+/* createcopy.cpp: any raster -> a whole OME-Zarr in one pass.
+ *
+ *     source -> image (imagefrom.cpp) -> plan -> writer;  every reader thread:  next -> map -> read -> commit
+ *
+ * All rules of NGFF live in core. Here is only how GDAL's side is driven: the calling thread is one of the readers and
+ * the only one that calls the progress function; errors of the others are collected and raised on it. */
+#include "omezarr.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+
+#include "cpl_multiproc.h"
+
+#include "dryrun.h"
+#include "imagefrom.h"
+#include "ngff.h"
+#include "overviews.h"
+#include "source.h"
+
+struct PlanReleaser {
+    void operator()(ngff_plan *plan) const
+    {
+        ngff_plan_free(plan);
+    }
+};
+struct WriterReleaser {
+    void operator()(ngff_writer *writer) const
+    {
+        ngff_writer_free(writer);
+    }
+};
+using Plan = std::unique_ptr<ngff_plan, PlanReleaser>;
+using Writer = std::unique_ptr<ngff_writer, WriterReleaser>;
+
+/* -- The copy loop --------------------------------------------------------------------------------------------- */
+
+struct KeptError {
+    CPLErr type;
+    CPLErrorNum number;
+    std::string message;
+};
+
+/* What the reader threads share. */
+struct CopyJob {
+    const ImageFromSource &image;
+    const SourceLayout &layout;
+    const std::vector<GivenLevel> &levels;
+    ngff_writer *writer;
+
+    std::atomic<bool> must_stop{false};
+    std::mutex lock{}; /* guards all below */
+    std::condition_variable one_ended{};
+    int n_running = 0;
+    std::vector<KeptError> errors{};
+};
+
+constexpr GIntBig step_bytes = 4 << 20; /* of rows that go through a buffer at once */
+
+/* Position of a plane among all planes of the image, from its indices on the axes before y. */
+static int band_of_plane(const ImageFromSource &image, const int64_t *at)
+{
+    int64_t plane = 0;
+    for (int axis = 0; axis < image.rank() - 2; axis++)
+        plane = plane * image.shape[axis] + at[axis];
+    return image.bands[static_cast<size_t>(plane)];
+}
+
+/* Calls visit(band, offset) for every plane of a region; offset: bytes from the first plane. False if a visit fails. */
+template <typename Visit>
+static bool for_planes(const ImageFromSource &image, const int64_t *origin, const int64_t *extent,
+                       const int64_t *strides, Visit visit)
+{
+    const int n_axes = image.rank() - 2;
+    int64_t n_planes = 1, at[5] = {};
+    for (int axis = 0; axis < n_axes; axis++)
+        n_planes *= extent[axis];
+    for (int64_t plane = 0; plane < n_planes; plane++) {
+        int64_t rest = plane, offset = 0;
+        for (int axis = n_axes - 1; axis >= 0; axis--) {
+            const int64_t index = rest % extent[axis];
+            rest /= extent[axis];
+            at[axis] = origin[axis] + index;
+            offset += index * strides[axis];
+        }
+        if (!visit(band_of_plane(image, at), offset))
+            return false;
+    }
+    return true;
+}
+
+/* Reads all planes and the mask of a region into memory laid out by strides. */
+static bool read_region(CopyJob &job, SourceReader &reader, const GivenLevel &level, const int64_t *origin,
+                        const int64_t *extent, void *pixels, const int64_t *strides, uint8_t *mask, int64_t mask_stride,
+                        int64_t room_width, int64_t room_height)
+{
+    const int y = job.image.rank() - 2, x = y + 1;
+    PixelWindow window = {level.overview,
+                          static_cast<int>(origin[x]),
+                          static_cast<int>(origin[y]),
+                          static_cast<int>(extent[x]),
+                          static_cast<int>(extent[y]),
+                          pixels,
+                          strides[y],
+                          static_cast<int>(room_width),
+                          static_cast<int>(room_height)};
+    const bool is_read = for_planes(job.image, origin, extent, strides, [&](int band, int64_t offset) {
+        window.pixels = static_cast<GByte *>(pixels) + offset;
+        return !job.must_stop && reader.read(band, window);
+    });
+    if (!is_read || mask == nullptr)
+        return is_read;
+    window.pixels = mask;
+    window.row_bytes = mask_stride;
+    return reader.read_mask(window);
+}
+
+/* A region of several cells goes through a buffer, some rows of source blocks at a time. */
+static bool copy_in_steps(CopyJob &job, SourceReader &reader, const GivenLevel &level, std::vector<GByte> &buffer,
+                          const int64_t *origin, const int64_t *extent)
+{
+    const int rank = job.image.rank(), y = rank - 2, x = rank - 1;
+    const int64_t block = std::max(1, job.layout.block_height), end = origin[y] + extent[y];
+    int64_t n_planes = 1;
+    for (int axis = 0; axis < y; axis++)
+        n_planes *= extent[axis];
+    const int64_t row_bytes = n_planes * extent[x] * job.layout.pixel_size;
+    const int64_t step = std::max<int64_t>(1, step_bytes / row_bytes / block) * block;
+    int64_t part_origin[5], part[5], strides[5];
+    std::copy_n(origin, rank, part_origin);
+    std::copy_n(extent, rank, part);
+    while (part_origin[y] < end && !job.must_stop) {
+        part[y] = std::min(end, (part_origin[y] / block) * block + step) - part_origin[y];
+        strides[x] = job.layout.pixel_size;
+        for (int axis = x - 1; axis >= 0; axis--)
+            strides[axis] = strides[axis + 1] * part[axis + 1];
+        const int64_t pixel_bytes = row_bytes * part[y];
+        buffer.resize(static_cast<size_t>(pixel_bytes + (job.image.has_mask ? part[y] * part[x] : 0)));
+        uint8_t *mask = job.image.has_mask ? buffer.data() + pixel_bytes : nullptr;
+        if (!read_region(job, reader, level, part_origin, part, buffer.data(), strides, mask, part[x], part[x],
+                         part[y]) ||
+            ngff_writer_level_write(job.writer, level.level, part_origin, part, buffer.data(), strides, mask,
+                                    part[x]) != NGFF_OK)
+            return false;
+        part_origin[y] += part[y];
+    }
+    return true;
+}
+
+static bool copy_region(CopyJob &job, SourceReader &reader, const GivenLevel &level, std::vector<GByte> &buffer,
+                        const int64_t *origin, const int64_t *extent)
+{
+    void *pixels = nullptr;
+    uint8_t *mask = nullptr;
+    int64_t strides[5] = {}, mask_stride = 0;
+    const int32_t is_cell =
+        ngff_writer_level_map(job.writer, level.level, origin, extent, &pixels, strides, &mask, &mask_stride);
+    if (is_cell == 0)
+        return copy_in_steps(job, reader, level, buffer, origin, extent);
+    return is_cell == 1 &&
+           read_region(job, reader, level, origin, extent, pixels, strides, mask, mask_stride, level.chunk_width,
+                       level.chunk_height) &&
+           !job.must_stop && ngff_writer_level_commit(job.writer, level.level, origin, extent) == NGFF_OK;
+}
+
+/* One thread's share. between: called after every region; false stops all. */
+template <typename Between> static void copy_regions(CopyJob &job, SourceReader &reader, Between between)
+{
+    std::vector<GByte> buffer;
+    int64_t origin[5], extent[5];
+    try {
+        for (const GivenLevel &level : job.levels)
+            while (!job.must_stop) {
+                const int32_t has_region = ngff_writer_level_next(job.writer, level.level, origin, extent);
+                if (has_region == 0)
+                    break;
+                if (has_region < 0 || !copy_region(job, reader, level, buffer, origin, extent) || !between())
+                    job.must_stop = true;
+            }
+    } catch (const std::bad_alloc &) {
+        job.must_stop = true;
+        CPLError(CE_Failure, CPLE_OutOfMemory, "Out of memory for the blocks of the source");
+    }
+}
+
+/* -- Threads --------------------------------------------------------------------------------------------------- */
+
+struct ReaderThread {
+    CopyJob *job = nullptr;
+    SourceReader *reader = nullptr;
+    CPLStringList config{};
+    CPLJoinableThread *thread = nullptr;
+};
+
+static void CPL_STDCALL keep_error(CPLErr type, CPLErrorNum number, const char *message)
+{
+    auto *job = static_cast<CopyJob *>(CPLGetErrorHandlerUserData());
+    const std::lock_guard<std::mutex> guard(job->lock);
+    if (type != CE_Debug && job->errors.size() < 20)
+        job->errors.push_back({type, number, message});
+}
+
+/* While it lives, GDAL's errors on this thread are kept in the job. */
+class ErrorKeeper
+{
+  public:
+    explicit ErrorKeeper(CopyJob &job)
+    {
+        CPLPushErrorHandlerEx(keep_error, &job);
+        CPLSetCurrentErrorHandlerCatchDebug(FALSE);
+    }
+    ~ErrorKeeper()
+    {
+        CPLPopErrorHandler();
+    }
+    ErrorKeeper(const ErrorKeeper &) = delete;
+    ErrorKeeper &operator=(const ErrorKeeper &) = delete;
+};
+
+static void run_reader_thread(void *data)
+{
+    auto *thread = static_cast<ReaderThread *>(data);
+    CopyJob &job = *thread->job;
+    CPLSetThreadLocalConfigOptions(thread->config.List());
+    {
+        const ErrorKeeper keeper(job);
+        copy_regions(job, *thread->reader, [] { return true; });
+    }
+    const std::lock_guard<std::mutex> guard(job.lock);
+    job.n_running--;
+    job.one_ended.notify_all();
+}
+
+/* Calls GDAL's progress function at useful steps, never backwards; false when the user asks to stop. */
+class ProgressTeller
+{
+    GDALProgressFunc m_function;
+    void *m_data;
+    double m_told = -1;
+    bool m_is_stopped = false;
+
+  public:
+    ProgressTeller(GDALProgressFunc function, void *data) : m_function(function), m_data(data)
+    {
+    }
+
+    bool tell(double share)
+    {
+        if (m_is_stopped || share < m_told + 0.0025)
+            return !m_is_stopped;
+        m_told = std::min(share, 1.0);
+        m_is_stopped = m_function != nullptr && !m_function(m_told, "", m_data);
+        if (m_is_stopped)
+            CPLError(CE_Failure, CPLE_UserInterrupt, "User terminated CreateCopy()");
+        return !m_is_stopped;
+    }
+
+    bool tell_end()
+    {
+        m_told = m_told < 1 ? -1 : m_told;
+        return m_told >= 1 ? !m_is_stopped : tell(1);
+    }
+};
+
+/* Copies all pixels; false if it failed or was stopped. What GDAL had to say is in job.errors. */
+static bool copy_pixels(CopyJob &job, const std::vector<std::unique_ptr<SourceReader>> &readers, ProgressTeller &teller)
+{
+    const ErrorKeeper keeper(job);
+    /* 1.0 is told when everything is stored. */
+    auto tell = [&] { return teller.tell(0.995 * ngff_writer_progress(job.writer)); };
+    std::vector<ReaderThread> threads(readers.size() - 1);
+    char **config = CPLGetThreadLocalConfigOptions();
+    for (size_t i = 0; i < threads.size(); i++) {
+        threads[i].job = &job;
+        threads[i].reader = readers[i + 1].get();
+        threads[i].config = CPLStringList(CSLDuplicate(config));
+        {
+            const std::lock_guard<std::mutex> guard(job.lock);
+            job.n_running++;
+        }
+        threads[i].thread = CPLCreateJoinableThread(run_reader_thread, &threads[i]);
+        if (threads[i].thread == nullptr) { /* the others do its share */
+            const std::lock_guard<std::mutex> guard(job.lock);
+            job.n_running--;
+        }
+    }
+    CSLDestroy(config);
+    copy_regions(job, *readers[0], tell);
+    {
+        std::unique_lock<std::mutex> guard(job.lock);
+        while (job.n_running > 0) {
+            job.one_ended.wait_for(guard, std::chrono::milliseconds(50));
+            guard.unlock();
+            if (!tell())
+                job.must_stop = true;
+            guard.lock();
+        }
+    }
+    for (ReaderThread &thread : threads)
+        if (thread.thread != nullptr)
+            CPLJoinThread(thread.thread);
+    return !job.must_stop && teller.tell_end();
+}
+
+/* -- Options and places ---------------------------------------------------------------------------------------- */
+
+/* The user's options without those that GDAL adds or that are for GDAL itself. */
+static CPLStringList own_options(CSLConstList options)
+{
+    static const char *const of_gdal[] = {"QUIET_DELETE_ON_CREATE_COPY", "APPEND_SUBDATASET"};
+    const bool interleave_is_gdals = CSLFetchNameValue(options, "@INTERLEAVE_ADDED_AUTOMATICALLY") != nullptr;
+    CPLStringList own;
+    for (int i = 0; options != nullptr && options[i] != nullptr; i++) {
+        const char *option = options[i];
+        const char *equals = strchr(option, '=');
+        const std::string name = equals != nullptr ? std::string(option, equals) : std::string(option);
+        const bool is_gdals = *option == '@' || *option == '_' ||
+                              (interleave_is_gdals && EQUAL(name.c_str(), "INTERLEAVE")) ||
+                              std::any_of(std::begin(of_gdal), std::end(of_gdal),
+                                          [&name](const char *gdals) { return EQUAL(name.c_str(), gdals); });
+        if (!is_gdals)
+            own.AddString(option);
+    }
+    const char *threads = CPLGetConfigOption("GDAL_NUM_THREADS", nullptr);
+    if (threads != nullptr && own.FetchNameValue("NUM_THREADS") == nullptr)
+        own.SetNameValue("NUM_THREADS", threads);
+    return own;
+}
+
+/* A path without symbolic links; of what does not exist yet, its folder without them. */
+static std::string real_path(const std::string &path)
+{
+#ifndef _WIN32
+    if (!STARTS_WITH(path.c_str(), "/vsi")) {
+        if (char *real = realpath(path.c_str(), nullptr)) {
+            const std::string result = real;
+            free(real);
+            return result;
+        }
+        const size_t slash = path.rfind('/');
+        const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+        if (char *real = realpath(folder.c_str(), nullptr)) {
+            const std::string result =
+                std::string(real) + "/" + path.substr(slash == std::string::npos ? 0 : slash + 1);
+            free(real);
+            return result;
+        }
+    }
+#endif
+    return path;
+}
+
+static bool is_inside(const std::string &path, const std::string &folder)
+{
+    return path == folder || STARTS_WITH(path.c_str(), (folder + "/").c_str());
+}
+
+/* True if the source reads files of the destination, or the destination lies in the source. */
+static bool source_is_destination(GDALDataset *source, const std::string &root)
+{
+    const std::string destination = real_path(root);
+    CPLStringList files;
+    VSIStatBufL status;
+    if (VSIStatExL(root.c_str(), &status, VSI_STAT_EXISTS_FLAG) == 0)
+        files.Assign(source->GetFileList(), TRUE);
+    files.AddString(source->GetDescription());
+    for (int i = 0; i < files.size(); i++) {
+        if (*files[i] == '\0')
+            continue;
+        const std::string file = real_path(omezarr_root(files[i]));
+        if (is_inside(file, destination) || is_inside(destination, file))
+            return true;
+    }
+    return false;
+}
+
+static void raise(int32_t status, const char *message)
+{
+    const CPLErrorNum number = status == NGFF_E_MEMORY                                  ? CPLE_OutOfMemory
+                               : status == NGFF_E_OPTION || status == NGFF_E_ARGUMENT   ? CPLE_IllegalArg
+                               : status == NGFF_E_UNSUPPORTED                           ? CPLE_NotSupported
+                               : status == NGFF_E_STORAGE || status == NGFF_E_NOT_FOUND ? CPLE_FileIO
+                                                                                        : CPLE_AppDefined;
+    CPLError(CE_Failure, number, "%s", message);
+}
+
+/* -- Plan ------------------------------------------------------------------------------------------------------ */
+
+static Plan make_plan(const ImageFromSource &image, const CPLStringList &options)
+{
+    Plan plan(ngff_plan_create(image.image.get(), options.List()));
+    if (!plan || ngff_plan_status(plan.get()) != NGFF_OK) {
+        raise(plan ? ngff_plan_status(plan.get()) : NGFF_E_MEMORY,
+              plan ? ngff_plan_error(plan.get()) : "Out of memory");
+        return nullptr;
+    }
+    return plan;
+}
+
+static void raise_warnings(ngff_plan *plan)
+{
+    for (int i = 0; ngff_plan_warning(plan, i) != nullptr; i++)
+        CPLError(CE_Warning, CPLE_AppDefined, "%s", ngff_plan_warning(plan, i));
+}
+
+/* Threads that are worth a handle of their own: no more than there are chunks. Where one block of the source holds many
+ * bands, one thread takes them all out of the block cache; several would each decode the block again. */
+static int useful_readers(ngff_plan *plan, const ImageFromSource &image, const SourceLayout &layout)
+{
+    if (layout.decodes_all_bands && layout.n_bands > 16)
+        return 1;
+    int64_t chunk[5], n_chunks = 1;
+    ngff_plan_level_chunk(plan, 0, chunk);
+    for (int axis = 0; axis < image.rank(); axis++)
+        n_chunks *= (image.shape[axis] + chunk[axis] - 1) / chunk[axis];
+    return static_cast<int>(std::clamp<int64_t>(std::min<int64_t>(ngff_plan_thread_count(plan), n_chunks), 1, 64));
+}
+
+/* Tells the plan what the source decodes at once. */
+static bool set_source(ngff_plan *plan, const ImageFromSource &image, const SourceLayout &layout, int n_readers)
+{
+    int64_t block[5] = {1, 1, 1, 1, 1};
+    const int y = image.rank() - 2;
+    const size_t c = image.dims.find('c');
+    if (layout.decodes_all_bands && c != std::string::npos)
+        block[c] = image.shape[c];
+    block[y] = std::max(1, layout.block_height);
+    block[y + 1] = std::max(1, layout.block_width);
+    if (ngff_plan_set_source(plan, block, n_readers) == NGFF_OK)
+        return true;
+    raise(ngff_plan_status(plan), ngff_plan_error(plan));
+    return false;
+}
+
+/* Pixels of one axis that are decoded for one chunk: whole blocks. */
+static GIntBig decoded_extent(int64_t chunk, int block, int whole)
+{
+    const int64_t extent = block <= 1 || chunk % block == 0 ? chunk : block % chunk == 0 ? block : chunk + 2 * block;
+    return std::min<GIntBig>(extent, whole);
+}
+
+/* GDAL's block cache while we read: room for what one region of all bands decodes, per reader. */
+static GIntBig cache_bytes(ngff_plan *plan, const ImageFromSource &image, const SourceLayout &layout, size_t n_readers)
+{
+    constexpr GIntBig least = 16 << 20;
+    int64_t chunk[5];
+    ngff_plan_level_chunk(plan, 0, chunk);
+    const int y = image.rank() - 2;
+    /* Where every chunk is one block nothing needs the cache, and GTiff fills it with the other bands only where it is
+     * large: then each band would be copied twice. */
+    if (layout.keeps_last_block && chunk[y] == std::min(layout.block_height, layout.height) &&
+        chunk[y + 1] == std::min(layout.block_width, layout.width))
+        return 64 << 10;
+    const double area = static_cast<double>(decoded_extent(chunk[y], layout.block_height, layout.height)) *
+                        decoded_extent(chunk[y + 1], layout.block_width, layout.width);
+    const double bands = layout.decodes_all_bands ? layout.n_bands : 1;
+    const double need = 1.1 * area * bands * layout.pixel_size * n_readers;
+    return std::max(least, static_cast<GIntBig>(std::min(need, 1e12)));
+}
+
+/* -- CreateCopy ------------------------------------------------------------------------------------------------ */
+
+/* Raises what happened, now that nothing more can touch GDAL's error state. */
+static void raise_errors(const std::vector<KeptError> &errors, int32_t status, const std::string &message)
+{
+    bool has_failure = false;
+    for (const KeptError &error : errors) {
+        CPLError(error.type, error.number, "%s", error.message.c_str());
+        has_failure = has_failure || error.type >= CE_Failure;
+    }
+    if (status != NGFF_OK)
+        raise(status, message.c_str());
+    else if (!has_failure)
+        CPLError(CE_Failure, CPLE_FileIO, "The source cannot be read");
+}
+
+/* Writes the image to root; false, with an error and nothing left, on failure. */
+static bool write_image(ngff_plan *plan, const ImageFromSource &image, const std::vector<GivenLevel> &levels,
+                        GDALDataset *source, const std::string &root, ProgressTeller &teller)
+{
+    const SourceLayout layout = source_layout(source, image.type);
+    auto readers = source_readers(source, layout, useful_readers(plan, image, layout));
+    if (!set_source(plan, image, layout, static_cast<int>(readers.size())))
+        return false;
+    raise_warnings(plan);
+
+    Writer writer(ngff_writer_open(plan, root.c_str()));
+    if (!writer || ngff_writer_status(writer.get()) != NGFF_OK) {
+        const std::string message = writer ? ngff_writer_error(writer.get()) : "Out of memory";
+        const int32_t status = writer ? ngff_writer_status(writer.get()) : NGFF_E_MEMORY;
+        writer.reset();
+        raise(status, message.c_str());
+        return false;
+    }
+    CopyJob job{image, layout, levels, writer.get()};
+    bool is_written;
+    {
+        const BlockCacheLimit limit(cache_bytes(plan, image, layout, readers.size()));
+        is_written = copy_pixels(job, readers, teller) && ngff_writer_close(writer.get()) == NGFF_OK;
+    }
+    const int32_t status = ngff_writer_status(writer.get());
+    const std::string message = status != NGFF_OK ? ngff_writer_error(writer.get()) : "";
+    writer.reset();
+    readers.clear();
+    if (!is_written)
+        raise_errors(job.errors, status, message);
+    else
+        for (const KeptError &warning : job.errors)
+            CPLError(CE_Warning, warning.number, "%s", warning.message.c_str());
+    return is_written;
+}
+
+GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int strict, StringListIn options,
+                                 GDALProgressFunc progress, void *progress_data)
+{
+    const std::string root = omezarr_root(name);
+    const CPLStringList own = own_options(options);
+    /* Blocks are read past GDAL's block cache: what was written to the source and not flushed must be in it first. */
+    if (source->GetAccess() == GA_Update)
+        source->FlushCache(false);
+    ImageFromSource image;
+    if (!image_from_source(source, own.List(), strict != FALSE, &image))
+        return nullptr;
+    const Plan plan = make_plan(image, own);
+    if (!plan)
+        return nullptr;
+    std::vector<GivenLevel> levels;
+    if (!choose_levels(plan.get(), image, source, &levels))
+        return nullptr;
+    const char *dry_run = ngff_plan_option(plan.get(), "DRY_RUN");
+    if (dry_run != nullptr && EQUAL(dry_run, "YES")) {
+        const SourceLayout layout = source_layout(source, image.type);
+        if (!set_source(plan.get(), image, layout, 1))
+            return nullptr;
+        raise_warnings(plan.get());
+        fputs(ngff_plan_text(plan.get()), stdout);
+        fflush(stdout);
+        return plan_dataset(plan.get(), source);
+    }
+    if (source_is_destination(source, root)) {
+        CPLError(CE_Failure, CPLE_IllegalArg, "The source is part of the destination %s; write to another folder",
+                 root.c_str());
+        return nullptr;
+    }
+    ProgressTeller teller(progress, progress_data);
+    if (!teller.tell(0) || !write_image(plan.get(), image, levels, source, root, teller))
+        return nullptr;
+    /* A side file of the store that was here before would speak of other pixels. */
+    const std::string side_file = root + ".aux.xml";
+    VSIStatBufL status;
+    if (VSIStatExL(side_file.c_str(), &status, VSI_STAT_EXISTS_FLAG) == 0)
+        VSIUnlink(side_file.c_str());
+    return omezarr_open_store(root, name);
+}

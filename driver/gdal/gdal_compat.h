@@ -1,0 +1,31 @@
+/* gdal_compat.h: one source for GDAL 3.6 to 3.13. GDAL's C++ signatures change with every minor; here each change has
+ * one name, so that the classes read the same for all of them. Only C++ files of the driver include it. */
+#ifndef OMEZARR_GDAL_COMPAT_H
+#define OMEZARR_GDAL_COMPAT_H
+
+#include "gdal_pam.h"
+#include "gdal_priv.h"
+
+#define OMEZARR_GDAL_AT_LEAST(major, minor) (GDAL_VERSION_NUM >= GDAL_COMPUTE_VERSION(major, minor, 0))
+
+/* Lists of NAME=VALUE: constant from 3.13 on. */
+#if OMEZARR_GDAL_AT_LEAST(3, 13)
+using StringListIn = CSLConstList;
+using StringListOut = CSLConstList;
+#else
+using StringListIn = char **;
+using StringListOut = char **;
+#endif
+
+/* GDALDataset::GetGeoTransform: a class, and const, from 3.12 on. GEOTRANSFORM_DATA is the six numbers either way. */
+#if OMEZARR_GDAL_AT_LEAST(3, 12)
+#define OMEZARR_GET_GEOTRANSFORM GetGeoTransform(GDALGeoTransform &geotransform) const override
+#define OMEZARR_GET_GEOTRANSFORM_DEFINITION GetGeoTransform(GDALGeoTransform &geotransform) const
+#define OMEZARR_GEOTRANSFORM_DATA geotransform.data()
+#else
+#define OMEZARR_GET_GEOTRANSFORM GetGeoTransform(double *geotransform) override
+#define OMEZARR_GET_GEOTRANSFORM_DEFINITION GetGeoTransform(double *geotransform)
+#define OMEZARR_GEOTRANSFORM_DATA geotransform
+#endif
+
+#endif

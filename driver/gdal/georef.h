@@ -1,0 +1,35 @@
+/* georef.h: GDAL's geotransform and CRS -> NGFF's scale, translation and units, and back. Plain C on GDAL's C API. */
+#ifndef OMEZARR_GEOREF_H
+#define OMEZARR_GEOREF_H
+
+#include "gdal.h"
+#include "ngff.h"
+#include "ogr_srs_api.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What became of the source's geotransform. */
+#define GEOREF_NO_TRANSFORM 0 /* there is none: scale 1, translation 0 */
+#define GEOREF_TRANSFORM 1    /* scale from it, and the six numbers are in the geo attributes */
+#define GEOREF_DEGENERATE 2   /* not finite, or it maps the image to a line: scale 1; the caller keeps it elsewhere */
+
+/* Sets scale and units (axes y and x are the last two of rank) and the georeference of image from the source; the
+ * translation stays 0. what: GEOREF_*. */
+int32_t georef_describe(GDALDatasetH source, ngff_image *image, int rank, int *what);
+
+/* A CRS from the first of these texts that is there: WKT, PROJJSON, "AUTHORITY:CODE". mapping: data axis to CRS axis
+ * (n_mapping 0: traditional order, x = easting or longitude); epoch 0: none. NULL: none of them is valid.
+ * For OSRDestroySpatialReference. */
+OGRSpatialReferenceH georef_crs(const char *wkt, const char *projjson, const char *code, const int *mapping,
+                                int n_mapping, double epoch);
+
+/* The geotransform of an image that has only scale and translation (of the first pixel's centre; y, x). Returns 0,
+ * and no geotransform, when they are the defaults 1 and 0. */
+int georef_from_axes(const double *scale_yx, const double *translation_yx, double *geotransform);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

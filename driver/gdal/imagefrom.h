@@ -1,0 +1,38 @@
+/* imagefrom.h: a GDAL raster -> an ngff_image: axes, type, channels, nodata, mask, position, and all the rest as
+ * attributes. */
+#ifndef OMEZARR_IMAGEFROM_H
+#define OMEZARR_IMAGEFROM_H
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gdal_compat.h"
+#include "ngff.h"
+
+struct ImageReleaser {
+    void operator()(ngff_image *image) const
+    {
+        ngff_image_free(image);
+    }
+};
+
+struct ImageFromSource {
+    std::unique_ptr<ngff_image, ImageReleaser> image{};
+    std::string dims{}; /* "cyx" */
+    int64_t shape[5] = {};
+    std::vector<int> bands{};        /* the source's band of each plane, planes in C order of the axes before y */
+    GDALDataType type = GDT_Unknown; /* in which the source is read */
+    int32_t pixel_type = 0;          /* NGFF_* */
+    bool has_mask = false;
+
+    int rank() const
+    {
+        return static_cast<int>(dims.size());
+    }
+};
+
+/* False, with an error, if the source cannot be an NGFF image (is_strict: not without a loss). */
+bool image_from_source(GDALDataset *source, CSLConstList options, bool is_strict, ImageFromSource *to);
+
+#endif

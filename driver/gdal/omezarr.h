@@ -1,0 +1,28 @@
+/* omezarr.h: what the C++ files of the driver know of each other. */
+#ifndef OMEZARR_OMEZARR_H
+#define OMEZARR_OMEZARR_H
+
+#include <string>
+
+#include "gdal_compat.h"
+
+constexpr const char *connection_prefix = "OMEZARR:";
+
+/* The root folder that a dataset name means: without prefix, metadata file name and trailing slashes. */
+std::string omezarr_root(const char *name);
+/* True if the root metadata at this folder is that of an NGFF multiscale image. Reads one or two small files. */
+bool omezarr_is_image(const std::string &root);
+
+int omezarr_identify(GDALOpenInfo *info);
+GDALDataset *omezarr_open(GDALOpenInfo *info);
+/* The same without GDALOpenInfo, for a store known to be one. */
+GDALDataset *omezarr_open_store(const std::string &root, const char *description);
+GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int strict, StringListIn options,
+                                 GDALProgressFunc progress, void *progress_data);
+
+/* Delete, rename and copy touch only what belongs to a store; where something else lies in the folder they refuse. */
+CPLErr omezarr_delete(const char *name);
+CPLErr omezarr_rename(const char *new_name, const char *old_name);
+CPLErr omezarr_copy_files(const char *new_name, const char *old_name);
+
+#endif

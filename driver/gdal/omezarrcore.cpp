@@ -1,0 +1,156 @@
+/* omezarrcore.cpp: the driver's face to GDAL: registration, metadata, identification. Everything here is cheap, because
+ * it runs in every GDAL program on the machine, before any other driver is asked. */
+#include "omezarr.h"
+
+#include "ngff.h"
+
+/* -- Names ----------------------------------------------------------------------------------------------------- */
+
+static bool is_metadata_file(const char *base_name)
+{
+    return EQUAL(base_name, "zarr.json") || EQUAL(base_name, ".zattrs") || EQUAL(base_name, ".zgroup") ||
+           EQUAL(base_name, ".zmetadata");
+}
+
+static const char *base_name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+#ifdef _WIN32
+    if (const char *backslash = strrchr(slash != nullptr ? slash : path, '\\'))
+        slash = backslash;
+#endif
+    return slash != nullptr ? slash + 1 : path;
+}
+
+std::string omezarr_root(const char *name)
+{
+    if (STARTS_WITH_CI(name, connection_prefix))
+        name += strlen(connection_prefix);
+    std::string root(name);
+    if (root.size() > 2 && root.front() == '"' && root.back() == '"')
+        root = root.substr(1, root.size() - 2);
+    const char *base_name = base_name_of(root.c_str());
+    if (is_metadata_file(base_name))
+        root.resize(root.size() - strlen(base_name));
+    while (root.size() > 1 && (root.back() == '/' || root.back() == '\\'))
+        root.pop_back();
+    return root.empty() ? "." : root;
+}
+
+/* -- Identification -------------------------------------------------------------------------------------------- */
+
+/* The beginning of a metadata document, "" if it is not there. Consolidated metadata can make the root large, but the
+ * attributes of the root stand within the first part of it. */
+static std::string read_text(const std::string &path)
+{
+    constexpr size_t most = 4 << 20;
+    std::string text;
+    VSILFILE *file = VSIFOpenL(path.c_str(), "rb");
+    if (file == nullptr)
+        return text;
+    for (size_t step = 16 << 10; text.size() < most; step *= 4) {
+        const size_t before = text.size();
+        text.resize(before + step);
+        const size_t got = VSIFReadL(&text[before], 1, step, file);
+        text.resize(before + got);
+        if (got < step)
+            break;
+    }
+    VSIFCloseL(file);
+    return text;
+}
+
+bool omezarr_is_image(const std::string &root)
+{
+    const std::string v3 = read_text(root + "/zarr.json");
+    if (!v3.empty())
+        return v3.find("\"ome\"") != std::string::npos && v3.find("\"multiscales\"") != std::string::npos;
+    const std::string v2 = read_text(root + "/.zattrs");
+    return v2.find("\"multiscales\"") != std::string::npos && v2.find("\"datasets\"") != std::string::npos;
+}
+
+int omezarr_identify(GDALOpenInfo *info)
+{
+    if (STARTS_WITH_CI(info->pszFilename, connection_prefix))
+        return TRUE;
+    if (!info->bIsDirectory && !is_metadata_file(base_name_of(info->pszFilename)))
+        return FALSE;
+    if (EQUAL(CPLGetConfigOption("OMEZARR_IDENTIFY", "AUTO"), "PREFIX_ONLY"))
+        return FALSE;
+    return omezarr_is_image(omezarr_root(info->pszFilename));
+}
+
+/* -- Driver ---------------------------------------------------------------------------------------------------- */
+
+/* How often GDAL has asked this thread for the delete callback since it was last called. */
+static thread_local int times_asked = 0;
+
+/* GDAL deletes what it finds at a destination before every Create and CreateCopy of any driver (folders: from 3.11 on),
+ * and ignores the result. That would destroy the old store before a single option is checked, so this quiet deletion
+ * must do nothing, while GDALDeleteDataset() must delete. The two differ in one way that holds from 3.9 to 3.13.3:
+ * GDALDriver::Delete() asks GetDeleteCallback() once and calls the result at once; QuietDelete() asks for it itself
+ * first, so that the callback is called after two questions. The quiet deletion is answered with a failure that nobody
+ * hears; replacing an old store is OVERWRITE=YES's business, inside CreateCopy. Before 3.11, folders are never deleted
+ * quietly. */
+static CPLErr delete_if_asked_once(const char *name)
+{
+    const bool is_quiet = times_asked > 1;
+    times_asked = 0;
+    return is_quiet ? CE_Failure : omezarr_delete(name);
+}
+
+class OmeZarrDriver final : public GDALDriver
+{
+  public:
+#if OMEZARR_GDAL_AT_LEAST(3, 9)
+    DeleteCallback GetDeleteCallback() override
+    {
+        times_asked++;
+        return delete_if_asked_once;
+    }
+#endif
+};
+
+static void describe_driver(GDALDriver *driver)
+{
+    driver->SetDescription("OMEZARR");
+    driver->SetMetadataItem(GDAL_DMD_LONGNAME, "OME-Zarr (NGFF)");
+    driver->SetMetadataItem(GDAL_DMD_EXTENSIONS, "ome.zarr");
+    driver->SetMetadataItem(GDAL_DMD_CONNECTION_PREFIX, connection_prefix);
+    driver->SetMetadataItem(GDAL_DMD_HELPTOPIC, "https://ngff.openmicroscopy.org/");
+    driver->SetMetadataItem(GDAL_DCAP_RASTER, "YES");
+    driver->SetMetadataItem(GDAL_DCAP_OPEN, "YES");
+    driver->SetMetadataItem(GDAL_DCAP_CREATECOPY, "YES");
+    driver->SetMetadataItem(GDAL_DCAP_VIRTUALIO, "YES");
+    driver->SetMetadataItem(GDAL_DMD_CREATIONDATATYPES, "Byte"
+#if OMEZARR_GDAL_AT_LEAST(3, 7)
+                                                        " Int8"
+#endif
+                                                        " UInt16 Int16 UInt32 Int32 UInt64 Int64"
+#if OMEZARR_GDAL_AT_LEAST(3, 11)
+                                                        " Float16"
+#endif
+                                                        " Float32 Float64 CFloat32 CFloat64");
+    if (char *options = ngff_options_text("gdal")) {
+        driver->SetMetadataItem(GDAL_DMD_CREATIONOPTIONLIST, options);
+        ngff_string_free(options);
+    }
+    driver->pfnIdentify = omezarr_identify;
+    driver->pfnOpen = omezarr_open;
+    driver->pfnCreateCopy = omezarr_create_copy;
+    driver->pfnDelete = delete_if_asked_once;
+    driver->pfnRename = omezarr_rename;
+    driver->pfnCopyFiles = omezarr_copy_files;
+}
+
+/* GDAL looks this name up in gdal_OMEZARR.so. */
+extern "C" CPL_DLL void GDALRegister_OMEZARR(void);
+
+void GDALRegister_OMEZARR(void)
+{
+    if (!GDAL_CHECK_VERSION("OMEZARR") || GDALGetDriverByName("OMEZARR") != nullptr)
+        return;
+    GDALDriver *driver = new OmeZarrDriver();
+    describe_driver(driver);
+    GetGDALDriverManager()->RegisterDriver(driver);
+}

@@ -1,0 +1,481 @@
+/* omezarrdataset.cpp: see omezarrdataset.h. Nothing is decoded at opening; a block is one chunk, decoded straight into
+ * GDAL's buffer wherever a chunk is one plane. Chunks of several planes fill the blocks of all their bands, so that
+ * none is decoded twice. */
+#include "omezarrdataset.h"
+
+#include <cstring>
+
+#include "georef.h"
+#include "omezarr.h"
+#include "pixeltype.h"
+
+constexpr int max_error_text = 1024;
+
+/* -- Levels ---------------------------------------------------------------------------------------------------- */
+
+static int64_t product(const int64_t *values, int n)
+{
+    int64_t result = 1;
+    for (int i = 0; i < n; i++)
+        result *= values[i];
+    return result;
+}
+
+/* Extents of a level; false if GDAL cannot hold it. All numbers are below 2^31, so no product here overflows. */
+static bool read_grid(const OpenStore &store, int level, LevelGrid *grid)
+{
+    ngff_reader_level_shape(store.reader, level, grid->shape);
+    ngff_reader_level_chunk(store.reader, level, grid->chunk);
+    const int y = store.rank - 2, x = store.rank - 1;
+    const int64_t pixel_size =
+        std::max(ngff_type_size(store.type), GDALGetDataTypeSizeBytes(gdal_from_ngff(store.type)));
+    int64_t chunk_bytes = pixel_size;
+    for (int i = 0; i < store.rank; i++) {
+        if (grid->shape[i] < 1 || grid->shape[i] > INT_MAX || grid->chunk[i] < 1 || grid->chunk[i] > INT_MAX ||
+            chunk_bytes > INT_MAX / grid->chunk[i])
+            return false;
+        chunk_bytes *= grid->chunk[i];
+    }
+    grid->planes_per_chunk = static_cast<int>(product(grid->chunk, y));
+    return grid->shape[y] > 0 && grid->shape[x] > 0;
+}
+
+/* -- Mask ------------------------------------------------------------------------------------------------------ */
+
+class OmeZarrMaskBand final : public GDALRasterBand
+{
+    OmeZarrDataset *m_dataset;
+
+  public:
+    explicit OmeZarrMaskBand(OmeZarrDataset *dataset) : m_dataset(dataset)
+    {
+        const int y = dataset->m_store->rank - 2, x = dataset->m_store->rank - 1;
+        poDS = dataset;
+        nBand = 0;
+        nRasterXSize = dataset->nRasterXSize;
+        nRasterYSize = dataset->nRasterYSize;
+        eDataType = GDT_Byte;
+        nBlockXSize = static_cast<int>(dataset->m_grid.chunk[x]);
+        nBlockYSize = static_cast<int>(dataset->m_grid.chunk[y]);
+    }
+
+    CPLErr IReadBlock(int block_x, int block_y, void *pixels) override
+    {
+        const int64_t index[2] = {block_y, block_x};
+        char problem[max_error_text] = "";
+        if (ngff_reader_mask_chunk(m_dataset->m_store->reader, m_dataset->m_level, index,
+                                   static_cast<uint8_t *>(pixels), problem, max_error_text) >= 0)
+            return CE_None;
+        CPLError(CE_Failure, CPLE_FileIO, "%s: %s", m_dataset->GetDescription(), problem);
+        return CE_Failure;
+    }
+
+    int GetOverviewCount() override
+    {
+        return static_cast<int>(m_dataset->m_overviews.size());
+    }
+
+    GDALRasterBand *GetOverview(int index) override
+    {
+        return index >= 0 && index < GetOverviewCount() ? m_dataset->m_overviews[index]->m_mask.get() : nullptr;
+    }
+
+    bool IsMaskBand() const override
+    {
+        return true;
+    }
+};
+
+/* -- Band ------------------------------------------------------------------------------------------------------ */
+
+OmeZarrBand::OmeZarrBand(OmeZarrDataset *dataset, int number) : m_dataset(dataset)
+{
+    const OpenStore &store = *dataset->m_store;
+    poDS = dataset;
+    nBand = number;
+    nRasterXSize = dataset->nRasterXSize;
+    nRasterYSize = dataset->nRasterYSize;
+    eDataType = gdal_from_ngff(store.type);
+    nBlockXSize = static_cast<int>(dataset->m_grid.chunk[store.rank - 1]);
+    nBlockYSize = static_cast<int>(dataset->m_grid.chunk[store.rank - 2]);
+    int64_t rest = number - 1;
+    for (int axis = store.rank - 3; axis >= 0; axis--) {
+        m_plane[axis] = rest % dataset->m_grid.shape[axis];
+        rest /= dataset->m_grid.shape[axis];
+    }
+#if !OMEZARR_GDAL_AT_LEAST(3, 7)
+    if (store.type == NGFF_INT8)
+        GDALMajorObject::SetMetadataItem("PIXELTYPE", "SIGNEDBYTE", "IMAGE_STRUCTURE");
+#endif
+}
+
+const BandAttributes &OmeZarrBand::attributes() const
+{
+    return m_dataset->m_store->attributes.bands[nBand - 1];
+}
+
+/* Hands metadata to GDAL's own lists, past PAM, which would take it for a change to be saved. */
+static void set_metadata(GDALMajorObject *object, const std::vector<MetadataDomain> &domains)
+{
+    for (const MetadataDomain &domain : domains) {
+        CPLStringList items(domain.items);
+        object->GDALMajorObject::SetMetadata(items.List(), domain.name.c_str());
+    }
+}
+
+void OmeZarrBand::describe()
+{
+    GDALMajorObject::SetDescription(attributes().description.c_str());
+    set_metadata(this, attributes().metadata);
+    if (!attributes().nbits.empty())
+        GDALMajorObject::SetMetadataItem("NBITS", attributes().nbits.c_str(), "IMAGE_STRUCTURE");
+}
+
+/* One plane of a decoded chunk as GDAL's type. */
+static void copy_plane(int32_t type, const GByte *from, void *to, size_t n_pixels)
+{
+    if (ngff_type_size(type) == GDALGetDataTypeSizeBytes(gdal_from_ngff(type))) {
+        memcpy(to, from, n_pixels * ngff_type_size(type));
+        return;
+    }
+    for (size_t i = 0; i < n_pixels; i++) { /* halves, where GDAL has floats */
+        uint16_t half;
+        memcpy(&half, from + 2 * i, sizeof half);
+        static_cast<float *>(to)[i] = float_from_half(half);
+    }
+}
+
+/* Decodes a chunk of several planes: this band's into pixels, the others' into their blocks. */
+CPLErr OmeZarrBand::read_planes(const int64_t *index, int block_x, int block_y, void *pixels)
+{
+    const OpenStore &store = *m_dataset->m_store;
+    const LevelGrid &grid = m_dataset->m_grid;
+    const size_t plane_pixels = static_cast<size_t>(nBlockXSize) * nBlockYSize;
+    const size_t plane_bytes = plane_pixels * ngff_type_size(store.type);
+    char problem[max_error_text] = "";
+    try {
+        m_dataset->m_chunk.resize(plane_bytes * grid.planes_per_chunk);
+    } catch (const std::bad_alloc &) {
+        CPLError(CE_Failure, CPLE_OutOfMemory, "%s: no memory for a chunk of %d planes", m_dataset->GetDescription(),
+                 grid.planes_per_chunk);
+        return CE_Failure;
+    }
+    if (ngff_reader_chunk(store.reader, m_dataset->m_level, index, m_dataset->m_chunk.data(), problem, max_error_text) <
+        0) {
+        CPLError(CE_Failure, CPLE_FileIO, "%s: %s", m_dataset->GetDescription(), problem);
+        return CE_Failure;
+    }
+    for (int plane = 0; plane < grid.planes_per_chunk; plane++) {
+        int64_t rest = plane, band = 0, at[5] = {};
+        for (int axis = store.rank - 3; axis >= 0; axis--) {
+            at[axis] = index[axis] * grid.chunk[axis] + rest % grid.chunk[axis];
+            rest /= grid.chunk[axis];
+        }
+        bool is_inside = true;
+        for (int axis = 0; axis < store.rank - 2; axis++) {
+            is_inside = is_inside && at[axis] < grid.shape[axis];
+            band = band * grid.shape[axis] + at[axis];
+        }
+        const GByte *from = m_dataset->m_chunk.data() + plane * plane_bytes;
+        if (!is_inside)
+            continue;
+        if (band + 1 == nBand) {
+            copy_plane(store.type, from, pixels, plane_pixels);
+            continue;
+        }
+        GDALRasterBand *other = m_dataset->GetRasterBand(static_cast<int>(band + 1));
+        GDALRasterBlock *block = other->TryGetLockedBlockRef(block_x, block_y);
+        if (block == nullptr) {
+            block = other->GetLockedBlockRef(block_x, block_y, TRUE);
+            if (block == nullptr)
+                return CE_Failure;
+            copy_plane(store.type, from, block->GetDataRef(), plane_pixels);
+        }
+        block->DropLock();
+    }
+    return CE_None;
+}
+
+CPLErr OmeZarrBand::IReadBlock(int block_x, int block_y, void *pixels)
+{
+    const OpenStore &store = *m_dataset->m_store;
+    int64_t index[5];
+    for (int axis = 0; axis < store.rank - 2; axis++)
+        index[axis] = m_plane[axis] / m_dataset->m_grid.chunk[axis];
+    index[store.rank - 2] = block_y;
+    index[store.rank - 1] = block_x;
+    if (m_dataset->m_grid.planes_per_chunk > 1 || ngff_type_size(store.type) != GDALGetDataTypeSizeBytes(eDataType))
+        return read_planes(index, block_x, block_y, pixels);
+
+    char problem[max_error_text] = "";
+    if (ngff_reader_chunk(store.reader, m_dataset->m_level, index, pixels, problem, max_error_text) >= 0)
+        return CE_None;
+    CPLError(CE_Failure, CPLE_FileIO, "%s: %s", m_dataset->GetDescription(), problem);
+    return CE_Failure;
+}
+
+double OmeZarrBand::GetNoDataValue(int *has)
+{
+    if (attributes().nodata.empty())
+        return GDALPamRasterBand::GetNoDataValue(has);
+    if (has != nullptr)
+        *has = TRUE;
+    return CPLAtof(attributes().nodata.c_str());
+}
+
+int64_t OmeZarrBand::GetNoDataValueAsInt64(int *has)
+{
+    if (attributes().nodata.empty() || eDataType != GDT_Int64)
+        return GDALPamRasterBand::GetNoDataValueAsInt64(has);
+    if (has != nullptr)
+        *has = TRUE;
+    return strtoll(attributes().nodata.c_str(), nullptr, 10);
+}
+
+uint64_t OmeZarrBand::GetNoDataValueAsUInt64(int *has)
+{
+    if (attributes().nodata.empty() || eDataType != GDT_UInt64)
+        return GDALPamRasterBand::GetNoDataValueAsUInt64(has);
+    if (has != nullptr)
+        *has = TRUE;
+    return strtoull(attributes().nodata.c_str(), nullptr, 10);
+}
+
+double OmeZarrBand::GetScale(int *has)
+{
+    if (!attributes().has_scale)
+        return GDALPamRasterBand::GetScale(has);
+    if (has != nullptr)
+        *has = TRUE;
+    return attributes().scale;
+}
+
+double OmeZarrBand::GetOffset(int *has)
+{
+    if (!attributes().has_offset)
+        return GDALPamRasterBand::GetOffset(has);
+    if (has != nullptr)
+        *has = TRUE;
+    return attributes().offset;
+}
+
+const char *OmeZarrBand::GetUnitType()
+{
+    return attributes().unit.empty() ? GDALPamRasterBand::GetUnitType() : attributes().unit.c_str();
+}
+
+GDALColorInterp OmeZarrBand::GetColorInterpretation()
+{
+    if (attributes().color != GCI_Undefined)
+        return attributes().color;
+    return attributes().color_table ? GCI_PaletteIndex : GDALPamRasterBand::GetColorInterpretation();
+}
+
+GDALColorTable *OmeZarrBand::GetColorTable()
+{
+    return attributes().color_table ? attributes().color_table.get() : GDALPamRasterBand::GetColorTable();
+}
+
+char **OmeZarrBand::GetCategoryNames()
+{
+    if (attributes().categories.size() == 0)
+        return GDALPamRasterBand::GetCategoryNames();
+    return const_cast<CPLStringList &>(attributes().categories).List();
+}
+
+GDALRasterAttributeTable *OmeZarrBand::GetDefaultRAT()
+{
+    return attributes().rat ? attributes().rat.get() : GDALPamRasterBand::GetDefaultRAT();
+}
+
+int OmeZarrBand::GetOverviewCount()
+{
+    const int n = static_cast<int>(m_dataset->m_overviews.size());
+    return n > 0 ? n : GDALPamRasterBand::GetOverviewCount();
+}
+
+GDALRasterBand *OmeZarrBand::GetOverview(int index)
+{
+    const int n = static_cast<int>(m_dataset->m_overviews.size());
+    if (n == 0)
+        return GDALPamRasterBand::GetOverview(index);
+    return index >= 0 && index < n ? m_dataset->m_overviews[index]->GetRasterBand(nBand) : nullptr;
+}
+
+GDALRasterBand *OmeZarrBand::GetMaskBand()
+{
+    return m_dataset->m_mask ? m_dataset->m_mask.get() : GDALPamRasterBand::GetMaskBand();
+}
+
+int OmeZarrBand::GetMaskFlags()
+{
+    return m_dataset->m_mask ? GMF_PER_DATASET : GDALPamRasterBand::GetMaskFlags();
+}
+
+/* -- Dataset --------------------------------------------------------------------------------------------------- */
+
+OmeZarrDataset::OmeZarrDataset(std::shared_ptr<OpenStore> store, int level, const LevelGrid &grid)
+    : m_store(std::move(store)), m_level(level), m_grid(grid)
+{
+    nRasterYSize = static_cast<int>(grid.shape[m_store->rank - 2]);
+    nRasterXSize = static_cast<int>(grid.shape[m_store->rank - 1]);
+    eAccess = GA_ReadOnly;
+    for (int band = 1; band <= m_store->n_bands; band++)
+        SetBand(band, new OmeZarrBand(this, band));
+    if (ngff_reader_has_mask(m_store->reader) == 1)
+        m_mask = std::make_unique<OmeZarrMaskBand>(this);
+    /* PAM is for what a user adds to level 0 afterwards; levels have no side file. */
+    if (level > 0)
+        nPamFlags |= GPF_DISABLED | GPF_NOSAVE;
+}
+
+OmeZarrDataset::~OmeZarrDataset() = default;
+
+/* Levels that have all the bands; others (scaled along z, say) are not overviews in GDAL's sense. */
+void OmeZarrDataset::add_overviews()
+{
+    const int n_levels = ngff_reader_level_count(m_store->reader);
+    for (int level = 1; level < n_levels; level++) {
+        LevelGrid grid;
+        if (read_grid(*m_store, level, &grid) &&
+            memcmp(grid.shape, m_grid.shape, (m_store->rank - 2) * sizeof *grid.shape) == 0)
+            m_overviews.push_back(std::make_unique<OmeZarrDataset>(m_store, level, grid));
+    }
+}
+
+void OmeZarrDataset::describe()
+{
+    set_metadata(this, m_store->attributes.metadata);
+    /* "TILE" has been GDAL's word for all bands of a tile together since 3.11; for some of the bands it has none. */
+    const char *interleave = m_grid.planes_per_chunk == 1 ? "BAND" : nullptr;
+#if OMEZARR_GDAL_AT_LEAST(3, 11)
+    if (m_grid.planes_per_chunk >= nBands)
+        interleave = "TILE";
+#endif
+    if (nBands > 1 && interleave != nullptr)
+        GDALMajorObject::SetMetadataItem("INTERLEAVE", interleave, "IMAGE_STRUCTURE");
+    for (int band = 1; band <= nBands; band++)
+        static_cast<OmeZarrBand *>(GetRasterBand(band))->describe();
+}
+
+/* Fills in what all levels share; false, with an error, where GDAL cannot show the image. */
+static bool read_store(OpenStore *store, LevelGrid *grid)
+{
+    store->dims = ngff_reader_dims(store->reader);
+    store->rank = static_cast<int>(store->dims.size());
+    store->type = ngff_reader_data_type(store->reader);
+    if (gdal_from_ngff(store->type) == GDT_Unknown || store->rank < 2 || store->rank > 5) {
+        CPLError(CE_Failure, CPLE_NotSupported, "%s: GDAL has no raster of this type and axes", store->root.c_str());
+        return false;
+    }
+    if (!read_grid(*store, 0, grid)) {
+        CPLError(CE_Failure, CPLE_NotSupported, "%s: image or chunks are too large for GDAL", store->root.c_str());
+        return false;
+    }
+    int64_t n_bands = 1;
+    for (int axis = 0; axis < store->rank - 2; axis++)
+        if ((n_bands *= grid->shape[axis]) > INT_MAX) {
+            CPLError(CE_Failure, CPLE_NotSupported, "%s: too many planes for GDAL", store->root.c_str());
+            return false;
+        }
+    store->n_bands = static_cast<int>(n_bands);
+    return GDALCheckBandCount(store->n_bands, FALSE) != 0;
+}
+
+std::unique_ptr<OmeZarrDataset> OmeZarrDataset::open(const std::string &root, const char *description)
+{
+    auto store = std::make_shared<OpenStore>();
+    store->root = root;
+    store->reader = ngff_reader_open(root.c_str());
+    if (store->reader == nullptr || ngff_reader_status(store->reader) != NGFF_OK) {
+        if (store->reader == nullptr || ngff_reader_status(store->reader) != NGFF_E_NOT_FOUND ||
+            STARTS_WITH_CI(description, connection_prefix))
+            CPLError(CE_Failure, CPLE_OpenFailed, "%s: %s", root.c_str(),
+                     store->reader != nullptr ? ngff_reader_error(store->reader) : "out of memory");
+        return nullptr;
+    }
+    LevelGrid grid;
+    if (!read_store(store.get(), &grid))
+        return nullptr;
+    attributes_from_reader(store->reader, store->n_bands, product(grid.shape + store->rank - 2, 2), &store->attributes);
+    auto dataset = std::make_unique<OmeZarrDataset>(store, 0, grid);
+    dataset->describe();
+    dataset->add_overviews();
+    dataset->SetDescription(description);
+    dataset->SetPhysicalFilename(root.c_str());
+    dataset->TryLoadXML();
+    return dataset;
+}
+
+CPLErr OmeZarrDataset::OMEZARR_GET_GEOTRANSFORM_DEFINITION
+{
+    double *six = OMEZARR_GEOTRANSFORM_DATA;
+    if (m_level == 0 && m_store->attributes.has_geotransform) {
+        memcpy(six, m_store->attributes.geotransform, 6 * sizeof *six);
+        return CE_None;
+    }
+    if (GDALPamDataset::GetGeoTransform(geotransform) == CE_None)
+        return CE_None;
+    double scale[5], translation[5];
+    const int y = m_store->rank - 2;
+    if (m_level == 0 && ngff_reader_level_scale(m_store->reader, 0, scale) == NGFF_OK &&
+        ngff_reader_level_translation(m_store->reader, 0, translation) == NGFF_OK &&
+        georef_from_axes(scale + y, translation + y, six))
+        return CE_None;
+    return CE_Failure;
+}
+
+const OGRSpatialReference *OmeZarrDataset::GetSpatialRef() const
+{
+    return m_store->attributes.crs != nullptr && m_level == 0 ? m_store->attributes.crs
+                                                              : GDALPamDataset::GetSpatialRef();
+}
+
+int OmeZarrDataset::GetGCPCount()
+{
+    const int n = static_cast<int>(m_store->attributes.gcps.size());
+    return n > 0 ? n : GDALPamDataset::GetGCPCount();
+}
+
+const OGRSpatialReference *OmeZarrDataset::GetGCPSpatialRef() const
+{
+    return m_store->attributes.gcps.empty() ? GDALPamDataset::GetGCPSpatialRef() : m_store->attributes.gcp_crs;
+}
+
+const GDAL_GCP *OmeZarrDataset::GetGCPs()
+{
+    return m_store->attributes.gcps.empty() ? GDALPamDataset::GetGCPs() : m_store->attributes.gcps.data();
+}
+
+/* The root's documents only: GDAL deletes, renames and copies what a dataset lists, and a store has up to millions of
+ * objects. */
+char **OmeZarrDataset::GetFileList()
+{
+    CPLStringList files;
+    const char *const candidates[] = {"/zarr.json", "/.zgroup", "/.zattrs", "/.zmetadata", ".aux.xml"};
+    for (const char *candidate : candidates) {
+        const std::string path = m_store->root + candidate;
+        VSIStatBufL status;
+        if (VSIStatExL(path.c_str(), &status, VSI_STAT_EXISTS_FLAG) == 0)
+            files.AddString(path.c_str());
+    }
+    return files.StealList();
+}
+
+/* -- Opening --------------------------------------------------------------------------------------------------- */
+
+GDALDataset *omezarr_open_store(const std::string &root, const char *description)
+{
+    return OmeZarrDataset::open(root, description).release();
+}
+
+GDALDataset *omezarr_open(GDALOpenInfo *info)
+{
+    if (!omezarr_identify(info))
+        return nullptr;
+    if (info->eAccess == GA_Update) {
+        CPLError(CE_Failure, CPLE_NotSupported, "The OMEZARR driver does not open images for update");
+        return nullptr;
+    }
+    return omezarr_open_store(omezarr_root(info->pszFilename), info->pszFilename);
+}

@@ -1,0 +1,100 @@
+/* omezarrdataset.h: an OME-Zarr as a GDAL raster. Bands are the planes of the image (channels; with axes t and z, all
+ * of them in C order), blocks are chunks, overviews are the further levels. */
+#ifndef OMEZARR_OMEZARRDATASET_H
+#define OMEZARR_OMEZARRDATASET_H
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "attributes.h"
+#include "gdal_compat.h"
+#include "ngff.h"
+
+/* What all levels share. */
+struct OpenStore {
+    std::string root{};
+    ngff_reader *reader = nullptr;
+    std::string dims{};
+    int rank = 0, n_bands = 0;
+    int32_t type = 0; /* NGFF_* */
+    DatasetAttributes attributes{};
+
+    OpenStore() = default;
+    OpenStore(const OpenStore &) = delete;
+    OpenStore &operator=(const OpenStore &) = delete;
+    ~OpenStore()
+    {
+        ngff_reader_free(reader);
+    }
+};
+
+/* Extents of one level. */
+struct LevelGrid {
+    int64_t shape[5] = {}, chunk[5] = {};
+    int planes_per_chunk = 1;
+};
+
+class OmeZarrMaskBand;
+
+class OmeZarrDataset final : public GDALPamDataset
+{
+    friend class OmeZarrBand;
+    friend class OmeZarrMaskBand;
+
+    std::shared_ptr<OpenStore> m_store;
+    int m_level;
+    LevelGrid m_grid{};
+    std::vector<std::unique_ptr<OmeZarrDataset>> m_overviews{}; /* of level 0 only */
+    std::unique_ptr<OmeZarrMaskBand> m_mask{};
+    std::vector<GByte> m_chunk{}; /* a decoded chunk of several planes, or of a type that GDAL lacks */
+
+    void describe();
+    void add_overviews();
+
+  public:
+    OmeZarrDataset(std::shared_ptr<OpenStore> store, int level, const LevelGrid &grid);
+    ~OmeZarrDataset() override;
+
+    /* NULL, with an error unless the store is simply not there. */
+    static std::unique_ptr<OmeZarrDataset> open(const std::string &root, const char *description);
+
+    CPLErr OMEZARR_GET_GEOTRANSFORM;
+    const OGRSpatialReference *GetSpatialRef() const override;
+    int GetGCPCount() override;
+    const OGRSpatialReference *GetGCPSpatialRef() const override;
+    const GDAL_GCP *GetGCPs() override;
+    char **GetFileList() override;
+};
+
+class OmeZarrBand final : public GDALPamRasterBand
+{
+    OmeZarrDataset *m_dataset;
+    int64_t m_plane[5] = {}; /* index on each axis but y and x */
+
+    const BandAttributes &attributes() const;
+    CPLErr read_planes(const int64_t *index, int block_x, int block_y, void *pixels);
+
+  public:
+    OmeZarrBand(OmeZarrDataset *dataset, int number);
+
+    void describe();
+
+    CPLErr IReadBlock(int block_x, int block_y, void *pixels) override;
+    double GetNoDataValue(int *has) override;
+    int64_t GetNoDataValueAsInt64(int *has) override;
+    uint64_t GetNoDataValueAsUInt64(int *has) override;
+    double GetScale(int *has) override;
+    double GetOffset(int *has) override;
+    const char *GetUnitType() override;
+    GDALColorInterp GetColorInterpretation() override;
+    GDALColorTable *GetColorTable() override;
+    char **GetCategoryNames() override;
+    GDALRasterAttributeTable *GetDefaultRAT() override;
+    int GetOverviewCount() override;
+    GDALRasterBand *GetOverview(int index) override;
+    GDALRasterBand *GetMaskBand() override;
+    int GetMaskFlags() override;
+};
+
+#endif

@@ -1,0 +1,210 @@
+/* source.cpp: see source.h. What each way of reading costs was measured: GDALReadBlock into the target is fastest where
+ * blocks fit; pixel-interleaved files are read band by band through the block cache, which is kept small because GDAL
+ * otherwise fills it to its limit at nearly twice the time; rows are never read by small windows. */
+#include "source.h"
+
+#include <algorithm>
+#include <cstring>
+
+static bool is_driver(GDALDataset *dataset, std::initializer_list<const char *> names)
+{
+    GDALDriver *driver = dataset->GetDriver();
+    return driver != nullptr && std::any_of(names.begin(), names.end(), [driver](const char *name) {
+               return EQUAL(driver->GetDescription(), name);
+           });
+}
+
+/* -- Layout ---------------------------------------------------------------------------------------------------- */
+
+/* A VRT's blocks say nothing about what it costs to read. If one of its sources is stored in rows, so is the VRT. */
+static int rows_of_vrt(GDALDataset *vrt)
+{
+    StringListOut xml = vrt->GetMetadata("xml:VRT");
+    CPLXMLNode *root = xml != nullptr && xml[0] != nullptr ? CPLParseXMLString(xml[0]) : nullptr;
+    int rows = 0;
+    for (const CPLXMLNode *node = CPLGetXMLNode(root, "=VRTDataset.VRTRasterBand"); node != nullptr;
+         node = node->psNext) {
+        if (node->eType != CXT_Element || !EQUAL(node->pszValue, "VRTRasterBand"))
+            continue;
+        for (const CPLXMLNode *source = node->psChild; source != nullptr; source = source->psNext) {
+            const CPLXMLNode *properties = CPLGetXMLNode(source, "SourceProperties");
+            if (properties == nullptr)
+                continue;
+            const int width = atoi(CPLGetXMLValue(properties, "RasterXSize", "0"));
+            if (width > 1024 && atoi(CPLGetXMLValue(properties, "BlockXSize", "0")) == width)
+                rows = std::max(rows, atoi(CPLGetXMLValue(properties, "BlockYSize", "1")));
+        }
+    }
+    CPLDestroyXMLNode(root);
+    return rows;
+}
+
+SourceLayout source_layout(GDALDataset *source, GDALDataType type)
+{
+    SourceLayout layout;
+    layout.width = source->GetRasterXSize();
+    layout.height = source->GetRasterYSize();
+    layout.n_bands = source->GetRasterCount();
+    layout.type = type;
+    layout.pixel_size = GDALGetDataTypeSizeBytes(type);
+    if (is_driver(source, {"MEM"}) || source->GetDriver() == nullptr)
+        return layout;
+    const char *interleave = source->GetMetadataItem("INTERLEAVE", "IMAGE_STRUCTURE");
+    /* Our own images say nothing where chunks hold some of the bands. */
+    layout.decodes_all_bands =
+        layout.n_bands > 1 && (interleave != nullptr ? !EQUAL(interleave, "BAND") : is_driver(source, {"OMEZARR"}));
+    if (is_driver(source, {"VRT"})) {
+        const int rows = rows_of_vrt(source);
+        layout.block_width = rows > 0 ? layout.width : 0;
+        layout.block_height = std::min(rows, layout.height);
+        return layout;
+    }
+    source->GetRasterBand(1)->GetBlockSize(&layout.block_width, &layout.block_height);
+    layout.reads_blocks = true;
+    for (int i = 1; i <= layout.n_bands; i++) {
+        int width = 0, height = 0;
+        source->GetRasterBand(i)->GetBlockSize(&width, &height);
+        if (width != layout.block_width || height != layout.block_height ||
+            source->GetRasterBand(i)->GetRasterDataType() != type)
+            layout.reads_blocks = false;
+    }
+    /* GTiff keeps the tile that it decoded last, so the next band costs no second decoding. */
+    layout.keeps_last_block = layout.decodes_all_bands && layout.reads_blocks && is_driver(source, {"GTiff"});
+    layout.reads_blocks = layout.reads_blocks && (!layout.decodes_all_bands || layout.keeps_last_block);
+    return layout;
+}
+
+/* -- Readers --------------------------------------------------------------------------------------------------- */
+
+/* Window of whole blocks: each goes straight to its place where that has room for all of it, else by way of a copy. */
+bool SourceReader::read_blocks(GDALRasterBand *band, const PixelWindow &window)
+{
+    const int block_width = m_layout.block_width, block_height = m_layout.block_height;
+    const GSpacing block_row_bytes = static_cast<GSpacing>(block_width) * m_layout.pixel_size;
+    const bool rows_touch = window.row_bytes == block_row_bytes && window.room_columns >= block_width;
+    for (int y = window.y; y < window.y + window.height; y += block_height)
+        for (int x = window.x; x < window.x + window.width; x += block_width) {
+            GByte *to = static_cast<GByte *>(window.pixels) + (y - window.y) * window.row_bytes +
+                        static_cast<GSpacing>(x - window.x) * m_layout.pixel_size;
+            if (rows_touch && x == window.x && y - window.y + block_height <= window.room_rows) {
+                if (band->ReadBlock(x / block_width, y / block_height, to) != CE_None)
+                    return false;
+                continue;
+            }
+            m_block.resize(static_cast<size_t>(block_row_bytes) * block_height);
+            if (band->ReadBlock(x / block_width, y / block_height, m_block.data()) != CE_None)
+                return false;
+            const int rows = std::min(block_height, window.y + window.height - y);
+            const int columns = std::min(block_width, window.x + window.width - x);
+            for (int row = 0; row < rows; row++)
+                memcpy(to + row * window.row_bytes, m_block.data() + row * block_row_bytes,
+                       static_cast<size_t>(columns) * m_layout.pixel_size);
+        }
+    return true;
+}
+
+static bool is_whole(int from, int size, int block, int all)
+{
+    return from % block == 0 && ((from + size) % block == 0 || from + size == all);
+}
+
+static GDALRasterBand *band_at(GDALDataset *dataset, int number, int overview)
+{
+    GDALRasterBand *band = dataset->GetRasterBand(number);
+    return overview < 0 ? band : band->GetOverview(overview);
+}
+
+bool SourceReader::read(int band, const PixelWindow &window)
+{
+    GDALRasterBand *source = band_at(m_dataset, band, window.overview);
+    if (source == nullptr)
+        return false;
+    const bool is_one_block = window.width <= m_layout.block_width && window.height <= m_layout.block_height;
+    if (m_layout.reads_blocks && window.overview < 0 && (is_one_block || !m_layout.keeps_last_block) &&
+        is_whole(window.x, window.width, m_layout.block_width, m_layout.width) &&
+        is_whole(window.y, window.height, m_layout.block_height, m_layout.height))
+        return read_blocks(source, window);
+    return source->RasterIO(GF_Read, window.x, window.y, window.width, window.height, window.pixels, window.width,
+                            window.height, m_layout.type, m_layout.pixel_size, window.row_bytes, nullptr) == CE_None;
+}
+
+bool SourceReader::read_mask(const PixelWindow &window)
+{
+    GDALRasterBand *band = band_at(m_dataset, 1, window.overview);
+    return band != nullptr && band->GetMaskBand()->RasterIO(GF_Read, window.x, window.y, window.width, window.height,
+                                                            window.pixels, window.width, window.height, GDT_Byte, 1,
+                                                            window.row_bytes, nullptr) == CE_None;
+}
+
+/* -- One handle per thread ------------------------------------------------------------------------------------- */
+
+static bool looks_equal(GDALDataset *a, GDALDataset *b)
+{
+    if (a->GetDriver() != b->GetDriver() || a->GetRasterXSize() != b->GetRasterXSize() ||
+        a->GetRasterYSize() != b->GetRasterYSize() || a->GetRasterCount() != b->GetRasterCount())
+        return false;
+    for (int i = 1; i <= a->GetRasterCount(); i++) {
+        int size_a[2], size_b[2];
+        GDALRasterBand *band_a = a->GetRasterBand(i), *band_b = b->GetRasterBand(i);
+        band_a->GetBlockSize(&size_a[0], &size_a[1]);
+        band_b->GetBlockSize(&size_b[0], &size_b[1]);
+        if (band_a->GetRasterDataType() != band_b->GetRasterDataType() || size_a[0] != size_b[0] ||
+            size_a[1] != size_b[1] || band_a->GetMaskFlags() != band_b->GetMaskFlags())
+            return false;
+    }
+    return true;
+}
+
+/* Opens the source again. Only drivers whose tiles can be decoded independently and by several handles at once: PNG and
+ * JPEG decode from the top, HDF5 and netCDF have one lock. A source open for update may hold pixels that its file does
+ * not have yet. */
+static DatasetReference open_again(GDALDataset *source)
+{
+    if (!is_driver(source, {"GTiff", "LIBERTIFF", "JP2OpenJPEG", "HFA", "OMEZARR"}) ||
+        source->GetAccess() != GA_ReadOnly || *source->GetDescription() == '\0')
+        return {};
+    const char *const drivers[] = {source->GetDriver()->GetDescription(), nullptr};
+    CPLErrorStateBackuper state;
+    CPLErrorHandlerPusher quiet(CPLQuietErrorHandler);
+    DatasetReference again(GDALDataset::Open(source->GetDescription(), GDAL_OF_RASTER | GDAL_OF_INTERNAL, drivers,
+                                             const_cast<char **>(source->GetOpenOptions())));
+    if (again && !looks_equal(source, again.get()))
+        again.reset();
+    return again;
+}
+
+std::vector<std::unique_ptr<SourceReader>> source_readers(GDALDataset *source, const SourceLayout &layout, int n_most)
+{
+    std::vector<std::unique_ptr<SourceReader>> readers;
+    readers.push_back(std::make_unique<SourceReader>(source, nullptr, layout));
+    while (static_cast<int>(readers.size()) < n_most) {
+        DatasetReference again = open_again(source);
+#if OMEZARR_GDAL_AT_LEAST(3, 10)
+        if (!again && source->GetAccess() == GA_ReadOnly && is_driver(source, {"GTiff"})) {
+            CPLErrorStateBackuper state;
+            CPLErrorHandlerPusher quiet(CPLQuietErrorHandler);
+            again.reset(GDALDataset::FromHandle(
+                GDALGetThreadSafeDataset(GDALDataset::ToHandle(source), GDAL_OF_RASTER, nullptr)));
+        }
+#endif
+        if (!again)
+            break;
+        GDALDataset *dataset = again.get();
+        readers.push_back(std::make_unique<SourceReader>(dataset, std::move(again), layout));
+    }
+    return readers;
+}
+
+/* -- Block cache ----------------------------------------------------------------------------------------------- */
+
+BlockCacheLimit::BlockCacheLimit(GIntBig bytes) : m_before(GDALGetCacheMax64())
+{
+    if (bytes < m_before)
+        GDALSetCacheMax64(bytes);
+}
+
+BlockCacheLimit::~BlockCacheLimit()
+{
+    if (GDALGetCacheMax64() != m_before)
+        GDALSetCacheMax64(m_before);
+}

@@ -1,0 +1,80 @@
+/* source.h: how pixels come out of the raster that is copied: what its blocks are, how many threads may read it at
+ * once, and the cheapest call that fills a window. */
+#ifndef OMEZARR_SOURCE_H
+#define OMEZARR_SOURCE_H
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gdal_compat.h"
+
+/* Found once, before the plan. */
+struct SourceLayout {
+    int width = 0, height = 0, n_bands = 0;
+    GDALDataType type = GDT_Unknown; /* in which pixels are wanted */
+    int pixel_size = 0;
+    int block_width = 0, block_height = 0; /* what is decoded at once; 0 = pixels are cheap in any shape */
+    bool decodes_all_bands = false;        /* one block holds all bands */
+    bool reads_blocks = false;             /* ReadBlock gives what is wanted: same type and blocks in all bands */
+    bool keeps_last_block = false;         /* ... and the bands of one block, one after the other, decode it once */
+};
+
+SourceLayout source_layout(GDALDataset *source, GDALDataType type);
+
+/* A place that receives a window of level 0 or of an overview (-1: level 0): rows of pixels, row_bytes apart. Memory
+ * goes on to room_rows rows of room_columns pixels, which may be overwritten. */
+struct PixelWindow {
+    int overview;
+    int x, y, width, height;
+    void *pixels;
+    GSpacing row_bytes;
+    int room_columns, room_rows;
+};
+
+/* Gives up one reference; a dataset that others share lives on. */
+struct DatasetReleaser {
+    void operator()(GDALDataset *dataset) const
+    {
+        dataset->ReleaseRef();
+    }
+};
+using DatasetReference = std::unique_ptr<GDALDataset, DatasetReleaser>;
+
+/* Reads for one thread. */
+class SourceReader
+{
+    GDALDataset *m_dataset;
+    DatasetReference m_owned;
+    const SourceLayout &m_layout;
+    std::vector<GByte> m_block{};
+
+    bool read_blocks(GDALRasterBand *band, const PixelWindow &window);
+
+  public:
+    SourceReader(GDALDataset *dataset, DatasetReference owned, const SourceLayout &layout)
+        : m_dataset(dataset), m_owned(std::move(owned)), m_layout(layout)
+    {
+    }
+
+    bool read(int band, const PixelWindow &window);
+    bool read_mask(const PixelWindow &window);
+};
+
+/* At most n_most readers, the first on source itself; further ones where the source can be opened again and provably is
+ * the same, or where GDAL (from 3.10 on) shares it between threads. */
+std::vector<std::unique_ptr<SourceReader>> source_readers(GDALDataset *source, const SourceLayout &layout, int n_most);
+
+/* While it lives, GDAL's block cache (which is the process's) is at most this large. */
+class BlockCacheLimit
+{
+    GIntBig m_before;
+
+  public:
+    explicit BlockCacheLimit(GIntBig bytes);
+    ~BlockCacheLimit();
+    BlockCacheLimit(const BlockCacheLimit &) = delete;
+    BlockCacheLimit &operator=(const BlockCacheLimit &) = delete;
+};
+
+#endif
