@@ -1,0 +1,73 @@
+/* fuzz_codec.c: libFuzzer target for decoding. The first byte chooses the codec or the shard index, the second the
+ * expected size; the rest is what a hostile store would hold. The codec libraries are not instrumented, so input and
+ * output end at an unreadable page: a step too far is a fault even there.
+ *
+ *   clang -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+ *       -Icore/include -Icore/base -Icore/codec tests/fuzz/fuzz_codec.c $(find core/codec -name '*.c') \
+ *       core/base/error.c core/base/codec_spec.c -lblosc -lzstd -llz4 -ldeflate -lpthread -o fuzz_codec
+ *   ./fuzz_codec -max_total_time=60 -max_len=4096
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "codec.h"
+
+enum { room = 1 << 16 };
+
+/* The end of room bytes that are followed by a page without access. */
+static uint8_t *guarded_end(void)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uint8_t *pages = mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED || mprotect(pages + room, page, PROT_NONE) != 0)
+        abort();
+    return pages + room;
+}
+
+static void fuzz_index(const uint8_t *bytes, size_t n, size_t n_chunks)
+{
+    static shard_entry entries[256];
+    error e = {0};
+    uint64_t shard_bytes = n + 1000;
+    if (shard_index_decode(bytes, n, shard_bytes, entries, n_chunks, &e) != NGFF_OK)
+        return;
+    for (size_t i = 0; i < n_chunks; i++)
+        if (entries[i].offset != SHARD_MISSING &&
+            (entries[i].offset > shard_bytes || entries[i].size > shard_bytes - entries[i].offset))
+            abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static uint8_t *from_end, *to_end;
+    static codec_context *context;
+    static const size_t sizes[] = {1, 2, 15, 128, 512, 4096, 8191, room};
+    if (!from_end) {
+        from_end = guarded_end();
+        to_end = guarded_end();
+        context = codec_context_create();
+    }
+    if (size < 2 || size - 2 > room)
+        return 0;
+    size_t n = size - 2;
+    uint8_t *from = from_end - n;
+    memcpy(from, data + 2, n);
+    int choice = data[0] % 8;
+    if (choice == 7) {
+        fuzz_index(from, n, data[1]);
+        return 0;
+    }
+    codec_spec spec = {.compress = choice, .level = 1, .type_size = 2};
+    size_t n_expected = sizes[data[1] % 8];
+    error e = {0};
+    int32_t status = codec_decode(context, &spec, from, n, to_end - n_expected, n_expected, &e);
+    if (status != e.status ||
+        (status != NGFF_OK && status != NGFF_E_CORRUPT && choice >= COMPRESS_NONE && choice <= COMPRESS_LZ4))
+        abort();
+    return 0;
+}
