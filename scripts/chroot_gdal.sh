@@ -1,0 +1,106 @@
+#!/bin/bash
+# chroot_gdal.sh SUITE [test|read STORES]: another GDAL in a throw-away Debian chroot (trixie has 3.10, sid 3.13).
+#   test          builds the plugin there, runs CTest and pytest, and prints one row of the README's table
+#   read STORES   GDAL's own Zarr driver, without our plugin, reads what autotest/gdal_zarr_stores.py wrote
+# The chroot is kept in $OMEZARR_CHROOTS (default /var/cache/omezarr-chroots) for the next run. Needs root or sudo,
+# debootstrap and the network; without them the last line says why and the exit status is 77.
+set -euo pipefail
+suite=$1
+job=${2:-test}
+stores=${3:-}
+[ -z "$stores" ] || stores=$(cd "$stores" && pwd)
+root=$(cd "$(dirname "$0")/.." && pwd)
+
+skip() {
+    echo "skipped: $*"
+    exit 77
+}
+
+if [ "$(id -u)" != 0 ]; then
+    sudo -n true 2>/dev/null || skip "a chroot needs root"
+    exec sudo -n env OMEZARR_CHROOTS="${OMEZARR_CHROOTS:-}" "$0" "$suite" "$job" $stores
+fi
+command -v apt-get >/dev/null || skip "no apt on this machine, so no Debian mirror is known"
+if ! command -v debootstrap >/dev/null; then
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends debootstrap; } >/dev/null 2>&1 ||
+        skip "debootstrap cannot be installed"
+fi
+
+chroots=${OMEZARR_CHROOTS:-/var/cache/omezarr-chroots}
+base=$chroots/$suite
+mkdir -p "$chroots"
+
+# -- The base system, from the mirror that this machine uses ---------------------------------------------------------
+
+if [ ! -e "$base/.base" ]; then
+    mirror=$(apt-get indextargets --format '$(ORIGIN) $(LABEL) $(REPO_URI)' 'Identifier: Packages' |
+        awk '$1 == "Debian" && $2 == "Debian" { print $3; exit }')
+    [ -n "$mirror" ] || skip "apt knows no Debian mirror here"
+    echo "debootstrap $suite ..."
+    rm -rf "$base"
+    if ! debootstrap --variant=minbase "$suite" "$base" "$mirror" >"$chroots/$suite.log" 2>&1; then
+        tail -3 "$chroots/$suite.log"
+        rm -rf "$base"
+        skip "debootstrap $suite failed"
+    fi
+    cp /etc/apt/apt.conf.d/*proxy* "$base/etc/apt/apt.conf.d/" 2>/dev/null || true
+    touch "$base/.base"
+fi
+cp /etc/resolv.conf "$base/etc/resolv.conf" 2>/dev/null || true
+mkdir -p "$base/src" "$base/stores"
+
+# A mount namespace of its own, where the machine allows one, so that /proc goes away by itself.
+inside() {
+    local enter=(chroot "$base")
+    if unshare -m true 2>/dev/null; then
+        enter=(unshare -m sh -c 'mount -t proc proc "$0/proc" 2>/dev/null; exec chroot "$0" "$@"' "$base")
+    fi
+    "${enter[@]}" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+        http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" "$@" </dev/null
+}
+
+install() {
+    local list="$*"
+    [ "$(cat "$base/.packages-$job" 2>/dev/null)" = "$list" ] && return 0
+    echo "Installing GDAL in $suite ..."
+    { inside apt-get -o Acquire::Check-Valid-Until=false update -qq && inside apt-get install -y -qq --no-install-recommends "$@"; } >"$chroots/$suite.log" 2>&1 || {
+        tail -5 "$chroots/$suite.log"
+        skip "packages cannot be installed in $suite"
+    }
+    echo "$list" >"$base/.packages-$job"
+}
+
+# -- The job ---------------------------------------------------------------------------------------------------------
+
+case $job in
+read)
+    install gdal-bin python3-gdal
+    rm -rf "$base/stores" && mkdir "$base/stores"
+    tar -C "$stores" -cf - . | tar -C "$base/stores" -xf -
+    cp "$root/autotest/gdal_zarr_stores.py" "$base/stores/"
+    inside python3 /stores/gdal_zarr_stores.py --read /stores
+    ;;
+test)
+    install gdal-bin python3-gdal python3-numpy python3-pytest python3-pytest-xdist libgdal-dev gcc g++ cmake \
+        ninja-build pkgconf libblosc-dev libzstd-dev liblz4-dev libdeflate-dev libcjson-dev
+    rm -rf "$base/src" && mkdir "$base/src"
+    tar -C "$root" --exclude='./build*' --exclude=./.git --exclude=./out -cf - . | tar -C "$base/src" -xf -
+    version=$(inside gdalinfo --version | sed 's/^GDAL \([0-9.]*\).*/\1/')
+    row="| $suite | $version |"
+    status=0
+    if inside /src/scripts/build.sh /src/build -DNGFF_WERROR=ON; then row+=" yes |"; else row+=" no |" status=1; fi
+    inside ctest --test-dir /src/build -j"$(nproc)" --output-on-failure >"$chroots/$suite-ctest.log" 2>&1 || status=1
+    tail -25 "$chroots/$suite-ctest.log"
+    row+=" $(grep -oE '[0-9]+ tests failed out of [0-9]+' "$chroots/$suite-ctest.log" || echo none) |"
+    inside env GDAL_DRIVER_PATH=/src/build/driver/gdal python3 -m pytest /src/autotest -q -ra -n "$(nproc)" \
+        >"$chroots/$suite-pytest.log" 2>&1 || status=1
+    tail -40 "$chroots/$suite-pytest.log"
+    row+=" $(tail -1 "$chroots/$suite-pytest.log" | grep -oE '[0-9]+ [a-z]+' | grep -vE 'warning' | paste -sd, | sed 's/,/, /g') |"
+    printf '\n| Debian | GDAL | builds | CTest | pytest |\n|---|---|---|---|---|\n%s\n' "$row"
+    exit $status
+    ;;
+*)
+    echo "usage: chroot_gdal.sh SUITE [test|read STORES]" >&2
+    exit 2
+    ;;
+esac

@@ -1,0 +1,61 @@
+#!/bin/bash
+# install_packages.sh [build|test]: installs, through apt, the packages that the build or also the tests need and that
+# are missing; a complete machine is left alone and needs no root. Without apt it says what to install.
+set -euo pipefail
+
+build="cmake ninja-build gcc g++ pkg-config gdal-bin libgdal-dev libblosc-dev libzstd-dev liblz4-dev libdeflate-dev libcjson-dev"
+test="python3-gdal python3-venv python3-pip clang binutils ca-certificates curl"
+modules="gdal blosc libzstd liblz4 libdeflate libcjson"
+
+wanted=$build
+[ "${1:-build}" = test ] && wanted="$build $test"
+
+if ! command -v apt-get >/dev/null; then
+    missing=""
+    for program in cmake ninja cc c++ pkg-config gdal_translate; do
+        command -v "$program" >/dev/null || missing+=" $program"
+    done
+    for module in $modules; do
+        pkg-config --exists "$module" 2>/dev/null || missing+=" $module"
+    done
+    [ -z "$missing" ] && exit 0
+    cat >&2 <<TEXT
+This machine has no apt. Please install what is missing:$missing
+  Fedora   dnf install cmake ninja-build gcc gcc-c++ pkgconf gdal gdal-devel blosc-devel libzstd-devel lz4-devel libdeflate-devel cjson-devel
+  Arch     pacman -S cmake ninja gcc pkgconf gdal blosc zstd lz4 libdeflate cjson
+  macOS    brew install cmake ninja pkg-config gdal c-blosc zstd lz4 libdeflate cjson
+  conda    conda install -c conda-forge cmake ninja compilers pkg-config gdal libgdal blosc zstd lz4-c libdeflate cjson
+For the tests also: Python 3.11 or newer with venv and GDAL's Python module (osgeo), clang.
+TEXT
+    exit 1
+fi
+
+as_root=""
+[ "$(id -u)" = 0 ] || as_root="sudo"
+
+# Installs those of the packages that are missing.
+install() {
+    local missing="" package
+    for package in "$@"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=" $package"
+    done
+    [ -n "$missing" ] || return 0
+    if [ -n "$as_root" ] && ! command -v sudo >/dev/null; then
+        echo "Please run as root: apt-get install$missing" >&2
+        exit 1
+    fi
+    echo "Installing:$missing"
+    [ -n "${is_updated:-}" ] || $as_root apt-get update -qq
+    is_updated=yes
+    # shellcheck disable=SC2086
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing \
+        </dev/null >/dev/null
+}
+
+# shellcheck disable=SC2086
+install $wanted
+if [ "${1:-build}" = test ]; then # clang's sanitizers are a package of their own, named by its version
+    runtime=libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev
+    ! apt-cache show "$runtime" >/dev/null 2>&1 || install "$runtime"
+fi
+echo "All packages are installed."

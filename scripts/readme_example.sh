@@ -1,0 +1,48 @@
+#!/bin/bash
+# readme_example.sh BUILD: installs BUILD below a scratch root (DESTDIR, so that nothing reaches the system), takes the
+# first ```c block of README.md, compiles it against the installed header and library by pkg-config, as a user would, and
+# runs it in an empty folder. The metadata of what it wrote must be the seed's: 256 x 256, factors 2 and 4, scale 1, 2,
+# 4, translation 0, 0.5, 1.5.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+build=$(cd "$1" && pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+awk '/^```c$/ { inside = 1; next } /^```/ { if (inside) exit } inside' "$root/README.md" >"$scratch/example.c"
+[ -s "$scratch/example.c" ] || { echo "README.md has no \`\`\`c block"; exit 1; }
+DESTDIR=$scratch/root cmake --install "$build" >/dev/null
+export PKG_CONFIG_SYSROOT_DIR=$scratch/root
+PKG_CONFIG_PATH=$(dirname "$(find "$scratch/root" -name ngff.pc)")
+export PKG_CONFIG_PATH
+library=$(dirname "$(find "$scratch/root" -name libngff.so)")
+${CC:-cc} -std=c11 -Wall -Wextra -Werror "$scratch/example.c" -o "$scratch/example" \
+    $(pkg-config --cflags --libs ngff) -Wl,-rpath,"$library"
+mkdir "$scratch/run"
+(cd "$scratch/run" && "$scratch/example")
+
+store=$(find "$scratch/run" -mindepth 1 -maxdepth 1 -type d | head -1)
+[ -n "$store" ] || { echo "the example wrote no store"; exit 1; }
+/usr/bin/env python3 - "$store" <<'PYTHON'
+import json, sys
+ome = json.load(open(sys.argv[1] + "/zarr.json"))["attributes"]["ome"]
+found = []
+for level in ome["multiscales"][0]["datasets"]:
+    array = json.load(open(f"{sys.argv[1]}/{level['path']}/zarr.json"))
+    transforms = {t["type"]: t[t["type"]] for t in level["coordinateTransformations"]}
+    chunk = array["chunk_grid"]["configuration"]["chunk_shape"]
+    found.append((array["shape"], chunk, transforms["scale"], transforms.get("translation", [0, 0])))
+expected = [([256, 256], [64, 64], [1, 1], [0, 0]), ([128, 128], [64, 64], [2, 2], [0.5, 0.5]),
+            ([64, 64], [64, 64], [4, 4], [1.5, 1.5])]
+assert found == expected, f"the example wrote {found}, expected {expected}"
+PYTHON
+
+# The option table in the README is the one of the library.
+python3 - "$build/libngff.so" "$root/README.md" <<'PYTHON'
+import ctypes, sys
+library = ctypes.CDLL(sys.argv[1])
+library.ngff_options_text.restype = ctypes.c_void_p
+table = ctypes.string_at(library.ngff_options_text(b"markdown")).decode().strip()
+assert table in open(sys.argv[2], encoding="utf-8").read(), "README.md does not have this option table:\n" + table
+PYTHON
+echo "README's C example ($(wc -l <"$scratch/example.c") lines) writes the seed's metadata; its option table is the library's"
