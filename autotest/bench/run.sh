@@ -1,0 +1,21 @@
+#!/bin/bash
+# run.sh [OPTION...]: the benchmark. Builds the driver (Release) and the bench programs into build-bench/, makes the
+# inputs in /dev/shm (B2 763 MiB, B1 768 MiB, B5 3 GiB; they stay for the next run, remove /dev/shm/omezarr-bench when
+# done), and prints tables. Options are those of run.py; --peers also installs the Python peers.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+build=$root/build-bench
+venv=$build/venv
+
+"$root/scripts/build.sh" "$build" -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF
+cc -std=gnu11 -O3 -march=native -fopenmp $(gdal-config --cflags) "$here/make_input.c" -o "$build/make_input" -lgdal -lm
+cc -std=gnu11 -O3 -march=native "$here/floor.c" -o "$build/floor" -lblosc -ltiff -lpthread
+[ -x "$venv/bin/python" ] || /usr/bin/python3 -m venv "$venv"
+packages=(numpy==2.4.6 tifffile zarr==3.1.6 numcodecs==0.16.6)
+case " $* " in *" --peers "*) packages=(-r "$here/requirements.txt") ;; esac
+"$venv/bin/python" -m pip install -q --disable-pip-version-check "${packages[@]}"
+
+echo "$(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2-), $(nproc) cores; $(gdalinfo --version)"
+# The parent of every timed process stays small: no packages in this interpreter.
+exec /usr/bin/python3 "$here/run.py" --build "$build" --driver "$build/driver/gdal" --python "$venv/bin/python" "$@"

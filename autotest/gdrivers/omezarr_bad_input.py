@@ -1,0 +1,402 @@
+"""Whatever goes wrong ends in a clear error, nothing that opens, nothing left behind, and an untouched old store."""
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+import threading
+import time
+
+import gdaltest
+import numpy as np
+import pytest
+from osgeo import gdal
+
+
+def source(seed=1, shape=(3, 300, 280), dtype="uint8"):
+    return gdaltest.mem(gdaltest.random_array(shape, dtype, seed), (500000, 10, 0, 5000000, 0, -10), "EPSG:32633")
+
+
+def tiff(path, *options, shape=(3, 300, 280)):
+    gdaltest.mem(gdaltest.random_array(shape, "uint8"), driver="GTiff", path=str(path), options=options).FlushCache()
+    return str(path)
+
+
+def vrt_with_missing_source(folder):
+    gone = tiff(folder / "gone.tif")
+    dataset = gdal.GetDriverByName("VRT").CreateCopy(str(folder / "broken.vrt"), gdal.Open(gone))
+    del dataset
+    os.unlink(gone)
+    return str(folder / "broken.vrt")
+
+
+def truncated_tiff(folder, share=0.6):
+    path = tiff(folder / "cut.tif", "TILED=YES", "BLOCKXSIZE=64", "BLOCKYSIZE=64")
+    os.truncate(path, int(os.path.getsize(path) * share))
+    return path
+
+
+BROKEN = {"truncated": truncated_tiff, "missing": vrt_with_missing_source}
+
+
+@pytest.fixture
+def place(tmp_path):
+    """An empty folder for the output, beside the sources."""
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out"
+
+
+# -- The source ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", ["NUM_THREADS=1", "NUM_THREADS=4"])
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_source_that_cannot_be_read_leaves_nothing(tmp_path, place, kind, threads):
+    broken = gdal.Open(BROKEN[kind](tmp_path))
+    message = gdaltest.refused(place / "a.ome.zarr", broken, "BLOCKSIZE=64", threads)
+    assert message
+    assert os.listdir(place) == []
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_source_that_cannot_be_read_leaves_the_old_store(tmp_path, place, kind):
+    gdaltest.write(place / "a.ome.zarr", source(2), "BLOCKSIZE=64")
+    before = gdaltest.snapshot(place)
+    gdaltest.refused(place / "a.ome.zarr", gdal.Open(BROKEN[kind](tmp_path)), "BLOCKSIZE=64", "OVERWRITE=YES")
+    assert gdaltest.snapshot(place) == before
+
+
+def test_no_bands_are_refused(place):
+    message = gdaltest.refused(place / "a.ome.zarr", gdal.GetDriverByName("MEM").Create("", 10, 10, 0))
+    assert "band" in message.lower()
+    assert os.listdir(place) == []
+
+
+@pytest.mark.parametrize("data_type", [gdal.GDT_CInt16, gdal.GDT_CInt32])
+def test_a_type_that_zarr_lacks_is_refused_or_widened_with_a_warning(place, data_type):
+    complex_integers = gdal.GetDriverByName("MEM").Create("", 10, 10, 1, data_type)
+    with gdaltest.collected_messages() as messages:
+        try:
+            dataset = gdaltest.create_copy(place / "a.ome.zarr", complex_integers)
+        except RuntimeError as error:
+            assert "CInt" in str(error)
+            dataset = None
+    if dataset is None:
+        assert os.listdir(place) == []
+    else:
+        assert messages.warnings()
+
+
+def test_a_chunk_over_2_gib_is_refused(tmp_path, place):
+    path = str(tmp_path / "large.vrt")
+    gdal.GetDriverByName("VRT").Create(path, 60000, 60000, 1).FlushCache()
+    message = gdaltest.refused(place / "a.ome.zarr", gdal.Open(path), "BLOCKSIZE=50000")
+    assert "BLOCKSIZE" in message or "chunk" in message.lower()
+    assert os.listdir(place) == []
+
+
+# -- The destination -----------------------------------------------------------------------------------------------------
+
+
+def test_an_existing_store_is_refused_without_overwrite(place):
+    gdaltest.write(place / "a.ome.zarr", source(1))
+    before = gdaltest.snapshot(place)
+    message = gdaltest.refused(place / "a.ome.zarr", source(2))
+    assert "OVERWRITE" in message
+    assert gdaltest.snapshot(place) == before
+
+
+@pytest.mark.parametrize("version", ["0.5", "0.4"])
+def test_overwrite_replaces_a_larger_store_without_a_trace(place, version):
+    old = gdaltest.mem(gdaltest.random_array((3, 700, 600), "uint16"))
+    gdaltest.write(place / "a.ome.zarr", old, "BLOCKSIZE=64")
+    gdaltest.write(place / "a.ome.zarr", source(), "OVERWRITE=YES", "BLOCKSIZE=64", f"NGFF_VERSION={version}")
+    gdaltest.write(place / "b.ome.zarr", source(), "BLOCKSIZE=64", f"NGFF_VERSION={version}")
+    assert sorted(os.listdir(place)) == ["a.ome.zarr", "b.ome.zarr"]
+    assert gdaltest.tree_digest(place / "a.ome.zarr") == gdaltest.tree_digest(place / "b.ome.zarr")
+
+
+def foreign_folder(path):
+    path.mkdir()
+    (path / "notes.txt").write_text("mine")
+    (path / "sub").mkdir()
+    (path / "sub" / "more.txt").write_text("mine too")
+
+
+def file(path):
+    path.write_text("mine")
+
+
+def plain_zarr_v2(path):
+    path.mkdir()
+    (path / ".zgroup").write_text('{"zarr_format": 2}')
+    (path / ".zattrs").write_text('{"title": "somebody\'s measurements"}')
+
+
+def plain_zarr_v3(path):
+    path.mkdir()
+    (path / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": {"title": "x"}}')
+
+
+def link_to_a_foreign_folder(path):
+    foreign_folder(path.parent / "target")
+    path.symlink_to(path.parent / "target")
+
+
+# From GDAL 3.11 on, core lets the Zarr driver delete what it identifies at a destination before we are asked.
+by_core = pytest.mark.xfail(gdaltest.AT_LEAST(3, 11), reason="GDAL's core has its own Zarr driver delete a plain Zarr first")
+
+
+@pytest.mark.parametrize("options", [[], ["OVERWRITE=YES"]])
+@pytest.mark.parametrize("make", [foreign_folder, file, pytest.param(plain_zarr_v2, marks=by_core),
+                                  pytest.param(plain_zarr_v3, marks=by_core), link_to_a_foreign_folder])
+def test_what_is_not_ours_is_refused_and_untouched(place, make, options):
+    make(place / "a.ome.zarr")
+    before = gdaltest.snapshot(place)
+    gdaltest.refused(place / "a.ome.zarr", source(), *options)
+    assert gdaltest.snapshot(place) == before
+
+
+def test_a_foreign_file_inside_a_store_survives_an_overwrite_or_prevents_it(place):
+    gdaltest.write(place / "a.ome.zarr", source(1))
+    (place / "a.ome.zarr" / "notes.txt").write_text("mine")
+    with gdaltest.collected_messages():
+        with contextlib.suppress(RuntimeError):
+            gdaltest.create_copy(place / "a.ome.zarr", source(2), "OVERWRITE=YES")
+    kept = [p for p in place.rglob("notes.txt")]
+    assert [p.read_text() for p in kept] == ["mine"]
+
+
+@pytest.mark.parametrize("options", [[], ["OVERWRITE=YES"]])
+def test_a_store_is_not_copied_onto_itself(place, options):
+    store = gdaltest.write(place / "a.ome.zarr", source(), "BLOCKSIZE=64")
+    before = gdaltest.snapshot(place)
+    for name in (store, store + "/", f"{place}/../out/a.ome.zarr", store + "/zarr.json"):
+        opened = gdal.Open(name)
+        gdaltest.refused(store, opened, *options)
+        opened = None
+        assert gdaltest.snapshot(place) == before
+
+
+def test_a_store_is_not_copied_into_itself(place):
+    store = gdaltest.write(place / "a.ome.zarr", source(), "BLOCKSIZE=64")
+    before = gdaltest.snapshot(place)
+    gdaltest.refused(store + "/inside.ome.zarr", gdal.Open(store))
+    assert gdaltest.snapshot(place) == before
+
+
+def test_another_driver_onto_our_store_leaves_it(place):
+    store = gdaltest.write(place / "a.ome.zarr", source())
+    before = gdaltest.snapshot(place)
+    with gdaltest.collected_messages():
+        with contextlib.suppress(RuntimeError):
+            assert gdal.GetDriverByName("GTiff").CreateCopy(store, source(2)) is None
+    assert gdaltest.snapshot(place) == before
+
+
+@pytest.mark.parametrize("options", [["LEVEL=99"], ["OVERWRITE=YES", "LEVEL=99"], ["OVERWRITE=YES", "NO_SUCH=1"], ["OVERWRITE=YES", "DRY_RUN=YES"]])
+def test_bad_options_and_dry_runs_leave_the_old_store(place, options):
+    gdaltest.write(place / "a.ome.zarr", source(1))
+    before = gdaltest.snapshot(place)
+    with gdaltest.collected_messages():
+        with contextlib.suppress(RuntimeError):
+            gdaltest.create_copy(place / "a.ome.zarr", source(2), *options)
+    assert gdaltest.snapshot(place) == before
+
+
+@contextlib.contextmanager
+def small_file_system(folder, options):
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.skip("cannot mount: " + done.stderr.strip())
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("options", ["size=16k", "size=64k", "size=256k", "size=600k", "nr_inodes=4", "nr_inodes=20", "nr_inodes=60"])
+def test_a_full_disk_leaves_nothing(tmp_path, options):
+    with small_file_system(tmp_path / "small", options) as folder:
+        gdaltest.refused(folder / "a.ome.zarr", source(), "BLOCKSIZE=64", "COMPRESS=NONE")
+        assert os.listdir(folder) == []
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("options", ["size=400k", "nr_inodes=40"])
+def test_a_full_disk_leaves_the_old_store(tmp_path, options):
+    with small_file_system(tmp_path / "small", options) as folder:
+        gdaltest.write(folder / "a.ome.zarr", source(1, (1, 100, 100)), "BLOCKSIZE=64")
+        before = gdaltest.snapshot(folder)
+        gdaltest.refused(folder / "a.ome.zarr", source(2), "BLOCKSIZE=64", "COMPRESS=NONE", "OVERWRITE=YES")
+        assert gdaltest.snapshot(folder) == before
+
+
+@pytest.mark.root
+def test_a_read_only_place_is_refused(tmp_path):
+    with small_file_system(tmp_path / "small", "ro") as folder:
+        message = gdaltest.refused(folder / "a.ome.zarr", source())
+        assert str(folder) in message
+        assert os.listdir(folder) == []
+
+
+def test_a_place_below_a_file_is_refused(place):
+    (place / "file").write_text("mine")
+    gdaltest.refused(place / "file" / "a.ome.zarr", source())
+    gdaltest.refused("/dev/full/a.ome.zarr", source())
+    assert os.listdir(place) == ["file"]
+
+
+def environment():
+    return dict(os.environ, GDAL_PAM_ENABLED="NO")
+
+
+def translate(*arguments, **kwargs):
+    return subprocess.run(["gdal_translate", "-q", "-of", "OMEZARR", *map(str, arguments)], env=environment(), capture_output=True,
+                          text=True, stdin=subprocess.DEVNULL, **kwargs)
+
+
+def test_a_limit_on_file_size_is_an_error(tmp_path, place):
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+
+    done = translate("-co", "COMPRESS=NONE", "-co", "BLOCKSIZE=64", tiff(tmp_path / "a.tif"), place / "a.ome.zarr", preexec_fn=limit)
+    assert done.returncode != 0 and "ERROR" in done.stderr
+    assert os.listdir(place) == []
+
+
+def test_few_file_handles_are_enough(tmp_path, place):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+
+    done = translate("-co", "NUM_THREADS=8", "-co", "BLOCKSIZE=16", "-co", "SHARD=64", tiff(tmp_path / "a.tif", "TILED=YES"), place / "a.ome.zarr", preexec_fn=limit)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(gdaltest.our_levels(place / "a.ome.zarr")[0], gdaltest.random_array((3, 300, 280), "uint8"))
+
+
+# -- Names ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["with space.ome.zarr", "ünïcødé 图像.ome.zarr", "a#b?c=d&e%20f.ome.zarr", "quote'\".ome.zarr", "-dash", "no_extension", ".hidden"])
+def test_odd_names_work(place, name):
+    array = gdaltest.random_array((2, 40, 50), "uint8")
+    store = gdaltest.write(place / name, gdaltest.mem(array))
+    assert os.listdir(place) == [name]
+    np.testing.assert_array_equal(gdaltest.our_levels(store)[0], array)
+
+
+def test_a_trailing_slash_and_a_relative_path_are_the_same_place(place, monkeypatch):
+    monkeypatch.chdir(place)
+    gdaltest.write("a.ome.zarr/", source())
+    gdaltest.write("./b.ome.zarr", source())
+    assert sorted(os.listdir(place)) == ["a.ome.zarr", "b.ome.zarr"]
+    assert gdaltest.tree_digest("a.ome.zarr") == gdaltest.tree_digest("b.ome.zarr")
+
+
+@pytest.mark.parametrize("name", ["n" * 244 + ".ome.zarr", "n" * 255, "n" * 300, "/".join(["d" * 200] * 21)])
+def test_a_long_name_works_or_is_refused_and_leaves_nothing(place, name):
+    try:
+        with gdaltest.collected_messages() as messages:
+            gdaltest.write(place / name, source())
+    except RuntimeError:
+        assert messages.errors() or True
+        assert os.listdir(place) == []
+    else:
+        assert os.listdir(place) == [name]
+        assert len(gdaltest.our_levels(place / name)) == 1
+
+
+# -- Cancel and kill -------------------------------------------------------------------------------------------------------
+
+
+def test_progress_is_monotone_from_0_to_1_on_the_callers_thread(place):
+    calls = []
+
+    def progress(share, message, data):
+        calls.append((share, threading.get_ident()))
+        return 1
+
+    gdaltest.create_copy(place / "a.ome.zarr", source(shape=(3, 700, 600)), "BLOCKSIZE=64", "NUM_THREADS=4", callback=progress)
+    shares = [share for share, _ in calls]
+    assert shares == sorted(shares) and shares[0] >= 0 and shares[-1] == 1.0
+    assert len(shares) > 10
+    assert {thread for _, thread in calls} == {threading.get_ident()}
+
+
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("threads", ["NUM_THREADS=1", "NUM_THREADS=4"])
+def test_cancel_at_any_call_leaves_nothing_new(place, threads, old):
+    picture = source(shape=(2, 260, 300))
+    options = ["BLOCKSIZE=64", threads, "OVERWRITE=YES"]
+    if old:
+        gdaltest.write(place / "a.ome.zarr", source(2))
+    before = gdaltest.snapshot(place)
+    n = 0
+    while True:
+        n += 1
+        calls = []
+
+        def progress(share, message, data):
+            calls.append(share)
+            return 1 if len(calls) < n else 0
+
+        with gdaltest.collected_messages() as messages:
+            try:
+                dataset = gdaltest.create_copy(place / "a.ome.zarr", picture, *options, callback=progress)
+            except RuntimeError:
+                dataset = None
+        if dataset is not None:
+            break
+        assert len(calls) == n, "called again after it said stop"
+        assert any("ser" in text for _, text in messages) or True
+        assert gdaltest.snapshot(place) == before, f"cancel at call {n} ({calls[-1]})"
+    assert n > 2  # how many calls there are depends on how many regions the calling thread gets
+    dataset = None
+    assert os.listdir(place) == ["a.ome.zarr"]
+
+
+def test_cancelling_says_so(place):
+    with pytest.raises(RuntimeError, match="(?i)terminated|cancel|interrupt|stopped"):
+        gdaltest.create_copy(place / "a.ome.zarr", source(), callback=lambda share, message, data: 0)
+
+
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("delay", [0.15, 0.3, 0.6])
+def test_kill_leaves_nothing_that_opens_and_the_next_run_succeeds(tmp_path, place, delay, old):
+    path = tiff(tmp_path / "a.tif", "TILED=YES", shape=(3, 2500, 2500))
+    store = place / "a.ome.zarr"
+    if old:
+        gdaltest.write(store, source(2))
+    before = gdaltest.snapshot(place)
+    process = subprocess.Popen(["gdal_translate", "-q", "-of", "OMEZARR", "-co", "BLOCKSIZE=32", "-co", "SHARD=NONE", "-co", "OVERWRITE=YES", path, str(store)],
+                               env=environment(), stdin=subprocess.DEVNULL)
+    time.sleep(delay)
+    process.send_signal(signal.SIGKILL)
+    if process.wait() == 0:
+        pytest.skip("it was faster")
+    if old:
+        assert {k: v for k, v in gdaltest.snapshot(place).items() if not k.startswith(".")} == before
+    else:
+        assert not store.exists()
+    for left in os.listdir(place):
+        assert left in ("a.ome.zarr", ".a.ome.zarr.partial")
+        if left != "a.ome.zarr":
+            with pytest.raises(RuntimeError):
+                gdal.Open(str(place / left))
+    gdaltest.write(store, source(3), "OVERWRITE=YES")
+    assert os.listdir(place) == ["a.ome.zarr"]
+    np.testing.assert_array_equal(gdaltest.our_levels(store)[0], gdaltest.random_array((3, 300, 280), "uint8", 3))
+
+
+def test_two_writers_at_one_place_one_wins(tmp_path, place):
+    path = tiff(tmp_path / "a.tif", "TILED=YES", shape=(3, 1500, 1500))
+    command = ["gdal_translate", "-q", "-of", "OMEZARR", "-co", "BLOCKSIZE=64", path, str(place / "a.ome.zarr")]
+    writers = [subprocess.Popen(command, env=environment(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(2)]
+    errors = [writer.communicate()[1] for writer in writers]
+    assert sorted(writer.returncode == 0 for writer in writers) == [False, True], errors
+    assert os.listdir(place) == ["a.ome.zarr"]
+    np.testing.assert_array_equal(gdaltest.our_levels(place / "a.ome.zarr")[0], gdaltest.random_array((3, 1500, 1500), "uint8"))

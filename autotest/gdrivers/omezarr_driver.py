@@ -1,0 +1,249 @@
+"""The driver among GDAL's others: identification, names, /vsimem/, delete, rename and copy, gdal_translate and its exit
+codes, GDALCreateCopy() from C, and the checks that GDAL's own autotest makes of a CreateCopy."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+
+import gdaltest
+import ngffmodel
+import numpy as np
+import pytest
+from osgeo import gdal
+
+PICTURE = "data/rocky_mountain.tif"
+
+
+def source(bands=3, dtype="uint8", shape=(100, 90)):
+    return gdaltest.mem(gdaltest.smooth_array((bands,) + shape, dtype), (500000, 10, 0, 5000000, 0, -10), "EPSG:32633")
+
+
+# -- CreateCopy as GDAL's autotest looks at it -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["disk", "vsimem"])
+@pytest.mark.parametrize("bands,dtype", [(1, "uint8"), (3, "uint8"), (2, "int16"), (1, "float32"), (5, "uint16")])
+def test_the_returned_dataset_reads_before_it_is_closed(tmp_path, tmp_vsimem, where, bands, dtype):
+    picture = source(bands, dtype)
+    path = f"{tmp_path if where == 'disk' else tmp_vsimem}/a.ome.zarr"
+    dataset = gdaltest.create_copy(path, picture, "BLOCKSIZE=32")
+    assert dataset.GetDriver().ShortName == "OMEZARR"
+    for copy in (dataset, gdal.Open(path)):
+        assert (copy.RasterXSize, copy.RasterYSize, copy.RasterCount) == (90, 100, bands)
+        for number in range(1, bands + 1):
+            got, want = copy.GetRasterBand(number), picture.GetRasterBand(number)
+            assert got.DataType == want.DataType and got.Checksum() == want.Checksum()
+            assert got.ComputeRasterMinMax() == want.ComputeRasterMinMax()
+            assert got.GetBlockSize() == [32, 32]
+            assert [got.GetOverview(i).XSize for i in range(got.GetOverviewCount())] == [45, 23]
+        assert copy.GetGeoTransform() == picture.GetGeoTransform()
+        assert copy.GetSpatialRef().IsSame(picture.GetSpatialRef())
+    assert dataset.GetFileList() is not None and len(dataset.GetFileList()) == 1
+
+
+def test_the_shipped_picture_with_every_default(tmp_path):
+    picture = gdal.Open(PICTURE)
+    store = gdaltest.write(tmp_path / "a.ome.zarr", picture)
+    copy = gdal.Open(store)
+    for number in (1, 2, 3):
+        assert copy.GetRasterBand(number).Checksum() == picture.GetRasterBand(number).Checksum()
+        assert copy.GetRasterBand(number).GetNoDataValue() == 255
+    assert copy.GetGeoTransform() == picture.GetGeoTransform()
+    assert os.listdir(tmp_path) == ["a.ome.zarr"]
+
+
+def test_windows_and_resampled_reads_use_the_overviews(tmp_path):
+    array = gdaltest.smooth_array((2, 300, 260), "uint8")
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "BLOCKSIZE=64")
+    dataset = gdal.Open(store)
+    window = np.frombuffer(dataset.ReadRaster(37, 50, 120, 111), "uint8").reshape(2, 111, 120)
+    np.testing.assert_array_equal(window, array[:, 50:161, 37:157])
+    half = np.frombuffer(dataset.ReadRaster(0, 0, 260, 300, 130, 150), "uint8").reshape(2, 150, 130)
+    np.testing.assert_array_equal(half, ngffmodel.pyramid(array, [(1, 1), (2, 2)])[1])
+
+
+# -- /vsimem/ ----------------------------------------------------------------------------------------------------------------
+
+
+def vsi_files(path):
+    return sorted(name for name in gdal.ReadDirRecursive(path) or [] if not name.endswith("/"))
+
+
+@pytest.mark.parametrize("version", ["0.5", "0.4"])
+def test_memory_holds_the_same_bytes_as_the_disk(tmp_path, tmp_vsimem, version):
+    options = ["BLOCKSIZE=32", f"NGFF_VERSION={version}"]
+    disk = gdaltest.write(tmp_path / "a.ome.zarr", source(), *options)
+    memory = gdaltest.write(f"{tmp_vsimem}/a.ome.zarr", source(), *options)
+    assert vsi_files(memory) == gdaltest.files_of(disk)
+    for name in vsi_files(memory):
+        file = gdal.VSIFOpenL(f"{memory}/{name}", "rb")
+        content = gdal.VSIFReadL(1, 10**7, file) or b""
+        gdal.VSIFCloseL(file)
+        with open(f"{disk}/{name}", "rb") as other:
+            assert bytes(content) == other.read(), name
+    assert [n.rstrip("/") for n in gdal.ReadDir(tmp_vsimem) if n not in (".", "..")] == ["a.ome.zarr"]
+
+
+def test_memory_is_refused_overwritten_cancelled_and_deleted_like_the_disk(tmp_vsimem):
+    store = gdaltest.write(f"{tmp_vsimem}/a.ome.zarr", source(), "BLOCKSIZE=32")
+    digest = [gdal.Open(store).ReadRaster(), vsi_files(store)]
+    gdaltest.refused(store, source(2))
+    with gdaltest.collected_messages(), contextlib.suppress(RuntimeError):
+        gdaltest.create_copy(store, source(2), "OVERWRITE=YES", callback=lambda share, message, data: share < 0.5)
+    assert [gdal.Open(store).ReadRaster(), vsi_files(store)] == digest
+    gdaltest.write(store, source(1), "OVERWRITE=YES")
+    assert gdal.Open(store).RasterCount == 1
+    gdaltest.OMEZARR.Delete(store)
+    assert vsi_files(tmp_vsimem) == []
+
+
+# -- Identification ----------------------------------------------------------------------------------------------------------
+
+
+def test_names_that_open_a_store(tmp_path):
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source())
+    for name in (store, store + "/", f"OMEZARR:{store}", f'OMEZARR:"{store}"', store + "/zarr.json"):
+        dataset = gdal.Open(name)
+        assert dataset is not None and dataset.GetDriver().ShortName == "OMEZARR", name
+
+
+@pytest.mark.require_driver("Zarr")
+def test_plain_zarr_and_foreign_folders_are_not_ours(tmp_path):
+    plain = str(tmp_path / "plain.zarr")
+    gdal.GetDriverByName("Zarr").CreateCopy(plain, source(1)).FlushCache()
+    assert gdal.IdentifyDriver(plain).ShortName == "Zarr"
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "zarr.json").write_text("{")
+    assert gdal.IdentifyDriverEx(str(tmp_path / "folder"), allowed_drivers=["OMEZARR"]) is None
+    assert gdal.IdentifyDriver(PICTURE).ShortName == "GTiff"
+
+
+@pytest.mark.require_driver("Zarr")
+def test_gdals_own_driver_stays_in_reach(tmp_path):
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source(), "NGFF_VERSION=0.4")
+    dataset = gdal.OpenEx(store, gdal.OF_RASTER, allowed_drivers=["Zarr"])
+    assert dataset is not None and dataset.GetDriver().ShortName == "Zarr"
+    with gdaltest.config_option("OMEZARR_IDENTIFY", "PREFIX_ONLY"):
+        assert gdal.Open(store).GetDriver().ShortName == "Zarr"
+        assert gdal.Open(f"OMEZARR:{store}").GetDriver().ShortName == "OMEZARR"
+
+
+def test_a_zarr_output_without_of_stays_gdals(tmp_path):
+    done = subprocess.run(["gdal_translate", "-q", PICTURE, str(tmp_path / "a.zarr")], capture_output=True, text=True)
+    if done.returncode == 0:
+        assert gdal.IdentifyDriver(str(tmp_path / "a.zarr")).ShortName == "Zarr"
+
+
+@pytest.mark.parametrize("damage", ["root is empty", "root is cut", "level is missing", "level is cut", "chunk is cut", "chunk is rubbish"])
+def test_a_damaged_store_is_an_error_not_a_crash(tmp_path, damage):
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source(), "BLOCKSIZE=32", "CONSOLIDATED=NO")
+    what, how = damage.split(" is ")
+    chunk = next(name for name in gdaltest.files_of(store) if "scale0/image/c/" in name)
+    path = f"{store}/" + {"root": "zarr.json", "level": "scale0/image/zarr.json", "chunk": chunk}[what]
+    if how == "missing":
+        os.unlink(path)
+    elif how == "rubbish":
+        with open(path, "wb") as file:
+            file.write(bytes(range(256)))
+    else:
+        os.truncate(path, 0 if how == "empty" else os.path.getsize(path) // 2)
+    with pytest.raises(RuntimeError):
+        gdal.OpenEx(store, gdal.OF_RASTER, allowed_drivers=["OMEZARR"]).ReadRaster()
+
+
+# -- Delete, rename, copy --------------------------------------------------------------------------------------------------------
+
+
+def test_delete_removes_a_store_and_only_a_store(tmp_path):
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source())
+    gdaltest.OMEZARR.Delete(store)
+    assert os.listdir(tmp_path) == []
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source())
+    (tmp_path / "a.ome.zarr" / "notes.txt").write_text("mine")
+    with gdaltest.collected_messages(), contextlib.suppress(RuntimeError):
+        gdaltest.OMEZARR.Delete(store)
+    assert (tmp_path / "a.ome.zarr" / "notes.txt").read_text() == "mine"
+
+
+def test_rename_and_copy(tmp_path):
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source())
+    digest = gdaltest.tree_digest(store)
+    gdaltest.OMEZARR.CopyFiles(str(tmp_path / "b.ome.zarr"), store)
+    gdaltest.OMEZARR.Rename(str(tmp_path / "c.ome.zarr"), store)
+    assert sorted(os.listdir(tmp_path)) == ["b.ome.zarr", "c.ome.zarr"]
+    assert gdaltest.tree_digest(tmp_path / "b.ome.zarr") == gdaltest.tree_digest(tmp_path / "c.ome.zarr") == digest
+
+
+# -- Programs ------------------------------------------------------------------------------------------------------------------
+
+
+def translate(*arguments):
+    return subprocess.run(["gdal_translate", "-of", "OMEZARR", *map(str, arguments)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+
+
+def test_gdal_translate_succeeds_with_status_0(tmp_path):
+    done = translate("-co", "BLOCKSIZE=128", PICTURE, tmp_path / "a.ome.zarr")
+    assert done.returncode == 0 and done.stderr == "" and "100 - done." in done.stdout
+    assert len(gdaltest.our_levels(tmp_path / "a.ome.zarr")) == 3
+
+
+@pytest.mark.parametrize("arguments", [["-co", "LEVEL=99", PICTURE], ["-co", "NO_SUCH=1", PICTURE], ["no_such_file.tif"]])
+def test_gdal_translate_fails_with_status_1_and_one_error(tmp_path, arguments):
+    done = translate(*arguments, tmp_path / "a.ome.zarr")
+    assert done.returncode == 1 and "ERROR" in done.stderr
+    assert os.listdir(tmp_path) == []
+
+
+def test_gdal_translate_of_a_subwindow_bands_and_scaling(tmp_path):
+    done = translate("-q", "-srcwin", "100", "50", "200", "150", "-b", "3", "-b", "1", "-ot", "UInt16", PICTURE, tmp_path / "a.ome.zarr")
+    assert done.returncode == 0, done.stderr
+    want = np.frombuffer(gdal.Open(PICTURE).ReadRaster(100, 50, 200, 150), "uint8").reshape(3, 150, 200)[[2, 0]]
+    np.testing.assert_array_equal(gdaltest.our_levels(tmp_path / "a.ome.zarr")[0], want)
+
+
+def test_gdalinfo_writes_nothing_beside_the_store(tmp_path):
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source())
+    before = gdaltest.snapshot(tmp_path)
+    done = subprocess.run(["gdalinfo", "-stats", "-checksum", store], capture_output=True, text=True)
+    assert done.returncode == 0 and "Checksum" in done.stdout
+    assert gdaltest.snapshot(tmp_path) == before
+
+
+def test_the_plan_of_the_tool_is_that_of_the_store(tmp_path):
+    tool = os.path.join(os.environ["GDAL_DRIVER_PATH"].split(":")[0], "omezarr")
+    if not os.path.exists(tool):
+        tool = shutil.which("omezarr")
+    assert tool, "the program omezarr is not built"
+    done = subprocess.run([tool, "plan", PICTURE], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for word in ("scale0/image", "373", "485"):
+        assert word in done.stdout
+    assert subprocess.run([tool, "plan", "no_such_file.tif"], capture_output=True).returncode != 0
+
+
+def test_create_copy_from_c(tmp_path):
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    config = shutil.which("gdal-config")
+    if not compiler or not config:
+        pytest.skip("no C compiler or gdal-config")
+    flags = [word for what in ("--cflags", "--libs") for word in
+             subprocess.run([config, what], capture_output=True, text=True, check=True).stdout.split()]
+    program = str(tmp_path / "createcopy")
+    subprocess.run([compiler, "-std=c11", "-Wall", "-Wextra", "-Werror", "../cpp/createcopy.c", "-o", program, *flags], check=True)
+    done = subprocess.run([program, PICTURE, str(tmp_path / "a.ome.zarr")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sorted(os.listdir(tmp_path)) == ["a.ome.zarr", "createcopy"]
+
+
+def test_the_locale_does_not_change_the_bytes(tmp_path):
+    locales = subprocess.run(["locale", "-a"], capture_output=True, text=True).stdout.split()
+    comma = next((name for name in locales if name.lower().startswith(("de_de", "fr_fr", "es_es", "it_it"))), None)
+    if comma is None:
+        pytest.skip("no locale with a decimal comma")
+    digests = set()
+    for number, name in enumerate(("C", comma)):
+        done = subprocess.run(["gdal_translate", "-q", "-of", "OMEZARR", PICTURE, str(tmp_path / str(number))], env=dict(os.environ, LC_ALL=name))
+        assert done.returncode == 0
+        digests.add(gdaltest.tree_digest(tmp_path / str(number)))
+    assert len(digests) == 1

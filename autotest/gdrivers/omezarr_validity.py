@@ -1,0 +1,206 @@
+"""Nodata, NaN, masks, alpha and palettes: what counts in a level, and that it is kept."""
+
+import gdaltest
+import ngffmodel
+import numpy as np
+import pytest
+from osgeo import gdal
+
+from omezarr_pixels import assert_levels, assert_read_by_all
+
+
+def holes(array, nodata, share=0.4, seed=3):
+    array = array.copy()
+    array[np.random.default_rng(seed).random(array.shape) < share] = nodata
+    array[..., : array.shape[-2] // 3, : array.shape[-1] // 3] = nodata  # windows without a valid pixel
+    return array
+
+
+NODATA = [("uint8", 0), ("uint8", 255), ("int16", -32768), ("uint16", 65535), ("int32", -9999), ("uint32", 4294967295),
+          ("float32", -9999.0), ("float64", -1.7976931348623157e308), ("float32", float("nan"))]
+NODATA_64 = [("int64", -(2**63)), ("int64", 2**53 + 1), ("uint64", 2**64 - 1)]
+
+
+@pytest.mark.parametrize("method", ["AVERAGE", "MODE", "RMS", "MIN", "MAX", "GAUSS"])
+@pytest.mark.parametrize("dtype,nodata", NODATA + NODATA_64)
+def test_nodata_is_never_blended_into_a_level(tmp_path, dtype, nodata, method):
+    array = holes(gdaltest.smooth_array((1, 90, 70), dtype), nodata)
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array, nodata=nodata), "BLOCKSIZE=16",
+                           f"OVERVIEW_RESAMPLING={method}")
+    found = gdaltest.our_levels(store)
+    np.testing.assert_array_equal(found[0], array)
+    for number in range(1, len(found)):
+        want = ngffmodel.reduce(found[number - 1][0], (2, 2), method, nodata=nodata)
+        is_hole = np.isnan(want) if want.dtype.kind == "f" and np.isnan(nodata) else want == want.dtype.type(nodata)
+        got_hole = np.isnan(found[number][0]) if is_hole.dtype == bool and dtype.startswith("float") and np.isnan(nodata) \
+            else found[number][0] == want.dtype.type(nodata)
+        np.testing.assert_array_equal(got_hole, is_hole, err_msg=f"holes of level {number}")
+        got, want = found[number][0][~is_hole], want[~is_hole]
+        if method in ("GAUSS", "RMS") or dtype.startswith("float"):
+            np.testing.assert_allclose(got.astype(float), want.astype(float), rtol=2e-6, atol=1 if method == "GAUSS" else 0)
+        else:
+            np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("dtype,nodata", NODATA + NODATA_64)
+def test_nodata_is_kept_exactly(tmp_path, dtype, nodata):
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(np.full((4, 4), nodata, dtype), nodata=nodata))
+    found = gdaltest.open_band(store).GetNoDataValue()
+    assert found == nodata or (np.isnan(nodata) and np.isnan(found))
+    fill = gdaltest.array_json(gdaltest.level_paths(store)[0])["fill_value"]
+    assert fill == "NaN" if isinstance(nodata, float) and np.isnan(nodata) else fill == nodata
+
+
+def test_nodata_per_band_is_kept_and_obeyed(tmp_path):
+    array = gdaltest.smooth_array((3, 60, 50), "int16")
+    values = [-1, None, 32767]
+    array[0] = holes(array[0], -1)
+    array[2] = holes(array[2], 32767)
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array, nodata=values), "BLOCKSIZE=16")
+    dataset = gdal.Open(store)
+    assert [dataset.GetRasterBand(i + 1).GetNoDataValue() for i in range(3)] == values
+    factors = ngffmodel.plain_factors(60, 50, 16)
+    expected = [ngffmodel.pyramid(array[i], factors, nodata=values[i]) for i in range(3)]
+    assert_levels(gdaltest.our_levels(store), [np.stack(level) for level in zip(*expected)])
+    assert gdaltest.array_json(gdaltest.level_paths(store)[0])["fill_value"] == 0
+
+
+def test_a_band_that_is_all_nodata_differs_from_fill_and_is_stored(tmp_path):
+    array = np.stack([np.full((20, 20), 9, "uint8"), np.full((20, 20), 7, "uint8")])
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array, nodata=[9, 7]), "BLOCKSIZE=8")
+    for level in gdaltest.our_levels(store):
+        assert (level[0] == 9).all() and (level[1] == 7).all()
+
+
+@pytest.mark.parametrize("dtype,a,b,nodata", [("uint8", 9, 11, 10), ("int16", -1, 1, 0), ("uint8", 255, 255, None),
+                                              ("uint8", 254, 255, 255), ("uint8", 0, 0, None)])
+def test_a_mean_that_would_equal_nodata_is_nudged(tmp_path, dtype, a, b, nodata):
+    array = np.array([[a, b], [a, b]], dtype)
+    if nodata is None or nodata in (a, b):
+        nodata = nodata if nodata is not None else 1
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array, nodata=nodata), "OVERVIEW_COUNT=1")
+    found = int(gdaltest.our_levels(store)[1].item())
+    valid = [v for v in (a, b) if v != nodata]
+    mean = sum(valid) / len(valid)
+    assert found != nodata and abs(found - mean) <= 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_nan_is_nodata_also_where_none_is_declared(tmp_path, dtype):
+    array = holes(gdaltest.smooth_array((1, 50, 40), dtype), np.nan)
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "BLOCKSIZE=16")
+    for got, want in zip(gdaltest.our_levels(store), ngffmodel.pyramid(array, ngffmodel.plain_factors(50, 40, 16))):
+        valid = ~np.isnan(want)
+        np.testing.assert_allclose(got[valid], want[valid], rtol=1e-6)
+    assert gdaltest.open_band(store).GetNoDataValue() is None
+
+
+def test_nan_and_another_nodata_value_are_both_left_out(tmp_path):
+    array = holes(holes(gdaltest.smooth_array((1, 50, 40), "float32"), np.nan, 0.2), -9999, 0.2, seed=5)
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array, nodata=-9999.0), "BLOCKSIZE=16")
+    found = gdaltest.our_levels(store)
+    want = ngffmodel.reduce(found[0][0], (2, 2), nodata=-9999.0)
+    valid = ngffmodel.valid_pyramid(ngffmodel.is_valid(array[0], -9999.0), [(1, 1), (2, 2)])[1]
+    np.testing.assert_allclose(found[1][0][valid], want[valid], rtol=1e-6)
+    assert (found[1][0][~valid] == -9999).all()
+
+
+# -- Masks ---------------------------------------------------------------------------------------------------------------
+
+
+def masked_source(array, mask):
+    source = gdaltest.mem(array)
+    source.CreateMaskBand(gdal.GMF_PER_DATASET)
+    source.GetRasterBand(1).GetMaskBand().WriteRaster(0, 0, mask.shape[1], mask.shape[0], mask.tobytes())
+    return source
+
+
+def round_mask(height, width):
+    y, x = np.mgrid[0:height, 0:width]
+    return (((y - height / 2) ** 2 + (x - width / 2) ** 2 < (min(height, width) / 3) ** 2) * 255).astype("uint8")
+
+
+@pytest.mark.parametrize("version", ["0.5", "0.4"])
+@pytest.mark.parametrize("layout", ["OVERVIEWS", "SCALES", "FLAT"])
+@pytest.mark.parametrize("bands", [1, 3])
+def test_a_mask_decides_what_counts_and_has_levels_of_its_own(tmp_path, bands, layout, version):
+    array = gdaltest.smooth_array((bands, 130, 97), "uint8")
+    mask = round_mask(130, 97)
+    store = gdaltest.write(tmp_path / "a.ome.zarr", masked_source(array, mask), "BLOCKSIZE=32", f"LAYOUT={layout}",
+                           f"NGFF_VERSION={version}")
+    factors = ngffmodel.plain_factors(130, 97, 32)
+    masks = ngffmodel.valid_pyramid(mask > 0, factors)
+    expected = [array]
+    for number in range(1, len(factors)):
+        expected.append(np.stack([ngffmodel.reduce(band, (2, 2), valid=masks[number - 1]) for band in expected[-1]]))
+    assert_read_by_all(store, expected)
+    dataset = gdal.Open(store)
+    for number in range(1, bands + 1):
+        band = dataset.GetRasterBand(number)
+        assert band.GetMaskFlags() == gdal.GMF_PER_DATASET
+        np.testing.assert_array_equal(gdaltest.pixels(band.GetMaskBand()), mask)
+        for level in range(band.GetOverviewCount()):
+            np.testing.assert_array_equal(gdaltest.pixels(band.GetOverview(level).GetMaskBand()), masks[level + 1] * np.uint8(255))
+
+
+def test_a_mask_that_is_all_valid_is_not_stored(tmp_path):
+    array = gdaltest.smooth_array((2, 40, 40), "uint8")
+    store = gdaltest.write(tmp_path / "a.ome.zarr", masked_source(array, np.full((40, 40), 255, "uint8")), "BLOCKSIZE=16")
+    assert gdaltest.open_band(store).GetMaskFlags() == gdal.GMF_ALL_VALID
+    assert not [name for name in gdaltest.files_of(store) if "ovr_mask" in name]
+
+
+def test_without_a_valid_child_a_masked_level_is_zero(tmp_path):
+    array = np.full((1, 64, 64), 200, "uint8")
+    mask = np.zeros((64, 64), "uint8")
+    mask[0, 0] = 255
+    store = gdaltest.write(tmp_path / "a.ome.zarr", masked_source(array, mask), "BLOCKSIZE=32")
+    level = gdaltest.our_levels(store)[1][0]
+    assert level[0, 0] == 200 and level.sum() == 200
+
+
+# -- Alpha ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+def test_colour_counts_where_alpha_is_not_zero_and_alpha_is_a_plain_mean(tmp_path, colours):
+    array = gdaltest.smooth_array((colours + 1, 100, 81), "uint8")
+    array[-1] = round_mask(100, 81)
+    array[-1, 40:50, 30:35] = 128
+    source = gdaltest.mem(array)
+    source.GetRasterBand(colours + 1).SetColorInterpretation(gdal.GCI_AlphaBand)
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source, "BLOCKSIZE=32")
+    factors = ngffmodel.plain_factors(100, 81, 32)
+    expected = [array]
+    for number in range(1, len(factors)):
+        below = expected[-1]
+        colour = [ngffmodel.reduce(band, (2, 2), valid=below[-1] != 0) for band in below[:-1]]
+        expected.append(np.stack(colour + [ngffmodel.reduce(below[-1], (2, 2))]))
+    assert_read_by_all(store, expected)
+    band = gdaltest.open_band(store)
+    assert band.GetMaskFlags() == gdal.GMF_PER_DATASET | gdal.GMF_ALPHA
+
+
+# -- Palettes --------------------------------------------------------------------------------------------------------------
+
+
+def test_palette_data_use_the_mode_never_a_mean(tmp_path):
+    array = np.random.default_rng(2).integers(0, 5, (1, 80, 60)).astype("uint8")
+    source = gdaltest.mem(array)
+    table = gdal.ColorTable()
+    for value in range(5):
+        table.SetColorEntry(value, (value * 50, 255 - value * 50, 7, 255))
+    source.GetRasterBand(1).SetColorTable(table)
+    source.GetRasterBand(1).SetColorInterpretation(gdal.GCI_PaletteIndex)
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source, "BLOCKSIZE=16")
+    assert_read_by_all(store, ngffmodel.pyramid(array, ngffmodel.plain_factors(80, 60, 16), "MODE"))
+    band = gdaltest.open_band(store)
+    assert band.GetColorInterpretation() == gdal.GCI_PaletteIndex
+    found = band.GetColorTable()
+    assert [found.GetColorEntry(i) for i in range(5)] == [table.GetColorEntry(i) for i in range(5)]
+
+
+def test_mode_takes_the_smallest_value_on_ties(tmp_path):
+    array = np.array([[5, 3, 9, 9], [5, 3, 1, 1]], "uint8")
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "OVERVIEW_COUNT=1", "OVERVIEW_RESAMPLING=MODE")
+    assert gdaltest.our_levels(store)[1].tolist() == [[[3, 1]]]
