@@ -1,0 +1,118 @@
+#!/bin/bash
+# check.sh [STEP...]: installs the test tools (Debian, Ubuntu) and passes all tests; `check.sh quick` is build, ctest
+# and pytest. Every step runs even if one before it failed; the table at the end says what happened. Exit status 0 only
+# if no step failed. What a machine cannot run (no root for the chroot, say) is skipped with its reason.
+set -uo pipefail
+cd "$(dirname "$0")" || exit 2
+here=$PWD
+all="build ctest pytest header symbols nogdal sanitizers threads fuzz chroot"
+steps=${*:-$all}
+[ "$steps" = quick ] && steps="build ctest pytest"
+logs=$here/build/logs
+venv=$here/build/venv
+mkdir -p "$logs"
+
+scripts/install_packages.sh test || exit 1
+
+# -- The steps. Each prints what matters, returns 0 (passed), 77 (skipped; its last line says why) or another status. --
+
+step_build() {
+    scripts/build.sh build -DNGFF_WERROR=ON && ls -l build/libngff.so.* build/driver/gdal/*.so
+}
+
+step_ctest() {
+    ctest --test-dir build --output-on-failure -j"$(nproc)"
+}
+
+make_venv() {
+    if [ ! -x "$venv/bin/python" ]; then
+        /usr/bin/python3 -m venv --system-site-packages "$venv" || return 1
+    fi
+    cmp -s autotest/requirements.txt "$venv/requirements.txt" && return 0
+    echo "Installing the other readers and the validators (autotest/requirements.txt) ..."
+    "$venv/bin/python" -m pip install -q --disable-pip-version-check -r autotest/requirements.txt &&
+        cp autotest/requirements.txt "$venv/requirements.txt"
+}
+
+step_pytest() {
+    make_venv || return 1
+    GDAL_DRIVER_PATH=$here/build/driver/gdal "$venv/bin/python" -m pytest autotest -q -ra -n "$(nproc)" --durations=5
+}
+
+step_header() { # the public header compiles alone, pedantically
+    local header=core/include/ngff.h
+    ${CC:-cc} -std=c11 -pedantic-errors -Wall -Wextra -Werror -fsyntax-only -x c "$header" &&
+        ${CXX:-c++} -std=c++17 -pedantic-errors -Wall -Wextra -Werror -fsyntax-only -x c++ "$header" &&
+        echo "ngff.h compiles alone as C11 and as C++17"
+}
+
+step_symbols() {
+    scripts/exported_symbols.sh build/libngff.so
+}
+
+step_nogdal() {
+    scripts/build.sh build-nogdal -DNGFF_WITH_GDAL=OFF -DNGFF_WERROR=ON || return 1
+    if ldd build-nogdal/libngff.so | grep -q gdal; then
+        echo "libngff built without GDAL links GDAL"
+        return 1
+    fi
+    ctest --test-dir build-nogdal --output-on-failure -j"$(nproc)"
+}
+
+step_sanitizers() {
+    scripts/build.sh build-asan -DNGFF_SANITIZE=address,undefined -DNGFF_WERROR=ON || return 1
+    # libgdal and its libraries keep memory until the process ends; leaks are looked for in the build without GDAL.
+    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+        ctest --test-dir build-asan --output-on-failure -j"$(nproc)" || return 1
+    scripts/build.sh build-lsan -DNGFF_SANITIZE=address,undefined -DNGFF_WITH_GDAL=OFF || return 1
+    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ctest --test-dir build-lsan --output-on-failure -j"$(nproc)"
+}
+
+step_threads() { # ThreadSanitizer on what runs in threads; it needs a fixed address layout
+    scripts/build.sh build-tsan -DNGFF_SANITIZE=thread -DNGFF_WITH_GDAL=OFF || return 1
+    local fixed=""
+    setarch -R true 2>/dev/null && fixed="setarch -R"
+    TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
+        $fixed ctest --test-dir build-tsan -R '^(base/(pool|budget)|pyramid/|writer/)' --output-on-failure
+}
+
+step_fuzz() {
+    scripts/fuzz.sh "${FUZZ_SECONDS:-20}"
+}
+
+step_chroot() { # GDAL 3.13's own Zarr driver, without our plugin, reads what we wrote
+    make_venv || return 1
+    rm -rf build/stores
+    GDAL_DRIVER_PATH=$here/build/driver/gdal "$venv/bin/python" autotest/gdal_zarr_stores.py build/stores || return 1
+    scripts/chroot_gdal.sh sid read build/stores
+}
+
+# -- Run them -------------------------------------------------------------------------------------------------------
+
+table=""
+failed=0
+for step in $steps; do
+    if ! declare -F "step_$step" >/dev/null; then
+        echo "No step \"$step\"; there are: $all, and quick" >&2
+        exit 2
+    fi
+    printf '\n===== %s\n' "$step"
+    begin=$SECONDS
+    "step_$step" </dev/null 2>&1 | tee "$logs/$step.log"
+    status=${PIPESTATUS[0]}
+    last=$(grep -E '^(=+ .*(passed|failed|error)|[0-9]+ (passed|failed)|[0-9]+% tests passed)' "$logs/$step.log" | tail -1)
+    [ -n "$last" ] || last=$(grep -v '^ *$' "$logs/$step.log" | tail -1)
+    case $status in
+    0) word=passed ;;
+    77) word=skipped ;;
+    *) word=FAILED failed=$((failed + 1)) ;;
+    esac
+    table+=$(printf '%-11s %-8s %4ds  %s' "$step" "$word" $((SECONDS - begin)) "${last:0:110}")$'\n'
+done
+
+printf '\n===== result\n%s' "$table"
+if [ "$failed" -gt 0 ]; then
+    echo "$failed step(s) failed; their output is in $logs/"
+    exit 1
+fi
+echo "All steps passed."
