@@ -210,28 +210,22 @@ NGFF_API int32_t ngff_writer_level_write(ngff_writer *writer, int32_t level, con
                                          const int64_t *extent, const void *pixels, const int64_t *strides,
                                          const uint8_t *mask, int64_t mask_stride);
 
-/* -- Push and update: pixels of level 0 in any order, any number of times --------------------------------------- */
+/* -- Push: pixels of level 0 in any order, any number of times -------------------------------------------------- */
 
 /* As ngff_writer_open for hosts that push: ngff_writer_write takes any region any number of times, ngff_writer_read
- * gives it back, and pixels or mask may be NULL where only the other changes. Level 0 waits in memory, beyond MEMORY in
- * scratch files; ngff_writer_close makes all levels in plan order, so that the bytes stored are those of a pull of the
- * same pixels. Pixels never written are nodata, else 0; mask never written is 0. One call at a time. */
+ * gives it back, and pixels or mask may be NULL where only the other changes. Level 0 waits in memory, beyond a part of
+ * MEMORY in scratch files; ngff_writer_close makes all levels in plan order, so that the bytes stored are those of a
+ * pull of the same pixels. In a chunk that is written to, the other pixels are nodata where there is one when it is
+ * first touched, else 0; mask never written is 0. ngff_writer_next, map and commit do not go with it. One call at a
+ * time. */
 NGFF_API ngff_writer *ngff_writer_open_push(ngff_plan *plan, const char *path);
 
-/* Opens the store at path, which this library wrote, for changes in place. plan: the description that it shall have;
- * its dims, shape, data type and level-0 chunk must be the store's. Writing and reading are as in push mode, over the
- * stored pixels. Nothing changes in the store before ngff_writer_close, which marks it as dirty in its root document,
- * replaces the changed objects, repairs what is made from them, writes all metadata and takes the mark away. Levels
- * that the plan makes otherwise than the store has them are made anew; levels that it does not have are removed.
- * NGFF_E_UNSUPPORTED: a store by others, or a place where objects cannot be replaced safely. */
-NGFF_API ngff_writer *ngff_writer_open_update(ngff_plan *plan, const char *path);
-
-/* Push and update: another description of the same pixels, before ngff_writer_close: georeference, nodata, names,
- * levels, a mask ... The plan's dims, shape, data type and level-0 chunk must be those of the first. */
+/* Push: another description of the same pixels, before ngff_writer_close: georeference, nodata, names, levels, a mask
+ * ... The plan's dims, shape, data type and level-0 chunk must be those of the first; OVERWRITE is the first's. */
 NGFF_API int32_t ngff_writer_replan(ngff_writer *writer, ngff_plan *plan);
 
-/* Push and update: the pixels of level 0 as they are now. pixels and strides as in ngff_writer_write; mask, if not
- * NULL, gets 0 or 255. */
+/* Push: the pixels of level 0 as they are now. pixels and strides as in ngff_writer_write, either pixels or mask may be
+ * NULL; mask gets 0 or 255. */
 NGFF_API int32_t ngff_writer_read(ngff_writer *writer, const int64_t *origin, const int64_t *extent, void *pixels,
                                   const int64_t *strides, uint8_t *mask, int64_t mask_stride);
 

@@ -16,6 +16,7 @@ int32_t read_back_chunk(void *user, int level, const int64_t *chunk_index, void 
 
 /* A writer on a store that it owns from now on. */
 ngff_writer *writer_open_store(ngff_plan *plan, store *s);
+ngff_writer *writer_push_store(ngff_plan *plan, store *s);
 /* Most bytes that cells have held at one time. */
 int64_t writer_pixel_peak(const ngff_writer *w);
 

@@ -3,7 +3,8 @@
  *     region -> cells (pyramid/) -> statistics -> chunks that hold more than fill -> codec -> shard or store
  *
  * Pixels come in on the caller's threads; the cascade runs finished cells on them or on the pool's workers, and each
- * finished cell comes through `emit`. Close waits, completes what is open, writes the metadata and publishes. */
+ * finished cell comes through `emit`. Close waits, completes what is open, writes the metadata and publishes. Hosts
+ * that push fill a stage instead; close then takes its pixels through the same pass. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "order.h"
 #include "read_back.h"
 #include "shards.h"
+#include "stage.h"
 #include "statistics.h"
 #include "store.h"
 
@@ -41,6 +43,8 @@ struct ngff_writer {
     bench *benches;
     int64_t n_cells;
     int is_open, is_closed;
+    int is_push;           /* pixels and mask wait in the stages until close */
+    stage *pixels, *masks; /* masks: from the first mask on */
 };
 
 /* -- A finished cell: chunks to the store -------------------------------------------------------------------------- */
@@ -180,15 +184,44 @@ static void enter_thread(void *user)
 
 /* -- Open ---------------------------------------------------------------------------------------------------------- */
 
-ngff_writer *ngff_writer_open(ngff_plan *plan, const char *path)
+/* Bytes that a stage may hold: half of MEMORY, so that the pass at close has the other half. */
+static int64_t stage_limit(const ngff_plan *plan)
 {
-    if (!plan || !path)
-        return NULL;
-    store *s = store_open(path);
-    return s ? writer_open_store(plan, s) : NULL;
+    static const int64_t most = (int64_t)512 << 20;
+    int64_t machine = options_machine_memory();
+    if (plan->options.memory_bytes > 0)
+        return plan->options.memory_bytes / 2;
+    return machine > 0 ? min_i64(machine / 4, most) : most;
 }
 
-ngff_writer *writer_open_store(ngff_plan *plan, store *s)
+/* What the pass needs: made when the writer opens or, in push mode, when it closes; then what the stage still holds
+ * counts against a MEMORY that the user gave. */
+static int32_t start_pass(ngff_writer *w, error *e)
+{
+    ngff_plan *plan = w->plan;
+    int n_workers = plan->n_threads > plan->n_readers ? plan->n_threads - plan->n_readers : 0;
+    int64_t staged = w->pixels && plan->options.memory_bytes > 0 ? stage_bytes(w->pixels) : 0;
+    int64_t least = plan->memory_minimum - (plan->memory - plan->pixel_memory);
+    cascade_host host = {.user = w, .emit = emit, .spill = spill, .fetch = fetch};
+    w->budget = budget_create(staged > 0 ? max_i64(plan->pixel_memory - staged, least) : plan->pixel_memory);
+    w->statistics = statistics_create(plan);
+    w->shards = shards_create(plan, w->store);
+    w->pool = pool_create(n_workers, queue_depth, enter_thread, w);
+    w->orders = calloc((size_t)plan->n_levels, sizeof *w->orders);
+    if (w->orders && w->budget && w->statistics && w->shards && w->pool)
+        w->cascade = cascade_create(plan, w->budget, w->pool, &host);
+    if (!w->cascade)
+        return error_set(e, NGFF_E_MEMORY, "out of memory");
+    for (int l = 0; l < plan->n_levels; l++)
+        if (plan->levels[l].source < 0) {
+            order_start(&w->orders[l], plan, l);
+            w->n_cells += product_checked(plan->levels[l].cell_grid, plan->image->rank);
+        }
+    return NGFF_OK;
+}
+
+/* A writer without its pass; the error of the plan is its own. */
+static ngff_writer *make_writer(ngff_plan *plan, store *s)
 {
     ngff_writer *w = calloc(1, sizeof *w);
     if (!w) {
@@ -198,28 +231,80 @@ ngff_writer *writer_open_store(ngff_plan *plan, store *s)
     pthread_mutex_init(&w->lock, NULL);
     w->plan = plan_retain(plan);
     w->store = s;
-    if (error_copy(&w->error, &plan->error) != NGFF_OK)
-        return w;
-    int n_workers = plan->n_threads > plan->n_readers ? plan->n_threads - plan->n_readers : 0;
-    cascade_host host = {.user = w, .emit = emit, .spill = spill, .fetch = fetch};
-    w->budget = budget_create(plan->pixel_memory);
-    w->statistics = statistics_create(plan);
-    w->shards = shards_create(plan, s);
-    w->pool = pool_create(n_workers, queue_depth, enter_thread, w);
-    w->orders = calloc((size_t)plan->n_levels, sizeof *w->orders);
-    if (w->orders && w->budget && w->statistics && w->shards && w->pool)
-        w->cascade = cascade_create(plan, w->budget, w->pool, &host);
-    if (!w->cascade) {
-        error_set(&w->error, NGFF_E_MEMORY, "out of memory");
-        return w;
-    }
-    for (int l = 0; l < plan->n_levels; l++)
-        if (plan->levels[l].source < 0) {
-            order_start(&w->orders[l], plan, l);
-            w->n_cells += product_checked(plan->levels[l].cell_grid, plan->image->rank);
-        }
-    w->is_open = s->ops->begin(s, plan->options.overwrite, &w->error) == NGFF_OK;
+    error_copy(&w->error, &plan->error);
     return w;
+}
+
+ngff_writer *writer_open_store(ngff_plan *plan, store *s)
+{
+    ngff_writer *w = make_writer(plan, s);
+    if (w && w->error.status == NGFF_OK && start_pass(w, &w->error) == NGFF_OK)
+        w->is_open = s->ops->begin(s, plan->options.overwrite, &w->error) == NGFF_OK;
+    return w;
+}
+
+ngff_writer *ngff_writer_open(ngff_plan *plan, const char *path)
+{
+    if (!plan || !path)
+        return NULL;
+    store *s = store_open(path);
+    return s ? writer_open_store(plan, s) : NULL;
+}
+
+static int32_t first_pixels(void *user, const int64_t *index, uint8_t *pixels, error *e)
+{
+    const ngff_writer *w = user;
+    const struct ngff_image *image = w->plan->image;
+    const level *base = &w->plan->levels[0];
+    int64_t strides[MAX_RANK], extent[MAX_RANK];
+    int c = image->channel_axis;
+    int64_t first = c < 0 ? 0 : index[c] * base->chunk[c];
+    int64_t n = c < 0 ? 1 : min_i64(base->chunk[c], base->shape[c] - first);
+    strides_dense(image->rank, base->chunk, image->type->size, strides);
+    memcpy(extent, base->chunk, sizeof extent);
+    if (c >= 0)
+        extent[c] = 1;
+    for (int64_t k = 0; k < n; k++)
+        pixels_fill(image->rank, extent, image->type->size, pixels + (c < 0 ? 0 : k * strides[c]), strides,
+                    cascade_unwritten(w->plan, first + k));
+    (void)e;
+    return NGFF_OK;
+}
+
+static int32_t first_mask(void *user, const int64_t *index, uint8_t *mask, error *e)
+{
+    const ngff_writer *w = user;
+    const level *base = &w->plan->levels[0];
+    int y = w->plan->image->rank - 2;
+    memset(mask, 0, (size_t)(base->chunk[y] * base->chunk[y + 1]));
+    (void)index;
+    (void)e;
+    return NGFF_OK;
+}
+
+ngff_writer *writer_push_store(ngff_plan *plan, store *s)
+{
+    ngff_writer *w = make_writer(plan, s);
+    if (!w || w->error.status != NGFF_OK)
+        return w;
+    const level *base = &plan->levels[0];
+    stage_host host = {w, first_pixels, spill, fetch};
+    w->is_push = 1;
+    w->pixels = stage_create("stage", plan->image->rank, base->shape, base->chunk, plan->image->type->size,
+                             stage_limit(plan), &host);
+    if (!w->pixels)
+        error_set(&w->error, NGFF_E_MEMORY, "out of memory");
+    else
+        w->is_open = s->ops->begin(s, plan->options.overwrite, &w->error) == NGFF_OK;
+    return w;
+}
+
+ngff_writer *ngff_writer_open_push(ngff_plan *plan, const char *path)
+{
+    if (!plan || !path)
+        return NULL;
+    store *s = store_open(path);
+    return s ? writer_push_store(plan, s) : NULL;
 }
 
 int64_t writer_pixel_peak(const ngff_writer *w)
@@ -268,6 +353,8 @@ static int32_t check_region(ngff_writer *w, int32_t l, const int64_t *origin, co
     return NGFF_OK;
 }
 
+static const char not_in_push[] = "the writer was opened for push: it takes ngff_writer_write only";
+
 int32_t ngff_writer_level_next(ngff_writer *w, int32_t l, int64_t *origin, int64_t *extent)
 {
     error e = {0};
@@ -276,6 +363,10 @@ int32_t ngff_writer_level_next(ngff_writer *w, int32_t l, int64_t *origin, int64
         return w->error.status;
     if (l < 0 || l >= w->plan->n_levels || w->plan->levels[l].source >= 0 || !w->is_open || w->is_closed)
         return 0;
+    if (!w->cascade) {
+        error_set(&e, NGFF_E_STATE, not_in_push);
+        return keep(w, &e);
+    }
     pthread_mutex_lock(&w->lock);
     int has_next = order_next(&w->orders[l], &region);
     pthread_mutex_unlock(&w->lock);
@@ -293,6 +384,8 @@ int32_t ngff_writer_level_map(ngff_writer *w, int32_t l, const int64_t *origin, 
     box region;
     cell *c = NULL;
     int32_t status = check_region(w, l, origin, extent, &region, &e);
+    if (status == NGFF_OK && !w->cascade)
+        status = error_set(&e, NGFF_E_STATE, not_in_push);
     if (status == NGFF_OK)
         status = cascade_map(w->cascade, l, &region, &c, &e);
     if (status < 0)
@@ -312,9 +405,39 @@ int32_t ngff_writer_level_commit(ngff_writer *w, int32_t l, const int64_t *origi
 {
     error e = {0};
     box region;
-    if (check_region(w, l, origin, extent, &region, &e) == NGFF_OK)
+    int32_t status = check_region(w, l, origin, extent, &region, &e);
+    if (status == NGFF_OK && !w->cascade)
+        error_set(&e, NGFF_E_STATE, not_in_push);
+    else if (status == NGFF_OK)
         cascade_commit(w->cascade, l, &region, &e);
     return keep(w, &e);
+}
+
+/* The y, x part of a region. */
+static box plane_of(const box *region)
+{
+    return box_make(2, region->origin + region->rank - 2, region->extent + region->rank - 2);
+}
+
+static int32_t stage_masks(ngff_writer *w, error *e)
+{
+    const level *base = &w->plan->levels[0];
+    int y = w->plan->image->rank - 2;
+    stage_host host = {w, first_mask, spill, fetch};
+    if (!w->masks)
+        w->masks = stage_create("mask", 2, base->shape + y, base->chunk + y, 1, stage_limit(w->plan) / 4, &host);
+    return w->masks ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "out of memory");
+}
+
+static void push(ngff_writer *w, const box *region, const void *pixels, const int64_t *strides, const uint8_t *mask,
+                 int64_t mask_stride, error *e)
+{
+    box plane = plane_of(region);
+    int64_t mask_strides[2] = {mask_stride, 1};
+    if (pixels && stage_write(w->pixels, region, pixels, strides, e) != NGFF_OK)
+        return;
+    if (mask && stage_masks(w, e) == NGFF_OK)
+        stage_write(w->masks, &plane, mask, mask_strides, e);
 }
 
 int32_t ngff_writer_level_write(ngff_writer *w, int32_t l, const int64_t *origin, const int64_t *extent,
@@ -326,7 +449,9 @@ int32_t ngff_writer_level_write(ngff_writer *w, int32_t l, const int64_t *origin
     if (check_region(w, l, origin, extent, &region, &e) != NGFF_OK)
         return keep(w, &e);
     strides_dense(region.rank, region.extent, w->plan->image->type->size, dense);
-    if (!pixels || (w->plan->image->has_mask && !mask))
+    if (!w->cascade)
+        push(w, &region, pixels, strides ? strides : dense, mask, mask_stride, &e);
+    else if (!pixels || (w->plan->image->has_mask && !mask))
         error_set(&e, NGFF_E_ARGUMENT, pixels ? "the image has a mask, but none was given" : "no pixels were given");
     else
         cascade_write(w->cascade, l, &region, pixels, strides ? strides : dense, mask, mask_stride, &e);
@@ -353,6 +478,53 @@ int32_t ngff_writer_write(ngff_writer *w, const int64_t *origin, const int64_t *
                           const int64_t *strides, const uint8_t *mask, int64_t mask_stride)
 {
     return ngff_writer_level_write(w, 0, origin, extent, pixels, strides, mask, mask_stride);
+}
+
+int32_t ngff_writer_read(ngff_writer *w, const int64_t *origin, const int64_t *extent, void *pixels,
+                         const int64_t *strides, uint8_t *mask, int64_t mask_stride)
+{
+    error e = {0};
+    box region;
+    int64_t dense[MAX_RANK], mask_strides[2] = {mask_stride, 1};
+    if (check_region(w, 0, origin, extent, &region, &e) != NGFF_OK)
+        return keep(w, &e);
+    if (w->cascade) {
+        error_set(&e, NGFF_E_STATE, "pixels can be read back only from a writer that was opened for push");
+        return keep(w, &e);
+    }
+    box plane = plane_of(&region);
+    strides_dense(region.rank, region.extent, w->plan->image->type->size, dense);
+    if (pixels)
+        stage_read(w->pixels, &region, pixels, strides ? strides : dense, &e);
+    if (mask && e.status == NGFF_OK && stage_masks(w, &e) == NGFF_OK)
+        stage_read(w->masks, &plane, mask, mask_strides, &e);
+    for (int64_t y = 0; mask && e.status == NGFF_OK && y < plane.extent[0]; y++)
+        for (int64_t x = 0; x < plane.extent[1]; x++)
+            mask[y * mask_stride + x] = mask[y * mask_stride + x] ? 255 : 0;
+    return keep(w, &e);
+}
+
+int32_t ngff_writer_replan(ngff_writer *w, ngff_plan *plan)
+{
+    error e = {0};
+    if (keep(w, &e) != NGFF_OK)
+        return w->error.status;
+    const struct ngff_image *now = w->plan->image, *then = plan ? plan->image : NULL;
+    size_t bytes = (size_t)now->rank * sizeof(int64_t);
+    if (!w->is_push || !w->is_open || w->is_closed)
+        error_set(&e, NGFF_E_STATE, "only a writer that is open for push takes another plan");
+    else if (!plan || error_copy(&e, &plan->error) != NGFF_OK)
+        error_set(&e, NGFF_E_ARGUMENT, "no plan was given");
+    else if (strcmp(now->dims, then->dims) != 0 || now->type != then->type ||
+             memcmp(w->plan->levels[0].shape, plan->levels[0].shape, bytes) != 0 ||
+             memcmp(w->plan->levels[0].chunk, plan->levels[0].chunk, bytes) != 0)
+        error_set(&e, NGFF_E_ARGUMENT, "the new plan has other axes, another size, data type or chunk");
+    if (e.status != NGFF_OK)
+        return keep(w, &e);
+    ngff_plan *before = w->plan;
+    w->plan = plan_retain(plan);
+    ngff_plan_free(before);
+    return NGFF_OK;
 }
 
 double ngff_writer_progress(ngff_writer *w)
@@ -388,14 +560,74 @@ static int32_t write_metadata(ngff_writer *w, error *e)
     return status == NGFF_OK ? NGFF_OK : error_set(e, status, "the metadata could not be written");
 }
 
+/* Takes the mask of a region from the stage; what was never written is 0. */
+static int32_t drain_mask(ngff_writer *w, const box *region, uint8_t *mask, int64_t mask_stride, error *e)
+{
+    box plane = plane_of(region);
+    int64_t strides[2] = {mask_stride, 1};
+    static const uint8_t zero;
+    if (w->masks) /* not drained: the planes of axes t, z and c share it */
+        return stage_read(w->masks, &plane, mask, strides, e);
+    pixels_fill(2, plane.extent, 1, mask, strides, &zero);
+    return NGFF_OK;
+}
+
+/* A region that is not one cell goes through a buffer of its own. */
+static int32_t drain_through_buffer(ngff_writer *w, const box *region, error *e)
+{
+    const struct ngff_image *image = w->plan->image;
+    int64_t strides[MAX_RANK], n = box_volume(region), width = region->extent[region->rank - 1];
+    uint8_t *pixels = malloc((size_t)(n * image->type->size));
+    uint8_t *mask = image->has_mask ? malloc((size_t)(width * region->extent[region->rank - 2])) : NULL;
+    strides_dense(region->rank, region->extent, image->type->size, strides);
+    if (!pixels || (image->has_mask && !mask))
+        error_set(e, NGFF_E_MEMORY, "out of memory for a region of %lld pixels", (long long)n);
+    else if (stage_drain(w->pixels, region, pixels, strides, e) == NGFF_OK &&
+             (!mask || drain_mask(w, region, mask, width, e) == NGFF_OK))
+        cascade_write(w->cascade, 0, region, pixels, strides, mask, width, e);
+    free(pixels);
+    free(mask);
+    return e->status;
+}
+
+static int32_t drain_region(ngff_writer *w, const box *region, error *e)
+{
+    cell *c = NULL;
+    int32_t is_mapped = cascade_map(w->cascade, 0, region, &c, e);
+    if (is_mapped < 0)
+        return is_mapped;
+    if (!is_mapped)
+        return drain_through_buffer(w, region, e);
+    if (stage_drain(w->pixels, region, c->pixels, c->strides, e) != NGFF_OK ||
+        (w->plan->image->has_mask &&
+         drain_mask(w, region, c->mask, w->plan->levels[0].cell[region->rank - 1], e) != NGFF_OK))
+        return e->status;
+    return cascade_commit(w->cascade, 0, region, e);
+}
+
+/* Push mode: the pixels of the stage take the one pass, in plan order. Regions that nobody touched are left out, as a
+ * pull leaves out what it never writes. */
+static void drain(ngff_writer *w, error *e)
+{
+    box region;
+    while (keep(w, e) == NGFF_OK && order_next(&w->orders[0], &region)) {
+        box plane = plane_of(&region);
+        int has_mask = w->plan->image->has_mask && w->masks && stage_meets(w->masks, &plane);
+        if (has_mask || stage_meets(w->pixels, &region))
+            drain_region(w, &region, e);
+    }
+}
+
 int32_t ngff_writer_close(ngff_writer *w)
 {
     error e = {0};
     if (w->is_closed || !w->is_open)
         return w->error.status != NGFF_OK ? w->error.status : NGFF_OK;
-    if (w->error.status == NGFF_OK)
+    if (w->is_push && w->error.status == NGFF_OK && start_pass(w, &e) == NGFF_OK)
+        drain(w, &e);
+    if (keep(w, &e) == NGFF_OK)
         cascade_finish(w->cascade);
-    else
+    else if (w->pool)
         pool_wait(w->pool);
     if (keep(w, &e) == NGFF_OK && shards_finish(w->shards, &e) == NGFF_OK && write_metadata(w, &e) == NGFF_OK)
         w->store->ops->publish(w->store, &e);
@@ -411,8 +643,10 @@ void ngff_writer_free(ngff_writer *w)
         return;
     if (w->is_open && !w->is_closed) {
         error e = {.status = NGFF_E_CANCELLED, .message = "cancelled"};
-        cascade_fail(w->cascade, &e);
-        pool_wait(w->pool);
+        if (w->cascade)
+            cascade_fail(w->cascade, &e);
+        if (w->pool)
+            pool_wait(w->pool);
         w->store->ops->abandon(w->store);
     }
     pool_free(w->pool);
@@ -426,6 +660,8 @@ void ngff_writer_free(ngff_writer *w)
         free(b->bytes);
         free(b);
     }
+    stage_free(w->pixels);
+    stage_free(w->masks);
     budget_free(w->budget);
     free(w->orders);
     w->store->ops->free(w->store);
