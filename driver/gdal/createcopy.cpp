@@ -18,21 +18,7 @@
 #include "ngff.h"
 #include "overviews.h"
 #include "source.h"
-
-struct PlanReleaser {
-    void operator()(ngff_plan *plan) const
-    {
-        ngff_plan_free(plan);
-    }
-};
-struct WriterReleaser {
-    void operator()(ngff_writer *writer) const
-    {
-        ngff_writer_free(writer);
-    }
-};
-using Plan = std::unique_ptr<ngff_plan, PlanReleaser>;
-using Writer = std::unique_ptr<ngff_writer, WriterReleaser>;
+#include "writing.h"
 
 /* -- The copy loop --------------------------------------------------------------------------------------------- */
 
@@ -303,30 +289,7 @@ static bool copy_pixels(CopyJob &job, const std::vector<std::unique_ptr<SourceRe
     return !job.must_stop && teller.tell_end();
 }
 
-/* -- Options and places ---------------------------------------------------------------------------------------- */
-
-/* The user's options without those that GDAL adds or that are for GDAL itself. */
-static CPLStringList own_options(CSLConstList options)
-{
-    static const char *const of_gdal[] = {"QUIET_DELETE_ON_CREATE_COPY", "APPEND_SUBDATASET"};
-    const bool interleave_is_gdals = CSLFetchNameValue(options, "@INTERLEAVE_ADDED_AUTOMATICALLY") != nullptr;
-    CPLStringList own;
-    for (int i = 0; options != nullptr && options[i] != nullptr; i++) {
-        const char *option = options[i];
-        const char *equals = strchr(option, '=');
-        const std::string name = equals != nullptr ? std::string(option, equals) : std::string(option);
-        const bool is_gdals = *option == '@' || *option == '_' ||
-                              (interleave_is_gdals && EQUAL(name.c_str(), "INTERLEAVE")) ||
-                              std::any_of(std::begin(of_gdal), std::end(of_gdal),
-                                          [&name](const char *gdals) { return EQUAL(name.c_str(), gdals); });
-        if (!is_gdals)
-            own.AddString(option);
-    }
-    const char *threads = CPLGetConfigOption("GDAL_NUM_THREADS", nullptr);
-    if (threads != nullptr && own.FetchNameValue("NUM_THREADS") == nullptr)
-        own.SetNameValue("NUM_THREADS", threads);
-    return own;
-}
+/* -- Places ---------------------------------------------------------------------------------------------------- */
 
 /* A path without symbolic links; of what does not exist yet, its folder without them. */
 static std::string real_path(const std::string &path)
@@ -375,34 +338,7 @@ static bool source_is_destination(GDALDataset *source, const std::string &root)
     return false;
 }
 
-static void raise(int32_t status, const char *message)
-{
-    const CPLErrorNum number = status == NGFF_E_MEMORY                                  ? CPLE_OutOfMemory
-                               : status == NGFF_E_OPTION || status == NGFF_E_ARGUMENT   ? CPLE_IllegalArg
-                               : status == NGFF_E_UNSUPPORTED                           ? CPLE_NotSupported
-                               : status == NGFF_E_STORAGE || status == NGFF_E_NOT_FOUND ? CPLE_FileIO
-                                                                                        : CPLE_AppDefined;
-    CPLError(CE_Failure, number, "%s", message);
-}
-
 /* -- Plan ------------------------------------------------------------------------------------------------------ */
-
-static Plan make_plan(const ImageFromSource &image, const CPLStringList &options)
-{
-    Plan plan(ngff_plan_create(image.image.get(), options.List()));
-    if (!plan || ngff_plan_status(plan.get()) != NGFF_OK) {
-        raise(plan ? ngff_plan_status(plan.get()) : NGFF_E_MEMORY,
-              plan ? ngff_plan_error(plan.get()) : "Out of memory");
-        return nullptr;
-    }
-    return plan;
-}
-
-static void raise_warnings(ngff_plan *plan)
-{
-    for (int i = 0; ngff_plan_warning(plan, i) != nullptr; i++)
-        CPLError(CE_Warning, CPLE_AppDefined, "%s", ngff_plan_warning(plan, i));
-}
 
 /* Threads that are worth a handle of their own: no more than there are chunks. Where one block of the source holds many
  * bands, one thread takes them all out of the block cache; several would each decode the block again. */
@@ -485,14 +421,9 @@ static bool write_image(ngff_plan *plan, const ImageFromSource &image, const std
         return false;
     raise_warnings(plan);
 
-    Writer writer(ngff_writer_open(plan, root.c_str()));
-    if (!writer || ngff_writer_status(writer.get()) != NGFF_OK) {
-        const std::string message = writer ? ngff_writer_error(writer.get()) : "Out of memory";
-        const int32_t status = writer ? ngff_writer_status(writer.get()) : NGFF_E_MEMORY;
-        writer.reset();
-        raise(status, message.c_str());
+    Writer writer = checked_writer(ngff_writer_open(plan, root.c_str()));
+    if (!writer)
         return false;
-    }
     CopyJob job{image, layout, levels, writer.get()};
     bool is_written;
     {
@@ -546,10 +477,6 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
     ProgressTeller teller(progress, progress_data);
     if (!teller.tell(0) || !write_image(plan.get(), image, levels, source, root, teller))
         return nullptr;
-    /* A side file of the store that was here before would speak of other pixels. */
-    const std::string side_file = root + ".aux.xml";
-    VSIStatBufL status;
-    if (VSIStatExL(side_file.c_str(), &status, VSI_STAT_EXISTS_FLAG) == 0)
-        VSIUnlink(side_file.c_str());
+    remove_side_file(root);
     return omezarr_open_store(root, name);
 }

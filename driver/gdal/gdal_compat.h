@@ -28,4 +28,22 @@ using StringListOut = char **;
 #define OMEZARR_GEOTRANSFORM_DATA geotransform
 #endif
 
+/* GDALDataset::SetGeoTransform. */
+#if OMEZARR_GDAL_AT_LEAST(3, 12)
+#define OMEZARR_SET_GEOTRANSFORM SetGeoTransform(const GDALGeoTransform &geotransform) override
+#define OMEZARR_SET_GEOTRANSFORM_DEFINITION SetGeoTransform(const GDALGeoTransform &geotransform)
+#else
+#define OMEZARR_SET_GEOTRANSFORM SetGeoTransform(double *geotransform) override
+#define OMEZARR_SET_GEOTRANSFORM_DEFINITION SetGeoTransform(double *geotransform)
+#endif
+
+/* GDALDataset::Close: there from 3.7 on, with progress from 3.13 on. Before, the destructor is all there is. */
+#if OMEZARR_GDAL_AT_LEAST(3, 13)
+#define OMEZARR_CLOSE Close(GDALProgressFunc = nullptr, void * = nullptr) override
+#define OMEZARR_CLOSE_DEFINITION Close(GDALProgressFunc, void *)
+#elif OMEZARR_GDAL_AT_LEAST(3, 7)
+#define OMEZARR_CLOSE Close() override
+#define OMEZARR_CLOSE_DEFINITION Close()
+#endif
+
 #endif

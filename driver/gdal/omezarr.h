@@ -19,6 +19,8 @@ GDALDataset *omezarr_open(GDALOpenInfo *info);
 GDALDataset *omezarr_open_store(const std::string &root, const char *description);
 GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int strict, StringListIn options,
                                  GDALProgressFunc progress, void *progress_data);
+GDALDataset *omezarr_create(const char *name, int width, int height, int n_bands, GDALDataType type,
+                            StringListIn options);
 
 /* Delete, rename and copy touch only what belongs to a store; where something else lies in the folder they refuse. */
 CPLErr omezarr_delete(const char *name);

@@ -120,7 +120,11 @@ static void describe_driver(GDALDriver *driver)
     driver->SetMetadataItem(GDAL_DMD_HELPTOPIC, "https://ngff.openmicroscopy.org/");
     driver->SetMetadataItem(GDAL_DCAP_RASTER, "YES");
     driver->SetMetadataItem(GDAL_DCAP_OPEN, "YES");
+    driver->SetMetadataItem(GDAL_DCAP_CREATE, "YES");
     driver->SetMetadataItem(GDAL_DCAP_CREATECOPY, "YES");
+#if OMEZARR_GDAL_AT_LEAST(3, 12)
+    driver->SetMetadataItem(GDAL_DCAP_CREATE_ONLY_VISIBLE_AT_CLOSE_TIME, "YES");
+#endif
     driver->SetMetadataItem(GDAL_DCAP_VIRTUALIO, "YES");
     driver->SetMetadataItem(GDAL_DMD_CREATIONDATATYPES, "Byte"
 #if OMEZARR_GDAL_AT_LEAST(3, 7)
@@ -137,6 +141,7 @@ static void describe_driver(GDALDriver *driver)
     }
     driver->pfnIdentify = omezarr_identify;
     driver->pfnOpen = omezarr_open;
+    driver->pfnCreate = omezarr_create;
     driver->pfnCreateCopy = omezarr_create_copy;
     driver->pfnDelete = delete_if_asked_once;
     driver->pfnRename = omezarr_rename;

@@ -1,0 +1,73 @@
+/* writing.cpp: see writing.h. */
+#include "writing.h"
+
+#include <algorithm>
+
+CPLStringList own_options(CSLConstList options)
+{
+    static const char *const of_gdal[] = {"QUIET_DELETE_ON_CREATE_COPY", "APPEND_SUBDATASET"};
+    const bool interleave_is_gdals = CSLFetchNameValue(options, "@INTERLEAVE_ADDED_AUTOMATICALLY") != nullptr;
+    CPLStringList own;
+    for (int i = 0; options != nullptr && options[i] != nullptr; i++) {
+        const char *option = options[i];
+        const char *equals = strchr(option, '=');
+        const std::string name = equals != nullptr ? std::string(option, equals) : std::string(option);
+        const bool is_gdals = *option == '@' || *option == '_' ||
+                              (interleave_is_gdals && EQUAL(name.c_str(), "INTERLEAVE")) ||
+                              std::any_of(std::begin(of_gdal), std::end(of_gdal),
+                                          [&name](const char *gdals) { return EQUAL(name.c_str(), gdals); });
+        if (!is_gdals)
+            own.AddString(option);
+    }
+    const char *threads = CPLGetConfigOption("GDAL_NUM_THREADS", nullptr);
+    if (threads != nullptr && own.FetchNameValue("NUM_THREADS") == nullptr)
+        own.SetNameValue("NUM_THREADS", threads);
+    return own;
+}
+
+void raise(int32_t status, const char *message)
+{
+    const CPLErrorNum number = status == NGFF_E_MEMORY                                  ? CPLE_OutOfMemory
+                               : status == NGFF_E_OPTION || status == NGFF_E_ARGUMENT   ? CPLE_IllegalArg
+                               : status == NGFF_E_UNSUPPORTED                           ? CPLE_NotSupported
+                               : status == NGFF_E_STORAGE || status == NGFF_E_NOT_FOUND ? CPLE_FileIO
+                                                                                        : CPLE_AppDefined;
+    CPLError(CE_Failure, number, "%s", message);
+}
+
+Plan make_plan(const ImageFromSource &image, const CPLStringList &options)
+{
+    Plan plan(ngff_plan_create(image.image.get(), options.List()));
+    if (!plan || ngff_plan_status(plan.get()) != NGFF_OK) {
+        raise(plan ? ngff_plan_status(plan.get()) : NGFF_E_MEMORY,
+              plan ? ngff_plan_error(plan.get()) : "Out of memory");
+        return nullptr;
+    }
+    return plan;
+}
+
+void raise_warnings(ngff_plan *plan)
+{
+    for (int i = 0; ngff_plan_warning(plan, i) != nullptr; i++)
+        CPLError(CE_Warning, CPLE_AppDefined, "%s", ngff_plan_warning(plan, i));
+}
+
+Writer checked_writer(ngff_writer *made)
+{
+    Writer writer(made);
+    if (writer && ngff_writer_status(writer.get()) == NGFF_OK)
+        return writer;
+    const std::string message = writer ? ngff_writer_error(writer.get()) : "Out of memory";
+    const int32_t status = writer ? ngff_writer_status(writer.get()) : NGFF_E_MEMORY;
+    writer.reset();
+    raise(status, message.c_str());
+    return nullptr;
+}
+
+void remove_side_file(const std::string &root)
+{
+    const std::string side_file = root + ".aux.xml";
+    VSIStatBufL status;
+    if (VSIStatExL(side_file.c_str(), &status, VSI_STAT_EXISTS_FLAG) == 0)
+        VSIUnlink(side_file.c_str());
+}

@@ -1,0 +1,42 @@
+/* writing.h: what CreateCopy and Create have in common: the user's options, the plan, the writer, and how their errors
+ * become GDAL's. */
+#ifndef OMEZARR_WRITING_H
+#define OMEZARR_WRITING_H
+
+#include <memory>
+#include <string>
+
+#include "imagefrom.h"
+
+struct PlanReleaser {
+    void operator()(ngff_plan *plan) const
+    {
+        ngff_plan_free(plan);
+    }
+};
+struct WriterReleaser {
+    void operator()(ngff_writer *writer) const
+    {
+        ngff_writer_free(writer);
+    }
+};
+using Plan = std::unique_ptr<ngff_plan, PlanReleaser>;
+using Writer = std::unique_ptr<ngff_writer, WriterReleaser>;
+
+/* The user's options without those that GDAL adds or that are for GDAL itself. */
+CPLStringList own_options(CSLConstList options);
+
+/* Raises an error of the core. */
+void raise(int32_t status, const char *message);
+
+/* NULL, with an error, if there is none. */
+Plan make_plan(const ImageFromSource &image, const CPLStringList &options);
+void raise_warnings(ngff_plan *plan);
+
+/* A writer, or NULL with its error raised. */
+Writer checked_writer(ngff_writer *writer);
+
+/* A side file (.aux.xml) of the store that was here before would speak of other pixels. */
+void remove_side_file(const std::string &root);
+
+#endif
