@@ -1,0 +1,131 @@
+"""Export > Save As of a real QGIS, without a screen: ../qgis/save_as.py does what a user does, under the Python that has
+PyQGIS, and what it made is judged here with GDAL and NumPy."""
+
+import json
+import os
+import subprocess
+
+import gdaltest
+import numpy as np
+import pytest
+from osgeo import gdal
+
+PYTHON = "/usr/bin/python3"
+HERE = os.path.dirname(os.path.abspath(__file__))
+GT = (500000.0, 10.0, 0.0, 5000000.0, 0.0, -10.0)
+ENVIRONMENT = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "XDG_RUNTIME_DIR": "/tmp"}
+
+
+def has_qgis():
+    return os.path.exists(PYTHON) and subprocess.run(
+        [PYTHON, "-c", "import qgis.core"], env=ENVIRONMENT, capture_output=True).returncode == 0
+
+
+pytestmark = pytest.mark.skipif(not has_qgis(), reason="no PyQGIS (Debian: python3-qgis)")
+PICTURE = gdaltest.smooth_array((3, 120, 150), "uint8")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("qgis")
+
+
+@pytest.fixture(scope="module")
+def result(folder):
+    source = str(folder / "source.tif")
+    gdaltest.mem(PICTURE, driver="GTiff", path=source, geotransform=GT, code="EPSG:32633")
+    gdaltest.mem(PICTURE, driver="GTiff", path=str(folder / "source_nodata.tif"), geotransform=GT, code="EPSG:32633",
+                 nodata=70)
+    out = folder / "out"
+    out.mkdir()
+    run = subprocess.run([PYTHON, os.path.join(HERE, "..", "qgis", "save_as.py"), str(out), source], env=ENVIRONMENT,
+                         capture_output=True, text=True, timeout=300)
+    lines = [line for line in run.stdout.splitlines() if line.startswith("RESULT ")]
+    assert lines, run.stdout + run.stderr
+    return json.loads(lines[0][len("RESULT "):])
+
+
+def bands(found):
+    return np.array(found["pixels"]).reshape(found["bands"], found["height"], found["width"])
+
+
+def test_driver_is_in_the_list_of_formats(result):
+    assert result["extensions"] == ["ome.zarr"]
+    assert "OME-Zarr" in result["filter"][0]
+
+
+def test_raw_data_come_back_with_crs_and_extent(result, folder):
+    raw = result["raw"]
+    assert raw["status"] == 0 and raw["valid"]
+    assert (raw["crs"], raw["extent"]) == ("EPSG:32633", [500000, 4998800, 501500, 5000000])
+    np.testing.assert_array_equal(bands(raw), PICTURE)
+    np.testing.assert_array_equal(gdaltest.our_levels(folder / "out" / "raw.ome.zarr")[0], PICTURE)
+
+
+def test_a_name_that_ends_in_zarr_gives_what_it_says(result, folder):
+    assert result["typed"]["status"] == 0 and result["typed"]["valid"]
+    assert gdal.Open(str(folder / "out" / "typed.zarr")).GetDriver().ShortName == "OMEZARR"
+
+
+def test_rendered_image_is_rgba(result, folder):
+    rendered = result["rendered"]
+    assert rendered["status"] == 0 and rendered["bands"] == 4
+    np.testing.assert_array_equal(bands(rendered)[:3], PICTURE)
+    assert (bands(rendered)[3] == 255).all()
+    image = gdal.Open(str(folder / "out" / "rendered.ome.zarr"))
+    assert image.GetRasterBand(4).GetColorInterpretation() == gdal.GCI_AlphaBand
+
+
+def test_pyramids_of_the_dialog_are_the_levels(result, folder):
+    assert result["pyramids"]["status"] == 0
+    assert [75, 60] in result["pyramids"]["pyramids"]  # QGIS sees them
+    image = gdal.Open(str(folder / "out" / "pyramids.ome.zarr"))
+    sizes = [(image.GetRasterBand(1).GetOverview(i).XSize, image.GetRasterBand(1).GetOverview(i).YSize)
+             for i in range(image.GetRasterBand(1).GetOverviewCount())]
+    assert sizes == [(75, 60), (38, 30)]
+
+
+def test_nodata_is_kept(result, folder):
+    assert result["nodata"]["status"] == 0 and result["nodata"]["has_nodata"] == [True, True, True]
+    image = gdal.Open(str(folder / "out" / "nodata.ome.zarr"))
+    assert image.GetRasterBand(2).GetNoDataValue() == 70
+    np.testing.assert_array_equal(gdaltest.pixels(image), PICTURE)
+
+
+def test_chosen_extent(result):
+    part = result["part"]
+    assert part["status"] == 0 and part["extent"] == [500300, 4999000, 501000, 4999600]
+    np.testing.assert_array_equal(bands(part), PICTURE[:, 40:100, 30:100])
+
+
+def test_progress_and_cancel(result):
+    assert result["progress"]["status"] == 0
+    told = result["progress"]["told"]
+    assert len(told) > 3 and told == sorted(told)
+    assert result["cancelled"]["status"] != 0
+
+
+def test_small_map_is_drawn_from_an_overview(result, folder):
+    """150 x 120 pixels on 60 x 48: the level of 75 x 60 does, and gives what is seen within a few grey values."""
+    small = np.array(result["map"], float)
+    rows = ((np.arange(48) + 0.5) * 2.5).astype(int)
+    columns = ((np.arange(60) + 0.5) * 2.5).astype(int)
+    expected = PICTURE[0].astype(float)[np.ix_(rows, columns)]
+    assert np.abs(small - expected).mean() < 8
+
+
+def test_processing_algorithms(result):
+    if "no_processing" in result:
+        pytest.skip(result["no_processing"])
+    assert result["translate"]["valid"]
+    np.testing.assert_array_equal(bands(result["translate"]), PICTURE)
+    assert result["warp"]["valid"] and result["warp"]["crs"] == "EPSG:4326"
+
+
+def test_gdal_translate_without_a_format_leaves_zarr_to_gdal(tmp_path):
+    source = str(tmp_path / "source.tif")
+    gdaltest.mem(PICTURE, driver="GTiff", path=source)
+    run = subprocess.run(["gdal_translate", source, str(tmp_path / "out.zarr")], capture_output=True, text=True)
+    # GDAL's own driver writes it, or, where that has no file extension yet, none does.
+    assert "OMEZARR" not in run.stdout + run.stderr
+    assert not os.path.exists(tmp_path / "out.zarr" / "scale0")
