@@ -242,48 +242,22 @@ NGFF_API void ngff_writer_free(ngff_writer *writer);
 
 typedef struct ngff_reader ngff_reader;
 
-/* Opens the group at path: the root of a store, or an image below it. NGFF 0.1 to 0.6, Zarr v2 and v3, by any writer.
- * NGFF_E_NOT_FOUND: nothing of NGFF there. A group that is no image but names some (a plate, a well, a
- * bioformats2raw layout, a group of labels) opens with 0 levels and its children. */
+/* Opens the store at path (its root folder). NGFF_E_NOT_FOUND: no OME-Zarr image there. */
 NGFF_API ngff_reader *ngff_reader_open(const char *path);
-/* The same with limits for what is read, NAME=VALUE in a NULL-terminated list; NULL: the defaults.
- *   MAX_METADATA=67108864     bytes of one metadata document
- *   MAX_CHUNK=1073741824      bytes of one decoded chunk
- *   CACHE=67108864            bytes of decoded chunks kept for ngff_reader_read */
-NGFF_API ngff_reader *ngff_reader_open_options(const char *path, const char *const *options);
 NGFF_API void ngff_reader_free(ngff_reader *reader);
 NGFF_API int32_t ngff_reader_status(const ngff_reader *reader);
 NGFF_API const char *ngff_reader_error(const ngff_reader *reader);
-/* Something to know about the store, such as metadata that was guessed; NULL after the last. */
-NGFF_API const char *ngff_reader_warning(const ngff_reader *reader, int32_t index);
 
-/* Images that the group names: labels, the wells of a plate, the fields of a well, series. path is below the opened
- * one, "labels/cells", "A/1", "0"; title is for people: "label image cells", "well A/1", "series 0". */
-NGFF_API int32_t ngff_reader_child_count(const ngff_reader *reader);
-NGFF_API const char *ngff_reader_child_path(const ngff_reader *reader, int32_t child);
-NGFF_API const char *ngff_reader_child_title(const ngff_reader *reader, int32_t child);
-
-/* NGFF version as stored, "0.4"; the name of the image, "" without one. */
-NGFF_API const char *ngff_reader_version(const ngff_reader *reader);
-NGFF_API const char *ngff_reader_name(const ngff_reader *reader);
-/* Axis names, slowest first, such as "cyx": t, c, z, y, x in this order, whatever order the arrays have. */
+/* Axis names, slowest first, such as "cyx". */
 NGFF_API const char *ngff_reader_dims(const ngff_reader *reader);
-/* Unit of an axis as stored, "" without one. */
-NGFF_API const char *ngff_reader_unit(const ngff_reader *reader, int32_t axis);
 NGFF_API int32_t ngff_reader_level_count(const ngff_reader *reader);
 NGFF_API int32_t ngff_reader_data_type(const ngff_reader *reader);
 NGFF_API const char *ngff_reader_level_path(const ngff_reader *reader, int32_t level);
 NGFF_API int32_t ngff_reader_level_shape(const ngff_reader *reader, int32_t level, int64_t *shape);
 NGFF_API int32_t ngff_reader_level_chunk(const ngff_reader *reader, int32_t level, int64_t *chunk);
-/* Extent of a shard, equal to the chunk where the level is not sharded. */
-NGFF_API int32_t ngff_reader_level_shard(const ngff_reader *reader, int32_t level, int64_t *shard);
 NGFF_API int32_t ngff_reader_level_scale(const ngff_reader *reader, int32_t level, double *scale);
 NGFF_API int32_t ngff_reader_level_translation(const ngff_reader *reader, int32_t level, double *translation);
-/* How chunks of level 0 are compressed, as in option COMPRESS: "ZSTD", "NONE" ... */
-NGFF_API const char *ngff_reader_compression(const ngff_reader *reader);
-/* The value of chunks that are not stored: one pixel of level 0's type. */
-NGFF_API int32_t ngff_reader_fill(const ngff_reader *reader, void *value);
-/* The attributes of the opened group, and of the array of level 0, as one JSON object each. */
+/* The attributes of the root group, and of the array of level 0, as one JSON object each. */
 NGFF_API const char *ngff_reader_attributes(const ngff_reader *reader);
 NGFF_API const char *ngff_reader_array_attributes(const ngff_reader *reader);
 /* One member of the block "omezarr" as JSON, large ones read back from their array; NULL if there is none.
@@ -291,17 +265,10 @@ NGFF_API const char *ngff_reader_array_attributes(const ngff_reader *reader);
 NGFF_API const char *ngff_reader_attribute(ngff_reader *reader, const char *name);
 /* 1 if the store has a mask array for every level. */
 NGFF_API int32_t ngff_reader_has_mask(const ngff_reader *reader);
-/* 1 if an update of the store was cut short: levels may not fit the pixels of level 0. */
-NGFF_API int32_t ngff_reader_is_dirty(const ngff_reader *reader);
 
-/* Reads a box of a level. strides: bytes per axis, NULL = dense in C order; native byte order. n_threads: threads that
- * decode, the caller's included. Chunks that the box covers in part are kept, up to CACHE bytes. Thread-safe: any
- * number of threads may read from one reader. error: room for error_size bytes of message or NULL. */
-NGFF_API int32_t ngff_reader_read(ngff_reader *reader, int32_t level, const int64_t *origin, const int64_t *extent,
-                                  void *pixels, const int64_t *strides, int32_t n_threads, char *error,
-                                  int64_t error_size);
 /* Decodes one chunk. index: chunk index per axis. pixels: room for one whole chunk, dense in C order, native byte
- * order. Missing chunks are filled. Returns 1 for a stored chunk, 0 for a missing one, or an error. Thread-safe. */
+ * order. Missing chunks are filled. Returns 1 for a stored chunk, 0 for a missing one, or an error.
+ * Thread-safe: any number of threads may read from one reader. error: room for error_size bytes of message or NULL. */
 NGFF_API int32_t ngff_reader_chunk(ngff_reader *reader, int32_t level, const int64_t *index, void *pixels, char *error,
                                    int64_t error_size);
 /* As ngff_reader_chunk for the mask (axes y, x; the mask's chunk is the image's y, x chunk; 255 valid, 0 not). */

@@ -29,14 +29,12 @@ int64_t metadata_count(const struct ngff_plan *plan);
 /* Key of a chunk below its array: "c/0/3/1" (v3), "0/3/1" (v2). to: at least 128 bytes. */
 void metadata_chunk_key(int version, int rank, const int64_t *index, char *to);
 
-/* A stored array, as far as reading its chunks needs it. Axes are in the order of the image's dims, t, c, z, y, x; an
- * array may have them in another order, and the bytes of its chunks in a third. */
+/* A stored array, as far as reading its chunks needs it. The bytes of a chunk may have the axes in another order. */
 typedef struct {
     char *path;
     const dtype *type;
     int rank;
     int64_t shape[MAX_RANK], chunk[MAX_RANK], shard[MAX_RANK]; /* shard = chunk where not sharded */
-    int key_axis[MAX_RANK];  /* the axis of the image that is the k-th number of a chunk's key */
     int byte_axis[MAX_RANK]; /* the axis that is the k-th slowest in a chunk's bytes (order F, codec transpose) */
     int is_sharded;
     int index_is_first;     /* a shard's index is at its start */
@@ -53,28 +51,14 @@ typedef struct {
 /* Key of a chunk (or shard) below its array. to: at least 128 bytes. */
 void stored_chunk_key(const stored_array *array, const int64_t *index, char *to);
 
-/* An image or collection that a group names. */
+/* A stored multiscale image. */
 typedef struct {
-    char *path;  /* below the group */
-    char *title; /* for people */
-} stored_child;
-
-/* A stored multiscale image, or a group that only names images (n_levels 0). */
-typedef struct {
-    int version;           /* VERSION_04: Zarr v2, VERSION_05: Zarr v3 */
-    char ngff_version[16]; /* as stored: "0.1" ... "0.6" */
-    char *name;
+    int version; /* VERSION_* */
     char dims[MAX_RANK + 1];
-    char *units[MAX_RANK]; /* NULL: none */
     int n_levels;
     stored_array *levels;
     int has_mask;
-    stored_array *masks; /* n_levels entries where has_mask */
-    int is_dirty;        /* "omezarr": {"dirty": true}: an update was cut short */
-    int n_children;
-    stored_child *children;
-    int n_warnings;
-    char **warnings;
+    stored_array *masks;    /* n_levels entries where has_mask */
     char *attributes;       /* of the root group, JSON text */
     char *array_attributes; /* of level 0's array, JSON text */
 } stored_image;
@@ -82,7 +66,7 @@ typedef struct {
 /* Reads one object as text (malloc'ed, NUL-terminated); NGFF_E_NOT_FOUND when there is none. */
 typedef int32_t (*metadata_source)(void *user, const char *key, char **text, size_t *n, error *e);
 
-/* Reads what metadata_write wrote: any version and layout of ours. NGFF_E_NOT_FOUND: no OME-Zarr image here.
+/* Reads NGFF 0.1 to 0.6, Zarr v2 and v3, ours or others'. NGFF_E_NOT_FOUND: no OME-Zarr image here.
  * Refuses hostile metadata (sizes that overflow, paths that leave the root) with an error that names the key. */
 int32_t metadata_read(metadata_source source, void *user, stored_image *image, error *e);
 void metadata_release(stored_image *image);

@@ -242,56 +242,102 @@ static int32_t codec_unsupported(const char *key, const char *name, error *e)
 
 static int32_t read_codecs_v3(const cJSON *codecs, stored_array *a, int depth, const char *key, error *e);
 
+/* The order of the axes in the bytes: the codec's list, or the letters of older stores. */
+static int32_t read_transpose(const cJSON *configuration, stored_array *a, const char *key, error *e)
+{
+    const cJSON *order = member(configuration, "order");
+    const char *letter = text_of(configuration, "order");
+    int is_used[MAX_RANK] = {0}, before[MAX_RANK];
+    memcpy(before, a->byte_axis, sizeof before);
+    if (!letter && (!cJSON_IsArray(order) || cJSON_GetArraySize(order) != a->rank))
+        return error_set(e, NGFF_E_CORRUPT, "%s: the order of transpose is not one of %d axes", key, a->rank);
+    for (int k = 0; k < a->rank; k++) {
+        const cJSON *item = cJSON_GetArrayItem(order, k);
+        double axis = !letter                    ? (cJSON_IsNumber(item) ? item->valuedouble : -1)
+                      : strcmp(letter, "F") == 0 ? a->rank - 1 - k
+                      : strcmp(letter, "C") == 0 ? k
+                                                 : -1;
+        if (!(axis >= 0 && axis < a->rank) || axis != floor(axis) || is_used[(int)axis]++)
+            return error_set(e, NGFF_E_CORRUPT, "%s: the order of transpose is not one of %d axes", key, a->rank);
+        a->byte_axis[k] = before[(int)axis];
+    }
+    return NGFF_OK;
+}
+
 static int32_t read_sharding(const cJSON *configuration, stored_array *a, int depth, const char *key, error *e)
 {
     const cJSON *index = member(configuration, "index_codecs"), *first = cJSON_GetArrayItem(index, 0);
-    const char *location = text_of(configuration, "index_location");
+    const char *location = text_of(configuration, "index_location"), *bytes = text_of(first, "name");
     const char *endian = text_of(member(first, "configuration"), "endian");
+    const char *second = text_of(cJSON_GetArrayItem(index, 1), "name");
+    int n = cJSON_GetArraySize(index);
     if (depth > 0)
         return error_set(e, NGFF_E_UNSUPPORTED, "%s: shards inside shards are not read", key);
     if (!sizes_read(member(configuration, "chunk_shape"), a->rank, a->chunk))
         return error_set(e, NGFF_E_CORRUPT, "%s: the shard's chunk_shape is not %d sizes from 1", key, a->rank);
-    int is_usual = cJSON_GetArraySize(index) == 2 && text_of(first, "name") &&
-                   strcmp(text_of(first, "name"), "bytes") == 0 && endian && strcmp(endian, "little") == 0 &&
-                   text_of(cJSON_GetArrayItem(index, 1), "name") &&
-                   strcmp(text_of(cJSON_GetArrayItem(index, 1), "name"), "crc32c") == 0;
-    if (!is_usual || (location && strcmp(location, "end") != 0))
+    int is_known = (n == 1 || (n == 2 && second && strcmp(second, "crc32c") == 0)) && bytes &&
+                   strcmp(bytes, "bytes") == 0 && endian && strcmp(endian, "little") == 0 &&
+                   (!location || strcmp(location, "end") == 0 || strcmp(location, "start") == 0);
+    if (!is_known)
         return error_set(e, NGFF_E_UNSUPPORTED,
-                         "%s: only shard indexes of codecs bytes (little) and crc32c at the end are read", key);
+                         "%s: only shard indexes of codecs bytes (little) and crc32c at the end or start are read",
+                         key);
     a->is_sharded = 1;
+    a->index_is_first = location && strcmp(location, "start") == 0;
+    a->index_has_checksum = n == 2;
     return read_codecs_v3(member(configuration, "codecs"), a, depth + 1, key, e);
+}
+
+/* One codec of Zarr v3; stage: 0 before bytes, 1 after it, 2 after a compressor, 3 after the checksum. */
+static int32_t read_codec_v3(const char *name, const cJSON *configuration, stored_array *a, int *stage, const char *key,
+                             error *e)
+{
+    static const struct {
+        const char *name;
+        int compress;
+    } known[] = {{"zstd", COMPRESS_ZSTD}, {"gzip", COMPRESS_GZIP}};
+    const char *endian = text_of(configuration, "endian");
+    if (*stage == 0 && strcmp(name, "transpose") == 0)
+        return read_transpose(configuration, a, key, e);
+    if (*stage == 0 && strcmp(name, "bytes") == 0) {
+        a->is_big_endian = endian && strcmp(endian, "big") == 0;
+        *stage = 1;
+        return NGFF_OK;
+    }
+    if ((*stage == 1 || *stage == 2) && strcmp(name, "crc32c") == 0) {
+        a->chunk_has_checksum = 1;
+        *stage = 3;
+        return NGFF_OK;
+    }
+    if (*stage != 1)
+        return codec_unsupported(key, name, e);
+    *stage = 2;
+    if (strcmp(name, "blosc") == 0)
+        return read_blosc(configuration, &a->codec, key, e);
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(known[i].name, name) == 0) {
+            a->codec.compress = known[i].compress;
+            return NGFF_OK;
+        }
+    return codec_unsupported(key, name, e);
 }
 
 static int32_t read_codecs_v3(const cJSON *codecs, stored_array *a, int depth, const char *key, error *e)
 {
     const cJSON *item;
-    int has_bytes = 0, n = 0;
+    int stage = 0;
     cJSON_ArrayForEach(item, codecs)
     {
-        const char *name = text_of(item, "name");
+        const char *name = cJSON_IsString(item) ? item->valuestring : text_of(item, "name");
         const cJSON *configuration = member(item, "configuration");
-        const char *endian = text_of(configuration, "endian");
-        if (!name || ++n > 2)
+        if (!name)
             return codec_unsupported(key, name, e);
-        if (strcmp(name, "sharding_indexed") == 0 && n == 1 && cJSON_GetArraySize(codecs) == 1)
+        if (strcmp(name, "sharding_indexed") == 0 && cJSON_GetArraySize(codecs) == 1)
             return read_sharding(configuration, a, depth, key, e);
-        if (strcmp(name, "bytes") == 0 && n == 1) {
-            has_bytes = 1;
-            a->is_big_endian = endian && strcmp(endian, "big") == 0;
-        } else if (!has_bytes) {
-            return codec_unsupported(key, name, e);
-        } else if (strcmp(name, "blosc") == 0) {
-            if (read_blosc(configuration, &a->codec, key, e))
-                return e->status;
-        } else if (strcmp(name, "zstd") == 0) {
-            a->codec.compress = COMPRESS_ZSTD;
-        } else if (strcmp(name, "gzip") == 0) {
-            a->codec.compress = COMPRESS_GZIP;
-        } else {
-            return codec_unsupported(key, name, e);
-        }
+        if (read_codec_v3(name, configuration, a, &stage, key, e))
+            return e->status;
     }
-    return has_bytes ? NGFF_OK : error_set(e, NGFF_E_CORRUPT, "%s: the codecs do not begin with bytes", key);
+    return stage > 0 ? NGFF_OK : error_set(e, NGFF_E_CORRUPT, "%s: the codecs do not begin with bytes", key);
 }
 
 /* -- Arrays ---------------------------------------------------------------------------------------------------- */
@@ -309,6 +355,8 @@ static int32_t read_shape(const document *d, stored_array *a, error *e)
     if (rank < 1 || rank > MAX_RANK || (a->rank && rank != a->rank))
         return error_set(e, NGFF_E_CORRUPT, "%s: the array has %d axes, not %d", d->key, rank, a->rank);
     a->rank = rank;
+    for (int i = 0; i < rank; i++)
+        a->byte_axis[i] = i;
     return sizes_read(shape, rank, a->shape) ? NGFF_OK : array_wrong(d, "shape", e);
 }
 
@@ -368,8 +416,14 @@ static int32_t read_array_v2(const document *d, stored_array *a, error *e)
     a->type = type ? dtype_by_v2(type) : NULL;
     if (!a->type)
         return error_set(e, NGFF_E_UNSUPPORTED, "%s: the dtype \"%.100s\" is not read", d->key, type ? type : "?");
-    if ((filters && cJSON_GetArraySize(filters) > 0) || !order || strcmp(order, "C") != 0)
-        return error_set(e, NGFF_E_UNSUPPORTED, "%s: only order C without filters is read", d->key);
+    if (filters && cJSON_GetArraySize(filters) > 0) {
+        const char *filter = text_of(cJSON_GetArrayItem(filters, 0), "id");
+        return error_set(e, NGFF_E_UNSUPPORTED, "%s: the filter \"%.100s\" is not read", d->key, filter ? filter : "?");
+    }
+    if (order && strcmp(order, "C") != 0 && strcmp(order, "F") != 0)
+        return array_wrong(d, "order", e);
+    for (int i = 0; order && order[0] == 'F' && i < a->rank; i++)
+        a->byte_axis[i] = a->rank - 1 - i;
     if (!sizes_read(member(d->tree, "chunks"), a->rank, a->chunk))
         return array_wrong(d, "chunks", e);
     memcpy(a->shard, a->chunk, sizeof a->shard);
@@ -439,9 +493,13 @@ static int32_t read_axes(const cJSON *axes, stored_image *image, const char *key
     const char *place = order;
     const cJSON *axis;
     int n = 0;
+    if (!axes) { /* NGFF 0.1 and 0.2 */
+        memcpy(image->dims, order, sizeof order);
+        return NGFF_OK;
+    }
     cJSON_ArrayForEach(axis, axes)
     {
-        const char *name = text_of(axis, "name");
+        const char *name = cJSON_IsString(axis) ? axis->valuestring : text_of(axis, "name"); /* string: NGFF 0.3 */
         const char *found = name && name[0] && !name[1] ? strchr(place, name[0]) : NULL;
         if (!found || n == MAX_RANK)
             return error_set(e, NGFF_E_UNSUPPORTED, "%s: the axes are not a subset of t, c, z, y, x in this order",
@@ -470,15 +528,19 @@ static int numbers_read(const cJSON *array, int rank, int must_be_positive, doub
     return n == rank;
 }
 
-/* A scale, then at most one translation (NGFF 0.4 and 0.5, "coordinateTransformations"). */
+/* A scale, then at most one translation (NGFF 0.4 and 0.5, "coordinateTransformations"); 0.6 may put the two into a
+ * sequence. */
 static int32_t read_transforms(const cJSON *transforms, stored_array *a, const char *key, error *e)
 {
-    const cJSON *item;
+    const cJSON *item, *first = cJSON_GetArrayItem(transforms, 0);
+    const char *kind = text_of(first, "type");
     int n = 0;
     for (int i = 0; i < a->rank; i++) {
         a->scale[i] = 1;
         a->translation[i] = 0;
     }
+    if (kind && strcmp(kind, "sequence") == 0 && cJSON_GetArraySize(transforms) == 1)
+        transforms = member(first, "transformations");
     cJSON_ArrayForEach(item, transforms)
     {
         const char *type = text_of(item, "type");
@@ -495,6 +557,13 @@ static int32_t read_transforms(const cJSON *transforms, stored_array *a, const c
         n++;
     }
     return NGFF_OK;
+}
+
+/* NGFF 0.1 to 0.3 have no transforms: a level's scale is how much smaller it is. */
+static void guess_scale(const stored_array *base, stored_array *a)
+{
+    for (int i = 0; i < a->rank; i++)
+        a->scale[i] = (double)base->shape[i] / (double)a->shape[i];
 }
 
 static int32_t read_levels(metadata_source source, void *user, const cJSON *datasets, stored_image *image,
@@ -522,6 +591,8 @@ static int32_t read_levels(metadata_source source, void *user, const cJSON *data
             return error_set(e, NGFF_E_CORRUPT, "%s names the array %s, but there is none", key, path);
         if (status || read_transforms(member(dataset, "coordinateTransformations"), a, key, e))
             return e->status;
+        if (!member(dataset, "coordinateTransformations"))
+            guess_scale(&image->levels[0], a);
         if (a->type != image->levels[0].type)
             return error_set(e, NGFF_E_UNSUPPORTED, "%s: levels of different data types (%s, %s) are not read", key,
                              image->levels[0].type->v3, a->type->v3);
@@ -569,7 +640,7 @@ static int32_t find_image(metadata_source source, void *user, document *d, const
         *attributes = json_member(d->whole, "attributes");
         text = text_of(*ome, "version");
         *version = VERSION_05;
-        if (member(*ome, "multiscales") && (!text || strncmp(text, "0.5", 3) != 0))
+        if (member(*ome, "multiscales") && (!text || (strncmp(text, "0.5", 3) != 0 && strncmp(text, "0.6", 3) != 0)))
             return error_set(e, NGFF_E_UNSUPPORTED, "%s: NGFF version \"%.20s\" is not read", d->key,
                              text ? text : "?");
     } else if (status == NGFF_E_NOT_FOUND) {
@@ -580,7 +651,7 @@ static int32_t find_image(metadata_source source, void *user, document *d, const
         *attributes = d->whole;
         *version = VERSION_04;
         text = text_of(cJSON_GetArrayItem(member(d->tree, "multiscales"), 0), "version");
-        if (text && strncmp(text, "0.4", 3) != 0)
+        if (text && (strncmp(text, "0.", 2) != 0 || text[2] < '1' || text[2] > '4'))
             return error_set(e, NGFF_E_UNSUPPORTED, "%s: NGFF version \"%.20s\" is not read", d->key, text);
     } else {
         return status;
@@ -588,6 +659,26 @@ static int32_t find_image(metadata_source source, void *user, document *d, const
     if (!cJSON_IsArray(member(*ome, "multiscales")))
         return error_set(e, NGFF_E_NOT_FOUND, "%s has no multiscales: no OME-Zarr image is there", d->key);
     return NGFF_OK;
+}
+
+/* The axes of a multiscale image: its own, or, in NGFF 0.6, those of the coordinate system that level 0 is put into. */
+static const cJSON *find_axes(const cJSON *multiscale)
+{
+    const cJSON *systems = member(multiscale, "coordinateSystems"), *system;
+    const cJSON *dataset = cJSON_GetArrayItem(member(multiscale, "datasets"), 0);
+    const cJSON *transform = cJSON_GetArrayItem(member(dataset, "coordinateTransformations"), 0);
+    const char *output = text_of(transform, "output");
+    if (!cJSON_IsArray(systems))
+        return member(multiscale, "axes");
+    if (!output)
+        output = text_of(member(transform, "output"), "name");
+    cJSON_ArrayForEach(system, systems)
+    {
+        const char *name = text_of(system, "name");
+        if (output && name && strcmp(name, output) == 0)
+            return member(system, "axes");
+    }
+    return member(cJSON_GetArrayItem(systems, 0), "axes");
 }
 
 static int32_t read_image(metadata_source source, void *user, stored_image *image, document *d, error *e)
@@ -602,7 +693,7 @@ static int32_t read_image(metadata_source source, void *user, stored_image *imag
     if (!image->attributes)
         return error_set(e, NGFF_E_MEMORY, "memory is out");
     const cJSON *multiscale = cJSON_GetArrayItem(member(ome, "multiscales"), 0);
-    if (read_axes(member(multiscale, "axes"), image, d->key, e) ||
+    if (read_axes(find_axes(multiscale), image, d->key, e) ||
         read_levels(source, user, member(multiscale, "datasets"), image, d->key, e))
         return e->status;
     return read_masks(source, user, image, e);

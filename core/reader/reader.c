@@ -145,13 +145,15 @@ static int32_t store_error(const ngff_reader *reader, const char *key, int32_t s
 }
 
 /* Reads the index of a shard. Returns 1, 0 when there is no such shard, or an error. */
-static int32_t index_load(ngff_reader *reader, const char *key, size_t n_chunks, shard_entry **entries, error *e)
+static int32_t index_load(ngff_reader *reader, const stored_array *array, const char *key, size_t n_chunks,
+                          shard_entry **entries, error *e)
 {
+    shard_layout layout = {array->index_is_first, array->index_has_checksum};
     const store_ops *ops = reader->store->ops;
     error cause = {0};
     uint64_t shard_bytes = 0;
     uint8_t *bytes = NULL;
-    size_t n_read = 0, n_bytes = shard_index_bytes(n_chunks);
+    size_t n_read = 0, n_bytes = shard_layout_bytes(layout, n_chunks);
     int32_t status = ops->size(reader->store, key, &shard_bytes, &cause);
     if (status != NGFF_OK)
         return store_error(reader, key, status, &cause, e);
@@ -164,9 +166,9 @@ static int32_t index_load(ngff_reader *reader, const char *key, size_t n_chunks,
     if (!*entries)
         return error_set(e, NGFF_E_MEMORY, "%s/%s: out of memory for the index of %zu chunks", reader->path, key,
                          n_chunks);
-    status = ops->get(reader->store, key, -1, n_bytes, &bytes, &n_read, &cause);
+    status = ops->get(reader->store, key, layout.is_first ? 0 : -1, n_bytes, &bytes, &n_read, &cause);
     if (status == NGFF_OK) {
-        if (shard_index_decode(bytes, n_read, shard_bytes, *entries, n_chunks, &cause) == NGFF_OK)
+        if (shard_layout_decode(layout, bytes, n_read, shard_bytes, *entries, n_chunks, &cause) == NGFF_OK)
             status = 1;
         else
             status = object_error(reader, key, &cause, e);
@@ -242,7 +244,7 @@ static int32_t entry_get(ngff_reader *reader, const stored_array *array, const c
     pthread_mutex_unlock(&reader->lock);
     if (!slot) {
         shard_entry *entries = NULL;
-        int32_t status = index_load(reader, place->key, place->n_chunks, &entries, e);
+        int32_t status = index_load(reader, array, place->key, place->n_chunks, &entries, e);
         if (status != 1)
             return status;
         *entry = entries[place->ordinal];
@@ -282,15 +284,45 @@ static int32_t stored_get(ngff_reader *reader, const stored_array *array, const 
 
 /* -- A chunk's pixels ------------------------------------------------------------------------------------------ */
 
+static int has_own_order(const stored_array *array)
+{
+    for (int i = 0; i < array->rank; i++)
+        if (array->byte_axis[i] != i)
+            return 1;
+    return 0;
+}
+
+/* Puts a chunk whose bytes have the axes in another order into C order. */
+static void put_in_order(const stored_array *array, const uint8_t *from, uint8_t *to)
+{
+    int64_t from_strides[MAX_RANK], to_strides[MAX_RANK], step = array->type->size;
+    for (int k = array->rank - 1; k >= 0; k--) {
+        from_strides[array->byte_axis[k]] = step;
+        step *= array->chunk[array->byte_axis[k]];
+    }
+    strides_dense(array->rank, array->chunk, array->type->size, to_strides);
+    pixels_copy(array->rank, array->chunk, array->type->size, to, to_strides, from, from_strides);
+}
+
 static int32_t decode(ngff_reader *reader, const stored_array *array, const chunk_place *place, const uint8_t *bytes,
                       size_t n_bytes, void *pixels, error *e)
 {
     error cause = {0};
+    if (array->chunk_has_checksum && checksum_remove(bytes, &n_bytes, &cause) != NGFF_OK)
+        return object_error(reader, place->key, &cause, e);
     codec_context *context = context_take(reader);
-    if (!context)
+    uint8_t *other = has_own_order(array) ? malloc(place->n_bytes) : NULL;
+    if (!context || (has_own_order(array) && !other)) {
+        free(other);
+        codec_context_free(context);
         return error_set(e, NGFF_E_MEMORY, "out of memory for a decoder");
-    int32_t status = codec_decode(context, &array->codec, bytes, n_bytes, pixels, place->n_bytes, &cause);
+    }
+    int32_t status =
+        codec_decode(context, &array->codec, bytes, n_bytes, other ? other : pixels, place->n_bytes, &cause);
     context_give(reader, context);
+    if (status == NGFF_OK && other)
+        put_in_order(array, other, pixels);
+    free(other);
     if (status != NGFF_OK)
         return object_error(reader, place->key, &cause, e);
     bytes_to_native(pixels, place->n_bytes, array->type->item_size, array->is_big_endian);

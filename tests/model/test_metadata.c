@@ -658,7 +658,7 @@ static void broken_documents_are_refused_with_their_key(void)
         {"scale0/image/zarr.json", "[1, 256, 256]", "[0, 256, 256]", NGFF_E_CORRUPT, "chunk_grid"},
         {"scale0/image/zarr.json", "\"uint8\"", "\"string\"", NGFF_E_UNSUPPORTED, "string"},
         {"scale0/image/zarr.json", "\"zstd\"", "\"numcodecs.lz4\"", NGFF_E_UNSUPPORTED, "numcodecs.lz4"},
-        {"scale0/image/zarr.json", "\"bytes\"", "\"transpose\"", NGFF_E_UNSUPPORTED, "transpose"},
+        {"scale0/image/zarr.json", "\"bytes\"", "\"transpose\"", NGFF_E_CORRUPT, "transpose"},
         {"scale0/image/zarr.json", "\"array\"", "\"group\"", NGFF_E_CORRUPT, "array"},
         {"scale0/image/zarr.json", "\"fill_value\":\t0", "\"fill_value\":\t256", NGFF_E_CORRUPT, "fill_value"},
         {"scale0/image/zarr.json", "\"default\"", "\"other\"", NGFF_E_UNSUPPORTED, "chunk_key_encoding"},
