@@ -52,6 +52,39 @@ static uint16_t next_half(uint16_t v)
     return (uint16_t)(v & sign ? v - 1 : v + 1);
 }
 
+/* The sum of squares of 64-bit integers: high * 2^128 + low. */
+typedef struct {
+    uint128 low;
+    uint64_t high;
+} wide_sum;
+
+static void wide_add_square(wide_sum *sum, uint64_t magnitude)
+{
+    uint128 square = (uint128)magnitude * magnitude;
+    sum->low += square;
+    sum->high += sum->low < square;
+}
+
+/* The square root of sum / n, half rounded up; n > 0 numbers were summed. r - 1/2 <= root is the same as
+ * r * (r - 1) <= (sum - n / 4) / n, and r * (r - 1) is an integer: so is everything here. */
+static uint64_t wide_root_of_mean(wide_sum sum, uint64_t n)
+{
+    uint64_t quarter = n / 4 + (n % 4 != 0), r = 0;
+    if (sum.high == 0 && sum.low < quarter)
+        return 0;
+    sum.high -= sum.low < quarter;
+    sum.low -= quarter;
+    /* Long division with digits of 64 bits: high < n, so that the quotient has two. */
+    uint128 part = (uint128)sum.high << 64 | (uint64_t)(sum.low >> 64);
+    uint64_t upper = (uint64_t)(part / n);
+    part = (part % n) << 64 | (uint64_t)sum.low;
+    uint128 quotient = (uint128)upper << 64 | (uint64_t)(part / n);
+    for (uint64_t bit = (uint64_t)1 << 63; bit > 0; bit >>= 1)
+        if ((uint128)(r | bit) * ((r | bit) - 1) <= quotient)
+            r |= bit;
+    return r;
+}
+
 #define NEXT_INTEGER(v) ((v) == HIGHEST ? (v)-1 : (v) + 1)
 #define SAME(v) (v)
 
@@ -172,7 +205,7 @@ static uint16_t next_half(uint16_t v)
 #define IS_FLOAT 0
 #define SHORT_SUM int128
 #define SUM int128
-#define SQUARES double
+#define WIDE_SQUARES
 #define HIGHEST UINT64_MAX
 #define NEXT(v) (PIXEL) NEXT_INTEGER(v)
 #include "window_type.h"
@@ -186,7 +219,7 @@ static uint16_t next_half(uint16_t v)
 #define IS_FLOAT 0
 #define SHORT_SUM int128
 #define SUM int128
-#define SQUARES double
+#define WIDE_SQUARES
 #define HIGHEST INT64_MAX
 #define NEXT(v) (PIXEL) NEXT_INTEGER(v)
 #include "window_type.h"

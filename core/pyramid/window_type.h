@@ -6,7 +6,7 @@
  *   FLAG            an unsigned integer as wide as PIXEL, so that the vectoriser keeps its lanes
  *   IS_FLOAT        NaN exists, and means are not rounded to integers
  *   SHORT_SUM, SUM  hold the sum of at most short_window pixels; of any window
- *   SQUARES         holds the sum of squares of any window: exact, or double
+ *   SQUARES         holds the sum of squares of any window: exact, or double; WIDE_SQUARES instead for 64-bit integers
  *   LOWEST, HIGHEST of an integer type; LOWEST only up to 32 bit
  *   PAIR            an integer as wide as two pixels, of 8 and 16 bit; PAIR_LOW, PAIR_SIGNS: its low pixel, its sign
  * bits NEXT(v)         what a result equal to the nodata value v becomes
@@ -364,6 +364,13 @@ static void NAME(mode)(const window_row *w)
 
 static VALUE NAME(root_mean_square)(const VALUE *values, int64_t n)
 {
+#ifdef WIDE_SQUARES
+    wide_sum sum = {0};
+    for (int64_t i = 0; i < n; i++)
+        wide_add_square(&sum, values[i] > 0 ? (uint64_t)values[i] : -(uint64_t)values[i]);
+    uint64_t r = wide_root_of_mean(sum, (uint64_t)n);
+    return r < (uint64_t)HIGHEST ? (VALUE)r : HIGHEST; /* all pixels -2^63 */
+#else
     SQUARES sum = 0;
     for (int64_t i = 0; i < n; i++)
         sum += (SQUARES)values[i] * (SQUARES)values[i];
@@ -378,9 +385,7 @@ static VALUE NAME(root_mean_square)(const VALUE *values, int64_t n)
     while (r > 0 && (2 * r - 1) * (2 * r - 1) * (SQUARES)n > 4 * sum)
         r--;
     return r < (SQUARES)HIGHEST ? (VALUE)r : HIGHEST; /* all pixels -128 */
-#else
-    double r = floor(root + 0.5);
-    return r < (double)HIGHEST ? (VALUE)r : HIGHEST;
+#endif
 #endif
 }
 
@@ -436,6 +441,7 @@ static const window_type NAME(window) = {NAME(average), NAME(mode), NAME(rms), N
 #undef SHORT_SUM
 #undef SUM
 #undef SQUARES
+#undef WIDE_SQUARES
 #undef SQUARES_ARE_EXACT
 #undef LOWEST
 #undef HIGHEST
