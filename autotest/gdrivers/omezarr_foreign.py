@@ -240,7 +240,7 @@ def test_version_06(tmp_path, version):
     assert gdal.Open(root).GetGeoTransform() == (-5, 10, 0, -5, 0, 10)
 
 
-@pytest.mark.parametrize("version", ["0.7", "1.0"])
+@pytest.mark.parametrize("version", ["0.7", "1.0", "0.55"])
 def test_unknown_versions_are_refused_with_their_number(tmp_path, version):
     root = make_v3(tmp_path / "a.zarr")
     document = json.load(open(f"{root}/zarr.json"))
@@ -248,3 +248,15 @@ def test_unknown_versions_are_refused_with_their_number(tmp_path, version):
     put_json(f"{root}/zarr.json", document)
     with pytest.raises(RuntimeError, match=version):
         gdal.Open(f"OMEZARR:{root}")
+
+
+def test_transforms_of_the_whole_image_come_after_those_of_its_levels(tmp_path):
+    root = make_v3(tmp_path / "a.zarr")
+    document = json.load(open(f"{root}/zarr.json"))
+    multiscale = document["attributes"]["ome"]["multiscales"][0]
+    multiscale["datasets"][0]["coordinateTransformations"].append({"type": "translation", "translation": [0, 3, 4]})
+    multiscale["coordinateTransformations"] = [{"type": "scale", "scale": [1, 10, 100]},
+                                               {"type": "translation", "translation": [0, 5, 7]}]
+    put_json(f"{root}/zarr.json", document)
+    # scale 10 and 100; centre of the first pixel at 3 * 10 + 5 and 4 * 100 + 7
+    assert gdal.Open(root).GetGeoTransform() == (357, 100, 0, 30, 0, 10)

@@ -121,10 +121,6 @@ def test_window_reducers_equal_the_model(tmp_path, method, dtype):
     if method == "RMS" and dtype.startswith("float"):
         for got, want in zip(gdaltest.our_levels(store), expected):
             np.testing.assert_allclose(got, want, rtol=1e-6)
-    elif method == "RMS" and dtype.endswith("int64"):  # computed in double, as the README says
-        for got, want in zip(gdaltest.our_levels(store), expected):
-            worst = max(abs(int(g) - int(w)) / max(abs(int(w)), 1) for g, w in zip(got.flat, want.flat))
-            assert got.shape == want.shape and worst <= 2**-51
     else:
         assert_read_by_all(store, expected)
 

@@ -566,6 +566,24 @@ static void guess_scale(const stored_array *base, stored_array *a)
         a->scale[i] = (double)base->shape[i] / (double)a->shape[i];
 }
 
+/* Transforms of the whole image come after those of its levels. */
+static int32_t apply_common_transforms(const cJSON *transforms, stored_image *image, const char *key, error *e)
+{
+    static char whole[] = "all levels";
+    stored_array common = {.path = whole, .rank = (int)strlen(image->dims)};
+    if (cJSON_GetArraySize(transforms) == 0)
+        return NGFF_OK;
+    if (read_transforms(transforms, &common, key, e))
+        return e->status;
+    for (int l = 0; l < image->n_levels; l++)
+        for (int i = 0; i < common.rank; i++) {
+            stored_array *a = &image->levels[l];
+            a->scale[i] *= common.scale[i];
+            a->translation[i] = a->translation[i] * common.scale[i] + common.translation[i];
+        }
+    return NGFF_OK;
+}
+
 static int32_t read_levels(metadata_source source, void *user, const cJSON *datasets, stored_image *image,
                            const char *key, error *e)
 {
@@ -591,7 +609,7 @@ static int32_t read_levels(metadata_source source, void *user, const cJSON *data
             return error_set(e, NGFF_E_CORRUPT, "%s names the array %s, but there is none", key, path);
         if (status || read_transforms(member(dataset, "coordinateTransformations"), a, key, e))
             return e->status;
-        if (!member(dataset, "coordinateTransformations"))
+        if (cJSON_GetArraySize(member(dataset, "coordinateTransformations")) == 0)
             guess_scale(&image->levels[0], a);
         if (a->type != image->levels[0].type)
             return error_set(e, NGFF_E_UNSUPPORTED, "%s: levels of different data types (%s, %s) are not read", key,
@@ -604,6 +622,8 @@ static int32_t read_levels(metadata_source source, void *user, const cJSON *data
 static int32_t read_masks(metadata_source source, void *user, stored_image *image, error *e)
 {
     int rank = (int)strlen(image->dims);
+    if (image->n_levels < 1)
+        return NGFF_OK;
     stored_array *masks = calloc((size_t)image->n_levels, sizeof *masks);
     if (!masks)
         return error_set(e, NGFF_E_MEMORY, "memory is out");
@@ -629,6 +649,12 @@ static int32_t read_masks(metadata_source source, void *user, stored_image *imag
     return NGFF_OK;
 }
 
+/* True for "0.first" to "0.last", also with something behind it, as in "0.6rc0" and "0.5.2". */
+static int version_is(const char *text, char first, char last)
+{
+    return strncmp(text, "0.", 2) == 0 && text[2] >= first && text[2] <= last && !(text[3] >= '0' && text[3] <= '9');
+}
+
 /* The object that holds "multiscales", its version, and the attributes as text. */
 static int32_t find_image(metadata_source source, void *user, document *d, const cJSON **ome, json_span *attributes,
                           int *version, error *e)
@@ -640,7 +666,7 @@ static int32_t find_image(metadata_source source, void *user, document *d, const
         *attributes = json_member(d->whole, "attributes");
         text = text_of(*ome, "version");
         *version = VERSION_05;
-        if (member(*ome, "multiscales") && (!text || (strncmp(text, "0.5", 3) != 0 && strncmp(text, "0.6", 3) != 0)))
+        if (member(*ome, "multiscales") && (!text || !version_is(text, '5', '6')))
             return error_set(e, NGFF_E_UNSUPPORTED, "%s: NGFF version \"%.20s\" is not read", d->key,
                              text ? text : "?");
     } else if (status == NGFF_E_NOT_FOUND) {
@@ -651,7 +677,7 @@ static int32_t find_image(metadata_source source, void *user, document *d, const
         *attributes = d->whole;
         *version = VERSION_04;
         text = text_of(cJSON_GetArrayItem(member(d->tree, "multiscales"), 0), "version");
-        if (text && (strncmp(text, "0.", 2) != 0 || text[2] < '1' || text[2] > '4'))
+        if (text && !version_is(text, '1', '4'))
             return error_set(e, NGFF_E_UNSUPPORTED, "%s: NGFF version \"%.20s\" is not read", d->key, text);
     } else {
         return status;
@@ -695,6 +721,10 @@ static int32_t read_image(metadata_source source, void *user, stored_image *imag
     const cJSON *multiscale = cJSON_GetArrayItem(member(ome, "multiscales"), 0);
     if (read_axes(find_axes(multiscale), image, d->key, e) ||
         read_levels(source, user, member(multiscale, "datasets"), image, d->key, e))
+        return e->status;
+    /* In 0.6 these lead on to other systems, such as a CRS; the levels are in the first. */
+    if (!member(multiscale, "coordinateSystems") &&
+        apply_common_transforms(member(multiscale, "coordinateTransformations"), image, d->key, e))
         return e->status;
     return read_masks(source, user, image, e);
 }

@@ -282,11 +282,26 @@ static int32_t first_mask(void *user, const int64_t *index, uint8_t *mask, error
     return NGFF_OK;
 }
 
+/* Levels that the caller gives could never be written in push mode. */
+static int has_given_levels(const ngff_plan *plan)
+{
+    int n = 0;
+    for (int l = 1; l < plan->n_levels; l++)
+        n += plan->levels[l].source < 0;
+    return n > 0;
+}
+
+static const char not_given[] = "a plan with given levels (ngff_plan_set_given) does not go with push";
+
 ngff_writer *writer_push_store(ngff_plan *plan, store *s)
 {
     ngff_writer *w = make_writer(plan, s);
     if (!w || w->error.status != NGFF_OK)
         return w;
+    if (has_given_levels(plan)) {
+        error_set(&w->error, NGFF_E_ARGUMENT, not_given);
+        return w;
+    }
     const level *base = &plan->levels[0];
     stage_host host = {w, first_pixels, spill, fetch};
     w->is_push = 1;
@@ -449,7 +464,9 @@ int32_t ngff_writer_level_write(ngff_writer *w, int32_t l, const int64_t *origin
     if (check_region(w, l, origin, extent, &region, &e) != NGFF_OK)
         return keep(w, &e);
     strides_dense(region.rank, region.extent, w->plan->image->type->size, dense);
-    if (!w->cascade)
+    if (!w->cascade && l != 0)
+        error_set(&e, NGFF_E_STATE, "only level 0 can be pushed");
+    else if (!w->cascade)
         push(w, &region, pixels, strides ? strides : dense, mask, mask_stride, &e);
     else if (!pixels || (w->plan->image->has_mask && !mask))
         error_set(&e, NGFF_E_ARGUMENT, pixels ? "the image has a mask, but none was given" : "no pixels were given");
@@ -519,6 +536,8 @@ int32_t ngff_writer_replan(ngff_writer *w, ngff_plan *plan)
              memcmp(w->plan->levels[0].shape, plan->levels[0].shape, bytes) != 0 ||
              memcmp(w->plan->levels[0].chunk, plan->levels[0].chunk, bytes) != 0)
         error_set(&e, NGFF_E_ARGUMENT, "the new plan has other axes, another size, data type or chunk");
+    else if (has_given_levels(plan))
+        error_set(&e, NGFF_E_ARGUMENT, not_given);
     if (e.status != NGFF_OK)
         return keep(w, &e);
     ngff_plan *before = w->plan;

@@ -186,6 +186,25 @@ static void calls_of_the_other_mode_are_refused(void)
     ngff_plan_free(plan);
 }
 
+static void levels_that_the_caller_gives_are_refused(void)
+{
+    const int64_t shape[2] = {64, 64}, zero[2] = {0}, one[2] = {1, 1};
+    static const uint16_t nine = 9;
+    ngff_plan *plan = plan_of("yx", shape, NULL, NULL), *given = plan_of("yx", shape, NULL, NULL);
+    CHECK_INT(ngff_plan_set_given(given, 1), NGFF_OK);
+    ngff_writer *w = writer_push_store(given, store_memory_open());
+    CHECK_INT(ngff_writer_status(w), NGFF_E_ARGUMENT);
+    ngff_writer_free(w);
+    w = writer_push_store(plan, store_memory_open());
+    CHECK_INT(ngff_writer_replan(w, given), NGFF_E_ARGUMENT);
+    ngff_writer_free(w);
+    w = writer_push_store(plan, store_memory_open());
+    CHECK(ngff_writer_level_write(w, 1, zero, one, &nine, NULL, NULL, 0) < 0);
+    ngff_writer_free(w);
+    ngff_plan_free(plan);
+    ngff_plan_free(given);
+}
+
 /* Whatever put fails, scratch included, the writer says so and nothing is published. */
 static void every_failing_put_is_reported(void)
 {
@@ -223,6 +242,7 @@ int main(void)
     RUN(what_nobody_writes_is_not_stored);
     RUN(another_plan_may_be_given_before_the_end);
     RUN(calls_of_the_other_mode_are_refused);
+    RUN(levels_that_the_caller_gives_are_refused);
     RUN(every_failing_put_is_reported);
     CHECK_EXIT();
 }
