@@ -310,9 +310,10 @@ def test_failing_close_is_told_and_leaves_nothing(tmp_path):
             f"d = gdal.GetDriverByName('OMEZARR').Create({str(folder / 'a.ome.zarr')!r}, 300, 300, 1, 1)\n"
             "d.GetRasterBand(1).Fill(9); d.FlushCache()\n"
             f"os.rename({str(folder)!r}, {str(tmp_path / 'elsewhere')!r})\n"
-            "d = None\n")
+            "d = None; gdal.Error(gdal.CE_Failure, gdal.CPLE_AppDefined, 'others are still heard')\n")
     run = subprocess.run([sys.executable, "-c", code], env=os.environ, capture_output=True, text=True)
     assert "a.ome.zarr" in run.stderr and "No such file" in run.stderr, run.stderr
+    assert "others are still heard" in run.stderr  # our threads are quiet, the process is not
     assert not os.path.exists(folder)
 
 

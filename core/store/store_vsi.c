@@ -195,8 +195,9 @@ static char **vsi_list(const char *path)
 
 static void vsi_enter_thread(void)
 {
-    /* Workers print nothing: what goes wrong on them is raised on the caller's thread. */
-    CPLSetErrorHandler(CPLQuietErrorHandler);
+    /* Workers print nothing: what goes wrong on them is raised on the caller's thread. Pushed, so for this thread only:
+     * CPLSetErrorHandler would silence the whole process. */
+    CPLPushErrorHandler(CPLQuietErrorHandler);
 }
 
 static const folder_calls vsi_calls = {
