@@ -18,8 +18,11 @@ typedef struct {
     const folder_calls *calls;
     char *path, *partial, *retired; /* the destination, .<name>.partial, .<name>.retired */
     int is_claimed, is_overwrite;
+    int has_scratch;
+    int is_update, is_dirty; /* objects are changed in place; the mark is there */
+    int64_t n_replaced;      /* names for files that are on their way */
     pthread_mutex_t lock;
-    char **made; /* hash set of the folders that exist in the partial folder */
+    char **made; /* hash set of the folders that exist where objects are put */
     size_t n_made, n_slots;
 } folder;
 
@@ -46,9 +49,10 @@ static char *beside(const char *path, const char *suffix)
     return made;
 }
 
-static const char *reading_root(const folder *f)
+/* Where objects are put and read. */
+static const char *object_root(const folder *f)
 {
-    return f->is_claimed ? f->partial : f->path;
+    return f->is_claimed && !f->is_update ? f->partial : f->path;
 }
 
 /* -- What is at the destination ------------------------------------------------------------------------------------ */
@@ -89,13 +93,20 @@ static int is_ngff_root(const folder *f)
     return 0;
 }
 
-/* True for what a Zarr group holds: its documents and folders that are nodes themselves. */
-static int belongs_to_store(const folder *f, const char *name)
+int is_zarr_document(const char *name)
 {
     static const char *const documents[] = {"zarr.json", ".zgroup", ".zattrs", ".zmetadata", ".zarray"};
     for (size_t i = 0; i < sizeof documents / sizeof documents[0]; i++)
         if (strcmp(name, documents[i]) == 0)
             return 1;
+    return 0;
+}
+
+/* True for what a Zarr group holds: its documents and folders that are nodes themselves. */
+static int belongs_to_store(const folder *f, const char *name)
+{
+    if (is_zarr_document(name) || strcmp(name, STORE_DIRTY_KEY) == 0)
+        return 1;
     char *path = join(f->path, name);
     int is_node = path && (has_file(f, path, "zarr.json") || has_file(f, path, ".zgroup") ||
                            has_file(f, path, ".zarray") || has_file(f, path, "METADATA.ome.xml"));
@@ -175,12 +186,9 @@ static void remove_leftovers(const folder *f)
     free(aside);
 }
 
-static int32_t folder_begin(store *s, int overwrite, error *e)
+/* Makes the partial folder, which is the claim. */
+static int32_t claim(folder *f, error *e)
 {
-    folder *f = (folder *)s;
-    f->is_overwrite = overwrite;
-    if (check_destination(f, overwrite, e) != NGFF_OK)
-        return e->status;
     int failure = f->calls->make_folder(f->partial);
     if (failure == EEXIST && is_owner_dead(f, f->partial)) {
         remove_leftovers(f);
@@ -200,6 +208,13 @@ static int32_t folder_begin(store *s, int overwrite, error *e)
     }
     f->is_claimed = 1;
     return NGFF_OK;
+}
+
+static int32_t folder_begin(store *s, int overwrite, error *e)
+{
+    folder *f = (folder *)s;
+    f->is_overwrite = overwrite;
+    return check_destination(f, overwrite, e) == NGFF_OK ? claim(f, e) : e->status;
 }
 
 /* -- Objects ------------------------------------------------------------------------------------------------------- */
@@ -246,7 +261,7 @@ static int make_folders(folder *f, const char *key, size_t n)
     if (failure)
         return failure;
     char name[longest_path];
-    snprintf(name, sizeof name, "%s/%.*s", f->partial, (int)n, key);
+    snprintf(name, sizeof name, "%s/%.*s", object_root(f), (int)n, key);
     failure = f->calls->make_folder(name);
     if (failure && failure != EEXIST)
         return failure;
@@ -261,10 +276,130 @@ static int32_t too_long(const char *path, error *e)
                      path, longest_path - 1);
 }
 
+/* -- Change in place ----------------------------------------------------------------------------------------------- */
+
+/* Leaves the mark before anything is changed: it is on the disk first. */
+static int32_t mark_dirty(folder *f, error *e)
+{
+    static const char text[] = "This OME-Zarr is being changed, or the program that changed it has died.\n";
+    char path[longest_path], cause[256] = "";
+    pthread_mutex_lock(&f->lock);
+    int is_first = !f->is_dirty, has_failed = 0;
+    if (is_first) {
+        snprintf(path, sizeof path, "%s/" STORE_DIRTY_KEY, f->path);
+        has_failed = f->calls->write_file(path, text, sizeof text - 1, cause) != 0;
+        if (!has_failed)
+            f->calls->sync(path);
+        f->is_dirty = !has_failed;
+    }
+    pthread_mutex_unlock(&f->lock);
+    return has_failed ? error_set(e, NGFF_E_STORAGE, "cannot write %s: %s; nothing was changed", path, cause) : NGFF_OK;
+}
+
+/* Writes the new object beside the store, then puts it in the place of the old one at once. */
+static int32_t replace_object(folder *f, const char *key, const void *bytes, size_t n, error *e)
+{
+    char path[longest_path], coming[longest_path], cause[256] = "";
+    if (mark_dirty(f, e) != NGFF_OK)
+        return e->status;
+    if (snprintf(path, sizeof path, "%s/%s", f->path, key) >= (int)sizeof path)
+        return too_long(path, e);
+    pthread_mutex_lock(&f->lock);
+    int failure = make_folders(f, key, strlen(key));
+    snprintf(coming, sizeof coming, "%s/.new-%lld", f->partial, (long long)f->n_replaced++);
+    pthread_mutex_unlock(&f->lock);
+    if (failure)
+        return error_set(e, NGFF_E_STORAGE, "cannot make the folder of %s: %s", path, strerror(failure));
+    if (f->calls->write_file(coming, bytes, n, cause) != 0)
+        return error_set(e, NGFF_E_STORAGE, "cannot write %s (%zu bytes): %s", coming, n, cause);
+    failure = f->calls->rename_over(coming, path);
+    return failure ? error_set(e, NGFF_E_STORAGE, "cannot replace %s: %s", path, strerror(failure)) : NGFF_OK;
+}
+
+/* Forgets that a folder exists. */
+static void forget_folders(folder *f)
+{
+    for (size_t i = 0; i < f->n_slots; i++) {
+        free(f->made[i]);
+        f->made[i] = NULL;
+    }
+    f->n_made = 0;
+}
+
+static int32_t folder_remove(store *s, const char *key, error *e)
+{
+    folder *f = (folder *)s;
+    char path[longest_path];
+    if (snprintf(path, sizeof path, "%s/%s", f->path, key) >= (int)sizeof path)
+        return too_long(path, e);
+    int kind = f->calls->kind(path);
+    if (kind == KIND_NONE)
+        return NGFF_OK;
+    if (mark_dirty(f, e) != NGFF_OK)
+        return e->status;
+    int failure = kind == KIND_FILE ? f->calls->remove_file(path) : f->calls->remove_tree(path);
+    if (kind == KIND_FOLDER) {
+        pthread_mutex_lock(&f->lock);
+        forget_folders(f);
+        pthread_mutex_unlock(&f->lock);
+    }
+    return failure ? error_set(e, NGFF_E_STORAGE, "cannot remove %s: %s", path, strerror(failure)) : NGFF_OK;
+}
+
+static int32_t folder_remove_chunks(store *s, const char *key, error *e)
+{
+    folder *f = (folder *)s;
+    char path[longest_path];
+    if (snprintf(path, sizeof path, "%s/%s", f->path, key) >= (int)sizeof path)
+        return too_long(path, e);
+    char **names = f->calls->list(path);
+    for (int i = 0; names && names[i]; i++) {
+        if (e->status == NGFF_OK && !is_zarr_document(names[i]) &&
+            snprintf(path, sizeof path, "%s/%s", key, names[i]) < (int)sizeof path)
+            folder_remove(s, path, e);
+        free(names[i]);
+    }
+    free(names);
+    return e->status;
+}
+
+static int32_t folder_begin_update(store *s, error *e)
+{
+    folder *f = (folder *)s;
+    char path[longest_path];
+    if (claim(f, e) != NGFF_OK)
+        return e->status;
+    snprintf(path, sizeof path, "%s/" STORE_DIRTY_KEY, f->path);
+    f->is_update = 1;
+    f->is_dirty = f->calls->kind(path) != KIND_NONE;
+    return NGFF_OK;
+}
+
+/* All is changed: it reaches the disk, then the mark goes, then the claim. */
+static int32_t end_update(folder *f, error *e)
+{
+    char path[longest_path];
+    int failure = 0;
+    if (f->is_dirty) {
+        f->calls->sync(f->path);
+        snprintf(path, sizeof path, "%s/" STORE_DIRTY_KEY, f->path);
+        failure = f->calls->remove_file(path);
+    }
+    if (failure)
+        return error_set(e, NGFF_E_STORAGE, "cannot remove %s: %s; all else of the store is whole", path,
+                         strerror(failure));
+    f->is_dirty = 0;
+    f->calls->remove_tree(f->partial);
+    f->is_claimed = 0;
+    return NGFF_OK;
+}
+
 static int32_t folder_put(store *s, const char *key, const void *bytes, size_t n, error *e)
 {
     folder *f = (folder *)s;
     char path[longest_path], cause[256] = "";
+    if (f->is_update)
+        return replace_object(f, key, bytes, n, e);
     if (snprintf(path, sizeof path, "%s/%s", f->partial, key) >= (int)sizeof path)
         return too_long(path, e);
     pthread_mutex_lock(&f->lock);
@@ -283,7 +418,7 @@ static int32_t folder_get(store *s, const char *key, int64_t offset, size_t n, u
     folder *f = (folder *)s;
     char path[longest_path], cause[256] = "";
     *bytes = NULL;
-    if (snprintf(path, sizeof path, "%s/%s", reading_root(f), key) >= (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s/%s", object_root(f), key) >= (int)sizeof path)
         return too_long(path, e);
     int failure = f->calls->read_file(path, offset, n, bytes, n_read, cause);
     if (failure == ENOENT)
@@ -295,38 +430,56 @@ static int32_t folder_size(store *s, const char *key, uint64_t *n, error *e)
 {
     folder *f = (folder *)s;
     char path[longest_path];
-    if (snprintf(path, sizeof path, "%s/%s", reading_root(f), key) >= (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s/%s", object_root(f), key) >= (int)sizeof path)
         return too_long(path, e);
     return f->calls->file_size(path, n) == 0 ? NGFF_OK : NGFF_E_NOT_FOUND;
 }
 
 /* -- Scratch: spilled cells ---------------------------------------------------------------------------------------- */
 
+/* Scratch lies in the partial folder, whether a store is made or changed. */
+static int32_t scratch_path(const folder *f, const char *key, char path[longest_path], error *e)
+{
+    return snprintf(path, longest_path, "%s/.scratch/%s", f->partial, key) < longest_path ? NGFF_OK : too_long(path, e);
+}
+
 static int32_t folder_scratch_put(store *s, const char *key, const void *bytes, size_t n, error *e)
 {
-    char name[256];
-    snprintf(name, sizeof name, ".scratch/%s", key);
-    return folder_put(s, name, bytes, n, e);
+    folder *f = (folder *)s;
+    char path[longest_path], cause[256] = "";
+    if (scratch_path(f, "", path, e) != NGFF_OK)
+        return e->status;
+    path[strlen(path) - 1] = 0;
+    pthread_mutex_lock(&f->lock);
+    int failure = f->has_scratch ? 0 : f->calls->make_folder(path);
+    f->has_scratch |= !failure;
+    pthread_mutex_unlock(&f->lock);
+    if (failure)
+        return error_set(e, NGFF_E_STORAGE, "cannot make the folder %s: %s", path, strerror(failure));
+    if (scratch_path(f, key, path, e) == NGFF_OK && f->calls->write_file(path, bytes, n, cause) != 0)
+        error_set(e, NGFF_E_STORAGE, "cannot write the temporary file %s (%zu bytes): %s", path, n, cause);
+    return e->status;
 }
 
 static int32_t folder_scratch_get(store *s, const char *key, void *bytes, size_t n, error *e)
 {
     folder *f = (folder *)s;
-    char name[256], path[longest_path];
+    char path[longest_path], cause[256] = "";
     uint8_t *read = NULL;
     size_t n_read = 0;
-    snprintf(name, sizeof name, ".scratch/%s", key);
-    int32_t status = folder_get(s, name, 0, 0, &read, &n_read, e);
-    if (status == NGFF_E_NOT_FOUND || (status == NGFF_OK && n_read != n))
-        status =
-            error_set(e, NGFF_E_STORAGE, "the temporary file %s/%s was changed by somebody else", f->partial, name);
-    if (status == NGFF_OK) {
+    if (scratch_path(f, key, path, e) != NGFF_OK)
+        return e->status;
+    int failure = f->calls->read_file(path, 0, 0, &read, &n_read, cause);
+    if (failure == ENOENT || (!failure && n_read != n))
+        error_set(e, NGFF_E_STORAGE, "the temporary file %s was changed by somebody else", path);
+    else if (failure)
+        error_set(e, NGFF_E_STORAGE, "cannot read the temporary file %s: %s", path, cause);
+    if (e->status == NGFF_OK) {
         memcpy(bytes, read, n);
-        snprintf(path, sizeof path, "%s/%s", f->partial, name);
         f->calls->remove_file(path);
     }
     free(read);
-    return status;
+    return e->status;
 }
 
 /* -- The end ------------------------------------------------------------------------------------------------------- */
@@ -362,6 +515,8 @@ static int32_t folder_publish(store *s, error *e)
 {
     folder *f = (folder *)s;
     char path[longest_path];
+    if (f->is_update)
+        return end_update(f, e);
     if (check_destination(f, f->is_overwrite, e) != NGFF_OK) /* somebody may have put something there meanwhile */
         return e->status;
     snprintf(path, sizeof path, "%s/.scratch", f->partial);
@@ -411,6 +566,9 @@ static void folder_free(store *s)
 
 static const store_ops folder_ops = {
     .begin = folder_begin,
+    .begin_update = folder_begin_update,
+    .remove = folder_remove,
+    .remove_chunks = folder_remove_chunks,
     .put = folder_put,
     .publish = folder_publish,
     .abandon = folder_abandon,

@@ -17,8 +17,10 @@ typedef struct {
     int (*write_file)(const char *path, const void *bytes, size_t n, char cause[256]);
     int (*read_file)(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, char cause[256]);
     int (*file_size)(const char *path, uint64_t *n);
-    int (*rename_new)(const char *from, const char *to); /* fails if `to` exists; errno */
-    int (*exchange)(const char *a, const char *b);       /* both names swapped at once; nonzero where it cannot be */
+    int (*rename_new)(const char *from, const char *to);  /* fails if `to` exists; errno */
+    int (*rename_over)(const char *from, const char *to); /* replaces the file `to` at once; errno */
+    int (*exchange)(const char *a, const char *b);        /* both names swapped at once; nonzero where it cannot be */
+    void (*sync)(const char *path);                       /* what a path says reaches the disk, as far as one can */
     int (*remove_tree)(const char *path);
     int (*remove_file)(const char *path);
     char **(*list)(const char *path); /* names, NULL-terminated, malloc'ed each and together; NULL: none */
@@ -31,6 +33,8 @@ store *folder_open(const char *path, const folder_calls *calls);
  * is no folder of ours, and removing a tree must not leave the tree. */
 int local_kind(const char *path);
 int local_remove_tree(const char *path); /* 0 or errno */
+/* A file and its place in its folder, or a folder with all on its file system, reach the disk. */
+void local_sync(const char *path);
 
 /* True if the root document of a store says that it is an OME-Zarr. */
 int looks_like_ngff(const uint8_t *text, size_t n);

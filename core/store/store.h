@@ -2,7 +2,10 @@
  * see a path, a folder or a handle.
  *
  * Writing: begin claims the destination and hides what is coming; put stores whole objects, from any thread, each key
- * once; publish makes all of it visible at once; abandon removes all traces. Reading: get. */
+ * once; publish makes all of it visible at once; abandon removes all traces. Reading: get.
+ *
+ * Changing: begin_update claims a store that is there. From then on put replaces the destination's objects, each at
+ * once; the first change leaves a mark in the root, which publish removes when all else is done. */
 #ifndef NGFF_STORE_STORE_H
 #define NGFF_STORE_STORE_H
 
@@ -13,14 +16,25 @@
 
 typedef struct store store;
 
+/* The mark of a store that is being changed, or was when a program died: its levels may not belong together. */
+#define STORE_DIRTY_KEY ".omezarr-dirty"
+
 typedef struct {
+    int is_remote; /* an object store: a change of a part sends the whole object */
     /* Claims the destination; refuses an existing one (NGFF_E_EXISTS) unless overwrite and it is an OME-Zarr. */
     int32_t (*begin)(store *s, int overwrite, error *e);
+    /* Claims an existing store for change in place. */
+    int32_t (*begin_update)(store *s, error *e);
+    /* Update: removes an object, or a folder with all that is in it; one that is not there is no error. */
+    int32_t (*remove)(store *s, const char *key, error *e);
+    /* Update: removes all in a folder but Zarr's documents: the chunks of an array. */
+    int32_t (*remove_chunks)(store *s, const char *key, error *e);
     /* Stores one object. Thread-safe. The error names the full path, the cause, and what to do. */
     int32_t (*put)(store *s, const char *key, const void *bytes, size_t n, error *e);
     /* Makes everything visible under the destination's name. root_key: the object that makes it an image, put last. */
     int32_t (*publish)(store *s, error *e);
-    /* Removes what begin and put have made. Harmless after publish. */
+    /* Removes what begin and put have made; of an update only the claim, so that a changed store keeps its mark.
+     * Harmless after publish. */
     void (*abandon)(store *s);
     /* Reads n bytes from offset of an object, or the whole of it (offset -1: the last n bytes; n = 0: all) into a new
      * buffer for free(). NGFF_E_NOT_FOUND when there is no such key. Reads the destination before begin and after
@@ -44,6 +58,9 @@ struct store {
 store *store_file_open(const char *path); /* plain files, no GDAL */
 store *store_vsi_open(const char *path);  /* any GDAL VSI path; only where built with GDAL */
 store *store_memory_open(void);           /* for tests */
+
+/* True for the name of one of Zarr's metadata documents, without its folder. */
+int is_zarr_document(const char *name);
 
 /* The store that this build uses for a path. */
 store *store_open(const char *path);

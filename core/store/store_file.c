@@ -110,6 +110,35 @@ static int file_rename_new(const char *from, const char *to)
     return rename(from, to) == 0 ? 0 : errno;
 }
 
+static int file_rename_over(const char *from, const char *to)
+{
+    return rename(from, to) == 0 ? 0 : errno;
+}
+
+void local_sync(const char *path)
+{
+    char folder[4096];
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat s;
+    if (file >= 0 && fstat(file, &s) == 0) {
+#ifdef __linux__
+        S_ISDIR(s.st_mode) ? syncfs(file) : fsync(file);
+#else
+        fsync(file);
+#endif
+    }
+    if (file >= 0)
+        close(file);
+    if (snprintf(folder, sizeof folder, "%s", path) >= (int)sizeof folder || !strrchr(folder, '/'))
+        return;
+    *strrchr(folder, '/') = 0;
+    file = open(folder[0] ? folder : "/", O_RDONLY | O_CLOEXEC);
+    if (file >= 0) {
+        fsync(file);
+        close(file);
+    }
+}
+
 static int file_exchange(const char *a, const char *b)
 {
 #ifdef RENAME_EXCHANGE
@@ -170,7 +199,9 @@ static const folder_calls file_calls = {
     .read_file = file_read,
     .file_size = file_size,
     .rename_new = file_rename_new,
+    .rename_over = file_rename_over,
     .exchange = file_exchange,
+    .sync = local_sync,
     .remove_tree = local_remove_tree,
     .remove_file = file_remove,
     .list = file_list,

@@ -16,7 +16,7 @@ typedef struct {
     store base;
     pthread_mutex_t lock;
     object *first, *scratch;
-    int is_published;
+    int is_published, is_update;
     int64_t puts_until_failure, n_scratch;
 } memory;
 
@@ -87,9 +87,55 @@ static int32_t put(memory *m, object **first, const char *key, const void *bytes
     return is_kept ? NGFF_OK : error_set(e, NGFF_E_STORAGE, "cannot write %s: the test said so", key);
 }
 
+static int32_t memory_begin_update(store *s, error *e)
+{
+    memory *m = (memory *)s;
+    m->is_update = 1;
+    return m->is_published ? NGFF_OK : error_set(e, NGFF_E_NOT_FOUND, "the memory store is empty");
+}
+
+static int32_t mark_dirty(memory *m, error *e)
+{
+    pthread_mutex_lock(&m->lock);
+    int is_there = *find(&m->first, STORE_DIRTY_KEY) != NULL;
+    pthread_mutex_unlock(&m->lock);
+    return is_there ? NGFF_OK : put(m, &m->first, STORE_DIRTY_KEY, "", 0, e);
+}
+
+/* Removes what is key or lies below it. */
+static int32_t remove_below(memory *m, const char *key, int chunks_only, error *e)
+{
+    size_t n = strlen(key);
+    if (mark_dirty(m, e) != NGFF_OK)
+        return e->status;
+    pthread_mutex_lock(&m->lock);
+    for (object **link = &m->first; *link;) {
+        const char *name = strrchr((*link)->key, '/');
+        int is_below = strncmp((*link)->key, key, n) == 0 && ((*link)->key[n] == '/' || !(*link)->key[n]);
+        if (is_below && !(chunks_only && is_zarr_document(name ? name + 1 : (*link)->key)))
+            remove_first(link);
+        else
+            link = &(*link)->next;
+    }
+    pthread_mutex_unlock(&m->lock);
+    return NGFF_OK;
+}
+
+static int32_t memory_remove(store *s, const char *key, error *e)
+{
+    return remove_below((memory *)s, key, 0, e);
+}
+
+static int32_t memory_remove_chunks(store *s, const char *key, error *e)
+{
+    return remove_below((memory *)s, key, 1, e);
+}
+
 static int32_t memory_put(store *s, const char *key, const void *bytes, size_t n, error *e)
 {
     memory *m = (memory *)s;
+    if (m->is_update)
+        return mark_dirty(m, e) == NGFF_OK ? put(m, &m->first, key, bytes, n, e) : e->status;
     pthread_mutex_lock(&m->lock);
     int is_there = *find(&m->first, key) != NULL;
     pthread_mutex_unlock(&m->lock);
@@ -103,7 +149,11 @@ static int32_t memory_publish(store *s, error *e)
     memory *m = (memory *)s;
     (void)e;
     remove_all(&m->scratch);
+    object **mark = find(&m->first, STORE_DIRTY_KEY);
+    if (*mark)
+        remove_first(mark);
     m->is_published = 1;
+    m->is_update = 0;
     return NGFF_OK;
 }
 
@@ -186,6 +236,9 @@ static void memory_free(store *s)
 
 static const store_ops memory_ops = {
     .begin = memory_begin,
+    .begin_update = memory_begin_update,
+    .remove = memory_remove,
+    .remove_chunks = memory_remove_chunks,
     .put = memory_put,
     .publish = memory_publish,
     .abandon = memory_abandon,

@@ -153,6 +153,19 @@ static int vsi_rename_new(const char *from, const char *to)
     return end_quiet(&before, VSIRename(from, to) != 0, cause);
 }
 
+static int vsi_rename_over(const char *from, const char *to)
+{
+    char cause[256];
+    quiet before = begin_quiet();
+    return end_quiet(&before, VSIRename(from, to) != 0, cause);
+}
+
+static void vsi_sync(const char *path)
+{
+    if (is_local(path))
+        local_sync(path);
+}
+
 static int vsi_exchange(const char *a, const char *b)
 {
 #ifdef RENAME_EXCHANGE
@@ -207,7 +220,9 @@ static const folder_calls vsi_calls = {
     .read_file = vsi_read,
     .file_size = vsi_file_size,
     .rename_new = vsi_rename_new,
+    .rename_over = vsi_rename_over,
     .exchange = vsi_exchange,
+    .sync = vsi_sync,
     .remove_tree = vsi_remove_tree,
     .remove_file = vsi_remove_file,
     .list = vsi_list,
@@ -219,8 +234,8 @@ static const folder_calls vsi_calls = {
 typedef struct {
     store base;
     char *path, *scratch;
-    int is_claimed;
-    pthread_mutex_t lock; /* scratch */
+    int is_claimed, is_update, is_dirty;
+    pthread_mutex_t lock; /* scratch, is_dirty */
 } objects;
 
 static char *object_path(const objects *o, const char *key)
@@ -298,10 +313,10 @@ static int32_t objects_begin(store *s, int overwrite, error *e)
     return NGFF_OK;
 }
 
-static int32_t objects_put(store *s, const char *key, const void *bytes, size_t n, error *e)
+static int32_t put_object(objects *o, const char *key, const void *bytes, size_t n, error *e)
 {
     char cause[256] = "";
-    char *path = object_path((objects *)s, key);
+    char *path = object_path(o, key);
     int failure = path ? vsi_write(path, bytes, n, cause) : ENOMEM;
     if (failure)
         error_set(e, NGFF_E_STORAGE, "cannot write %s (%zu bytes): %s", path ? path : key, n, cause);
@@ -309,11 +324,77 @@ static int32_t objects_put(store *s, const char *key, const void *bytes, size_t 
     return failure ? NGFF_E_STORAGE : NGFF_OK;
 }
 
+/* Leaves the mark of a store that is being changed. */
+static int32_t mark_dirty(objects *o, error *e)
+{
+    pthread_mutex_lock(&o->lock);
+    if (o->is_update && !o->is_dirty)
+        o->is_dirty = put_object(o, STORE_DIRTY_KEY, "changing\n", 9, e) == NGFF_OK;
+    pthread_mutex_unlock(&o->lock);
+    return e->status;
+}
+
+static int32_t objects_put(store *s, const char *key, const void *bytes, size_t n, error *e)
+{
+    objects *o = (objects *)s;
+    return mark_dirty(o, e) == NGFF_OK ? put_object(o, key, bytes, n, e) : e->status;
+}
+
+/* Each put replaces its object at once, so that a store can be changed in place; but there is no claim. */
+static int32_t objects_begin_update(store *s, error *e)
+{
+    objects *o = (objects *)s;
+    char *mark = object_path(o, STORE_DIRTY_KEY);
+    (void)e;
+    o->is_update = 1;
+    o->is_dirty = mark && vsi_kind(mark) == KIND_FILE;
+    free(mark);
+    return NGFF_OK;
+}
+
+/* Removes the object of this key, or all below it; documents stay where chunks_only. */
+static int32_t remove_below(objects *o, const char *key, int chunks_only, error *e)
+{
+    char *path = object_path(o, key);
+    int kind = path ? vsi_kind(path) : KIND_NONE;
+    if (kind != KIND_NONE)
+        mark_dirty(o, e);
+    if (kind == KIND_FILE && e->status == NGFF_OK && vsi_remove_file(path) != 0)
+        error_set(e, NGFF_E_STORAGE, "cannot remove %s", path);
+    char **names = kind == KIND_FOLDER ? VSIReadDirRecursive(path) : NULL;
+    for (int i = 0; names && names[i] && e->status == NGFF_OK; i++) {
+        const char *slash = strrchr(names[i], '/'), *name = slash ? slash + 1 : names[i];
+        if (!name[0] || (chunks_only && is_zarr_document(name)))
+            continue;
+        char *below = CPLStrdup(CPLSPrintf("%s/%s", path, names[i]));
+        if (vsi_remove_file(below) != 0)
+            error_set(e, NGFF_E_STORAGE, "cannot remove %s", below);
+        CPLFree(below);
+    }
+    CSLDestroy(names);
+    free(path);
+    return e->status;
+}
+
+static int32_t objects_remove(store *s, const char *key, error *e)
+{
+    return remove_below((objects *)s, key, 0, e);
+}
+
+static int32_t objects_remove_chunks(store *s, const char *key, error *e)
+{
+    return remove_below((objects *)s, key, 1, e);
+}
+
 static int32_t objects_publish(store *s, error *e)
 {
-    (void)e;
-    ((objects *)s)->is_claimed = 0; /* the root's document, put last, has published it */
-    return NGFF_OK;
+    objects *o = (objects *)s;
+    char *mark = o->is_update && o->is_dirty ? object_path(o, STORE_DIRTY_KEY) : NULL;
+    if (mark && vsi_remove_file(mark) != 0)
+        error_set(e, NGFF_E_STORAGE, "cannot remove %s; all else of the store is whole", mark);
+    free(mark);
+    o->is_claimed = 0; /* the root's document, put last, has published it */
+    return e->status;
 }
 
 static void objects_abandon(store *s)
@@ -398,7 +479,11 @@ static void objects_free(store *s)
 }
 
 static const store_ops object_ops = {
+    .is_remote = 1,
     .begin = objects_begin,
+    .begin_update = objects_begin_update,
+    .remove = objects_remove,
+    .remove_chunks = objects_remove_chunks,
     .put = objects_put,
     .publish = objects_publish,
     .abandon = objects_abandon,

@@ -271,6 +271,76 @@ static void many_threads_put_into_the_same_folders(void)
     s->ops->free(s);
 }
 
+/* -- Change in place ----------------------------------------------------------------------------------------------- */
+
+static void objects_are_replaced_under_a_mark(void)
+{
+    error e = {0};
+    CHECK_INT(write_store(below("change"), "old", 0, &e), NGFF_OK);
+    int before = count_names(root);
+    store *s = open_at(below("change"));
+    CHECK_INT(s->ops->begin_update(s, &e), NGFF_OK);
+    check_object(s, "scale0/image/c/0/0", "old");
+    CHECK(!exists(below("change/.omezarr-dirty")));
+    CHECK_INT(s->ops->remove(s, "scale0/image/c/7", &e), NGFF_OK); /* is not there */
+    CHECK(!exists(below("change/.omezarr-dirty")));
+    CHECK_INT(put_text(s, "scale0/image/c/0/0", "new and longer"), NGFF_OK);
+    CHECK(exists(below("change/.omezarr-dirty")));
+    check_chunk(below("change"), "new and longer");
+    CHECK_INT(put_text(s, "scale0/image/c/0/0", "short"), NGFF_OK);
+    CHECK_INT(put_text(s, "ovr_2x/image/c/5/0", "more"), NGFF_OK);
+    CHECK_INT(put_text(s, "ovr_2x/image/zarr.json", "{}"), NGFF_OK);
+    char back[5] = "";
+    CHECK_INT(s->ops->scratch_put(s, "cell", "spill", 5, &e), NGFF_OK);
+    CHECK(!exists(below("change/.scratch")));
+    CHECK_INT(s->ops->scratch_get(s, "cell", back, 5, &e), NGFF_OK);
+    CHECK(memcmp(back, "spill", 5) == 0);
+    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    s->ops->free(s);
+    check_chunk(below("change"), "short");
+    CHECK(!exists(below("change/.omezarr-dirty")));
+    CHECK_INT(count_names(root), before);
+
+    s = open_at(below("change"));
+    CHECK_INT(s->ops->begin_update(s, &e), NGFF_OK);
+    CHECK_INT(s->ops->remove_chunks(s, "ovr_2x/image", &e), NGFF_OK);
+    CHECK(!exists(below("change/ovr_2x/image/c")) && exists(below("change/ovr_2x/image/zarr.json")));
+    CHECK_INT(put_text(s, "ovr_2x/image/c/0/0", "again"), NGFF_OK);
+    check_object(s, "ovr_2x/image/c/0/0", "again");
+    CHECK_INT(s->ops->remove(s, "ovr_2x", &e), NGFF_OK);
+    CHECK(!exists(below("change/ovr_2x")));
+    CHECK_INT(s->ops->remove(s, "scale0/image/c/0/0", &e), NGFF_OK);
+    CHECK(!exists(below("change/scale0/image/c/0/0")));
+    s->ops->abandon(s); /* the claim goes, what was done stays, with its mark */
+    s->ops->free(s);
+    CHECK(exists(below("change/.omezarr-dirty")));
+    CHECK_INT(count_names(root), before);
+
+    s = open_at(below("change")); /* a store with a mark can be changed, and replaced */
+    CHECK_INT(s->ops->begin_update(s, &e), NGFF_OK);
+    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    CHECK(!exists(below("change/.omezarr-dirty")));
+    s->ops->free(s);
+    write_text(below("change/.omezarr-dirty"), "");
+    CHECK_INT(write_store(below("change"), "replaced", 1, &e), NGFF_OK);
+    CHECK(!exists(below("change/.omezarr-dirty")));
+}
+
+static void only_one_changes_a_store(void)
+{
+    error e = {0};
+    store *one = open_at(below("change")), *two = open_at(below("change"));
+    CHECK_INT(one->ops->begin_update(one, &e), NGFF_OK);
+    CHECK_INT(two->ops->begin_update(two, &e), NGFF_E_EXISTS);
+    two->ops->abandon(two);
+    two->ops->free(two);
+    CHECK_INT(put_text(one, "scale0/image/c/0/0", "one"), NGFF_OK);
+    e = (error){0};
+    CHECK_INT(one->ops->publish(one, &e), NGFF_OK);
+    one->ops->free(one);
+    check_chunk(below("change"), "one");
+}
+
 /* More folders than the first size of the set of known ones. */
 static void thousands_of_folders_are_made(void)
 {
@@ -301,6 +371,8 @@ static inline void run_folder_checks(void)
     RUN(abandon_leaves_nothing);
     RUN(many_threads_put_into_the_same_folders);
     RUN(thousands_of_folders_are_made);
+    RUN(objects_are_replaced_under_a_mark);
+    RUN(only_one_changes_a_store);
 }
 
 #endif
