@@ -63,14 +63,16 @@ static void run_cells(cascade *cs, cell *todo)
         error e = {0};
         todo = c->next;
         c->next = NULL;
-        int32_t status = atomic_load(&cs->has_failed) ? NGFF_E_STATE : family_reduce_gathered(cs, c, &e);
+        int32_t status = atomic_load(&cs->has_failed) ? NGFF_E_STATE
+                         : c->is_supplied             ? cs->host.supply(cs->host.user, c, &e)
+                                                      : family_reduce_gathered(cs, c, &e);
         if (status == NGFF_OK && cs->plan->image->alpha >= 0)
             family_make_validity(cs->plan->image, c->pixels, c->strides, &c->box, c->mask,
                                  cell_level(cs, c)->cell[c->box.rank - 1]);
         for (int l = c->level + 1; status == NGFF_OK && l < cs->plan->n_levels; l++)
             if (cs->plan->levels[l].source == c->level)
                 status = family_give_to_parents(cs, c, l, &todo, &e);
-        if (status == NGFF_OK) {
+        if (status == NGFF_OK && !c->is_supplied) {
             pad(cs, c);
             status = cs->host.emit(cs->host.user, c, &e);
         }
@@ -141,6 +143,17 @@ int32_t cascade_map(cascade *cs, int l, const box *region, cell **mapped, error 
     }
     pthread_mutex_unlock(&cs->lock);
     return status;
+}
+
+int32_t cascade_supply(cascade *cs, int l, const int64_t *index, error *e)
+{
+    int64_t bytes = cell_buffer_bytes(cs, cs->plan->levels[l].cell);
+    pthread_mutex_lock(&cs->lock);
+    cell *c = cell_make_room(cs, bytes, e) == NGFF_OK ? cell_make_supplied(cs, l, index) : NULL;
+    pthread_mutex_unlock(&cs->lock);
+    if (!c)
+        return cell_out_of_memory(e, bytes);
+    return submit(cs, c, e);
 }
 
 /* Mask bytes become 0 or 255. */
@@ -328,7 +341,7 @@ void cascade_finish(cascade *cs)
 {
     pool_wait(cs->pool);
     for (int l = 0; l < cs->plan->n_levels; l++)
-        if (cs->plan->levels[l].source < 0 && !atomic_load(&cs->has_failed))
+        if (cs->plan->levels[l].source < 0 && !cs->host.is_wanted && !atomic_load(&cs->has_failed))
             write_unwritten(cs, l);
     for (;;) {
         error e = {0};

@@ -21,6 +21,7 @@ typedef struct cell {
     uint64_t missing;          /* fused cells: a bit per child that has not come; its part has no value yet */
     box *written;              /* level 0: the boxes that have come, if not the whole cell at once */
     int n_written, n_pins, is_mapped, is_spilling, is_spilled;
+    int is_supplied; /* its pixels are stored already: it only gives them to its parents */
     uint64_t touched;
 } cell;
 
@@ -32,6 +33,10 @@ typedef struct {
     /* Keep and give back (once) the bytes of a cell that must leave memory before it is complete. */
     int32_t (*spill)(void *user, const char *key, const void *bytes, size_t n, error *e);
     int32_t (*fetch)(void *user, const char *key, void *bytes, size_t n, error *e);
+    /* A pass over a part of the pyramid: whether this cell is to be made. NULL: all are. */
+    int (*is_wanted)(void *user, int level, const int64_t *index);
+    /* Fills a supplied cell with the pixels that are stored. */
+    int32_t (*supply)(void *user, const cell *c, error *e);
 } cascade_host;
 
 typedef struct cascade cascade;
@@ -53,6 +58,8 @@ int32_t cascade_commit(cascade *cs, int level, const box *region, error *e);
 /* Copies a region into its cells and runs those that are complete. mask_stride: bytes per row of mask. */
 int32_t cascade_write(cascade *cs, int level, const box *region, const void *pixels, const int64_t *strides,
                       const uint8_t *mask, int64_t mask_stride, error *e);
+/* A cell that is not wanted itself, but whose pixels wanted parents need: it is read back by the host. */
+int32_t cascade_supply(cascade *cs, int level, const int64_t *index, error *e);
 /* Completes the cells that are still open with what they have. */
 void cascade_finish(cascade *cs);
 /* Cells that the caller has given and that are done. */

@@ -218,6 +218,22 @@ cell *cell_make(cascade *cs, int l, const int64_t *index, int is_whole)
     return c;
 }
 
+/* A cell of any level with room for its pixels, which waits for no child. */
+cell *cell_make_supplied(cascade *cs, int l, const int64_t *index)
+{
+    cell *c = calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    c->level = l;
+    c->is_supplied = 1;
+    memcpy(c->index, index, sizeof c->index);
+    c->box = cell_box(&cs->plan->levels[l], cs->plan->image->rank, index);
+    if (cell_take_pixels(cs, c) == NGFF_OK)
+        return c;
+    cell_free(cs, c);
+    return NULL;
+}
+
 static cell **bucket_of(cascade *cs, int l, const int64_t *index)
 {
     uint64_t hash = (uint64_t)l * 0x9E3779B97F4A7C15u;

@@ -47,6 +47,7 @@ void cell_free(cascade *cs, cell *c);
 int64_t cell_first_child(const cascade *cs, const cell *c, int axis, int64_t *n);
 int cell_keeps_missing(const cascade *cs, const cell *c);
 cell *cell_make(cascade *cs, int l, const int64_t *index, int is_whole);
+cell *cell_make_supplied(cascade *cs, int l, const int64_t *index);
 cell *cell_find(cascade *cs, int l, const int64_t *index);
 void cell_insert(cascade *cs, cell *c);
 void cell_remove(cascade *cs, cell *c);

@@ -274,7 +274,8 @@ int32_t family_give_to_parents(cascade *cs, const cell *child, int l, cell **fin
         box block = reduce_source_box(cs->plan->resampling, rank, cs->plan->levels[l].ratio,
                                       cs->plan->levels[child->level].shape, &parent);
         box both = box_intersect(&block, &child->box);
-        if (!box_is_empty(&both) && give_to_parent(cs, child, l, index, finished, e) != NGFF_OK)
+        int is_wanted = !cs->host.is_wanted || cs->host.is_wanted(cs->host.user, l, index);
+        if (is_wanted && !box_is_empty(&both) && give_to_parent(cs, child, l, index, finished, e) != NGFF_OK)
             return e->status;
         for (i = rank - 1; i >= 0 && ++index[i] > last[i]; i--)
             index[i] = first[i];

@@ -108,7 +108,7 @@ static host *start(const char *dims, const int64_t *shape, int32_t type, const c
     pthread_mutex_init(&h->lock, NULL);
     h->budget = budget_create(memory);
     h->pool = pool_create(n_workers, 3, NULL, NULL);
-    cascade_host calls = {h, emit, spill, fetch};
+    cascade_host calls = {.user = h, .emit = emit, .spill = spill, .fetch = fetch};
     h->cascade = cascade_create(h->plan, h->budget, h->pool, &calls);
     return h;
 }

@@ -1,0 +1,154 @@
+/* update.c: see update.h. Two bits per cell of the pyramid. A cell looks down at the source pixels that it needs
+ * (reduce_source_box, margins included), so that this is the same geometry as that of the pass. */
+#include "update.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shrink.h"
+
+struct update {
+    const struct ngff_plan *plan;
+    uint8_t *wanted[max_levels], *needed[max_levels]; /* a byte per cell */
+};
+
+static int64_t cell_count(const struct ngff_plan *plan, int l)
+{
+    return product_checked(plan->levels[l].cell_grid, plan->image->rank);
+}
+
+update *update_create(const struct ngff_plan *plan)
+{
+    update *u = calloc(1, sizeof *u);
+    if (!u)
+        return NULL;
+    u->plan = plan;
+    for (int l = 0; l < plan->n_levels; l++) {
+        size_t n = (size_t)cell_count(plan, l);
+        u->wanted[l] = calloc(n, 1);
+        u->needed[l] = calloc(n, 1);
+        if (!u->wanted[l] || !u->needed[l]) {
+            update_free(u);
+            return NULL;
+        }
+    }
+    return u;
+}
+
+void update_free(update *u)
+{
+    for (int l = 0; u && l < max_levels; l++) {
+        free(u->wanted[l]);
+        free(u->needed[l]);
+    }
+    free(u);
+}
+
+static int64_t place_of(const struct ngff_plan *plan, int l, const int64_t *index)
+{
+    int64_t place = 0;
+    for (int i = 0; i < plan->image->rank; i++)
+        place = place * plan->levels[l].cell_grid[i] + index[i];
+    return place;
+}
+
+void update_want(update *u, int l, const int64_t *index)
+{
+    u->wanted[l][place_of(u->plan, l, index)] = 1;
+}
+
+void update_want_level(update *u, int l)
+{
+    memset(u->wanted[l], 1, (size_t)cell_count(u->plan, l));
+}
+
+int update_is_wanted(const update *u, int l, const int64_t *index)
+{
+    return u->wanted[l][place_of(u->plan, l, index)];
+}
+
+int update_is_needed(const update *u, int l, const int64_t *index)
+{
+    return u->needed[l][place_of(u->plan, l, index)];
+}
+
+int update_is_chunk_wanted(const update *u, int l, const int64_t *chunk_index)
+{
+    const level *at = &u->plan->levels[l];
+    int64_t index[MAX_RANK];
+    for (int i = 0; i < u->plan->image->rank; i++)
+        index[i] = chunk_index[i] * at->chunk[i] / at->cell[i];
+    return update_is_wanted(u, l, index);
+}
+
+int update_is_whole(const update *u, int l)
+{
+    return !memchr(u->wanted[l], 0, (size_t)cell_count(u->plan, l));
+}
+
+/* Counts up within first ... last per axis, the last axis fastest. Returns 0 after the last. */
+static int count_up(int rank, const int64_t *first, const int64_t *last, int64_t *index)
+{
+    int i = rank - 1;
+    while (i >= 0 && ++index[i] > last[i]) {
+        index[i] = first[i];
+        i--;
+    }
+    return i >= 0;
+}
+
+int update_next(const struct ngff_plan *plan, int l, int64_t *index)
+{
+    static const int64_t first[MAX_RANK];
+    int64_t last[MAX_RANK];
+    for (int i = 0; i < plan->image->rank; i++)
+        last[i] = plan->levels[l].cell_grid[i] - 1;
+    return count_up(plan->image->rank, first, last, index);
+}
+
+/* The cells of its source level that a cell is made from: first and last per axis. */
+static void children_of(const struct ngff_plan *plan, int l, const int64_t *index, int64_t *first, int64_t *last)
+{
+    const level *at = &plan->levels[l], *from = &plan->levels[at->source];
+    int rank = plan->image->rank;
+    int64_t origin[MAX_RANK];
+    for (int i = 0; i < rank; i++)
+        origin[i] = index[i] * at->cell[i];
+    box whole = box_make(rank, NULL, at->shape), cell = box_make(rank, origin, at->cell);
+    cell = box_intersect(&cell, &whole);
+    box block = reduce_source_box(plan->resampling, rank, at->ratio, from->shape, &cell);
+    for (int i = 0; i < rank; i++) {
+        first[i] = block.origin[i] / from->cell[i];
+        last[i] = (block.origin[i] + block.extent[i] - 1) / from->cell[i];
+    }
+}
+
+/* A cell is wanted if one of its children is; the others are then needed. */
+static void look_down(update *u, int l, const int64_t *index)
+{
+    int rank = u->plan->image->rank, source = u->plan->levels[l].source;
+    int64_t first[MAX_RANK], last[MAX_RANK], child[MAX_RANK];
+    children_of(u->plan, l, index, first, last);
+    memcpy(child, first, sizeof child);
+    int is_wanted = update_is_wanted(u, l, index);
+    for (int is_more = 1; is_more && !is_wanted; is_more = count_up(rank, first, last, child))
+        is_wanted = update_is_wanted(u, source, child);
+    if (!is_wanted)
+        return;
+    update_want(u, l, index);
+    memcpy(child, first, sizeof child);
+    do
+        if (!update_is_wanted(u, source, child))
+            u->needed[source][place_of(u->plan, source, child)] = 1;
+    while (count_up(rank, first, last, child));
+}
+
+void update_spread(update *u)
+{
+    for (int l = 1; l < u->plan->n_levels; l++) {
+        int64_t index[MAX_RANK] = {0};
+        do
+            look_down(u, l, index);
+        while (update_next(u->plan, l, index));
+    }
+}
