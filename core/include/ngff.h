@@ -220,6 +220,17 @@ NGFF_API int32_t ngff_writer_level_write(ngff_writer *writer, int32_t level, con
  * time. */
 NGFF_API ngff_writer *ngff_writer_open_push(ngff_plan *plan, const char *path);
 
+/* As ngff_writer_open_push for a store that is at path already and is changed in place: what is not written to stays.
+ * plan: one of the store's own options (the member "options" of the block "omezarr") and of an image as it is described
+ * now; NGFF_E_UNSUPPORTED if the arrays are not those that it makes. Untouched until the first pixel is written or
+ * ngff_writer_close finds a difference. Close makes the levels above what was written, or all levels where nodata,
+ * factors or the method are others now, and replaces the documents that differ; without a difference it does nothing.
+ * Statistics are dropped where pixels have changed, unless all have. Each object is replaced at once, but not all
+ * together: from the first replacement until the end the store holds the object ".omezarr-dirty", and if that is found
+ * when the store is opened for update, all levels are made again. On object stores shards are not changed
+ * (NGFF_E_UNSUPPORTED). */
+NGFF_API ngff_writer *ngff_writer_open_update(ngff_plan *plan, const char *path);
+
 /* Push: another description of the same pixels, before ngff_writer_close: georeference, nodata, names, levels, a mask
  * ... The plan's dims, shape, data type and level-0 chunk must be those of the first; OVERWRITE is the first's. */
 NGFF_API int32_t ngff_writer_replan(ngff_writer *writer, ngff_plan *plan);
@@ -263,6 +274,8 @@ NGFF_API const char *ngff_reader_array_attributes(const ngff_reader *reader);
 /* One member of the block "omezarr" as JSON, large ones read back from their array; NULL if there is none.
  * Until the next call. */
 NGFF_API const char *ngff_reader_attribute(ngff_reader *reader, const char *name);
+/* 1 if a change of the store has begun and not ended: its levels may not belong together. */
+NGFF_API int32_t ngff_reader_is_dirty(const ngff_reader *reader);
 /* 1 if the store has a mask array for every level. */
 NGFF_API int32_t ngff_reader_has_mask(const ngff_reader *reader);
 

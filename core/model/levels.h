@@ -34,6 +34,7 @@ struct ngff_plan {
     int resampling; /* REDUCE_*, never AUTO */
     codec_spec codec;
     uint8_t fill[16]; /* one pixel: the frozen fill_value */
+    char *kept_attributes; /* members that others put into the root's attributes, one JSON object; or NULL */
     int is_consolidated;
     int64_t group; /* channels in a cell: 1, or all that share a mask, an alpha channel or a source block */
     int64_t source_block[MAX_RANK]; /* 0: no preference */
@@ -49,6 +50,8 @@ struct ngff_plan {
     char answer[256];
 };
 
+/* The plan is of a store that is there: its fill value and what others put into its root stay. */
+int32_t plan_keep(struct ngff_plan *plan, const uint8_t fill[16], const char *kept_attributes);
 struct ngff_plan *plan_retain(struct ngff_plan *plan);
 /* True where each cell of the level's source lies in one parent and no window straddles two cells: then a finished cell
  * is shrunk straight into its parent. */

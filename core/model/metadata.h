@@ -70,6 +70,15 @@ typedef int32_t (*metadata_source)(void *user, const char *key, char **text, siz
  * Refuses hostile metadata (sizes that overflow, paths that leave the root) with an error that names the key. */
 int32_t metadata_read(metadata_source source, void *user, stored_image *image, error *e);
 void metadata_release(stored_image *image);
+/* What a change of a stored image keeps of its documents. */
+/* Windows and statistics of n channels, as metadata_write has written them. Where there are none: not finite, and no
+ * statistics. */
+int32_t metadata_summaries(const stored_image *image, metadata_source source, void *user, int64_t n,
+                           channel_summary *summaries, error *e);
+/* The members of the root's attributes that are no part of NGFF, of the geo conventions or of our block: one JSON
+ * object, malloc'ed. */
+char *metadata_foreign_attributes(const stored_image *image);
+
 /* One member of the attribute block "omezarr" as JSON text (malloc'ed) or NULL; large ones through the source. */
 char *metadata_attribute(const stored_image *image, const char *name, metadata_source source, void *user);
 

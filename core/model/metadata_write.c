@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json.h"
 #include "metadata_tree.h"
 
 enum {
@@ -476,6 +477,16 @@ static cJSON *statistics_member(walk *w)
     return list;
 }
 
+/* The options that the store was made with, so that a change can make it again. */
+static cJSON *options_member(walk *w)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (char **typed = w->plan->options.typed; typed && *typed; typed++)
+        if (options_is_lasting(*typed))
+            tree_add(list, cJSON_CreateString(*typed), &w->is_whole);
+    return list;
+}
+
 /* The block goes into the root's attributes if it has any member beside its version. */
 static int32_t add_block(walk *w, cJSON *attributes)
 {
@@ -484,6 +495,11 @@ static int32_t add_block(walk *w, cJSON *attributes)
     size_t inline_total = 0;
     int32_t status = NGFF_OK;
     tree_put(block, "version", tree_whole(1), &w->is_whole);
+    cJSON *options = options_member(w);
+    if (cJSON_GetArraySize(options) > 0)
+        tree_put(block, "options", options, &w->is_whole);
+    else
+        cJSON_Delete(options);
     if (has_nodata(image))
         status = add_own_member(w, block, "nodata", nodata_member(w));
     if (!status && has_statistics(w))
@@ -665,6 +681,19 @@ static cJSON *omero(walk *w)
 
 /* -- The root -------------------------------------------------------------------------------------------------- */
 
+/* Members that others put into the document, as they were. */
+static void add_kept(walk *w, const char *json, cJSON *object)
+{
+    cJSON *kept = json ? cJSON_Parse(json) : NULL;
+    for (const cJSON *item = kept ? kept->child : NULL; item; item = item->next) {
+        char *text = json_copy(json_member(json_whole(json), item->string));
+        if (text && !cJSON_GetObjectItemCaseSensitive(object, item->string))
+            tree_put(object, item->string, cJSON_CreateRaw(text), &w->is_whole);
+        free(text);
+    }
+    cJSON_Delete(kept);
+}
+
 /* The root's attributes; may emit arrays for large members. */
 static int32_t root_attributes(walk *w, cJSON *attributes)
 {
@@ -680,7 +709,9 @@ static int32_t root_attributes(walk *w, cJSON *attributes)
     if (has_omero(w))
         tree_put(ome, "omero", omero(w), &w->is_whole);
     geo_root_attributes(w->plan, attributes, &w->is_whole);
-    return add_block(w, attributes);
+    int32_t status = add_block(w, attributes);
+    add_kept(w, w->plan->kept_attributes, attributes);
+    return status;
 }
 
 /* Takes w->nodes. */

@@ -39,6 +39,7 @@ struct row {
     row_reader read; /* NULL: one of the words */
     size_t offset;   /* of its field in options */
     int64_t low, high;
+    int is_of_run; /* says how to write, not what: no part of the store */
 };
 
 /* -- Words ----------------------------------------------------------------------------------------------------- */
@@ -644,6 +645,7 @@ static const row table[] = {
         .read = read_threads,
         .offset = offsetof(options, n_threads),
         .high = 1024,
+        .is_of_run = 1,
     },
     {
         .name = "MEMORY",
@@ -654,6 +656,7 @@ static const row table[] = {
         .offset = offsetof(options, memory_bytes),
         .low = 1,
         .high = INT64_MAX,
+        .is_of_run = 1,
     },
     {
         .name = "STATISTICS",
@@ -697,6 +700,7 @@ static const row table[] = {
         .offset = offsetof(options, axes),
         .low = 1,
         .high = INT32_MAX,
+        .is_of_run = 1,
     },
     {
         .name = "AXIS_SCALE",
@@ -747,6 +751,7 @@ static const row table[] = {
         .standard = "AUTO",
         .help = "Keep the source's metadata domains; NO for de-identified output",
         .offset = offsetof(options, copy_src_mdd),
+        .is_of_run = 1,
     },
     {
         .name = "OVERWRITE",
@@ -754,6 +759,7 @@ static const row table[] = {
         .standard = "NO",
         .help = "Replace an existing store",
         .offset = offsetof(options, overwrite),
+        .is_of_run = 1,
     },
     {
         .name = "DRY_RUN",
@@ -761,6 +767,7 @@ static const row table[] = {
         .standard = "NO",
         .help = "Plan, bytes, objects, memory; write nothing",
         .offset = offsetof(options, dry_run),
+        .is_of_run = 1,
     },
 };
 
@@ -823,6 +830,14 @@ const char *options_canonical(const char *name)
 {
     const row *r = name ? row_find(name) : NULL;
     return r ? r->name : NULL;
+}
+
+int options_is_lasting(const char *typed)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(typed, "="), typed);
+    const row *r = row_find(name);
+    return r && !r->is_of_run;
 }
 
 /* Edits that turn one name into the other (Levenshtein), at most 31 characters of each. */

@@ -253,6 +253,17 @@ ngff_plan *ngff_plan_create(ngff_image *image, const char *const *list)
     return p;
 }
 
+int32_t plan_keep(plan *p, const uint8_t fill[16], const char *kept_attributes)
+{
+    char *copy = kept_attributes ? strdup(kept_attributes) : NULL;
+    if (kept_attributes && !copy)
+        return NGFF_E_MEMORY;
+    free(p->kept_attributes);
+    p->kept_attributes = copy;
+    memcpy(p->fill, fill, sizeof p->fill);
+    return NGFF_OK;
+}
+
 ngff_plan *plan_retain(ngff_plan *p)
 {
     p->n_owners++;
@@ -269,6 +280,7 @@ void ngff_plan_free(ngff_plan *p)
     for (int i = 0; i < p->n_warnings; i++)
         free(p->warnings[i]);
     free(p->levels);
+    free(p->kept_attributes);
     free(p->text);
     free(p);
 }

@@ -581,6 +581,14 @@ const char *ngff_reader_attribute(ngff_reader *reader, const char *name)
     return reader->answer;
 }
 
+int32_t ngff_reader_is_dirty(const ngff_reader *reader)
+{
+    uint64_t n;
+    error ignored = {0};
+    return reader->error.status == NGFF_OK &&
+           reader->store->ops->size(reader->store, STORE_DIRTY_KEY, &n, &ignored) == NGFF_OK;
+}
+
 int32_t ngff_reader_has_mask(const ngff_reader *reader)
 {
     return reader->error.status == NGFF_OK && reader->image.has_mask;

@@ -14,9 +14,13 @@ typedef struct {
 /* One chunk of a level, dense; fill where it was not stored. user: a read_back. */
 int32_t read_back_chunk(void *user, int level, const int64_t *chunk_index, void *pixels, error *e);
 
+/* The same for the mask (axes y, x; index of y and x). */
+int32_t read_back_mask(void *user, int level, const int64_t *chunk_index, uint8_t *mask, error *e);
+
 /* A writer on a store that it owns from now on. */
 ngff_writer *writer_open_store(ngff_plan *plan, store *s);
 ngff_writer *writer_push_store(ngff_plan *plan, store *s);
+ngff_writer *writer_update_store(ngff_plan *plan, store *s);
 /* Most bytes that cells have held at one time. */
 int64_t writer_pixel_peak(const ngff_writer *w);
 

@@ -22,6 +22,8 @@ typedef struct shard {
 struct shards {
     const struct ngff_plan *plan;
     store *store;
+    int (*is_wanted)(const void *user, int level, const int64_t *chunk_index); /* NULL: all chunks come */
+    const void *user;
     pthread_mutex_t lock;
     shard *open;
 };
@@ -59,6 +61,40 @@ void shards_free(shards *all)
     free(all);
 }
 
+void shards_set_update(shards *all, int (*is_wanted)(const void *, int, const int64_t *), const void *user)
+{
+    all->is_wanted = is_wanted;
+    all->user = user;
+}
+
+/* The chunk at a place of a shard; 0 where the place lies outside the level. */
+static int chunk_at(const shards *all, const shard *s, size_t place, int64_t *index)
+{
+    const level *at = &all->plan->levels[s->level];
+    int is_inside = 1;
+    for (int i = all->plan->image->rank - 1; i >= 0; i--) {
+        size_t per_shard = (size_t)(at->shard[i] / at->chunk[i]);
+        index[i] = s->index[i] * (int64_t)per_shard + (int64_t)(place % per_shard);
+        place /= per_shard;
+        is_inside &= index[i] < at->grid[i];
+    }
+    return is_inside;
+}
+
+/* True for a place whose chunk will come. */
+static int is_coming(const shards *all, const shard *s, size_t place)
+{
+    int64_t index[MAX_RANK];
+    return chunk_at(all, s, place, index) && (!all->is_wanted || all->is_wanted(all->user, s->level, index));
+}
+
+static void shard_key(const shards *all, const shard *s, char key[192])
+{
+    char name[128];
+    metadata_chunk_key(all->plan->options.version, all->plan->image->rank, s->index, name);
+    snprintf(key, 192, "%s/%s", all->plan->levels[s->level].path, name);
+}
+
 /* Finds or makes the shard; NULL when memory is out. The lock is held. */
 static shard *shard_at(shards *all, int l, const int64_t *index)
 {
@@ -72,13 +108,12 @@ static shard *shard_at(shards *all, int l, const int64_t *index)
         return NULL;
     s->level = l;
     s->n_chunks = 1;
-    s->remaining = 1;
     for (int i = 0; i < rank; i++) {
-        int64_t per_shard = at->shard[i] / at->chunk[i];
         s->index[i] = index[i];
-        s->n_chunks *= (size_t)per_shard;
-        s->remaining *= min_i64(per_shard, at->grid[i] - index[i] * per_shard);
+        s->n_chunks *= (size_t)(at->shard[i] / at->chunk[i]);
     }
+    for (size_t k = 0; k < s->n_chunks; k++)
+        s->remaining += is_coming(all, s, k);
     s->chunks = malloc(s->n_chunks * sizeof *s->chunks);
     s->bytes = calloc(s->n_chunks, sizeof *s->bytes);
     if (!s->chunks || !s->bytes) {
@@ -91,15 +126,47 @@ static shard *shard_at(shards *all, int l, const int64_t *index)
     return s;
 }
 
+/* Takes the chunks that do not come from the shard as it is stored. */
+static int32_t keep_stored(shards *all, shard *s, const char *key, error *e)
+{
+    uint8_t *bytes = NULL;
+    size_t n = 0, index_bytes = shard_index_bytes(s->n_chunks);
+    shard_entry *stored = malloc(s->n_chunks * sizeof *stored);
+    int32_t status = stored ? all->store->ops->get(all->store, key, 0, 0, &bytes, &n, e) : NGFF_E_MEMORY;
+    if (status == NGFF_OK && n < index_bytes)
+        status = error_set(e, NGFF_E_CORRUPT, "%s is shorter than its index", key);
+    if (status == NGFF_OK)
+        status = shard_index_decode(bytes + n - index_bytes, index_bytes, n, stored, s->n_chunks, e);
+    for (size_t k = 0; status == NGFF_OK && k < s->n_chunks; k++) {
+        if (stored[k].size == SHARD_MISSING || is_coming(all, s, k))
+            continue;
+        s->bytes[k] = malloc((size_t)stored[k].size + 1);
+        if (!s->bytes[k])
+            status = NGFF_E_MEMORY;
+        else
+            memcpy(s->bytes[k], bytes + stored[k].offset, (size_t)stored[k].size);
+        s->chunks[k].size = stored[k].size;
+    }
+    free(stored);
+    free(bytes);
+    if (status == NGFF_E_NOT_FOUND)
+        return NGFF_OK;
+    return status == NGFF_OK ? status : error_set(e, status, "the shard %s could not be read for its change", key);
+}
+
 /* Puts the chunks behind each other in C order, the index at the end, and stores them as one object. A shard without a
  * chunk is not stored. */
 static int32_t store_shard(shards *all, shard *s, error *e)
 {
     size_t n = 0, index_bytes = shard_index_bytes(s->n_chunks);
+    char key[192];
+    shard_key(all, s, key);
+    if (all->is_wanted && keep_stored(all, s, key, e) != NGFF_OK)
+        return e->status;
     for (size_t i = 0; i < s->n_chunks; i++)
         n += s->bytes[i] ? (size_t)s->chunks[i].size : 0;
     if (n == 0)
-        return NGFF_OK;
+        return all->is_wanted ? all->store->ops->remove(all->store, key, e) : NGFF_OK;
     uint8_t *object = malloc(n + index_bytes);
     if (!object)
         return error_set(e, NGFF_E_MEMORY, "out of memory for a shard of %zu bytes; a smaller SHARD needs less", n);
@@ -114,9 +181,6 @@ static int32_t store_shard(shards *all, shard *s, error *e)
         s->bytes[i] = NULL;
     }
     shard_index_encode(s->chunks, s->n_chunks, object + n);
-    char key[192], name[128];
-    metadata_chunk_key(all->plan->options.version, all->plan->image->rank, s->index, name);
-    snprintf(key, sizeof key, "%s/%s", all->plan->levels[s->level].path, name);
     int32_t status = all->store->ops->put(all->store, key, object, n + index_bytes, e);
     free(object);
     return status;

@@ -11,6 +11,11 @@ typedef struct shards shards;
 shards *shards_create(const struct ngff_plan *plan, store *s);
 void shards_free(shards *all);
 
+/* A change of a store: only the chunks that is_wanted names will come; a shard keeps its other ones as they are stored.
+ */
+void shards_set_update(shards *all, int (*is_wanted)(const void *user, int level, const int64_t *chunk_index),
+                       const void *user);
+
 /* Takes one encoded chunk (bytes NULL: a chunk that holds only fill and is not stored). Copies the bytes. Thread-safe.
  */
 int32_t shards_add(shards *all, int level, const int64_t *chunk_index, const void *bytes, size_t n, error *e);

@@ -11,15 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cascade.h"
 #include "codec.h"
-#include "metadata.h"
-#include "order.h"
 #include "read_back.h"
-#include "shards.h"
-#include "stage.h"
-#include "statistics.h"
-#include "store.h"
+#include "writer.h"
 
 /* What one thread needs to encode: taken from a last-in-first-out list, so that it is warm. */
 typedef struct bench {
@@ -28,24 +22,6 @@ typedef struct bench {
     uint8_t *bytes;
     size_t capacity;
 } bench;
-
-struct ngff_writer {
-    error error; /* of the calling threads; guarded by lock */
-    ngff_plan *plan;
-    store *store;
-    budget *budget;
-    pool *pool;
-    cascade *cascade;
-    statistics *statistics;
-    shards *shards;
-    order *orders;        /* per level; those of levels that the writer makes are not used */
-    pthread_mutex_t lock; /* error, orders, benches */
-    bench *benches;
-    int64_t n_cells;
-    int is_open, is_closed;
-    int is_push;           /* pixels and mask wait in the stages until close */
-    stage *pixels, *masks; /* masks: from the first mask on */
-};
 
 /* -- A finished cell: chunks to the store -------------------------------------------------------------------------- */
 
@@ -106,11 +82,13 @@ static int32_t put_chunk(ngff_writer *w, bench *b, int l, const int64_t *index, 
         return e->status;
     if (at->is_sharded)
         return shards_add(w->shards, l, index, bytes, n, e);
-    if (is_fill)
+    if (is_fill && !w->before)
         return NGFF_OK;
     char key[192], name[128];
     metadata_chunk_key(plan->options.version, plan->image->rank, index, name);
     snprintf(key, sizeof key, "%s/%s", at->path, name);
+    if (is_fill)
+        return w->store->ops->remove(w->store, key, e);
     return w->store->ops->put(w->store, key, bytes, n, e);
 }
 
@@ -124,14 +102,17 @@ static int32_t put_mask(ngff_writer *w, bench *b, const cell *c, error *e)
     const uint8_t *encoded;
     codec_spec spec = plan->codec;
     spec.type_size = 1;
-    if (!plan->image->has_mask || pixels_all_equal(c->mask, (int64_t)n, 1, &zero))
+    int is_fill = plan->image->has_mask && pixels_all_equal(c->mask, (int64_t)n, 1, &zero);
+    if (!plan->image->has_mask || (is_fill && !w->before))
         return NGFF_OK;
-    if (encode(b, &spec, c->mask, n, &encoded, &n_encoded, e) != NGFF_OK)
-        return e->status;
     char key[192], path[64], name[128];
     plan_mask_path(plan, c->level, path);
     metadata_chunk_key(plan->options.version, 2, c->index + y, name);
     snprintf(key, sizeof key, "%s/%s", path, name);
+    if (is_fill)
+        return w->store->ops->remove(w->store, key, e);
+    if (encode(b, &spec, c->mask, n, &encoded, &n_encoded, e) != NGFF_OK)
+        return e->status;
     return w->store->ops->put(w->store, key, encoded, n_encoded, e);
 }
 
@@ -145,7 +126,7 @@ static int32_t emit(void *user, const cell *c, error *e)
     int64_t chunk_bytes = product_checked(at->chunk, plan->image->rank) * plan->image->type->size;
     int64_t n_chunks = channel_axis < 0 ? 1 : ceil_div(c->box.extent[channel_axis], at->chunk[channel_axis]);
     int64_t index[MAX_RANK] = {0};
-    if (statistics_add(w->statistics, c, e) != NGFF_OK)
+    if (w->statistics && statistics_add(w->statistics, c, e) != NGFF_OK)
         return e->status;
     bench *b = take_bench(w);
     if (!b)
@@ -196,19 +177,24 @@ static int64_t stage_limit(const ngff_plan *plan)
 
 /* What the pass needs: made when the writer opens or, in push mode, when it closes; then what the stage still holds
  * counts against a MEMORY that the user gave. */
-static int32_t start_pass(ngff_writer *w, error *e)
+int32_t writer_start_pass(ngff_writer *w, error *e)
 {
     ngff_plan *plan = w->plan;
     int n_workers = plan->n_threads > plan->n_readers ? plan->n_threads - plan->n_readers : 0;
     int64_t staged = w->pixels && plan->options.memory_bytes > 0 ? stage_bytes(w->pixels) : 0;
     int64_t least = plan->memory_minimum - (plan->memory - plan->pixel_memory);
     cascade_host host = {.user = w, .emit = emit, .spill = spill, .fetch = fetch};
+    int is_whole = !w->update || update_is_whole(w->update, 0);
+    if (w->update) {
+        host.is_wanted = change_is_wanted;
+        host.supply = change_supply;
+    }
     w->budget = budget_create(staged > 0 ? max_i64(plan->pixel_memory - staged, least) : plan->pixel_memory);
-    w->statistics = statistics_create(plan);
+    w->statistics = is_whole ? statistics_create(plan) : NULL;
     w->shards = shards_create(plan, w->store);
     w->pool = pool_create(n_workers, queue_depth, enter_thread, w);
     w->orders = calloc((size_t)plan->n_levels, sizeof *w->orders);
-    if (w->orders && w->budget && w->statistics && w->shards && w->pool)
+    if (w->orders && w->budget && (w->statistics || !is_whole) && w->shards && w->pool)
         w->cascade = cascade_create(plan, w->budget, w->pool, &host);
     if (!w->cascade)
         return error_set(e, NGFF_E_MEMORY, "out of memory");
@@ -221,7 +207,7 @@ static int32_t start_pass(ngff_writer *w, error *e)
 }
 
 /* A writer without its pass; the error of the plan is its own. */
-static ngff_writer *make_writer(ngff_plan *plan, store *s)
+ngff_writer *writer_make(ngff_plan *plan, store *s)
 {
     ngff_writer *w = calloc(1, sizeof *w);
     if (!w) {
@@ -237,8 +223,8 @@ static ngff_writer *make_writer(ngff_plan *plan, store *s)
 
 ngff_writer *writer_open_store(ngff_plan *plan, store *s)
 {
-    ngff_writer *w = make_writer(plan, s);
-    if (w && w->error.status == NGFF_OK && start_pass(w, &w->error) == NGFF_OK)
+    ngff_writer *w = writer_make(plan, s);
+    if (w && w->error.status == NGFF_OK && writer_start_pass(w, &w->error) == NGFF_OK)
         w->is_open = s->ops->begin(s, plan->options.overwrite, &w->error) == NGFF_OK;
     return w;
 }
@@ -282,6 +268,17 @@ static int32_t first_mask(void *user, const int64_t *index, uint8_t *mask, error
     return NGFF_OK;
 }
 
+int32_t writer_start_stage(ngff_writer *w, error *e)
+{
+    const ngff_plan *plan = w->plan;
+    const level *base = &plan->levels[0];
+    stage_host host = {w, w->before ? change_first_pixels : first_pixels, spill, fetch};
+    w->is_push = 1;
+    w->pixels = stage_create("stage", plan->image->rank, base->shape, base->chunk, plan->image->type->size,
+                             stage_limit(plan), &host);
+    return w->pixels ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "out of memory");
+}
+
 /* Levels that the caller gives could never be written in push mode. */
 static int has_given_levels(const ngff_plan *plan)
 {
@@ -295,21 +292,14 @@ static const char not_given[] = "a plan with given levels (ngff_plan_set_given) 
 
 ngff_writer *writer_push_store(ngff_plan *plan, store *s)
 {
-    ngff_writer *w = make_writer(plan, s);
+    ngff_writer *w = writer_make(plan, s);
     if (!w || w->error.status != NGFF_OK)
         return w;
     if (has_given_levels(plan)) {
         error_set(&w->error, NGFF_E_ARGUMENT, not_given);
         return w;
     }
-    const level *base = &plan->levels[0];
-    stage_host host = {w, first_pixels, spill, fetch};
-    w->is_push = 1;
-    w->pixels = stage_create("stage", plan->image->rank, base->shape, base->chunk, plan->image->type->size,
-                             stage_limit(plan), &host);
-    if (!w->pixels)
-        error_set(&w->error, NGFF_E_MEMORY, "out of memory");
-    else
+    if (writer_start_stage(w, &w->error) == NGFF_OK)
         w->is_open = s->ops->begin(s, plan->options.overwrite, &w->error) == NGFF_OK;
     return w;
 }
@@ -340,7 +330,7 @@ const char *ngff_writer_error(const ngff_writer *w)
 /* -- Pixels come in ------------------------------------------------------------------------------------------------ */
 
 /* Keeps the error of a call, or the first error of a job, in the handle. */
-static int32_t keep(ngff_writer *w, const error *e)
+int32_t writer_keep(ngff_writer *w, const error *e)
 {
     error first = *e;
     if (first.status == NGFF_OK && w->cascade)
@@ -355,7 +345,7 @@ static int32_t keep(ngff_writer *w, const error *e)
 static int32_t check_region(ngff_writer *w, int32_t l, const int64_t *origin, const int64_t *extent, box *region,
                             error *e)
 {
-    if (keep(w, e) != NGFF_OK)
+    if (writer_keep(w, e) != NGFF_OK)
         return w->error.status;
     if (!w->is_open || w->is_closed)
         return error_set(e, NGFF_E_STATE, "the writer is not open");
@@ -374,13 +364,13 @@ int32_t ngff_writer_level_next(ngff_writer *w, int32_t l, int64_t *origin, int64
 {
     error e = {0};
     box region;
-    if (keep(w, &e) != NGFF_OK)
+    if (writer_keep(w, &e) != NGFF_OK)
         return w->error.status;
     if (l < 0 || l >= w->plan->n_levels || w->plan->levels[l].source >= 0 || !w->is_open || w->is_closed)
         return 0;
     if (!w->cascade) {
         error_set(&e, NGFF_E_STATE, not_in_push);
-        return keep(w, &e);
+        return writer_keep(w, &e);
     }
     pthread_mutex_lock(&w->lock);
     int has_next = order_next(&w->orders[l], &region);
@@ -404,7 +394,7 @@ int32_t ngff_writer_level_map(ngff_writer *w, int32_t l, const int64_t *origin, 
     if (status == NGFF_OK)
         status = cascade_map(w->cascade, l, &region, &c, &e);
     if (status < 0)
-        return e.status ? keep(w, &e) : status;
+        return e.status ? writer_keep(w, &e) : status;
     if (status == 0)
         return 0;
     *pixels = c->pixels;
@@ -425,7 +415,7 @@ int32_t ngff_writer_level_commit(ngff_writer *w, int32_t l, const int64_t *origi
         error_set(&e, NGFF_E_STATE, not_in_push);
     else if (status == NGFF_OK)
         cascade_commit(w->cascade, l, &region, &e);
-    return keep(w, &e);
+    return writer_keep(w, &e);
 }
 
 /* The y, x part of a region. */
@@ -434,11 +424,11 @@ static box plane_of(const box *region)
     return box_make(2, region->origin + region->rank - 2, region->extent + region->rank - 2);
 }
 
-static int32_t stage_masks(ngff_writer *w, error *e)
+int32_t writer_start_mask_stage(ngff_writer *w, error *e)
 {
     const level *base = &w->plan->levels[0];
     int y = w->plan->image->rank - 2;
-    stage_host host = {w, first_mask, spill, fetch};
+    stage_host host = {w, w->before ? change_first_mask : first_mask, spill, fetch};
     if (!w->masks)
         w->masks = stage_create("mask", 2, base->shape + y, base->chunk + y, 1, stage_limit(w->plan) / 4, &host);
     return w->masks ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "out of memory");
@@ -449,9 +439,11 @@ static void push(ngff_writer *w, const box *region, const void *pixels, const in
 {
     box plane = plane_of(region);
     int64_t mask_strides[2] = {mask_stride, 1};
+    if (w->before && change_claim_pixels(w, e) != NGFF_OK)
+        return;
     if (pixels && stage_write(w->pixels, region, pixels, strides, e) != NGFF_OK)
         return;
-    if (mask && stage_masks(w, e) == NGFF_OK)
+    if (mask && writer_start_mask_stage(w, e) == NGFF_OK)
         stage_write(w->masks, &plane, mask, mask_strides, e);
 }
 
@@ -462,7 +454,7 @@ int32_t ngff_writer_level_write(ngff_writer *w, int32_t l, const int64_t *origin
     box region;
     int64_t dense[MAX_RANK];
     if (check_region(w, l, origin, extent, &region, &e) != NGFF_OK)
-        return keep(w, &e);
+        return writer_keep(w, &e);
     strides_dense(region.rank, region.extent, w->plan->image->type->size, dense);
     if (!w->cascade && l != 0)
         error_set(&e, NGFF_E_STATE, "only level 0 can be pushed");
@@ -472,7 +464,7 @@ int32_t ngff_writer_level_write(ngff_writer *w, int32_t l, const int64_t *origin
         error_set(&e, NGFF_E_ARGUMENT, pixels ? "the image has a mask, but none was given" : "no pixels were given");
     else
         cascade_write(w->cascade, l, &region, pixels, strides ? strides : dense, mask, mask_stride, &e);
-    return keep(w, &e);
+    return writer_keep(w, &e);
 }
 
 int32_t ngff_writer_next(ngff_writer *w, int64_t *origin, int64_t *extent)
@@ -504,27 +496,27 @@ int32_t ngff_writer_read(ngff_writer *w, const int64_t *origin, const int64_t *e
     box region;
     int64_t dense[MAX_RANK], mask_strides[2] = {mask_stride, 1};
     if (check_region(w, 0, origin, extent, &region, &e) != NGFF_OK)
-        return keep(w, &e);
+        return writer_keep(w, &e);
     if (w->cascade) {
         error_set(&e, NGFF_E_STATE, "pixels can be read back only from a writer that was opened for push");
-        return keep(w, &e);
+        return writer_keep(w, &e);
     }
     box plane = plane_of(&region);
     strides_dense(region.rank, region.extent, w->plan->image->type->size, dense);
     if (pixels)
         stage_read(w->pixels, &region, pixels, strides ? strides : dense, &e);
-    if (mask && e.status == NGFF_OK && stage_masks(w, &e) == NGFF_OK)
+    if (mask && e.status == NGFF_OK && writer_start_mask_stage(w, &e) == NGFF_OK)
         stage_read(w->masks, &plane, mask, mask_strides, &e);
     for (int64_t y = 0; mask && e.status == NGFF_OK && y < plane.extent[0]; y++)
         for (int64_t x = 0; x < plane.extent[1]; x++)
             mask[y * mask_stride + x] = mask[y * mask_stride + x] ? 255 : 0;
-    return keep(w, &e);
+    return writer_keep(w, &e);
 }
 
 int32_t ngff_writer_replan(ngff_writer *w, ngff_plan *plan)
 {
     error e = {0};
-    if (keep(w, &e) != NGFF_OK)
+    if (writer_keep(w, &e) != NGFF_OK)
         return w->error.status;
     const struct ngff_image *now = w->plan->image, *then = plan ? plan->image : NULL;
     size_t bytes = (size_t)now->rank * sizeof(int64_t);
@@ -538,11 +530,13 @@ int32_t ngff_writer_replan(ngff_writer *w, ngff_plan *plan)
         error_set(&e, NGFF_E_ARGUMENT, "the new plan has other axes, another size, data type or chunk");
     else if (has_given_levels(plan))
         error_set(&e, NGFF_E_ARGUMENT, not_given);
+    if (e.status == NGFF_OK && w->before)
+        change_replan(w, plan, &e);
     if (e.status != NGFF_OK)
-        return keep(w, &e);
-    ngff_plan *before = w->plan;
+        return writer_keep(w, &e);
+    ngff_plan *replaced = w->plan;
     w->plan = plan_retain(plan);
-    ngff_plan_free(before);
+    ngff_plan_free(replaced);
     return NGFF_OK;
 }
 
@@ -568,11 +562,16 @@ static int32_t put_metadata(void *user, const char *key, const void *bytes, size
     return to->writer->store->ops->put(to->writer->store, key, bytes, n, to->error);
 }
 
+int32_t writer_summarise(ngff_writer *w, const channel_summary **summaries, error *e)
+{
+    read_back back = {w->plan, w->store};
+    return statistics_finish(w->statistics, read_back_chunk, &back, summaries, e);
+}
+
 static int32_t write_metadata(ngff_writer *w, error *e)
 {
     const channel_summary *summaries = NULL;
-    read_back back = {w->plan, w->store};
-    if (statistics_finish(w->statistics, read_back_chunk, &back, &summaries, e) != NGFF_OK)
+    if (writer_summarise(w, &summaries, e) != NGFF_OK)
         return e->status;
     sink to = {w, e};
     int32_t status = metadata_write(w->plan, summaries, put_metadata, &to, e);
@@ -609,7 +608,7 @@ static int32_t drain_through_buffer(ngff_writer *w, const box *region, error *e)
     return e->status;
 }
 
-static int32_t drain_region(ngff_writer *w, const box *region, error *e)
+int32_t writer_drain_region(ngff_writer *w, const box *region, error *e)
 {
     cell *c = NULL;
     int32_t is_mapped = cascade_map(w->cascade, 0, region, &c, e);
@@ -629,12 +628,25 @@ static int32_t drain_region(ngff_writer *w, const box *region, error *e)
 static void drain(ngff_writer *w, error *e)
 {
     box region;
-    while (keep(w, e) == NGFF_OK && order_next(&w->orders[0], &region)) {
+    while (writer_keep(w, e) == NGFF_OK && order_next(&w->orders[0], &region)) {
         box plane = plane_of(&region);
         int has_mask = w->plan->image->has_mask && w->masks && stage_meets(w->masks, &plane);
         if (has_mask || stage_meets(w->pixels, &region))
-            drain_region(w, &region, e);
+            writer_drain_region(w, &region, e);
     }
+}
+
+/* The rest of the pixels, the metadata, and all becomes visible. */
+static void make_store(ngff_writer *w, error *e)
+{
+    if (w->is_push && w->error.status == NGFF_OK && writer_start_pass(w, e) == NGFF_OK)
+        drain(w, e);
+    if (writer_keep(w, e) == NGFF_OK)
+        cascade_finish(w->cascade);
+    else if (w->pool)
+        pool_wait(w->pool);
+    if (writer_keep(w, e) == NGFF_OK && shards_finish(w->shards, e) == NGFF_OK && write_metadata(w, e) == NGFF_OK)
+        w->store->ops->publish(w->store, e);
 }
 
 int32_t ngff_writer_close(ngff_writer *w)
@@ -642,16 +654,12 @@ int32_t ngff_writer_close(ngff_writer *w)
     error e = {0};
     if (w->is_closed || !w->is_open)
         return w->error.status != NGFF_OK ? w->error.status : NGFF_OK;
-    if (w->is_push && w->error.status == NGFF_OK && start_pass(w, &e) == NGFF_OK)
-        drain(w, &e);
-    if (keep(w, &e) == NGFF_OK)
-        cascade_finish(w->cascade);
-    else if (w->pool)
-        pool_wait(w->pool);
-    if (keep(w, &e) == NGFF_OK && shards_finish(w->shards, &e) == NGFF_OK && write_metadata(w, &e) == NGFF_OK)
-        w->store->ops->publish(w->store, &e);
+    if (w->before)
+        change_finish(w, &e);
+    else
+        make_store(w, &e);
     w->is_closed = 1;
-    if (keep(w, &e) != NGFF_OK)
+    if (writer_keep(w, &e) != NGFF_OK)
         w->store->ops->abandon(w->store);
     return w->error.status;
 }
@@ -681,6 +689,7 @@ void ngff_writer_free(ngff_writer *w)
     }
     stage_free(w->pixels);
     stage_free(w->masks);
+    change_free(w);
     budget_free(w->budget);
     free(w->orders);
     w->store->ops->free(w->store);

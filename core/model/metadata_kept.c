@@ -1,0 +1,90 @@
+/* metadata_kept.c: what a change of a stored image takes over from its documents: display windows, statistics, and what
+ * others have put into the root. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "json.h"
+#include "metadata.h"
+
+static const cJSON *member(const cJSON *object, const char *name)
+{
+    return cJSON_IsObject(object) ? cJSON_GetObjectItemCaseSensitive(object, name) : NULL;
+}
+
+/* A number, or one of Zarr's words for what JSON has no number; NaN where there is none. */
+static double number_of(const cJSON *object, const char *name)
+{
+    const cJSON *item = member(object, name);
+    if (cJSON_IsNumber(item))
+        return item->valuedouble;
+    if (!cJSON_IsString(item) || strcmp(item->valuestring, "NaN") == 0)
+        return NAN;
+    return item->valuestring[0] == '-' ? -INFINITY : INFINITY;
+}
+
+static void read_window(const cJSON *channel, channel_summary *s)
+{
+    const cJSON *window = member(channel, "window");
+    s->low = number_of(window, "min");
+    s->high = number_of(window, "max");
+    s->start = number_of(window, "start");
+    s->end = number_of(window, "end");
+}
+
+static void read_statistics(const cJSON *entry, channel_summary *s)
+{
+    s->has_statistics = cJSON_IsObject(entry);
+    s->n_valid = s->has_statistics ? (int64_t)number_of(entry, "n_valid") : 0;
+    s->min = number_of(entry, "min");
+    s->max = number_of(entry, "max");
+    s->mean = number_of(entry, "mean");
+    s->std_dev = number_of(entry, "std_dev");
+}
+
+int32_t metadata_summaries(const stored_image *image, metadata_source source, void *user, int64_t n,
+                           channel_summary *summaries, error *e)
+{
+    char *text = metadata_attribute(image, "statistics", source, user);
+    cJSON *attributes = json_parse(image->attributes, strlen(image->attributes), "the root's attributes", e);
+    cJSON *statistics = text ? json_parse(text, strlen(text), "the statistics", e) : NULL;
+    const cJSON *ome = member(attributes, "ome");
+    const cJSON *channels = member(member(ome ? ome : attributes, "omero"), "channels");
+    for (int64_t i = 0; i < n; i++) {
+        read_window(cJSON_GetArrayItem(channels, (int)i), &summaries[i]);
+        read_statistics(cJSON_GetArrayItem(statistics, (int)i), &summaries[i]);
+    }
+    cJSON_Delete(attributes);
+    cJSON_Delete(statistics);
+    free(text);
+    return e->status;
+}
+
+static int is_ours(const char *name)
+{
+    static const char *const ours[] = {"ome", "multiscales", "omero", "omezarr", "zarr_conventions"};
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
+        if (strcmp(name, ours[i]) == 0)
+            return 1;
+    return strncmp(name, "spatial:", 8) == 0 || strncmp(name, "proj:", 5) == 0;
+}
+
+char *metadata_foreign_attributes(const stored_image *image)
+{
+    cJSON *attributes = cJSON_Parse(image->attributes);
+    cJSON *foreign = cJSON_CreateObject();
+    for (const cJSON *item = attributes ? attributes->child : NULL; foreign && item; item = item->next) {
+        char *text = is_ours(item->string) ? NULL : json_copy(json_member(json_whole(image->attributes), item->string));
+        if (text)
+            cJSON_AddItemToObject(foreign, item->string, cJSON_CreateRaw(text));
+        free(text);
+    }
+    char *printed = foreign && foreign->child ? cJSON_PrintUnformatted(foreign) : NULL;
+    char *copy = printed ? strdup(printed) : NULL;
+    cJSON_free(printed);
+    cJSON_Delete(attributes);
+    cJSON_Delete(foreign);
+    return copy;
+}

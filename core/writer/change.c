@@ -1,0 +1,487 @@
+/* change.c: a store that is there gets other pixels or another description, in place.
+ *
+ * Opening reads its metadata and compares it with the plan; nothing is claimed yet. Pixels wait in the stage, as in
+ * push mode, which takes untouched ones from the store. Closing finds what the change reaches (update.c) and takes just
+ * that through the one pass: touched cells of level 0 and all that is made from them; what a parent needs beside them
+ * is read back from the store. Then the documents that differ are replaced, the root's last, and what no document names
+ * any more is removed. The first replacement leaves a mark in the root and the end removes it: a store with the mark
+ * has levels that may not belong together, and the next change makes them all again. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "read_back.h"
+#include "writer.h"
+
+/* -- Opening ------------------------------------------------------------------------------------------------------- */
+
+/* metadata_source: one object as text. */
+static int32_t get_text(void *user, const char *key, char **text, size_t *n, error *e)
+{
+    store *s = user;
+    uint8_t *bytes = NULL;
+    int32_t status = s->ops->get(s, key, 0, 0, &bytes, n, e); /* with a NUL behind it */
+    *text = (char *)bytes;
+    return status;
+}
+
+/* True if the array is what the plan writes for a level. */
+static int is_as_planned(const ngff_plan *plan, int l, const stored_array *a)
+{
+    const level *at = &plan->levels[l];
+    size_t bytes = (size_t)plan->image->rank * sizeof(int64_t);
+    for (int i = 0; i < a->rank; i++)
+        if (a->byte_axis[i] != i)
+            return 0;
+    int has_cname = plan->codec.compress == COMPRESS_BLOSC;
+    return strcmp(a->path, at->path) == 0 && a->type == plan->image->type && a->rank == plan->image->rank &&
+           memcmp(a->shape, at->shape, bytes) == 0 && memcmp(a->chunk, at->chunk, bytes) == 0 &&
+           memcmp(a->shard, at->shard, bytes) == 0 && a->is_sharded == at->is_sharded && !a->index_is_first &&
+           a->index_has_checksum == a->is_sharded && !a->chunk_has_checksum && !a->is_big_endian &&
+           a->separator == '/' && a->key_version == plan->options.version &&
+           a->codec.compress == plan->codec.compress && (!has_cname || a->codec.blosc_cname == plan->codec.blosc_cname);
+}
+
+static int32_t check_stored(const ngff_plan *plan, const stored_image *stored, error *e)
+{
+    static const char advice[] = "copy it with gdal_translate -of OMEZARR and change the copy";
+    if (stored->version != plan->options.version || stored->n_levels != plan->n_levels ||
+        stored->has_mask != plan->image->has_mask)
+        return error_set(e, NGFF_E_UNSUPPORTED, "its version, levels or mask are not those that its options make; %s",
+                         advice);
+    for (int l = 0; l < plan->n_levels; l++)
+        if (!is_as_planned(plan, l, &stored->levels[l]))
+            return error_set(e, NGFF_E_UNSUPPORTED, "its array %s is not the one that its options make; %s",
+                             stored->levels[l].path, advice);
+    return NGFF_OK;
+}
+
+/* Reads what is there and checks that the plan describes it. */
+static int32_t look_at_store(ngff_writer *w, error *e)
+{
+    stored_image stored;
+    uint64_t n = 0;
+    int64_t n_channels = w->plan->image->n_channels;
+    if (metadata_read(get_text, w->store, &stored, e) != NGFF_OK)
+        return e->status;
+    if (check_stored(w->plan, &stored, e) == NGFF_OK) {
+        char *foreign = metadata_foreign_attributes(&stored);
+        w->summaries = calloc(2 * (size_t)n_channels, sizeof *w->summaries);
+        if (!w->summaries || plan_keep(w->plan, stored.levels[0].fill, foreign) != NGFF_OK)
+            error_set(e, NGFF_E_MEMORY, "out of memory");
+        else
+            metadata_summaries(&stored, get_text, w->store, n_channels, w->summaries, e);
+        free(foreign);
+    }
+    w->was_dirty = w->store->ops->size(w->store, STORE_DIRTY_KEY, &n, e) == NGFF_OK;
+    metadata_release(&stored);
+    return e->status;
+}
+
+ngff_writer *writer_update_store(ngff_plan *plan, store *s)
+{
+    ngff_writer *w = writer_make(plan, s);
+    if (!w || w->error.status != NGFF_OK)
+        return w;
+    w->before = plan_retain(plan);
+    w->is_open = look_at_store(w, &w->error) == NGFF_OK && writer_start_stage(w, &w->error) == NGFF_OK;
+    return w;
+}
+
+ngff_writer *ngff_writer_open_update(ngff_plan *plan, const char *path)
+{
+    store *s = plan && path ? store_open(path) : NULL;
+    ngff_writer *w = s ? writer_update_store(plan, s) : NULL;
+    error named = {0};
+    if (w && w->error.status != NGFF_OK && !strstr(w->error.message, path)) {
+        error_set(&named, w->error.status, "%s: %s", path, w->error.message);
+        w->error = named;
+    }
+    return w;
+}
+
+static int same_level_0(const ngff_plan *a, const ngff_plan *b)
+{
+    const level *now = &a->levels[0], *then = &b->levels[0];
+    return a->options.version == b->options.version && strcmp(now->path, then->path) == 0 &&
+           now->is_sharded == then->is_sharded && memcmp(now->shard, then->shard, sizeof now->shard) == 0 &&
+           memcmp(&a->codec, &b->codec, sizeof a->codec) == 0;
+}
+
+int32_t change_replan(ngff_writer *w, ngff_plan *plan, error *e)
+{
+    if (!same_level_0(w->before, plan))
+        return error_set(e, NGFF_E_ARGUMENT, "a store that is there keeps its version, layout, shards and codec");
+    if (w->before->image->has_mask && !plan->image->has_mask)
+        return error_set(e, NGFF_E_ARGUMENT, "the mask of a store that is there cannot be taken away");
+    if (plan_keep(plan, w->before->fill, w->before->kept_attributes) != NGFF_OK)
+        return error_set(e, NGFF_E_MEMORY, "out of memory");
+    return NGFF_OK;
+}
+
+/* -- Claim --------------------------------------------------------------------------------------------------------- */
+
+static int32_t claim(ngff_writer *w, error *e)
+{
+    if (!w->is_claimed)
+        w->is_claimed = w->store->ops->begin_update(w->store, e) == NGFF_OK;
+    return e->status;
+}
+
+int32_t change_claim_pixels(ngff_writer *w, error *e)
+{
+    for (int l = 0; l < w->plan->n_levels; l++)
+        if (w->store->ops->is_remote && w->plan->levels[l].is_sharded)
+            return error_set(e, NGFF_E_UNSUPPORTED,
+                             "the pixels of a sharded store on an object store cannot be changed: each change would "
+                             "send whole shards again; write the image anew");
+    return claim(w, e);
+}
+
+/* -- Pixels that are there ----------------------------------------------------------------------------------------- */
+
+int32_t change_first_pixels(void *user, const int64_t *index, uint8_t *pixels, error *e)
+{
+    ngff_writer *w = user;
+    read_back back = {w->before, w->store};
+    return read_back_chunk(&back, 0, index, pixels, e);
+}
+
+int32_t change_first_mask(void *user, const int64_t *index, uint8_t *mask, error *e)
+{
+    ngff_writer *w = user;
+    read_back back = {w->before, w->store};
+    const level *base = &w->before->levels[0];
+    int y = w->before->image->rank - 2;
+    if (w->before->image->has_mask)
+        return read_back_mask(&back, 0, index, mask, e);
+    memset(mask, 0, (size_t)(base->chunk[y] * base->chunk[y + 1]));
+    return NGFF_OK;
+}
+
+int32_t change_supply(void *user, const cell *c, error *e)
+{
+    ngff_writer *w = user;
+    const ngff_plan *plan = w->plan;
+    const level *at = &plan->levels[c->level];
+    read_back back = {plan, w->store};
+    int channels = plan->image->channel_axis;
+    int64_t chunk_bytes = product_checked(at->chunk, plan->image->rank) * plan->image->type->size;
+    int64_t n_chunks = channels < 0 ? 1 : ceil_div(c->box.extent[channels], at->chunk[channels]);
+    int64_t index[MAX_RANK] = {0};
+    for (int i = 0; i < plan->image->rank; i++)
+        index[i] = c->box.origin[i] / at->chunk[i];
+    for (int64_t k = 0; k < n_chunks && e->status == NGFF_OK; k++) {
+        read_back_chunk(&back, c->level, index, c->pixels + k * chunk_bytes, e);
+        if (channels >= 0)
+            index[channels]++;
+    }
+    if (plan->image->has_mask && e->status == NGFF_OK)
+        read_back_mask(&back, c->level, c->index + plan->image->rank - 2, c->mask, e);
+    return e->status;
+}
+
+int change_is_wanted(void *user, int l, const int64_t *index)
+{
+    return update_is_wanted(((ngff_writer *)user)->update, l, index);
+}
+
+static int is_chunk_wanted(const void *user, int l, const int64_t *index)
+{
+    return update_is_chunk_wanted(user, l, index);
+}
+
+/* -- What a change reaches ----------------------------------------------------------------------------------------- */
+
+/* True if pixels of levels would come out differently. */
+static int values_differ(const ngff_plan *a, const ngff_plan *b)
+{
+    int differ = a->resampling != b->resampling || a->image->alpha != b->image->alpha;
+    for (int64_t i = 0; i < a->image->n_channels && !differ; i++) {
+        const channel *before = &a->image->channels[i], *now = &b->image->channels[i];
+        differ = before->has_nodata != now->has_nodata ||
+                 (now->has_nodata && memcmp(before->nodata, now->nodata, (size_t)a->image->type->size) != 0);
+    }
+    return differ;
+}
+
+static int level_differs(const level *a, const level *b)
+{
+    return strcmp(a->path, b->path) != 0 || a->source != b->source ||
+           memcmp(a->ratio, b->ratio, sizeof a->ratio) != 0 || memcmp(a->shape, b->shape, sizeof a->shape) != 0 ||
+           memcmp(a->chunk, b->chunk, sizeof a->chunk) != 0 || memcmp(a->shard, b->shard, sizeof a->shard) != 0;
+}
+
+static int levels_differ(const ngff_plan *a, const ngff_plan *b)
+{
+    int differ = a->n_levels != b->n_levels;
+    for (int l = 0; !differ && l < a->n_levels; l++)
+        differ = level_differs(&a->levels[l], &b->levels[l]);
+    return differ;
+}
+
+static box cell_box_of(const ngff_plan *plan, int l, const int64_t *index)
+{
+    const level *at = &plan->levels[l];
+    int64_t origin[MAX_RANK];
+    for (int i = 0; i < plan->image->rank; i++)
+        origin[i] = index[i] * at->cell[i];
+    box cell = box_make(plan->image->rank, origin, at->cell), whole = box_make(plan->image->rank, NULL, at->shape);
+    return box_intersect(&cell, &whole);
+}
+
+static int is_touched(const ngff_writer *w, const box *cell)
+{
+    int y = cell->rank - 2;
+    box plane = box_make(2, cell->origin + y, cell->extent + y);
+    return stage_meets(w->pixels, cell) || (w->masks && stage_meets(w->masks, &plane));
+}
+
+/* Wants the cells of level 0 that were written to. Returns their number. */
+static int64_t want_touched(ngff_writer *w)
+{
+    int64_t index[MAX_RANK] = {0}, n = 0;
+    do {
+        box cell = cell_box_of(w->plan, 0, index);
+        if (is_touched(w, &cell)) {
+            update_want(w->update, 0, index);
+            n++;
+        }
+    } while (update_next(w->plan, 0, index));
+    return n;
+}
+
+/* -- The pass ------------------------------------------------------------------------------------------------------ */
+
+/* Level 0 in the order of the plan, touched or read back; then what is read back of the levels above. */
+static void feed(ngff_writer *w, error *e)
+{
+    box region;
+    while (writer_keep(w, e) == NGFF_OK && order_next(&w->orders[0], &region)) {
+        int64_t index[MAX_RANK];
+        for (int i = 0; i < region.rank; i++)
+            index[i] = region.origin[i] / w->plan->levels[0].cell[i];
+        if (update_is_wanted(w->update, 0, index))
+            writer_drain_region(w, &region, e);
+        else if (update_is_needed(w->update, 0, index))
+            cascade_supply(w->cascade, 0, index, e);
+    }
+    for (int l = 1; l < w->plan->n_levels; l++) {
+        int64_t index[MAX_RANK] = {0};
+        do
+            if (update_is_needed(w->update, l, index) && writer_keep(w, e) == NGFF_OK)
+                cascade_supply(w->cascade, l, index, e);
+        while (update_next(w->plan, l, index));
+    }
+}
+
+static int32_t put_arrays(ngff_writer *w, error *e);
+
+/* Levels of another shape: first their documents, so that the store goes on opening, then their old chunks go. */
+static int32_t clear_levels(ngff_writer *w, error *e)
+{
+    if (put_arrays(w, e) != NGFF_OK)
+        return e->status;
+    for (int l = 1; l < w->plan->n_levels && e->status == NGFF_OK; l++) {
+        char mask[64];
+        if (l < w->before->n_levels && !level_differs(&w->before->levels[l], &w->plan->levels[l]))
+            continue;
+        w->store->ops->remove_chunks(w->store, w->plan->levels[l].path, e);
+        plan_mask_path(w->plan, l, mask);
+        if (w->plan->image->has_mask)
+            w->store->ops->remove_chunks(w->store, mask, e);
+    }
+    return e->status;
+}
+
+static int32_t run_pass(ngff_writer *w, error *e)
+{
+    update_spread(w->update);
+    if (levels_differ(w->before, w->plan) && clear_levels(w, e) != NGFF_OK)
+        return e->status;
+    if (writer_start_pass(w, e) != NGFF_OK)
+        return e->status;
+    shards_set_update(w->shards, is_chunk_wanted, w->update);
+    feed(w, e);
+    if (writer_keep(w, e) == NGFF_OK)
+        cascade_finish(w->cascade);
+    else
+        pool_wait(w->pool);
+    int32_t status = writer_keep(w, e); /* also of jobs, which e does not know */
+    return status == NGFF_OK ? shards_finish(w->shards, e) : status;
+}
+
+/* -- Documents ----------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    char *key;
+    uint64_t hash; /* of its bytes */
+} document;
+
+typedef struct documents {
+    ngff_writer *writer; /* NULL: they are only listed */
+    error *error;
+    int is_without_root;
+    const struct documents *before; /* sorted: what is not to be changed; or NULL */
+    document *list;
+    size_t n, room;
+} documents;
+
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(((const document *)a)->key, ((const document *)b)->key);
+}
+
+static const document *find(const documents *d, const document *like)
+{
+    return d->n > 0 ? bsearch(like, d->list, d->n, sizeof *d->list, compare_keys) : NULL;
+}
+
+static document *add(documents *d, const char *key, const uint8_t *bytes, size_t n)
+{
+    if (d->n == d->room) {
+        size_t room = d->room ? 2 * d->room : 64;
+        document *more = realloc(d->list, room * sizeof *more);
+        if (!more)
+            return NULL;
+        d->list = more;
+        d->room = room;
+    }
+    document *made = &d->list[d->n];
+    *made = (document){strdup(key), 14695981039346656037u};
+    for (size_t i = 0; i < n; i++)
+        made->hash = (made->hash ^ bytes[i]) * 1099511628211u;
+    d->n += made->key != NULL;
+    return made->key ? made : NULL;
+}
+
+static int is_stored(store *s, const char *key, const void *bytes, size_t n)
+{
+    uint8_t *stored = NULL;
+    size_t n_stored = 0;
+    error ignored = {0};
+    int is_same = s->ops->get(s, key, 0, 0, &stored, &n_stored, &ignored) == NGFF_OK && n_stored == n &&
+                  memcmp(stored, bytes, n) == 0;
+    free(stored);
+    return is_same;
+}
+
+/* metadata_sink: replaces an object, unless it says now what it said before or is there already. */
+static int32_t put_document(void *user, const char *key, const void *bytes, size_t n)
+{
+    documents *d = user;
+    const document *made = add(d, key, bytes, n);
+    if (!made)
+        return error_set(d->error, NGFF_E_MEMORY, "out of memory");
+    if (!d->writer || (d->is_without_root && !strchr(key, '/')))
+        return NGFF_OK;
+    const document *before = d->before ? find(d->before, made) : NULL;
+    if ((!before || before->hash != made->hash) && !is_stored(d->writer->store, key, bytes, n) &&
+        claim(d->writer, d->error) == NGFF_OK)
+        d->writer->store->ops->put(d->writer->store, key, bytes, n, d->error);
+    return d->error->status;
+}
+
+static void free_documents(documents *d)
+{
+    for (size_t i = 0; i < d->n; i++)
+        free(d->list[i].key);
+    free(d->list);
+}
+
+/* The documents of all arrays, as they will be. */
+static int32_t put_arrays(ngff_writer *w, error *e)
+{
+    documents d = {.writer = w, .error = e, .is_without_root = 1};
+    metadata_write(w->plan, w->summaries, put_document, &d, e);
+    free_documents(&d);
+    return e->status;
+}
+
+/* Removes what was there before and is not now: arrays and groups with all that is in them. */
+static int32_t remove_obsolete(ngff_writer *w, const documents *before, documents *now, error *e)
+{
+    qsort(now->list, now->n, sizeof *now->list, compare_keys);
+    for (size_t i = 0; i < before->n && e->status == NGFF_OK; i++) {
+        char key[256];
+        if (find(now, &before->list[i]))
+            continue;
+        snprintf(key, sizeof key, "%s", before->list[i].key);
+        char *slash = strrchr(key, '/');
+        if (slash && is_zarr_document(slash + 1))
+            *slash = 0;
+        if (claim(w, e) == NGFF_OK)
+            w->store->ops->remove(w->store, key, e);
+    }
+    return e->status;
+}
+
+/* What is said about the channels: found in the pass if all pixels went through it; else what the store says, without
+ * the statistics if pixels or nodata have changed. */
+static int32_t summarise(ngff_writer *w, int is_untrue, const channel_summary **summaries, error *e)
+{
+    const struct ngff_image *image = w->plan->image;
+    if (w->statistics)
+        return writer_summarise(w, summaries, e);
+    channel_summary *now = w->summaries + image->n_channels;
+    memcpy(now, w->summaries, (size_t)image->n_channels * sizeof *now);
+    for (int64_t i = 0; i < image->n_channels; i++) {
+        now[i].has_statistics &= !is_untrue;
+        if (image->channels[i].has_window && isfinite(now[i].low)) {
+            now[i].start = image->channels[i].start;
+            now[i].end = image->channels[i].end;
+        }
+    }
+    *summaries = now;
+    return NGFF_OK;
+}
+
+/* after_repair: what the documents say cannot be trusted to be what the plan before says. */
+static int32_t put_documents(ngff_writer *w, int is_untrue, int after_repair, error *e)
+{
+    const channel_summary *summaries = NULL;
+    documents before = {.error = e}, now = {.writer = w, .error = e};
+    if (metadata_write(w->before, w->summaries, put_document, &before, e) == NGFF_OK &&
+        summarise(w, is_untrue, &summaries, e) == NGFF_OK) {
+        qsort(before.list, before.n, sizeof *before.list, compare_keys);
+        now.before = after_repair ? NULL : &before;
+        if (metadata_write(w->plan, summaries, put_document, &now, e) == NGFF_OK)
+            remove_obsolete(w, &before, &now, e);
+    }
+    free_documents(&before);
+    free_documents(&now);
+    return e->status;
+}
+
+/* -- Close --------------------------------------------------------------------------------------------------------- */
+
+void change_finish(ngff_writer *w, error *e)
+{
+    int has_new_mask = w->plan->image->has_mask && !w->before->image->has_mask;
+    int is_other = values_differ(w->before, w->plan);
+    int is_remade = is_other || has_new_mask || w->was_dirty || levels_differ(w->before, w->plan);
+    if (writer_keep(w, e) != NGFF_OK)
+        return;
+    w->update = update_create(w->plan);
+    if (!w->update || (w->plan->image->has_mask && writer_start_mask_stage(w, e) != NGFF_OK)) {
+        error_set(e, NGFF_E_MEMORY, "out of memory");
+        return;
+    }
+    int is_touched = want_touched(w) > 0;
+    if (has_new_mask)
+        update_want_level(w->update, 0);
+    for (int l = 1; is_remade && l < w->plan->n_levels; l++)
+        update_want_level(w->update, l);
+    if ((is_touched || is_remade) && (change_claim_pixels(w, e) != NGFF_OK || run_pass(w, e) != NGFF_OK))
+        return;
+    if (put_documents(w, is_touched || is_other || has_new_mask, w->was_dirty, e) == NGFF_OK && w->is_claimed)
+        w->store->ops->publish(w->store, e);
+}
+
+void change_free(ngff_writer *w)
+{
+    update_free(w->update);
+    free(w->summaries);
+    ngff_plan_free(w->before);
+}

@@ -1,0 +1,74 @@
+/* writer.h: what writer.c (a store is made) and change.c (a store is changed) share: the writer itself and the steps of
+ * its pass. */
+#ifndef NGFF_WRITER_WRITER_H
+#define NGFF_WRITER_WRITER_H
+
+#include <pthread.h>
+
+#include "cascade.h"
+#include "metadata.h"
+#include "order.h"
+#include "shards.h"
+#include "stage.h"
+#include "statistics.h"
+#include "store.h"
+#include "update.h"
+
+struct bench;
+
+struct ngff_writer {
+    error error; /* of the calling threads; guarded by lock */
+    ngff_plan *plan;
+    store *store;
+    budget *budget;
+    pool *pool;
+    cascade *cascade;
+    statistics *statistics; /* NULL where a part of the pixels passes only */
+    shards *shards;
+    order *orders;        /* per level; those of levels that the writer makes are not used */
+    pthread_mutex_t lock; /* error, orders, benches */
+    struct bench *benches;
+    int64_t n_cells;
+    int is_open, is_closed;
+    int is_push;           /* pixels and mask wait in the stages until close */
+    stage *pixels, *masks; /* masks: from the first mask on */
+
+    /* A change of a store that is there: */
+    ngff_plan *before;          /* NULL where a store is made */
+    channel_summary *summaries; /* as the store has them, and room for as many */
+    int is_claimed, was_dirty;
+    update *update; /* in the pass: what it makes anew */
+};
+
+/* -- writer.c -- */
+
+ngff_writer *writer_make(ngff_plan *plan, store *s);
+/* Keeps the error of a call, or the first error of a job, in the handle. */
+int32_t writer_keep(ngff_writer *w, const error *e);
+/* Stages for push, with their first pixels from the host. */
+int32_t writer_start_stage(ngff_writer *w, error *e);
+int32_t writer_start_mask_stage(ngff_writer *w, error *e);
+/* What the pass needs. */
+int32_t writer_start_pass(ngff_writer *w, error *e);
+/* Takes a region of level 0 from the stages through the pass. */
+int32_t writer_drain_region(ngff_writer *w, const box *region, error *e);
+/* What is to be said about the channels, once all cells have passed. */
+int32_t writer_summarise(ngff_writer *w, const channel_summary **summaries, error *e);
+
+/* -- change.c -- */
+
+/* Another description of the store: it must be one that the stored level 0 can have. */
+int32_t change_replan(ngff_writer *w, ngff_plan *plan, error *e);
+/* Before pixels are written: claims the store, if it is one whose pixels can be changed. */
+int32_t change_claim_pixels(ngff_writer *w, error *e);
+/* The pixels and the mask of a chunk of level 0 as they are stored. */
+int32_t change_first_pixels(void *user, const int64_t *index, uint8_t *pixels, error *e);
+int32_t change_first_mask(void *user, const int64_t *index, uint8_t *mask, error *e);
+/* The pixels of a cell that is not wanted, for the cascade. */
+int32_t change_supply(void *user, const cell *c, error *e);
+int change_is_wanted(void *user, int level, const int64_t *cell_index);
+/* Writes what has changed. */
+void change_finish(ngff_writer *w, error *e);
+void change_free(ngff_writer *w);
+
+#endif
