@@ -6,152 +6,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <mutex>
-
-#include "gdal_rat.h"
 
 #include "pixeltype.h"
-#include "writing.h"
-
-namespace
-{
-
-class WritingBand;
-class WritingMaskBand;
-
-class WritingDataset final : public GDALDataset
-{
-    friend class WritingBand;
-    friend class WritingMaskBand;
-
-    std::string m_root{};
-    CPLStringList m_options{};
-    ImageFromSource m_axes{}; /* which band is which plane; its image is that of the beginning */
-    std::mutex m_lock{};      /* GDAL's block cache may write our blocks on any thread */
-    Writer m_writer{};
-    std::unique_ptr<WritingMaskBand> m_mask{};
-    bool m_is_written = false, m_is_finished = false;
-    bool m_has_new_nodata = false; /* the writer does not know it yet */
-
-    bool m_has_geotransform = false;
-    double m_geotransform[6] = {0, 1, 0, 0, 0, 1};
-    OGRSpatialReference m_crs{}, m_gcp_crs{};
-    std::vector<GDAL_GCP> m_gcps{};
-
-    Plan plan_of_now(const CPLStringList &options, ImageFromSource *image);
-    CPLErr transfer(const WritingBand *band, bool is_write, int block_x, int block_y, void *pixels, bool is_mask);
-    void tell_nodata();
-    CPLErr finish();
-    void clear_gcps();
-
-  public:
-    WritingDataset(const std::string &root, int width, int height, int n_bands, GDALDataType type);
-    ~WritingDataset() override;
-    bool open(const CPLStringList &options);
-
-    CPLErr OMEZARR_GET_GEOTRANSFORM;
-    CPLErr OMEZARR_SET_GEOTRANSFORM;
-    const OGRSpatialReference *GetSpatialRef() const override;
-    CPLErr SetSpatialRef(const OGRSpatialReference *crs) override;
-    int GetGCPCount() override;
-    const OGRSpatialReference *GetGCPSpatialRef() const override;
-    const GDAL_GCP *GetGCPs() override;
-    CPLErr SetGCPs(int n, const GDAL_GCP *gcps, const OGRSpatialReference *crs) override;
-    CPLErr CreateMaskBand(int flags) override;
-    CPLErr IBuildOverviews(const char *resampling, int n_levels, const int *levels, int n_bands, const int *bands,
-                           GDALProgressFunc progress, void *progress_data, CSLConstList options) override;
-    char **GetFileList() override
-    {
-        return nullptr; /* nothing is there yet that GDAL could delete or copy */
-    }
-#ifdef OMEZARR_CLOSE
-    CPLErr OMEZARR_CLOSE;
-#endif
-};
-
-class WritingBand final : public GDALRasterBand
-{
-    friend class WritingDataset;
-
-    WritingDataset *m_dataset;
-    enum { NO_NODATA, DOUBLE_NODATA, INT64_NODATA, UINT64_NODATA } m_nodata_kind = NO_NODATA;
-    double m_nodata = 0;
-    int64_t m_nodata_int64 = 0;
-    uint64_t m_nodata_uint64 = 0;
-    bool m_has_scale = false, m_has_offset = false;
-    double m_scale = 1, m_offset = 0;
-    std::string m_unit{};
-    GDALColorInterp m_color = GCI_Undefined;
-    std::unique_ptr<GDALColorTable> m_color_table{};
-    CPLStringList m_categories{};
-    std::unique_ptr<GDALRasterAttributeTable> m_rat{};
-
-  public:
-    WritingBand(WritingDataset *dataset, int number, GDALDataType type);
-    void set_block(int width, int height)
-    {
-        nBlockXSize = width;
-        nBlockYSize = height;
-    }
-
-    CPLErr IReadBlock(int block_x, int block_y, void *pixels) override;
-    CPLErr IWriteBlock(int block_x, int block_y, void *pixels) override;
-    CPLErr Fill(double real, double imaginary) override;
-
-    double GetNoDataValue(int *has) override;
-    int64_t GetNoDataValueAsInt64(int *has) override;
-    uint64_t GetNoDataValueAsUInt64(int *has) override;
-    CPLErr SetNoDataValue(double value) override;
-    CPLErr SetNoDataValueAsInt64(int64_t value) override;
-    CPLErr SetNoDataValueAsUInt64(uint64_t value) override;
-    CPLErr DeleteNoDataValue() override;
-    double GetScale(int *has) override;
-    CPLErr SetScale(double scale) override;
-    double GetOffset(int *has) override;
-    CPLErr SetOffset(double offset) override;
-    const char *GetUnitType() override;
-    CPLErr SetUnitType(const char *unit) override;
-    GDALColorInterp GetColorInterpretation() override;
-    CPLErr SetColorInterpretation(GDALColorInterp color) override;
-    GDALColorTable *GetColorTable() override;
-    CPLErr SetColorTable(GDALColorTable *table) override;
-    char **GetCategoryNames() override;
-    CPLErr SetCategoryNames(char **names) override;
-    GDALRasterAttributeTable *GetDefaultRAT() override;
-    CPLErr SetDefaultRAT(const GDALRasterAttributeTable *rat) override;
-    GDALRasterBand *GetMaskBand() override;
-    int GetMaskFlags() override;
-    CPLErr CreateMaskBand(int flags) override;
-};
-
-class WritingMaskBand final : public GDALRasterBand
-{
-    WritingDataset *m_dataset;
-
-  public:
-    explicit WritingMaskBand(WritingDataset *dataset) : m_dataset(dataset)
-    {
-        poDS = dataset;
-        nBand = 0;
-        eAccess = GA_Update;
-        nRasterXSize = dataset->GetRasterXSize();
-        nRasterYSize = dataset->GetRasterYSize();
-        eDataType = GDT_Byte;
-        dataset->GetRasterBand(1)->GetBlockSize(&nBlockXSize, &nBlockYSize);
-    }
-    CPLErr IReadBlock(int block_x, int block_y, void *pixels) override
-    {
-        return m_dataset->transfer(nullptr, false, block_x, block_y, pixels, true);
-    }
-    CPLErr IWriteBlock(int block_x, int block_y, void *pixels) override
-    {
-        return m_dataset->transfer(nullptr, true, block_x, block_y, pixels, true);
-    }
-    bool IsMaskBand() const override
-    {
-        return true;
-    }
-};
+#include "writingdataset.h"
 
 /* -- Band ------------------------------------------------------------------------------------------------------ */
 
@@ -378,6 +235,7 @@ WritingDataset::WritingDataset(const std::string &root, int width, int height, i
 
 Plan WritingDataset::plan_of_now(const CPLStringList &options, ImageFromSource *image)
 {
+    image->keeps_mask = m_stored && m_mask;
     if (!image_from_source(this, options.List(), false, image))
         return nullptr;
     return make_plan(*image, options);
@@ -556,6 +414,9 @@ CPLErr WritingDataset::IBuildOverviews(const char *resampling, int n_levels, con
     for (const char *name : {"OVERVIEWS", "OVERVIEW_COUNT", "SCALE_FACTORS", "OVERVIEW_RESAMPLING", "RESAMPLING"})
         options.SetNameValue(name, nullptr);
     std::vector<int> factors(levels, levels + n_levels);
+    if (n_levels > 0) /* levels that are there and not named stay */
+        for (const int factor : stored_factors())
+            factors.push_back(factor);
     std::sort(factors.begin(), factors.end());
     factors.erase(std::unique(factors.begin(), factors.end()), factors.end());
     std::string text;
@@ -600,7 +461,7 @@ CPLErr WritingDataset::finish()
         if (ngff_writer_status(m_writer.get()) != NGFF_OK)
             raise(ngff_writer_status(m_writer.get()), ngff_writer_error(m_writer.get()));
         result = CE_Failure;
-    } else
+    } else if (!m_stored || m_is_written)
         remove_side_file(m_root);
     m_writer.reset();
     return result;
@@ -624,8 +485,6 @@ WritingDataset::~WritingDataset()
     finish();
     clear_gcps();
 }
-
-} // namespace
 
 GDALDataset *omezarr_create(const char *name, int width, int height, int n_bands, GDALDataType type,
                             StringListIn options)

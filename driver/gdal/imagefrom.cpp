@@ -313,7 +313,7 @@ static bool describe_validity(GDALDataset *source, bool is_strict, ImageFromSour
         const int flags = source->GetRasterBand(i)->GetMaskFlags();
         if ((flags & (GMF_ALL_VALID | GMF_ALPHA)) != 0)
             continue;
-        if ((flags & GMF_PER_DATASET) != 0 && is_all_valid(source->GetRasterBand(i)->GetMaskBand()))
+        if ((flags & GMF_PER_DATASET) != 0 && !to->keeps_mask && is_all_valid(source->GetRasterBand(i)->GetMaskBand()))
             return true;
         if ((flags & GMF_PER_DATASET) != 0 && is_planar) {
             to->has_mask = true;

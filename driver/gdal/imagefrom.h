@@ -25,6 +25,7 @@ struct ImageFromSource {
     GDALDataType type = GDT_Unknown; /* in which the source is read */
     int32_t pixel_type = 0;          /* NGFF_* */
     bool has_mask = false;
+    bool keeps_mask = false; /* asked for: a mask is written even where all of it is valid */
 
     int rank() const
     {

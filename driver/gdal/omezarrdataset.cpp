@@ -394,6 +394,11 @@ std::unique_ptr<OmeZarrDataset> OmeZarrDataset::open(const std::string &root, co
                      store->reader != nullptr ? ngff_reader_error(store->reader) : "out of memory");
         return nullptr;
     }
+    if (ngff_reader_is_dirty(store->reader) == 1)
+        CPLError(CE_Warning, CPLE_AppDefined,
+                 "%s is being changed, or a change of it was interrupted: its overviews may not belong to its pixels. "
+                 "Opening it for update and closing it again makes them anew",
+                 root.c_str());
     LevelGrid grid;
     if (!read_store(store.get(), &grid))
         return nullptr;
@@ -473,9 +478,7 @@ GDALDataset *omezarr_open(GDALOpenInfo *info)
 {
     if (!omezarr_identify(info))
         return nullptr;
-    if (info->eAccess == GA_Update) {
-        CPLError(CE_Failure, CPLE_NotSupported, "The OMEZARR driver does not open images for update");
-        return nullptr;
-    }
+    if (info->eAccess == GA_Update)
+        return omezarr_open_update(omezarr_root(info->pszFilename), info->pszFilename);
     return omezarr_open_store(omezarr_root(info->pszFilename), info->pszFilename);
 }

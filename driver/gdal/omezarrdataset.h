@@ -59,6 +59,36 @@ class OmeZarrDataset final : public GDALPamDataset
     /* NULL, with an error unless the store is simply not there. */
     static std::unique_ptr<OmeZarrDataset> open(const std::string &root, const char *description);
 
+    /* The store, for the dataset that changes it. */
+    const DatasetAttributes &attributes() const
+    {
+        return m_store->attributes;
+    }
+    const char *attribute(const char *name) const
+    {
+        return ngff_reader_attribute(m_store->reader, name);
+    }
+    const char *array_attributes() const
+    {
+        return ngff_reader_array_attributes(m_store->reader);
+    }
+    const std::string &dims() const
+    {
+        return m_store->dims;
+    }
+    void shape(int64_t *sizes) const
+    {
+        ngff_reader_level_shape(m_store->reader, 0, sizes);
+    }
+    int32_t data_type() const
+    {
+        return m_store->type;
+    }
+    bool has_mask() const
+    {
+        return ngff_reader_has_mask(m_store->reader) == 1;
+    }
+
     CPLErr OMEZARR_GET_GEOTRANSFORM;
     const OGRSpatialReference *GetSpatialRef() const override;
     int GetGCPCount() override;

@@ -32,7 +32,7 @@ static std::string parent_of(const std::string &path)
 
 static bool is_document(const std::string &path)
 {
-    static const char *const names[] = {"zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"};
+    static const char *const names[] = {"zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata", ".omezarr-dirty"};
     const std::string base = base_of(path);
     return std::any_of(std::begin(names), std::end(names), [&base](const char *name) { return base == name; }) ||
            path == "OME/METADATA.ome.xml";

@@ -1,0 +1,209 @@
+/* update.cpp: a store that is there, opened for change (GA_Update). Its description is copied into the dataset that
+ * Create() makes too, and its own options, which the store keeps, make its plan; from there on all is as in create.cpp,
+ * but that pixels nobody has written to are read from the store, and that only what is changed is written at the end.
+ */
+#include "omezarr.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cpl_json.h"
+
+#include "pixeltype.h"
+#include "writingdataset.h"
+
+/* -- The description that is there ----------------------------------------------------------------------------- */
+
+/* Statistics are the writer's own, beside the metadata; they would become the user's. */
+static CPLStringList without_statistics(const CPLStringList &items)
+{
+    CPLStringList kept;
+    for (int i = 0; i < items.size(); i++)
+        if (!STARTS_WITH_CI(items[i], "STATISTICS_"))
+            kept.AddString(items[i]);
+    return kept;
+}
+
+static void copy_metadata(GDALMajorObject *to, const std::vector<MetadataDomain> &domains)
+{
+    for (const MetadataDomain &domain : domains) {
+        CPLStringList items = domain.name.empty() ? without_statistics(domain.items) : domain.items;
+        if (items.size() > 0)
+            to->SetMetadata(items.List(), domain.name.c_str());
+    }
+}
+
+void WritingBand::take_description(const BandAttributes &stored)
+{
+    SetDescription(stored.description.c_str());
+    copy_metadata(this, stored.metadata);
+    if (!stored.nbits.empty())
+        SetMetadataItem("NBITS", stored.nbits.c_str(), "IMAGE_STRUCTURE");
+    if (!stored.nodata.empty() && eDataType == GDT_Int64) {
+        m_nodata_kind = INT64_NODATA;
+        m_nodata_int64 = strtoll(stored.nodata.c_str(), nullptr, 10);
+    } else if (!stored.nodata.empty() && eDataType == GDT_UInt64) {
+        m_nodata_kind = UINT64_NODATA;
+        m_nodata_uint64 = strtoull(stored.nodata.c_str(), nullptr, 10);
+    } else if (!stored.nodata.empty()) {
+        m_nodata_kind = DOUBLE_NODATA;
+        m_nodata = CPLAtof(stored.nodata.c_str());
+    }
+    m_has_scale = stored.has_scale;
+    m_scale = stored.scale;
+    m_has_offset = stored.has_offset;
+    m_offset = stored.offset;
+    m_unit = stored.unit;
+    m_color = stored.color;
+    m_color_table.reset(stored.color_table ? stored.color_table->Clone() : nullptr);
+    m_categories = stored.categories;
+    m_rat.reset(stored.rat ? stored.rat->Clone() : nullptr);
+}
+
+/* The CRS as PROJJSON has more in it (codes of parts) than the WKT that our block keeps: without it, a change would
+ * make the public attributes poorer. */
+static OGRSpatialReference whole_crs(const OGRSpatialReference &known, const char *array_attributes)
+{
+    CPLJSONDocument document;
+    OGRSpatialReference crs;
+    if (!document.LoadMemory(array_attributes))
+        return known;
+    const CPLJSONObject projjson = document.GetRoot().GetObj("_CRS").GetObj("projjson");
+    CPLErrorStateBackuper backup;
+    CPLErrorHandlerPusher quiet(CPLQuietErrorHandler);
+    if (!projjson.IsValid() || projjson.GetType() != CPLJSONObject::Type::Object ||
+        crs.SetFromUserInput(projjson.Format(CPLJSONObject::PrettyFormat::Plain).c_str()) != OGRERR_NONE)
+        return known;
+    crs.SetDataAxisToSRSAxisMapping(known.GetDataAxisToSRSAxisMapping());
+    crs.SetCoordinateEpoch(known.GetCoordinateEpoch());
+    return crs.IsSame(&known) ? crs : known;
+}
+
+void WritingDataset::take_description()
+{
+    const DatasetAttributes &stored = m_stored->attributes();
+    copy_metadata(this, stored.metadata);
+    m_has_geotransform = stored.has_geotransform;
+    memcpy(m_geotransform, stored.geotransform, sizeof m_geotransform);
+    if (stored.crs != nullptr)
+        m_crs = whole_crs(*stored.crs, m_stored->array_attributes());
+    if (stored.gcp_crs != nullptr)
+        m_gcp_crs = *stored.gcp_crs;
+    if (!stored.gcps.empty()) {
+        const int n = static_cast<int>(stored.gcps.size());
+        GDAL_GCP *copies = GDALDuplicateGCPs(n, stored.gcps.data());
+        m_gcps.assign(copies, copies + n);
+        CPLFree(copies);
+    }
+    for (int i = 1; i <= nBands; i++) {
+        auto *band = static_cast<WritingBand *>(GetRasterBand(i));
+        band->take_description(stored.bands[i - 1]);
+#if !OMEZARR_GDAL_AT_LEAST(3, 7)
+        if (m_stored->data_type() == NGFF_INT8)
+            band->SetMetadataItem("PIXELTYPE", "SIGNEDBYTE", "IMAGE_STRUCTURE");
+#endif
+    }
+    if (m_stored->has_mask())
+        m_mask = std::make_unique<WritingMaskBand>(this);
+}
+
+/* The options that the store was made with; its axes say how the bands lie now. */
+static CPLStringList stored_options(const OmeZarrDataset &stored)
+{
+    CPLStringList options;
+    CPLJSONDocument document;
+    const char *text = stored.attribute("options");
+    if (text != nullptr && document.LoadMemory(text))
+        for (const CPLJSONObject &option : document.GetRoot().ToArray())
+            options.AddString(option.ToString().c_str());
+    const char *overviews = options.FetchNameValue("OVERVIEWS");
+    if (overviews != nullptr && !EQUAL(overviews, "NONE"))
+        options.SetNameValue("OVERVIEWS", nullptr); /* the source is not here any more */
+    std::string axes;
+    int64_t shape[5];
+    stored.shape(shape);
+    for (size_t i = 0; i + 2 < stored.dims().size(); i++)
+        axes += (i > 0 ? "," : "") + std::string(1, stored.dims()[i]) + ":" + std::to_string(shape[i]);
+    if (!axes.empty())
+        options.SetNameValue("AXES", axes.c_str());
+    return options;
+}
+
+/* -- Opening --------------------------------------------------------------------------------------------------- */
+
+bool WritingDataset::open_update(std::unique_ptr<OmeZarrDataset> stored)
+{
+    m_stored = std::move(stored);
+    take_description();
+    m_options = own_options(stored_options(*m_stored).List());
+    const Plan plan = plan_of_now(m_options, &m_axes);
+    if (!plan)
+        return false;
+    m_writer = checked_writer(ngff_writer_open_update(plan.get(), m_root.c_str()));
+    if (!m_writer)
+        return false;
+    m_has_new_nodata = false;
+    int block_width = 0, block_height = 0;
+    m_stored->GetRasterBand(1)->GetBlockSize(&block_width, &block_height);
+    for (int i = 1; i <= nBands; i++)
+        static_cast<WritingBand *>(GetRasterBand(i))->set_block(block_width, block_height);
+    m_mask.reset(m_mask ? new WritingMaskBand(this) : nullptr); /* with these blocks */
+    return true;
+}
+
+GDALDataset *omezarr_open_update(const std::string &root, const char *description)
+{
+    std::unique_ptr<OmeZarrDataset> stored;
+    {
+        CPLErrorHandlerPusher quiet_warning(CPLQuietErrorHandler);
+        stored = OmeZarrDataset::open(root, description);
+    }
+    if (!stored)
+        return omezarr_open_store(root, description); /* the error again, aloud */
+    if (!stored->attributes().is_ours) {
+        CPLError(CE_Failure, CPLE_NotSupported,
+                 "%s was not written by the OMEZARR driver and cannot be changed in place: copy it with gdal_translate "
+                 "-of OMEZARR and change the copy",
+                 root.c_str());
+        return nullptr;
+    }
+    auto dataset =
+        std::make_unique<WritingDataset>(root, stored->GetRasterXSize(), stored->GetRasterYSize(),
+                                         stored->GetRasterCount(), stored->GetRasterBand(1)->GetRasterDataType());
+    dataset->SetDescription(description);
+    if (!dataset->open_update(std::move(stored)))
+        return nullptr;
+    return dataset.release();
+}
+
+/* -- Overviews that are there ---------------------------------------------------------------------------------- */
+
+/* They are shown until a pixel or nodata changes: then they are true again only when they are made again, at the end.
+ */
+bool WritingDataset::has_overviews() const
+{
+    return m_stored && !m_is_written && !m_has_new_nodata;
+}
+
+int WritingBand::GetOverviewCount()
+{
+    return m_dataset->has_overviews() ? m_dataset->m_stored->GetRasterBand(nBand)->GetOverviewCount()
+                                      : GDALRasterBand::GetOverviewCount();
+}
+
+GDALRasterBand *WritingBand::GetOverview(int index)
+{
+    return m_dataset->has_overviews() ? m_dataset->m_stored->GetRasterBand(nBand)->GetOverview(index)
+                                      : GDALRasterBand::GetOverview(index);
+}
+
+/* The factors of the stored levels, along x. */
+std::vector<int> WritingDataset::stored_factors() const
+{
+    std::vector<int> factors;
+    GDALRasterBand *band = m_stored ? m_stored->GetRasterBand(1) : nullptr;
+    for (int i = 0; band != nullptr && i < band->GetOverviewCount(); i++)
+        factors.push_back(
+            static_cast<int>(std::lround(static_cast<double>(nRasterXSize) / band->GetOverview(i)->GetXSize())));
+    return factors;
+}
