@@ -85,6 +85,7 @@ ngff_writer *writer_update_store(ngff_plan *plan, store *s)
     if (!w || w->error.status != NGFF_OK)
         return w;
     w->before = plan_retain(plan);
+    pthread_rwlock_init(&w->replacing, NULL);
     w->is_open = look_at_store(w, &w->error) == NGFF_OK && writer_start_stage(w, &w->error) == NGFF_OK;
     return w;
 }
@@ -141,11 +142,19 @@ int32_t change_claim_pixels(ngff_writer *w, error *e)
 
 /* -- Pixels that are there ----------------------------------------------------------------------------------------- */
 
+static int32_t read_chunk(ngff_writer *w, const ngff_plan *plan, int l, const int64_t *index, uint8_t *pixels, error *e)
+{
+    read_back back = {plan, w->store};
+    pthread_rwlock_rdlock(&w->replacing);
+    int32_t status = read_back_chunk(&back, l, index, pixels, e);
+    pthread_rwlock_unlock(&w->replacing);
+    return status;
+}
+
 int32_t change_first_pixels(void *user, const int64_t *index, uint8_t *pixels, error *e)
 {
     ngff_writer *w = user;
-    read_back back = {w->before, w->store};
-    return read_back_chunk(&back, 0, index, pixels, e);
+    return read_chunk(w, w->before, 0, index, pixels, e);
 }
 
 int32_t change_first_mask(void *user, const int64_t *index, uint8_t *mask, error *e)
@@ -173,7 +182,7 @@ int32_t change_supply(void *user, const cell *c, error *e)
     for (int i = 0; i < plan->image->rank; i++)
         index[i] = c->box.origin[i] / at->chunk[i];
     for (int64_t k = 0; k < n_chunks && e->status == NGFF_OK; k++) {
-        read_back_chunk(&back, c->level, index, c->pixels + k * chunk_bytes, e);
+        read_chunk(w, plan, c->level, index, c->pixels + k * chunk_bytes, e);
         if (channels >= 0)
             index[channels]++;
     }
@@ -302,7 +311,7 @@ static int32_t run_pass(ngff_writer *w, error *e)
         return e->status;
     if (writer_start_pass(w, e) != NGFF_OK)
         return e->status;
-    shards_set_update(w->shards, is_chunk_wanted, w->update);
+    shards_set_update(w->shards, is_chunk_wanted, w->update, &w->replacing);
     feed(w, e);
     if (writer_keep(w, e) == NGFF_OK)
         cascade_finish(w->cascade);
@@ -481,6 +490,8 @@ void change_finish(ngff_writer *w, error *e)
 
 void change_free(ngff_writer *w)
 {
+    if (w->before)
+        pthread_rwlock_destroy(&w->replacing);
     update_free(w->update);
     free(w->summaries);
     ngff_plan_free(w->before);

@@ -24,6 +24,7 @@ struct shards {
     store *store;
     int (*is_wanted)(const void *user, int level, const int64_t *chunk_index); /* NULL: all chunks come */
     const void *user;
+    pthread_rwlock_t *replacing; /* of a change, or NULL */
     pthread_mutex_t lock;
     shard *open;
 };
@@ -61,8 +62,10 @@ void shards_free(shards *all)
     free(all);
 }
 
-void shards_set_update(shards *all, int (*is_wanted)(const void *, int, const int64_t *), const void *user)
+void shards_set_update(shards *all, int (*is_wanted)(const void *, int, const int64_t *), const void *user,
+                       pthread_rwlock_t *replacing)
 {
+    all->replacing = replacing;
     all->is_wanted = is_wanted;
     all->user = user;
 }
@@ -181,7 +184,11 @@ static int32_t store_shard(shards *all, shard *s, error *e)
         s->bytes[i] = NULL;
     }
     shard_index_encode(s->chunks, s->n_chunks, object + n);
+    if (all->replacing)
+        pthread_rwlock_wrlock(all->replacing);
     int32_t status = all->store->ops->put(all->store, key, object, n + index_bytes, e);
+    if (all->replacing)
+        pthread_rwlock_unlock(all->replacing);
     free(object);
     return status;
 }

@@ -3,6 +3,8 @@
 #ifndef NGFF_WRITER_SHARDS_H
 #define NGFF_WRITER_SHARDS_H
 
+#include <pthread.h>
+
 #include "levels.h"
 #include "store.h"
 
@@ -12,9 +14,9 @@ shards *shards_create(const struct ngff_plan *plan, store *s);
 void shards_free(shards *all);
 
 /* A change of a store: only the chunks that is_wanted names will come; a shard keeps its other ones as they are stored.
- */
+ * While a shard is replaced, replacing is held for writing: who reads index and chunk of one holds it for reading. */
 void shards_set_update(shards *all, int (*is_wanted)(const void *user, int level, const int64_t *chunk_index),
-                       const void *user);
+                       const void *user, pthread_rwlock_t *replacing);
 
 /* Takes one encoded chunk (bytes NULL: a chunk that holds only fill and is not stored). Copies the bytes. Thread-safe.
  */

@@ -37,7 +37,8 @@ struct ngff_writer {
     ngff_plan *before;          /* NULL where a store is made */
     channel_summary *summaries; /* as the store has them, and room for as many */
     int is_claimed, was_dirty;
-    update *update; /* in the pass: what it makes anew */
+    pthread_rwlock_t replacing; /* a shard is replaced, or its index and a chunk of it are read */
+    update *update;             /* in the pass: what it makes anew */
 };
 
 /* -- writer.c -- */
