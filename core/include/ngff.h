@@ -139,6 +139,10 @@ NGFF_API const char *ngff_plan_error(const ngff_plan *plan);
  * the number of threads that will call next/map/commit/write at the same time (>= 1). Before ngff_writer_open. */
 NGFF_API int32_t ngff_plan_set_source(ngff_plan *plan, const int64_t *block, int32_t n_readers);
 
+/* What tells this source apart from another or from a later state of itself (names, sizes, times): RESUME=YES goes on
+ * only where an earlier run had the same text. Before ngff_writer_open. */
+NGFF_API int32_t ngff_plan_set_fingerprint(ngff_plan *plan, const char *text);
+
 /* The caller has the pixels of this level (1 or above) and will write them through the ngff_writer_level_ functions
  * instead of letting the writer make it; levels above are made from it. Before ngff_writer_open. */
 NGFF_API int32_t ngff_plan_set_given(ngff_plan *plan, int32_t level);

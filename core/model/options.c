@@ -762,6 +762,22 @@ static const row table[] = {
         .is_of_run = 1,
     },
     {
+        .name = "RESUME",
+        .words = bool_words,
+        .standard = "NO",
+        .help = "Go on where an earlier run of the same source and options stopped; an error keeps what is done",
+        .offset = offsetof(options, resume),
+        .is_of_run = 1,
+    },
+    {
+        .name = "SYNC",
+        .words = bool_words,
+        .standard = "NO",
+        .help = "Wait until all of the store is on the disk before it becomes visible",
+        .offset = offsetof(options, sync),
+        .is_of_run = 1,
+    },
+    {
         .name = "DRY_RUN",
         .words = bool_words,
         .standard = "NO",

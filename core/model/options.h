@@ -67,7 +67,7 @@ typedef struct {
     char *axis_units; /* "z:um,t:s" as typed or NULL */
     char *name;       /* NULL: the image's */
     int origin;
-    int overwrite, dry_run, copy_src_mdd /* TRI_* */;
+    int overwrite, resume, sync, dry_run, copy_src_mdd /* TRI_* */;
     char **typed; /* the accepted NAME=VALUE strings with names in their canonical spelling, NULL-terminated */
 } options;
 

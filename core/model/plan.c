@@ -281,6 +281,7 @@ void ngff_plan_free(ngff_plan *p)
         free(p->warnings[i]);
     free(p->levels);
     free(p->kept_attributes);
+    free(p->fingerprint);
     free(p->text);
     free(p);
 }
@@ -305,6 +306,18 @@ int32_t ngff_plan_set_source(ngff_plan *p, const int64_t *block, int32_t n_reade
         p->source_block[i] = block ? block[i] : 0;
     p->n_readers = n_readers;
     return flow_make(p);
+}
+
+int32_t ngff_plan_set_fingerprint(ngff_plan *p, const char *text)
+{
+    if (p->error.status != NGFF_OK)
+        return p->error.status;
+    char *copy = text ? strdup(text) : NULL;
+    if (text && !copy)
+        return error_set(&p->error, NGFF_E_MEMORY, "out of memory");
+    free(p->fingerprint);
+    p->fingerprint = copy;
+    return NGFF_OK;
 }
 
 int32_t ngff_plan_set_given(ngff_plan *p, int32_t l)

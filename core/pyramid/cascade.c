@@ -72,7 +72,7 @@ static void run_cells(cascade *cs, cell *todo)
         for (int l = c->level + 1; status == NGFF_OK && l < cs->plan->n_levels; l++)
             if (cs->plan->levels[l].source == c->level)
                 status = family_give_to_parents(cs, c, l, &todo, &e);
-        if (status == NGFF_OK && !c->is_supplied) {
+        if (status == NGFF_OK) {
             pad(cs, c);
             status = cs->host.emit(cs->host.user, c, &e);
         }
@@ -302,6 +302,8 @@ static cell *take_unwritten(cascade *cs, int l, const int64_t *index, error *e)
     box b = cell_box(&cs->plan->levels[l], cs->plan->image->rank, index);
     int64_t bytes = cell_buffer_bytes(cs, cs->plan->levels[l].cell);
     cell *c = NULL;
+    if (cs->host.is_wanted && !cs->host.is_wanted(cs->host.user, l, index))
+        return NULL;
     pthread_mutex_lock(&cs->lock);
     if (!cell_is_done(cs, l, index) && !cell_find(cs, l, index) && box_needs_writing(cs, &b) &&
         cell_make_room(cs, bytes, e) == NGFF_OK) {
@@ -341,7 +343,7 @@ void cascade_finish(cascade *cs)
 {
     pool_wait(cs->pool);
     for (int l = 0; l < cs->plan->n_levels; l++)
-        if (cs->plan->levels[l].source < 0 && !cs->host.is_wanted && !atomic_load(&cs->has_failed))
+        if (cs->plan->levels[l].source < 0 && !atomic_load(&cs->has_failed))
             write_unwritten(cs, l);
     for (;;) {
         error e = {0};

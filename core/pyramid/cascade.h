@@ -28,7 +28,7 @@ typedef struct cell {
 /* What the cascade asks of the writer; all may be called from any thread. */
 typedef struct {
     void *user;
-    /* All pixels of a cell are there, padded with fill: encode and store them. */
+    /* All pixels of a cell are there, padded with fill: encode and store them (not those of a supplied one). */
     int32_t (*emit)(void *user, const cell *c, error *e);
     /* Keep and give back (once) the bytes of a cell that must leave memory before it is complete. */
     int32_t (*spill)(void *user, const char *key, const void *bytes, size_t n, error *e);

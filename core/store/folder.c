@@ -11,14 +11,14 @@
 
 enum { n_set_start = 1024, longest_path = 4096 };
 
-static const char owner_name[] = ".owner";
+static const char owner_name[] = ".owner", record_name[] = ".record";
 
 typedef struct {
     store base;
     const folder_calls *calls;
     char *path, *partial, *retired; /* the destination, .<name>.partial, .<name>.retired */
     int is_claimed, is_overwrite;
-    int has_scratch;
+    int has_scratch, is_synced;
     int is_update, is_dirty; /* objects are changed in place; the mark is there */
     int64_t n_replaced;      /* names for files that are on their way */
     pthread_mutex_t lock;
@@ -143,7 +143,7 @@ static int32_t check_destination(folder *f, int overwrite, error *e)
 
 /* -- The claim ---------------------------------------------------------------------------------------------------- */
 
-/* True if the record in a claimed folder names a process of this machine that has ended. */
+/* True if the record in a claimed folder names a process of this machine that has ended, or one that has let go (0). */
 static int is_owner_dead(const folder *f, const char *claimed)
 {
     char cause[256], host[128] = "", here[128] = "";
@@ -156,34 +156,52 @@ static int is_owner_dead(const folder *f, const char *claimed)
     gethostname(here, sizeof here - 1);
     int is_known = is_read && sscanf((char *)bytes, "%ld %127s", &process, host) == 2;
     free(bytes);
+    if (is_known && process == 0)
+        return 1;
     return is_known && strcmp(host, here) == 0 && process > 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH;
 }
 
-static int32_t write_owner(folder *f, error *e)
+static int32_t write_owner(const folder *f, const char *claimed, long process, error *e)
 {
     char record[256], host[128] = "", cause[256] = "";
     gethostname(host, sizeof host - 1);
-    int n = snprintf(record, sizeof record, "%ld %s\n", (long)getpid(), host[0] ? host : "unknown");
-    char *path = join(f->partial, owner_name);
+    int n = snprintf(record, sizeof record, "%ld %s\n", process, host[0] ? host : "unknown");
+    char *path = join(claimed, owner_name);
     int has_failed = !path || f->calls->write_file(path, record, (size_t)n, cause) != 0;
     free(path);
-    return has_failed ? error_set(e, NGFF_E_STORAGE, "%s cannot be written: %s", f->partial, cause) : NGFF_OK;
+    return has_failed ? error_set(e, NGFF_E_STORAGE, "%s cannot be written: %s", claimed, cause) : NGFF_OK;
 }
 
-/* Removes what a dead owner left. It is moved away and looked at again first: of two programs that find the same dead
- * owner, the slower one must not remove the new claim of the faster. */
-static void remove_leftovers(const folder *f)
+/* Moves what a dead owner left away, so that it belongs to us, and looks at it again: of two programs that find the
+ * same dead owner, the slower one must not take the new claim of the faster. The name, for free(), or NULL. */
+static char *move_aside(const folder *f)
 {
     char suffix[40];
     snprintf(suffix, sizeof suffix, ".dead-%ld", (long)getpid());
     char *aside = beside(f->path, suffix);
     if (aside && f->calls->rename_new(f->partial, aside) == 0) {
         if (is_owner_dead(f, aside))
-            f->calls->remove_tree(aside);
-        else
-            f->calls->rename_new(aside, f->partial);
+            return aside;
+        f->calls->rename_new(aside, f->partial);
     }
     free(aside);
+    return NULL;
+}
+
+static void remove_leftovers(const folder *f)
+{
+    char *aside = move_aside(f);
+    if (aside)
+        f->calls->remove_tree(aside);
+    free(aside);
+}
+
+static int32_t is_being_written(const folder *f, error *e)
+{
+    return error_set(e, NGFF_E_EXISTS,
+                     "%s exists: another program is writing %s, or was stopped on another machine; if none is, remove "
+                     "that folder",
+                     f->partial, f->path);
 }
 
 /* Makes the partial folder, which is the claim. */
@@ -195,14 +213,11 @@ static int32_t claim(folder *f, error *e)
         failure = f->calls->make_folder(f->partial);
     }
     if (failure == EEXIST)
-        return error_set(e, NGFF_E_EXISTS,
-                         "%s exists: another program is writing %s, or was stopped on another machine; if none is, "
-                         "remove that folder",
-                         f->partial, f->path);
+        return is_being_written(f, e);
     if (failure)
         return error_set(e, NGFF_E_STORAGE, "cannot make the folder %s: %s; is the place writable and does it exist?",
                          f->partial, strerror(failure));
-    if (write_owner(f, e) != NGFF_OK) {
+    if (write_owner(f, f->partial, (long)getpid(), e) != NGFF_OK) {
         f->calls->remove_tree(f->partial);
         return e->status;
     }
@@ -215,6 +230,60 @@ static int32_t folder_begin(store *s, int overwrite, error *e)
     folder *f = (folder *)s;
     f->is_overwrite = overwrite;
     return check_destination(f, overwrite, e) == NGFF_OK ? claim(f, e) : e->status;
+}
+
+/* -- Resuming ------------------------------------------------------------------------------------------------------ */
+
+static int32_t folder_note(store *s, const char *text, size_t n, error *e)
+{
+    folder *f = (folder *)s;
+    char cause[256] = "";
+    char *path = join(f->partial, record_name);
+    int has_failed = !path || f->calls->append_file(path, text, n, cause) != 0;
+    free(path);
+    return has_failed ? error_set(e, NGFF_E_STORAGE, "%s/%s cannot be written: %s", f->partial, record_name, cause)
+                      : NGFF_OK;
+}
+
+static int32_t folder_resume(store *s, int overwrite, char **record, error *e)
+{
+    folder *f = (folder *)s;
+    char cause[256];
+    uint8_t *bytes = NULL;
+    size_t n = 0;
+    f->is_overwrite = overwrite;
+    if (check_destination(f, overwrite, e) != NGFF_OK)
+        return e->status;
+    if (f->calls->kind(f->partial) != KIND_FOLDER)
+        return 0;
+    char *aside = is_owner_dead(f, f->partial) ? move_aside(f) : NULL;
+    if (!aside)
+        return is_being_written(f, e);
+    char *path = join(aside, record_name);
+    int has_record = path && f->calls->read_file(path, 0, 0, &bytes, &n, cause) == 0;
+    free(path);
+    if (!has_record)
+        f->calls->remove_tree(aside); /* died before anything was done */
+    else if (write_owner(f, aside, (long)getpid(), e) == NGFF_OK && f->calls->rename_new(aside, f->partial) != 0)
+        is_being_written(f, e);
+    f->is_claimed = has_record && e->status == NGFF_OK;
+    free(aside);
+    *record = (char *)bytes; /* with a NUL behind it */
+    return e->status != NGFF_OK ? e->status : has_record;
+}
+
+static void folder_release(store *s)
+{
+    folder *f = (folder *)s;
+    error ignored = {0};
+    if (f->is_claimed)
+        write_owner(f, f->partial, 0, &ignored);
+    f->is_claimed = 0;
+}
+
+static void folder_set_sync(store *s)
+{
+    ((folder *)s)->is_synced = 1;
 }
 
 /* -- Objects ------------------------------------------------------------------------------------------------------- */
@@ -494,7 +563,8 @@ static int32_t replace_old(folder *f, error *e)
 {
     if (f->calls->exchange(f->partial, f->path) == 0) {
         error ignored = {0};
-        write_owner(f, &ignored);          /* so that the next run cleans up if this one is killed while it removes */
+        write_owner(f, f->partial, (long)getpid(),
+                    &ignored);             /* so that the next run cleans up if this one is killed while it removes */
         f->calls->remove_tree(f->partial); /* holds the old store now */
         return NGFF_OK;
     }
@@ -522,8 +592,13 @@ static int32_t folder_publish(store *s, error *e)
     snprintf(path, sizeof path, "%s/.scratch", f->partial);
     if (f->calls->kind(path) == KIND_FOLDER)
         f->calls->remove_tree(path);
+    snprintf(path, sizeof path, "%s/%s", f->partial, record_name);
+    if (f->calls->kind(path) == KIND_FILE)
+        f->calls->remove_file(path);
     snprintf(path, sizeof path, "%s/%s", f->partial, owner_name);
     f->calls->remove_file(path);
+    if (f->is_synced)
+        f->calls->sync(f->partial);
     int32_t status;
     if (f->calls->kind(f->path) == KIND_FOLDER)
         status = replace_old(f, e);
@@ -531,6 +606,8 @@ static int32_t folder_publish(store *s, error *e)
         int failure = f->calls->rename_new(f->partial, f->path);
         status = failure ? cannot_publish(f, failure, e) : NGFF_OK;
     }
+    if (status == NGFF_OK && f->is_synced)
+        f->calls->sync(f->path);
     if (status == NGFF_OK)
         f->is_claimed = 0;
     return status;
@@ -566,6 +643,10 @@ static void folder_free(store *s)
 
 static const store_ops folder_ops = {
     .begin = folder_begin,
+    .note = folder_note,
+    .resume = folder_resume,
+    .release = folder_release,
+    .set_sync = folder_set_sync,
     .begin_update = folder_begin_update,
     .remove = folder_remove,
     .remove_chunks = folder_remove_chunks,

@@ -15,6 +15,7 @@ typedef struct {
     int (*kind)(const char *path);
     int (*make_folder)(const char *path); /* 0, or errno (EEXIST when it is there) */
     int (*write_file)(const char *path, const void *bytes, size_t n, char cause[256]);
+    int (*append_file)(const char *path, const void *bytes, size_t n, char cause[256]);
     int (*read_file)(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, char cause[256]);
     int (*file_size)(const char *path, uint64_t *n);
     int (*rename_new)(const char *from, const char *to);  /* fails if `to` exists; errno */

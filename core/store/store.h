@@ -4,6 +4,9 @@
  * Writing: begin claims the destination and hides what is coming; put stores whole objects, from any thread, each key
  * once; publish makes all of it visible at once; abandon removes all traces. Reading: get.
  *
+ * Resuming: note keeps a record of what is done, which outlives the program; resume takes over what a dead writer left
+ * and gives its record.
+ *
  * Changing: begin_update claims a store that is there. From then on put replaces the destination's objects, each at
  * once; the first change leaves a mark in the root, which publish removes when all else is done. */
 #ifndef NGFF_STORE_STORE_H
@@ -23,6 +26,15 @@ typedef struct {
     int is_remote; /* an object store: a change of a part sends the whole object */
     /* Claims the destination; refuses an existing one (NGFF_E_EXISTS) unless overwrite and it is an OME-Zarr. */
     int32_t (*begin)(store *s, int overwrite, error *e);
+    /* Appends to the record of what is done, beside the objects. One call at a time. */
+    int32_t (*note)(store *s, const char *text, size_t n, error *e);
+    /* Instead of begin: takes over what another writer began and left, with its record (for free()). Returns 1; 0 where
+     * there is nothing to take over; an error where somebody is still writing. */
+    int32_t (*resume)(store *s, int overwrite, char **record, error *e);
+    /* Instead of abandon: ends the claim and leaves all for resume. */
+    void (*release)(store *s);
+    /* Publish reaches the disk before it returns. */
+    void (*set_sync)(store *s);
     /* Claims an existing store for change in place. */
     int32_t (*begin_update)(store *s, error *e);
     /* Update: removes an object, or a folder with all that is in it; one that is not there is no error. */

@@ -31,9 +31,9 @@ static int failed(char cause[256], int number)
     return number ? number : EIO;
 }
 
-static int file_write(const char *path, const void *bytes, size_t n, char cause[256])
+static int write_with(const char *path, int flags, const void *bytes, size_t n, char cause[256])
 {
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0666);
     if (file < 0)
         return failed(cause, errno);
     const char *at = bytes;
@@ -50,6 +50,16 @@ static int file_write(const char *path, const void *bytes, size_t n, char cause[
         n -= (size_t)written;
     }
     return close(file) == 0 ? 0 : failed(cause, errno);
+}
+
+static int file_write(const char *path, const void *bytes, size_t n, char cause[256])
+{
+    return write_with(path, O_TRUNC, bytes, n, cause);
+}
+
+static int file_append(const char *path, const void *bytes, size_t n, char cause[256])
+{
+    return write_with(path, O_APPEND, bytes, n, cause);
 }
 
 /* Reads n bytes at offset into a new buffer; the whole file for n = 0, the last n bytes for offset -1. */
@@ -196,6 +206,7 @@ static const folder_calls file_calls = {
     .kind = local_kind,
     .make_folder = file_make_folder,
     .write_file = file_write,
+    .append_file = file_append,
     .read_file = file_read,
     .file_size = file_size,
     .rename_new = file_rename_new,

@@ -16,7 +16,9 @@ typedef struct {
     store base;
     pthread_mutex_t lock;
     object *first, *scratch;
-    int is_published, is_update;
+    int is_published, is_update, is_resumed;
+    char *record;
+    size_t n_record;
     int64_t puts_until_failure, n_scratch;
 } memory;
 
@@ -87,6 +89,43 @@ static int32_t put(memory *m, object **first, const char *key, const void *bytes
     return is_kept ? NGFF_OK : error_set(e, NGFF_E_STORAGE, "cannot write %s: the test said so", key);
 }
 
+/* The record is an object beside the others, so that tests see it. */
+static int32_t memory_note(store *s, const char *text, size_t n, error *e)
+{
+    memory *m = (memory *)s;
+    pthread_mutex_lock(&m->lock);
+    char *more = realloc(m->record, m->n_record + n + 1);
+    if (more) {
+        memcpy(more + m->n_record, text, n);
+        m->n_record += n;
+        more[m->n_record] = 0;
+        m->record = more;
+    }
+    pthread_mutex_unlock(&m->lock);
+    return more ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "out of memory");
+}
+
+static int32_t memory_resume(store *s, int overwrite, char **record, error *e)
+{
+    memory *m = (memory *)s;
+    (void)overwrite;
+    if (!m->record)
+        return 0;
+    *record = strdup(m->record);
+    m->is_resumed = 1;
+    return *record ? 1 : error_set(e, NGFF_E_MEMORY, "out of memory");
+}
+
+static void memory_release(store *s)
+{
+    (void)s;
+}
+
+static void memory_set_sync(store *s)
+{
+    (void)s;
+}
+
 static int32_t memory_begin_update(store *s, error *e)
 {
     memory *m = (memory *)s;
@@ -139,7 +178,7 @@ static int32_t memory_put(store *s, const char *key, const void *bytes, size_t n
     pthread_mutex_lock(&m->lock);
     int is_there = *find(&m->first, key) != NULL;
     pthread_mutex_unlock(&m->lock);
-    if (is_there)
+    if (is_there && !m->is_resumed)
         return error_set(e, NGFF_E_STATE, "%s was put twice", key);
     return put(m, &m->first, key, bytes, n, e);
 }
@@ -152,6 +191,9 @@ static int32_t memory_publish(store *s, error *e)
     object **mark = find(&m->first, STORE_DIRTY_KEY);
     if (*mark)
         remove_first(mark);
+    free(m->record);
+    m->record = NULL;
+    m->n_record = 0;
     m->is_published = 1;
     m->is_update = 0;
     return NGFF_OK;
@@ -230,12 +272,17 @@ static void memory_free(store *s)
     memory *m = (memory *)s;
     remove_all(&m->first);
     remove_all(&m->scratch);
+    free(m->record);
     pthread_mutex_destroy(&m->lock);
     free(m);
 }
 
 static const store_ops memory_ops = {
     .begin = memory_begin,
+    .note = memory_note,
+    .resume = memory_resume,
+    .release = memory_release,
+    .set_sync = memory_set_sync,
     .begin_update = memory_begin_update,
     .remove = memory_remove,
     .remove_chunks = memory_remove_chunks,

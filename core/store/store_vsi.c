@@ -82,10 +82,10 @@ static int vsi_make_folder(const char *path)
     return number;
 }
 
-static int vsi_write(const char *path, const void *bytes, size_t n, char cause[256])
+static int write_with(const char *path, const char *access, const void *bytes, size_t n, char cause[256])
 {
     quiet before = begin_quiet();
-    VSILFILE *file = VSIFOpenExL(path, "wb", TRUE);
+    VSILFILE *file = VSIFOpenExL(path, access, TRUE);
     if (!file) {
         if (VSIGetLastErrorMsg()[0] && !CPLGetLastErrorMsg()[0])
             CPLError(CE_Failure, CPLE_FileIO, "%s", VSIGetLastErrorMsg());
@@ -97,6 +97,16 @@ static int vsi_write(const char *path, const void *bytes, size_t n, char cause[2
     if (number)
         errno = number;
     return end_quiet(&before, has_failed, cause);
+}
+
+static int vsi_write(const char *path, const void *bytes, size_t n, char cause[256])
+{
+    return write_with(path, "wb", bytes, n, cause);
+}
+
+static int vsi_append(const char *path, const void *bytes, size_t n, char cause[256])
+{
+    return write_with(path, "ab", bytes, n, cause);
 }
 
 static int vsi_file_size(const char *path, uint64_t *n)
@@ -217,6 +227,7 @@ static const folder_calls vsi_calls = {
     .kind = vsi_kind,
     .make_folder = vsi_make_folder,
     .write_file = vsi_write,
+    .append_file = vsi_append,
     .read_file = vsi_read,
     .file_size = vsi_file_size,
     .rename_new = vsi_rename_new,
@@ -235,6 +246,7 @@ typedef struct {
     store base;
     char *path, *scratch;
     int is_claimed, is_update, is_dirty;
+    int n_notes;          /* objects of the record */
     pthread_mutex_t lock; /* scratch, is_dirty */
 } objects;
 
@@ -324,6 +336,72 @@ static int32_t put_object(objects *o, const char *key, const void *bytes, size_t
     return failure ? NGFF_E_STORAGE : NGFF_OK;
 }
 
+/* Nothing can be appended to an object: each note is one of its own. */
+static void note_key(int number, char key[40])
+{
+    snprintf(key, 40, ".omezarr-record/%d", number);
+}
+
+static int32_t objects_note(store *s, const char *text, size_t n, error *e)
+{
+    objects *o = (objects *)s;
+    char key[40];
+    note_key(o->n_notes++, key);
+    return put_object(o, key, text, n, e);
+}
+
+/* There is no claim: whether somebody is still writing cannot be seen. */
+static int32_t objects_resume(store *s, int overwrite, char **record, error *e)
+{
+    objects *o = (objects *)s;
+    size_t n = 0;
+    (void)overwrite;
+    *record = NULL;
+    for (int32_t status = NGFF_OK; status == NGFF_OK && e->status == NGFF_OK;) {
+        char key[40];
+        uint8_t *bytes = NULL;
+        size_t n_read = 0;
+        note_key(o->n_notes, key);
+        status = objects_get(s, key, 0, 0, &bytes, &n_read, e);
+        char *more = status == NGFF_OK ? realloc(*record, n + n_read + 1) : NULL;
+        if (status == NGFF_OK && !more)
+            error_set(e, NGFF_E_MEMORY, "out of memory");
+        if (more) {
+            memcpy(more + n, bytes, n_read);
+            n += n_read;
+            more[n] = 0;
+            *record = more;
+            o->n_notes++;
+        }
+        free(bytes);
+    }
+    o->is_claimed = *record && e->status == NGFF_OK;
+    return e->status != NGFF_OK ? e->status : *record != NULL;
+}
+
+static void objects_release(store *s)
+{
+    ((objects *)s)->is_claimed = 0;
+}
+
+static void remove_notes(objects *o)
+{
+    for (int i = 0; i < o->n_notes; i++) {
+        char key[40];
+        note_key(i, key);
+        char *path = object_path(o, key);
+        if (path)
+            vsi_remove_file(path);
+        free(path);
+    }
+    o->n_notes = 0;
+}
+
+static void objects_set_sync(store *s)
+{
+    (void)s; /* what an object store has accepted is safe */
+}
+
 /* Leaves the mark of a store that is being changed. */
 static int32_t mark_dirty(objects *o, error *e)
 {
@@ -393,6 +471,7 @@ static int32_t objects_publish(store *s, error *e)
     if (mark && vsi_remove_file(mark) != 0)
         error_set(e, NGFF_E_STORAGE, "cannot remove %s; all else of the store is whole", mark);
     free(mark);
+    remove_notes(o);
     o->is_claimed = 0; /* the root's document, put last, has published it */
     return e->status;
 }
@@ -481,6 +560,10 @@ static void objects_free(store *s)
 static const store_ops object_ops = {
     .is_remote = 1,
     .begin = objects_begin,
+    .note = objects_note,
+    .resume = objects_resume,
+    .release = objects_release,
+    .set_sync = objects_set_sync,
     .begin_update = objects_begin_update,
     .remove = objects_remove,
     .remove_chunks = objects_remove_chunks,

@@ -145,9 +145,11 @@ int32_t change_claim_pixels(ngff_writer *w, error *e)
 static int32_t read_chunk(ngff_writer *w, const ngff_plan *plan, int l, const int64_t *index, uint8_t *pixels, error *e)
 {
     read_back back = {plan, w->store};
-    pthread_rwlock_rdlock(&w->replacing);
+    if (w->before)
+        pthread_rwlock_rdlock(&w->replacing);
     int32_t status = read_back_chunk(&back, l, index, pixels, e);
-    pthread_rwlock_unlock(&w->replacing);
+    if (w->before)
+        pthread_rwlock_unlock(&w->replacing);
     return status;
 }
 
@@ -492,7 +494,6 @@ void change_free(ngff_writer *w)
 {
     if (w->before)
         pthread_rwlock_destroy(&w->replacing);
-    update_free(w->update);
     free(w->summaries);
     ngff_plan_free(w->before);
 }

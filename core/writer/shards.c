@@ -24,6 +24,8 @@ struct shards {
     store *store;
     int (*is_wanted)(const void *user, int level, const int64_t *chunk_index); /* NULL: all chunks come */
     const void *user;
+    int32_t (*stored)(void *listener, int level, const int64_t *index, size_t n, error *e); /* or NULL */
+    void *listener;
     pthread_rwlock_t *replacing; /* of a change, or NULL */
     pthread_mutex_t lock;
     shard *open;
@@ -68,6 +70,17 @@ void shards_set_update(shards *all, int (*is_wanted)(const void *, int, const in
     all->replacing = replacing;
     all->is_wanted = is_wanted;
     all->user = user;
+}
+
+void shards_set_listener(shards *all, int32_t (*stored)(void *, int, const int64_t *, size_t, error *), void *listener)
+{
+    all->stored = stored;
+    all->listener = listener;
+}
+
+static int32_t tell(const shards *all, const shard *s, size_t n, error *e)
+{
+    return all->stored && e->status == NGFF_OK ? all->stored(all->listener, s->level, s->index, n, e) : e->status;
 }
 
 /* The chunk at a place of a shard; 0 where the place lies outside the level. */
@@ -169,7 +182,7 @@ static int32_t store_shard(shards *all, shard *s, error *e)
     for (size_t i = 0; i < s->n_chunks; i++)
         n += s->bytes[i] ? (size_t)s->chunks[i].size : 0;
     if (n == 0)
-        return all->is_wanted ? all->store->ops->remove(all->store, key, e) : NGFF_OK;
+        return all->is_wanted ? all->store->ops->remove(all->store, key, e) : tell(all, s, 0, e);
     uint8_t *object = malloc(n + index_bytes);
     if (!object)
         return error_set(e, NGFF_E_MEMORY, "out of memory for a shard of %zu bytes; a smaller SHARD needs less", n);
@@ -190,7 +203,7 @@ static int32_t store_shard(shards *all, shard *s, error *e)
     if (all->replacing)
         pthread_rwlock_unlock(all->replacing);
     free(object);
-    return status;
+    return status == NGFF_OK ? tell(all, s, n + index_bytes, e) : status;
 }
 
 int32_t shards_add(shards *all, int l, const int64_t *chunk_index, const void *bytes, size_t n, error *e)

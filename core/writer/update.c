@@ -62,6 +62,12 @@ void update_want_level(update *u, int l)
     memset(u->wanted[l], 1, (size_t)cell_count(u->plan, l));
 }
 
+void update_leave(update *u, int l, const int64_t *index)
+{
+    u->wanted[l][place_of(u->plan, l, index)] = 0;
+    u->needed[l][place_of(u->plan, l, index)] = 1;
+}
+
 int update_is_wanted(const update *u, int l, const int64_t *index)
 {
     return u->wanted[l][place_of(u->plan, l, index)];
@@ -86,8 +92,7 @@ int update_is_whole(const update *u, int l)
     return !memchr(u->wanted[l], 0, (size_t)cell_count(u->plan, l));
 }
 
-/* Counts up within first ... last per axis, the last axis fastest. Returns 0 after the last. */
-static int count_up(int rank, const int64_t *first, const int64_t *last, int64_t *index)
+int count_up(int rank, const int64_t *first, const int64_t *last, int64_t *index)
 {
     int i = rank - 1;
     while (i >= 0 && ++index[i] > last[i]) {

@@ -70,6 +70,13 @@ static int32_t encode(bench *b, const codec_spec *spec, const uint8_t *pixels, s
     return codec_encode(b->codec, spec, pixels, n, b->bytes, b->capacity, n_encoded, e);
 }
 
+/* A chunk or a shard is stored. */
+static int32_t note_stored(void *user, int l, const int64_t *index, size_t n, error *e)
+{
+    ngff_writer *w = user;
+    return w->record && l == 0 ? record_stored(w->record, index, n, e) : NGFF_OK;
+}
+
 static int32_t put_chunk(ngff_writer *w, bench *b, int l, const int64_t *index, const uint8_t *pixels, error *e)
 {
     const ngff_plan *plan = w->plan;
@@ -83,13 +90,14 @@ static int32_t put_chunk(ngff_writer *w, bench *b, int l, const int64_t *index, 
     if (at->is_sharded)
         return shards_add(w->shards, l, index, bytes, n, e);
     if (is_fill && !w->before)
-        return NGFF_OK;
+        return note_stored(w, l, index, 0, e);
     char key[192], name[128];
     metadata_chunk_key(plan->options.version, plan->image->rank, index, name);
     snprintf(key, sizeof key, "%s/%s", at->path, name);
     if (is_fill)
         return w->store->ops->remove(w->store, key, e);
-    return w->store->ops->put(w->store, key, bytes, n, e);
+    int32_t status = w->store->ops->put(w->store, key, bytes, n, e);
+    return status == NGFF_OK ? note_stored(w, l, index, n, e) : status;
 }
 
 static int32_t put_mask(ngff_writer *w, bench *b, const cell *c, error *e)
@@ -128,18 +136,19 @@ static int32_t emit(void *user, const cell *c, error *e)
     int64_t index[MAX_RANK] = {0};
     if (w->statistics && statistics_add(w->statistics, c, e) != NGFF_OK)
         return e->status;
+    if (c->is_supplied)
+        return NGFF_OK;
     bench *b = take_bench(w);
     if (!b)
         return error_set(e, NGFF_E_MEMORY, "out of memory for an encoded chunk of %lld bytes", (long long)chunk_bytes);
     for (int i = 0; i < plan->image->rank; i++)
         index[i] = c->box.origin[i] / at->chunk[i];
+    put_mask(w, b, c, e); /* first: a chunk that is noted has its mask */
     for (int64_t k = 0; e->status == NGFF_OK && k < n_chunks; k++) {
         put_chunk(w, b, c->level, index, c->pixels + k * chunk_bytes, e);
         if (channel_axis >= 0)
             index[channel_axis]++;
     }
-    if (e->status == NGFF_OK)
-        put_mask(w, b, c, e);
     give_bench(w, b);
     return e->status;
 }
@@ -184,7 +193,7 @@ int32_t writer_start_pass(ngff_writer *w, error *e)
     int64_t staged = w->pixels && plan->options.memory_bytes > 0 ? stage_bytes(w->pixels) : 0;
     int64_t least = plan->memory_minimum - (plan->memory - plan->pixel_memory);
     cascade_host host = {.user = w, .emit = emit, .spill = spill, .fetch = fetch};
-    int is_whole = !w->update || update_is_whole(w->update, 0);
+    int is_whole = !w->before || update_is_whole(w->update, 0);
     if (w->update) {
         host.is_wanted = change_is_wanted;
         host.supply = change_supply;
@@ -198,6 +207,7 @@ int32_t writer_start_pass(ngff_writer *w, error *e)
         w->cascade = cascade_create(plan, w->budget, w->pool, &host);
     if (!w->cascade)
         return error_set(e, NGFF_E_MEMORY, "out of memory");
+    shards_set_listener(w->shards, note_stored, w);
     for (int l = 0; l < plan->n_levels; l++)
         if (plan->levels[l].source < 0) {
             order_start(&w->orders[l], plan, l);
@@ -224,8 +234,12 @@ ngff_writer *writer_make(ngff_plan *plan, store *s)
 ngff_writer *writer_open_store(ngff_plan *plan, store *s)
 {
     ngff_writer *w = writer_make(plan, s);
-    if (w && w->error.status == NGFF_OK && writer_start_pass(w, &w->error) == NGFF_OK)
-        w->is_open = s->ops->begin(s, plan->options.overwrite, &w->error) == NGFF_OK;
+    if (!w || w->error.status != NGFF_OK)
+        return w;
+    w->record = record_begin(plan, s, &w->update, &w->error);
+    w->is_open = w->record != NULL;
+    if (w->is_open)
+        writer_start_pass(w, &w->error);
     return w;
 }
 
@@ -299,7 +313,10 @@ ngff_writer *writer_push_store(ngff_plan *plan, store *s)
         error_set(&w->error, NGFF_E_ARGUMENT, not_given);
         return w;
     }
-    if (writer_start_stage(w, &w->error) == NGFF_OK)
+    if (plan->options.resume)
+        error_set(&w->error, NGFF_E_OPTION,
+                  "RESUME=YES needs a source that is read again from the beginning, as gdal_translate does");
+    else if (writer_start_stage(w, &w->error) == NGFF_OK)
         w->is_open = s->ops->begin(s, plan->options.overwrite, &w->error) == NGFF_OK;
     return w;
 }
@@ -360,6 +377,22 @@ static int32_t check_region(ngff_writer *w, int32_t l, const int64_t *origin, co
 
 static const char not_in_push[] = "the writer was opened for push: it takes ngff_writer_write only";
 
+/* A resumed run: reads a region back that an earlier one has stored. Returns 0 if it has not. */
+static int supply_region(ngff_writer *w, const box *region, error *e)
+{
+    int64_t first[MAX_RANK], last[MAX_RANK], cell[MAX_RANK];
+    for (int i = 0; i < region->rank; i++) {
+        cell[i] = first[i] = region->origin[i] / w->plan->levels[0].cell[i];
+        last[i] = (region->origin[i] + region->extent[i] - 1) / w->plan->levels[0].cell[i];
+    }
+    if (update_is_wanted(w->update, 0, cell)) /* then all of the region is */
+        return 0;
+    do
+        cascade_supply(w->cascade, 0, cell, e);
+    while (e->status == NGFF_OK && count_up(region->rank, first, last, cell));
+    return 1;
+}
+
 int32_t ngff_writer_level_next(ngff_writer *w, int32_t l, int64_t *origin, int64_t *extent)
 {
     error e = {0};
@@ -372,9 +405,15 @@ int32_t ngff_writer_level_next(ngff_writer *w, int32_t l, int64_t *origin, int64
         error_set(&e, NGFF_E_STATE, not_in_push);
         return writer_keep(w, &e);
     }
-    pthread_mutex_lock(&w->lock);
-    int has_next = order_next(&w->orders[l], &region);
-    pthread_mutex_unlock(&w->lock);
+    int has_next, is_stored;
+    do {
+        pthread_mutex_lock(&w->lock);
+        has_next = order_next(&w->orders[l], &region);
+        pthread_mutex_unlock(&w->lock);
+        is_stored = has_next && w->update && l == 0 && supply_region(w, &region, &e);
+    } while (is_stored && writer_keep(w, &e) == NGFF_OK);
+    if (e.status != NGFF_OK)
+        return writer_keep(w, &e);
     if (!has_next)
         return 0;
     memcpy(origin, region.origin, (size_t)region.rank * sizeof *origin);
@@ -636,6 +675,16 @@ static void drain(ngff_writer *w, error *e)
     }
 }
 
+/* Nothing stays of a failed run, unless it is to be resumed. */
+static void give_up(ngff_writer *w)
+{
+    error ignored = {0};
+    if (w->record && w->plan->options.resume && record_flush(w->record, &ignored) == NGFF_OK)
+        w->store->ops->release(w->store);
+    else
+        w->store->ops->abandon(w->store);
+}
+
 /* The rest of the pixels, the metadata, and all becomes visible. */
 static void make_store(ngff_writer *w, error *e)
 {
@@ -660,7 +709,7 @@ int32_t ngff_writer_close(ngff_writer *w)
         make_store(w, &e);
     w->is_closed = 1;
     if (writer_keep(w, &e) != NGFF_OK)
-        w->store->ops->abandon(w->store);
+        give_up(w);
     return w->error.status;
 }
 
@@ -674,8 +723,9 @@ void ngff_writer_free(ngff_writer *w)
             cascade_fail(w->cascade, &e);
         if (w->pool)
             pool_wait(w->pool);
-        w->store->ops->abandon(w->store);
+        give_up(w);
     }
+    record_free(w->record);
     pool_free(w->pool);
     cascade_free(w->cascade);
     shards_free(w->shards);
@@ -689,6 +739,7 @@ void ngff_writer_free(ngff_writer *w)
     }
     stage_free(w->pixels);
     stage_free(w->masks);
+    update_free(w->update);
     change_free(w);
     budget_free(w->budget);
     free(w->orders);

@@ -8,6 +8,7 @@
 #include "cascade.h"
 #include "metadata.h"
 #include "order.h"
+#include "record.h"
 #include "shards.h"
 #include "stage.h"
 #include "statistics.h"
@@ -33,12 +34,14 @@ struct ngff_writer {
     int is_push;           /* pixels and mask wait in the stages until close */
     stage *pixels, *masks; /* masks: from the first mask on */
 
+    record *record; /* of a pull: what is stored */
+
     /* A change of a store that is there: */
     ngff_plan *before;          /* NULL where a store is made */
     channel_summary *summaries; /* as the store has them, and room for as many */
     int is_claimed, was_dirty;
     pthread_rwlock_t replacing; /* a shard is replaced, or its index and a chunk of it are read */
-    update *update;             /* in the pass: what it makes anew */
+    update *update;             /* in the pass of a change, or of a run that was resumed: what it makes */
 };
 
 /* -- writer.c -- */

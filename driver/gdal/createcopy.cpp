@@ -421,6 +421,13 @@ static bool write_image(ngff_plan *plan, const ImageFromSource &image, const std
         return false;
     raise_warnings(plan);
 
+    const std::string fingerprint = source_fingerprint(source);
+    if (fingerprint.empty() && EQUAL(ngff_plan_option(plan, "RESUME"), "YES")) {
+        CPLError(CE_Failure, CPLE_NotSupported,
+                 "RESUME=YES needs a source that lies in files: only they show that it is still the same");
+        return false;
+    }
+    ngff_plan_set_fingerprint(plan, fingerprint.c_str());
     Writer writer = checked_writer(ngff_writer_open(plan, root.c_str()));
     if (!writer)
         return false;

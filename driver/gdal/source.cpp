@@ -39,6 +39,19 @@ static int rows_of_vrt(GDALDataset *vrt)
     return rows;
 }
 
+std::string source_fingerprint(GDALDataset *source)
+{
+    const CPLStringList files(source->GetFileList());
+    std::string text;
+    for (int i = 0; i < files.size(); i++) {
+        VSIStatBufL status;
+        if (VSIStatExL(files[i], &status, VSI_STAT_EXISTS_FLAG | VSI_STAT_SIZE_FLAG) == 0)
+            text += CPLSPrintf("%s " CPL_FRMT_GUIB " " CPL_FRMT_GIB "\n", files[i],
+                               static_cast<GUIntBig>(status.st_size), static_cast<GIntBig>(status.st_mtime));
+    }
+    return text.empty() ? text : std::string(source->GetDescription()) + "\n" + text;
+}
+
 SourceLayout source_layout(GDALDataset *source, GDALDataType type)
 {
     SourceLayout layout;

@@ -41,6 +41,10 @@ struct DatasetReleaser {
 };
 using DatasetReference = std::unique_ptr<GDALDataset, DatasetReleaser>;
 
+/* What tells a source apart from another and from a later state of itself: its name, and names, sizes and times of its
+ * files. "" if it has no files. */
+std::string source_fingerprint(GDALDataset *source);
+
 /* Reads for one thread. */
 class SourceReader
 {

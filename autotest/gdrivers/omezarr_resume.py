@@ -1,0 +1,170 @@
+"""RESUME=YES: a copy that was killed, failed or cancelled goes on, and ends in the bytes of one that was not."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import gdaltest
+import numpy as np
+import pytest
+from osgeo import gdal
+
+GT = (500000.0, 10.0, 0.0, 5000000.0, 0.0, -10.0)
+
+
+def kill_copy(source, path, options, seconds):
+    """Runs gdal_translate and kills it as soon as something is stored and `seconds` have passed. True if it was killed."""
+    arguments = ["gdal_translate", "-q", "-of", "OMEZARR"]
+    for option in options:
+        arguments += ["-co", option]
+    process = subprocess.Popen([*arguments, source, path], env=os.environ)
+    record = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.partial", ".record")
+    while process.poll() is None and not (os.path.exists(record) and os.path.getsize(record) > 2000):
+        time.sleep(0.001)
+    time.sleep(seconds)
+    process.kill()
+    return process.wait() == -signal.SIGKILL
+
+
+CASES = {
+    "plain": ((1, 1500, 1400), "uint16", [], {}),
+    "rgb 0.4 rows": ((3, 900, 1000), "uint8", ["NGFF_VERSION=0.4"], {"options": ["INTERLEAVE=PIXEL"]}),
+    "gauss": ((1, 1200, 1000), "float32", ["OVERVIEW_RESAMPLING=GAUSS"], {"nodata": -1}),
+    "sharded": ((2, 1000, 1000), "uint16", ["SHARD=64"], {}),
+    "tiles of 256": ((1, 1500, 1400), "uint16", [], {"options": ["TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256"]}),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_killed_copies_go_on_to_the_same_bytes(tmp_path, name):
+    shape, dtype, options, kwargs = CASES[name]
+    source = str(tmp_path / "source.tif")
+    array = gdaltest.random_array(shape, dtype)
+    array[:, 100:400, 200:900] = 0 if "nodata" not in kwargs else -1
+    gdaltest.mem(array, GT, "EPSG:32633", driver="GTiff", path=source, **kwargs)
+    options = ["BLOCKSIZE=16", *([] if "SHARD=64" in options else ["SHARD=NONE"]), *options]
+    expected = gdaltest.write(tmp_path / "whole.ome.zarr", gdal.Open(source), *options)
+    state = random.Random(1)
+    path = str(tmp_path / "a.ome.zarr")
+    n_killed = 0
+    for _ in range(3):
+        if not os.path.exists(path):
+            n_killed += kill_copy(source, path, [*options, "RESUME=YES"], state.random() * 0.05)
+    assert n_killed > 0
+    if not os.path.exists(path):
+        with pytest.raises(RuntimeError):
+            gdal.Open(path)
+        gdaltest.write(path, gdal.Open(source), *options, "RESUME=YES")
+    assert gdaltest.tree_digest(path) == gdaltest.tree_digest(expected)
+    assert not [n for n in os.listdir(tmp_path) if n.startswith(".")]
+
+
+@pytest.fixture
+def killed(tmp_path):
+    """Source, destination and options of a copy that was killed."""
+    source, path = str(tmp_path / "source.tif"), str(tmp_path / "a.ome.zarr")
+    gdaltest.mem(gdaltest.random_array((1, 1500, 1500), "uint16"), GT, "EPSG:32633", driver="GTiff", path=source)
+    options = ["BLOCKSIZE=16", "SHARD=NONE"]
+    assert kill_copy(source, path, options, 0)  # also one without RESUME=YES can be gone on with
+    return source, path, options
+
+
+def test_work_is_spared(killed, tmp_path):
+    source, path, options = killed
+    first = os.path.join(tmp_path, ".a.ome.zarr.partial", "scale0", "image", "c", "0", "0")
+    before = os.stat(first).st_mtime_ns
+    gdaltest.write(path, gdal.Open(source), *options, "RESUME=YES")
+    assert os.stat(os.path.join(path, "scale0", "image", "c", "0", "0")).st_mtime_ns == before
+
+
+def test_a_changed_source_or_option_is_refused(killed, tmp_path):
+    source, path, options = killed
+    before = gdaltest.snapshot(tmp_path / ".a.ome.zarr.partial")
+    assert "RESUME" in gdaltest.refused(path, gdal.Open(source), *options, "RESUME=YES", "LEVEL=3")
+    shutil.copy(source, tmp_path / "other.tif")
+    assert "RESUME" in gdaltest.refused(path, gdal.Open(str(tmp_path / "other.tif")), *options, "RESUME=YES")
+    status = os.stat(source)
+    os.utime(source, (status.st_atime, status.st_mtime + 10))
+    assert "another source" in gdaltest.refused(path, gdal.Open(source), *options, "RESUME=YES")
+    os.utime(source, (status.st_atime, status.st_mtime))
+    after = gdaltest.snapshot(tmp_path / ".a.ome.zarr.partial")
+    assert {k: v for k, v in after.items() if k != ".owner"} == {k: v for k, v in before.items() if k != ".owner"}
+    gdaltest.write(path, gdal.Open(source), *options, "RESUME=YES")
+
+
+def test_without_resume_all_begins_again(killed, tmp_path):
+    source, path, options = killed
+    gdaltest.write(path, gdal.Open(source), *options)
+    assert sorted(os.listdir(tmp_path)) == ["a.ome.zarr", "source.tif"]
+
+
+def test_threads_and_memory_may_differ(killed, tmp_path):
+    source, path, options = killed
+    gdaltest.write(path, gdal.Open(source), *options, "RESUME=YES", "NUM_THREADS=1", "MEMORY=1MB")
+    expected = gdaltest.write(tmp_path / "b.ome.zarr", gdal.Open(source), *options)
+    assert gdaltest.tree_digest(path) == gdaltest.tree_digest(expected)
+
+
+def test_a_cancelled_copy_is_kept_only_with_resume(tmp_path):
+    source, path = str(tmp_path / "source.tif"), tmp_path / "a.ome.zarr"
+    gdaltest.mem(gdaltest.random_array((1, 900, 900), "uint16"), driver="GTiff", path=source)
+    options = ["BLOCKSIZE=32", "SHARD=NONE"]
+    with pytest.raises(RuntimeError):
+        gdaltest.create_copy(path, gdal.Open(source), *options, callback=lambda share, *_: share < 0.5)
+    assert os.listdir(tmp_path) == ["source.tif"]
+    with pytest.raises(RuntimeError):
+        gdaltest.create_copy(path, gdal.Open(source), *options, "RESUME=YES", callback=lambda share, *_: share < 0.5)
+    assert sorted(os.listdir(tmp_path)) == [".a.ome.zarr.partial", "source.tif"]
+    told = []
+    assert gdaltest.create_copy(path, gdal.Open(source), *options, "RESUME=YES",
+                                callback=lambda share, *_: told.append(share) or True) is not None
+    assert told == sorted(told) and told[-1] == 1
+    expected = gdaltest.write(tmp_path / "b.ome.zarr", gdal.Open(source), *options)
+    assert gdaltest.tree_digest(path) == gdaltest.tree_digest(expected)
+
+
+def test_the_old_store_lives_until_the_resumed_one_is_whole(killed, tmp_path):
+    source, path, options = killed
+    old = gdaltest.write(tmp_path / "old.ome.zarr", gdaltest.mem(np.ones((1, 9, 9), "uint8")))
+    shutil.move(old, path)
+    before = gdaltest.tree_digest(path)
+    assert "OVERWRITE" in gdaltest.refused(path, gdal.Open(source), *options, "RESUME=YES")
+    assert gdaltest.tree_digest(path) == before
+    gdaltest.write(path, gdal.Open(source), *options, "RESUME=YES", "OVERWRITE=YES")
+    assert gdal.Open(path).RasterXSize == 1500
+    assert sorted(os.listdir(tmp_path)) == ["a.ome.zarr", "source.tif"]
+
+
+def test_a_source_without_files_and_create_are_refused(tmp_path):
+    array = gdaltest.random_array((1, 30, 30), "uint8")
+    assert "files" in gdaltest.refused(tmp_path / "a.ome.zarr", gdaltest.mem(array), "RESUME=YES")
+    with pytest.raises(RuntimeError, match="RESUME"):
+        gdaltest.OMEZARR.Create(str(tmp_path / "a.ome.zarr"), 30, 30, 1, gdal.GDT_Byte, ["RESUME=YES"])
+    assert os.listdir(tmp_path) == []
+
+
+def test_sync_reaches_the_disk_before_the_store_is_visible(tmp_path):
+    """strace sees syncfs before the rename that publishes, and the folder synced after it."""
+    if shutil.which("strace") is None:
+        pytest.skip("no strace")
+    source = str(tmp_path / "source.tif")
+    gdaltest.mem(gdaltest.random_array((1, 90, 90), "uint8"), driver="GTiff", path=source)
+    for option, expected in (("SYNC=NO", []), ("SYNC=YES", ["syncfs", "rename", "fsync"])):
+        trace = str(tmp_path / "trace")
+        path = str(tmp_path / f"{option}.ome.zarr")
+        run = subprocess.run(["strace", "-f", "-o", trace, "-e", "trace=syncfs,fsync,rename,renameat2", "gdal_translate", "-q",
+                              "-of", "OMEZARR", "-co", option, source, path], env=os.environ, capture_output=True, text=True)
+        if "ptrace" in run.stderr:
+            pytest.skip("no ptrace here")
+        assert run.returncode == 0, run.stderr
+        calls = [line.split()[1].split("(")[0].replace("renameat2", "rename") for line in open(trace) if "(" in line]
+        wanted = [c for c in calls if c != "rename" or option == "SYNC=YES"]
+        if not expected:
+            assert "syncfs" not in wanted and "fsync" not in wanted
+        else:
+            assert "syncfs" in calls and "fsync" in calls[calls.index("rename"):], calls
+            assert calls.index("syncfs") < calls.index("rename")

@@ -1,0 +1,239 @@
+/* test_record.c: a run that was stopped and goes on ends in the bytes of a run that was not. On real files. */
+#include <dirent.h>
+#include <ftw.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "folder.h"
+#include "pictures.h"
+
+static char place[200];
+
+static const char *below(const char *name)
+{
+    static char paths[4][300];
+    static int next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", place, name);
+    return path;
+}
+
+/* -- What lies in a folder ------------------------------------------------------------------------------------------
+ */
+
+static snapshot *walked;
+static size_t n_prefix;
+
+static int visit_file(const char *path, const struct stat *s, int flag, struct FTW *walk)
+{
+    (void)walk;
+    if (flag != FTW_F)
+        return 0;
+    uint8_t *bytes = malloc((size_t)s->st_size + 1);
+    FILE *file = fopen(path, "rb");
+    CHECK_INT(fread(bytes, 1, (size_t)s->st_size, file), s->st_size);
+    fclose(file);
+    keep_object(walked, path + n_prefix, bytes, (size_t)s->st_size);
+    free(bytes);
+    return 0;
+}
+
+static snapshot take_files(const char *folder)
+{
+    snapshot all = {0};
+    walked = &all;
+    n_prefix = strlen(folder);
+    nftw(folder, visit_file, 16, FTW_PHYS);
+    if (all.n > 0)
+        qsort(all.objects, all.n, sizeof *all.objects, by_key);
+    return all;
+}
+
+/* -- Runs ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const picture *picture;
+    const uint8_t *pixels, *mask;
+    ngff_plan *plan;
+    int is_mapped;
+} subject;
+
+static ngff_plan *resuming_plan(const picture *p, const char *threads)
+{
+    ngff_plan *plan = make_plan(p, threads);
+    plan->options.resume = 1;
+    return plan;
+}
+
+/* Writes at most n_most regions. Returns how many came; is_closed: and then closes. */
+static int run(const subject *s, const char *name, int n_most, int32_t *closed)
+{
+    writing w = {s->picture, s->pixels, s->mask, writer_open_store(s->plan, store_file_open(below(name)))};
+    int64_t origin[MAX_RANK], extent[MAX_RANK];
+    int n = 0;
+    while (n < n_most && ngff_writer_next(w.writer, origin, extent) == 1) {
+        CHECK_INT(s->is_mapped ? map_region(&w, origin, extent) : write_region(&w, origin, extent), NGFF_OK);
+        n++;
+    }
+    if (closed)
+        *closed = ngff_writer_close(w.writer);
+    if (closed && *closed != NGFF_OK)
+        fprintf(stderr, "%s: %s\n", s->picture->name, ngff_writer_error(w.writer));
+    ngff_writer_free(w.writer);
+    return n;
+}
+
+static void remove_store(const char *name)
+{
+    CHECK_INT(local_remove_tree(below(name)), 0);
+}
+
+static void a_resumed_run_ends_in_the_same_bytes(void)
+{
+    int n_spared = 0;
+    for (int i = 0; i < n_pictures; i++) {
+        const picture *p = &pictures[i];
+        uint8_t *pixels = make_pixels(p), *mask = p->has_mask ? make_mask(p) : NULL;
+        for (int part = 1; part <= 3; part++) {
+            subject s = {p, pixels, mask, resuming_plan(p, part == 2 ? "NUM_THREADS=0" : "NUM_THREADS=2"), part != 3};
+            int32_t closed;
+            if (part == 3) { /* rows of blocks at a time */
+                int64_t block[MAX_RANK];
+                for (int k = 0; k < rank_of(p); k++)
+                    block[k] = k < rank_of(p) - 2 ? 1 : k == rank_of(p) - 2 ? 3 : p->shape[k];
+                CHECK_INT(ngff_plan_set_source(s.plan, block, 1), NGFF_OK);
+            }
+            int n = run(&s, "whole", 1 << 20, &closed);
+            CHECK_INT(closed, NGFF_OK);
+            snapshot expected = take_files(below("whole"));
+            CHECK_INT(run(&s, "part", part * n / 4, NULL), part * n / 4);
+            CHECK(access(below("part"), F_OK) != 0 && access(below(".part.partial"), F_OK) == 0);
+            int rest = run(&s, "part", 1 << 20, &closed);
+            CHECK_INT(closed, NGFF_OK);
+            CHECK(rest <= n);
+            n_spared += n - rest;
+            snapshot found = take_files(below("part"));
+            CHECK(same_snapshots(&expected, &found, p->name));
+            CHECK(access(below(".part.partial"), F_OK) != 0);
+            free_snapshot(&expected);
+            free_snapshot(&found);
+            remove_store("whole");
+            remove_store("part");
+            ngff_plan_free(s.plan);
+        }
+        free(pixels);
+        free(mask);
+    }
+    CHECK(n_spared > 500);
+}
+
+static subject stopped(ngff_plan *plan, uint8_t *pixels)
+{
+    subject s = {&pictures[0], pixels, NULL, plan, 1};
+    CHECK_INT(run(&s, "part", 20, NULL), 20);
+    return s;
+}
+
+/* The writer is gone, but the record may say that an object is stored which is not whole. */
+static void objects_of_another_size_are_made_again(void)
+{
+    uint8_t *pixels = make_pixels(&pictures[0]);
+    int32_t closed;
+    ngff_plan *plan = resuming_plan(&pictures[0], "NUM_THREADS=0");
+    subject s = stopped(plan, pixels);
+    snapshot partial = take_files(below(".part.partial"));
+    int n_cut = 0;
+    for (size_t i = 0; i < partial.n; i++)
+        if (strncmp(partial.objects[i].key, "/scale0/image/c/", 16) == 0 && i % 2) {
+            char name[300];
+            snprintf(name, sizeof name, "%s%s", below(".part.partial"), partial.objects[i].key);
+            CHECK_INT(truncate(name, 3), 0);
+            n_cut++;
+        }
+    CHECK(n_cut > 5);
+    CHECK_INT(run(&s, "part", 1 << 20, &closed), 35 - 20 + n_cut);
+    CHECK_INT(closed, NGFF_OK);
+    run(&s, "whole", 1 << 20, &closed);
+    snapshot expected = take_files(below("whole")), found = take_files(below("part"));
+    CHECK(same_snapshots(&expected, &found, "cut"));
+    free_snapshot(&partial);
+    free_snapshot(&expected);
+    free_snapshot(&found);
+    remove_store("whole");
+    remove_store("part");
+    ngff_plan_free(plan);
+    free(pixels);
+}
+
+static void another_source_or_plan_is_refused_and_leaves_all(void)
+{
+    uint8_t *pixels = make_pixels(&pictures[0]);
+    int32_t closed;
+    ngff_plan *plan = resuming_plan(&pictures[0], NULL), *other = resuming_plan(&pictures[0], "LEVEL=3");
+    ngff_plan *later = resuming_plan(&pictures[0], NULL);
+    CHECK_INT(ngff_plan_set_fingerprint(plan, "source of Monday"), NGFF_OK);
+    CHECK_INT(ngff_plan_set_fingerprint(later, "source of Tuesday"), NGFF_OK);
+    subject s = stopped(plan, pixels);
+    snapshot before = take_files(below(".part.partial"));
+    ngff_plan *const refused[] = {other, later};
+    for (int i = 0; i < 2; i++) {
+        ngff_writer *w = writer_open_store(refused[i], store_file_open(below("part")));
+        CHECK_INT(ngff_writer_status(w), NGFF_E_EXISTS);
+        CHECK(strstr(ngff_writer_error(w), "RESUME") != NULL);
+        ngff_writer_free(w);
+    }
+    snapshot after = take_files(below(".part.partial"));
+    CHECK(same_snapshots(&before, &after, "refused"));
+    int n = run(&s, "part", 1 << 20, &closed); /* what waited in the queue was not stored */
+    CHECK(n >= 15 && n <= 15 + 5);
+    CHECK_INT(closed, NGFF_OK);
+    free_snapshot(&before);
+    free_snapshot(&after);
+    remove_store("part");
+    ngff_plan_free(plan);
+    ngff_plan_free(other);
+    ngff_plan_free(later);
+    free(pixels);
+}
+
+static void without_resume_a_stopped_run_leaves_nothing_and_begins_again(void)
+{
+    uint8_t *pixels = make_pixels(&pictures[0]);
+    int32_t closed;
+    ngff_plan *plan = resuming_plan(&pictures[0], NULL), *plain = make_plan(&pictures[0], NULL);
+    subject s = stopped(plan, pixels);
+    s.plan = plain;
+    CHECK_INT(run(&s, "part", 20, NULL), 20); /* clears what the other left, and then its own */
+    CHECK(access(below(".part.partial"), F_OK) != 0);
+    s.plan = plan;
+    CHECK_INT(run(&s, "part", 1 << 20, &closed), 35);
+    CHECK_INT(closed, NGFF_OK);
+    remove_store("part");
+    ngff_plan_free(plan);
+    ngff_plan_free(plain);
+    free(pixels);
+}
+
+static void a_push_cannot_be_resumed(void)
+{
+    ngff_plan *plan = resuming_plan(&pictures[0], NULL);
+    ngff_writer *w = writer_push_store(plan, store_memory_open());
+    CHECK_INT(ngff_writer_status(w), NGFF_E_OPTION);
+    ngff_writer_free(w);
+    ngff_plan_free(plan);
+}
+
+int main(void)
+{
+    const char *base = getenv("TMPDIR");
+    snprintf(place, sizeof place, "%s/ngff-record-XXXXXX", base ? base : "/tmp");
+    CHECK(mkdtemp(place) != NULL);
+    RUN(a_resumed_run_ends_in_the_same_bytes);
+    RUN(objects_of_another_size_are_made_again);
+    RUN(another_source_or_plan_is_refused_and_leaves_all);
+    RUN(without_resume_a_stopped_run_leaves_nothing_and_begins_again);
+    RUN(a_push_cannot_be_resumed);
+    CHECK_INT(rmdir(place), 0);
+    CHECK_EXIT();
+}
