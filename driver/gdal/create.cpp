@@ -10,6 +10,7 @@
 
 #include "gdal_rat.h"
 
+#include "attributes.h"
 #include "pixeltype.h"
 #include "writing.h"
 
@@ -82,9 +83,11 @@ class WritingBand final : public GDALRasterBand
     double m_scale = 1, m_offset = 0;
     std::string m_unit{};
     GDALColorInterp m_color = GCI_Undefined;
+    bool m_is_color_said = false;
     std::unique_ptr<GDALColorTable> m_color_table{};
     CPLStringList m_categories{};
     std::unique_ptr<GDALRasterAttributeTable> m_rat{};
+    Histogram m_histogram{};
 
   public:
     WritingBand(WritingDataset *dataset, int number, GDALDataType type);
@@ -119,6 +122,9 @@ class WritingBand final : public GDALRasterBand
     CPLErr SetCategoryNames(char **names) override;
     GDALRasterAttributeTable *GetDefaultRAT() override;
     CPLErr SetDefaultRAT(const GDALRasterAttributeTable *rat) override;
+    CPLErr GetDefaultHistogram(double *min, double *max, int *n, GUIntBig **counts, int must_compute,
+                               GDALProgressFunc progress, void *progress_data) override;
+    CPLErr SetDefaultHistogram(double min, double max, int n, GUIntBig *counts) override;
     GDALRasterBand *GetMaskBand() override;
     int GetMaskFlags() override;
     CPLErr CreateMaskBand(int flags) override;
@@ -294,7 +300,7 @@ CPLErr WritingBand::SetUnitType(const char *unit)
 /* Where nobody said anything, three or four bands of bytes are RGB or RGBA, as in GeoTIFF. */
 GDALColorInterp WritingBand::GetColorInterpretation()
 {
-    if (m_color != GCI_Undefined || m_color_table)
+    if (m_is_color_said || m_color_table)
         return m_color_table ? GCI_PaletteIndex : m_color;
     const int n_bands = m_dataset->GetRasterCount();
     if (eDataType == GDT_Byte && (n_bands == 3 || n_bands == 4))
@@ -308,6 +314,7 @@ CPLErr WritingBand::SetColorInterpretation(GDALColorInterp color)
     for (int i = 1; i <= m_dataset->GetRasterCount(); i++) {
         auto *band = static_cast<WritingBand *>(m_dataset->GetRasterBand(i));
         band->m_color = band->GetColorInterpretation();
+        band->m_is_color_said = true;
         band->InvalidateMaskBand(); /* an alpha band is the mask of the others */
     }
     m_color = color;
@@ -344,6 +351,23 @@ GDALRasterAttributeTable *WritingBand::GetDefaultRAT()
 CPLErr WritingBand::SetDefaultRAT(const GDALRasterAttributeTable *rat)
 {
     m_rat.reset(rat != nullptr ? rat->Clone() : nullptr);
+    if (rat == nullptr || m_rat)
+        return CE_None;
+    CPLError(CE_Failure, CPLE_NotSupported, "Raster attribute table of band %d: too large to be copied", nBand);
+    return CE_Failure;
+}
+
+CPLErr WritingBand::GetDefaultHistogram(double *min, double *max, int *n, GUIntBig **counts, int must_compute,
+                                        GDALProgressFunc progress, void *progress_data)
+{
+    if (m_histogram.counts.empty())
+        return GDALRasterBand::GetDefaultHistogram(min, max, n, counts, must_compute, progress, progress_data);
+    return m_histogram.give(min, max, n, counts);
+}
+
+CPLErr WritingBand::SetDefaultHistogram(double min, double max, int n, GUIntBig *counts)
+{
+    m_histogram = {min, max, std::vector<GUIntBig>(counts, counts + n)};
     return CE_None;
 }
 
@@ -352,9 +376,13 @@ GDALRasterBand *WritingBand::GetMaskBand()
     return m_dataset->m_mask ? m_dataset->m_mask.get() : GDALRasterBand::GetMaskBand();
 }
 
+/* The mask that GDAL makes of the metadata NODATA_VALUES is none of the store's: nobody has written it. */
 int WritingBand::GetMaskFlags()
 {
-    return m_dataset->m_mask ? GMF_PER_DATASET : GDALRasterBand::GetMaskFlags();
+    if (m_dataset->m_mask)
+        return GMF_PER_DATASET;
+    const int flags = GDALRasterBand::GetMaskFlags();
+    return flags == (GMF_NODATA | GMF_PER_DATASET) ? GMF_ALL_VALID : flags;
 }
 
 CPLErr WritingBand::CreateMaskBand(int flags)
@@ -477,8 +505,17 @@ CPLErr WritingDataset::OMEZARR_SET_GEOTRANSFORM_DEFINITION
 {
     memcpy(m_geotransform, OMEZARR_GEOTRANSFORM_DATA, sizeof m_geotransform);
     m_has_geotransform = true;
-    clear_gcps();
     return CE_None;
+}
+
+/* Assignment alone would keep the target's axis order where the source has the authority's. */
+static void assign_crs(OGRSpatialReference *to, const OGRSpatialReference *crs)
+{
+    to->Clear();
+    if (crs != nullptr) {
+        to->SetAxisMappingStrategy(crs->GetAxisMappingStrategy());
+        *to = *crs;
+    }
 }
 
 const OGRSpatialReference *WritingDataset::GetSpatialRef() const
@@ -488,9 +525,7 @@ const OGRSpatialReference *WritingDataset::GetSpatialRef() const
 
 CPLErr WritingDataset::SetSpatialRef(const OGRSpatialReference *crs)
 {
-    m_crs.Clear();
-    if (crs != nullptr)
-        m_crs = *crs;
+    assign_crs(&m_crs, crs);
     return CE_None;
 }
 
@@ -523,16 +558,14 @@ CPLErr WritingDataset::SetGCPs(int n, const GDAL_GCP *gcps, const OGRSpatialRefe
         GDAL_GCP *copies = GDALDuplicateGCPs(n, gcps);
         m_gcps.assign(copies, copies + n); /* the texts go along */
         CPLFree(copies);
-        m_has_geotransform = false;
     }
-    if (crs != nullptr)
-        m_gcp_crs = *crs;
+    assign_crs(&m_gcp_crs, crs);
     return CE_None;
 }
 
 CPLErr WritingDataset::CreateMaskBand(int flags)
 {
-    if (flags != GMF_PER_DATASET) {
+    if (flags != GMF_PER_DATASET && !(flags == 0 && nBands == 1)) {
         CPLError(CE_Failure, CPLE_NotSupported,
                  "An OME-Zarr has one mask for all bands: create it with flags GMF_PER_DATASET");
         return CE_Failure;

@@ -313,9 +313,10 @@ static bool describe_validity(GDALDataset *source, bool is_strict, ImageFromSour
         const int flags = source->GetRasterBand(i)->GetMaskFlags();
         if ((flags & (GMF_ALL_VALID | GMF_ALPHA)) != 0)
             continue;
-        if ((flags & GMF_PER_DATASET) != 0 && is_all_valid(source->GetRasterBand(i)->GetMaskBand()))
+        const bool is_of_all = (flags & GMF_PER_DATASET) != 0 || (flags == 0 && source->GetRasterCount() == 1);
+        if (is_of_all && is_all_valid(source->GetRasterBand(i)->GetMaskBand()))
             return true;
-        if ((flags & GMF_PER_DATASET) != 0 && is_planar) {
+        if (is_of_all && is_planar) {
             to->has_mask = true;
             return ngff_image_set_mask(to->image.get(), 1) == NGFF_OK;
         }
