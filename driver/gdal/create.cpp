@@ -308,12 +308,14 @@ GDALColorInterp WritingBand::GetColorInterpretation()
     return nBand == 1 ? GCI_GrayIndex : GCI_Undefined;
 }
 
-/* One band that is told what it is ends the guessing for all. */
+/* One band that is told what it is ends the guessing for all: as guessed if it fits, else nothing was known. */
 CPLErr WritingBand::SetColorInterpretation(GDALColorInterp color)
 {
+    const bool is_as_guessed = color == GetColorInterpretation();
     for (int i = 1; i <= m_dataset->GetRasterCount(); i++) {
         auto *band = static_cast<WritingBand *>(m_dataset->GetRasterBand(i));
-        band->m_color = band->GetColorInterpretation();
+        if (!band->m_is_color_said)
+            band->m_color = is_as_guessed ? band->GetColorInterpretation() : i == 1 ? GCI_GrayIndex : GCI_Undefined;
         band->m_is_color_said = true;
         band->InvalidateMaskBand(); /* an alpha band is the mask of the others */
     }
@@ -618,6 +620,10 @@ CPLErr WritingDataset::finish()
     if (m_is_finished || !m_writer)
         return CE_None;
     m_is_finished = true;
+    if (bSuppressOnClose) { /* somebody gave it up: nothing is published */
+        m_writer.reset();
+        return CE_None;
+    }
     CPLErr result = CE_None;
 #if OMEZARR_GDAL_AT_LEAST(3, 7)
     result = GDALDataset::FlushCache(true);
