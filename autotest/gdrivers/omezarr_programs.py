@@ -280,6 +280,23 @@ def test_gdalwarp_without_overwrite_onto_another_kind_of_folder_leaves_it(tmp_pa
         assert gdaltest.snapshot(tmp_path) == before
 
 
+@pytest.mark.parametrize("program", ["gdal_translate", "gdalwarp"])
+def test_a_store_that_is_read_through_a_vrt_is_not_overwritten(tmp_path, inputs, program):
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdal.Open(str(inputs / "rgb.tif")), "BLOCKSIZE=64")
+    run("gdalbuildvrt", "-q", tmp_path / "a.vrt", store)
+    before = gdaltest.snapshot(tmp_path)
+    options = ["-overwrite"] if program == "gdalwarp" else []
+    done = subprocess.run([program, "-q", *options, "-of", "OMEZARR", "-co", "OVERWRITE=YES", str(tmp_path / "a.vrt"), store],
+                          capture_output=True, text=True)
+    if program == "gdalwarp":  # the old store stays until the new one is complete, so it can be read meanwhile
+        assert done.returncode == 0, done.stderr
+        assert_same(store, inputs / "rgb.tif")
+        assert sorted(os.listdir(tmp_path)) == ["a.ome.zarr", "a.vrt"]
+    else:
+        assert done.returncode == 1 and "source is part of the destination" in done.stderr
+        assert gdaltest.snapshot(tmp_path) == before
+
+
 # -- Strict --------------------------------------------------------------------------------------------------------------
 
 
