@@ -184,8 +184,11 @@ def test_gdal_retile(tmp_path, inputs):
     tiles = sorted(os.path.relpath(os.path.join(d, f), tmp_path / "GTiff") for d, _, files in os.walk(tmp_path / "GTiff") for f in files)
     assert len(tiles) > 6
     for tile in tiles:
-        assert gdal.Open(str(tmp_path / "OMEZARR" / tile)).GetDriver().ShortName == "OMEZARR"
-        assert_same(tmp_path / "OMEZARR" / tile, tmp_path / "GTiff" / tile)
+        ours = tmp_path / "OMEZARR" / tile
+        if not ours.exists():  # newer ones take the format's extension, not the source's
+            ours = ours.with_suffix(".ome.zarr")
+        assert gdal.Open(str(ours)).GetDriver().ShortName == "OMEZARR"
+        assert_same(ours, tmp_path / "GTiff" / tile)
 
 
 # -- Programs that read ------------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def crs_facts(crs):
     if crs is None:
         return None
     return (crs.ExportToWkt(["FORMAT=WKT2_2019"]) or crs.ExportToWkt(), crs.GetDataAxisToSRSAxisMapping(),
-            crs.GetCoordinateEpoch())
+            crs.GetCoordinateEpoch(), [crs.GetAuthorityCode(part) for part in (None, "PROJCS", "GEOGCS", "VERT_CS")])
 
 
 def table_facts(table):
@@ -750,7 +750,8 @@ def test_round_trip(tmp_path, request, name, way, version):
     patterns = excuses(name, way)
     unexplained = [line for fact, line in zip(lost, lines) if not any(re.fullmatch(p, fact) for p in patterns)]
     assert not unexplained, "\n".join(unexplained)
-    assert lost or not patterns, "it is kept now: take it out of NOT_KEPT and of the README"
+    if way != "copy of a GeoTIFF":  # which does not keep all of it, newer GDALs less
+        assert lost or not patterns, "it is kept now: take it out of NOT_KEPT and of the README"
 
 
 @pytest.mark.parametrize("key", NOT_KEPT)

@@ -58,7 +58,8 @@ static bool choose_type(GDALDataset *source, bool is_strict, ImageFromSource *to
         if (band->GetRasterDataType() != first_type)
             differ = true;
         const GDALDataType type = nearest_ngff_type(band->GetRasterDataType());
-        const GDALDataType both = GDALDataTypeUnion(to->type, type);
+        /* GDAL 3.13's union of a half and a half is a float. */
+        const GDALDataType both = to->type == type ? type : GDALDataTypeUnion(to->type, type);
         if ((is_64_bit_integer(to->type) || is_64_bit_integer(type)) && both != to->type && both != type &&
             !lose(is_strict,
                   CPLSPrintf("Bands of types %s and %s become %s, which rounds integers beyond 2^53",
