@@ -127,14 +127,14 @@ static OGRErr import_code(OGRSpatialReferenceH crs, const char *code)
     return OSRSetFromUserInput(crs, code);
 }
 
-/* WKT 2 gives a code to the whole only: where the database's definition of that code is the same, it is taken, because
- * its parts (the geographic CRS below, the vertical one) have their codes too. */
+/* WKT 2 gives a compound CRS with a code no codes of its parts: where the database's definition of that code is the
+ * same, it is taken, because its horizontal and vertical parts have their codes too. */
 static OGRSpatialReferenceH with_codes_of_parts(OGRSpatialReferenceH crs)
 {
     const char *const options[] = {"IGNORE_DATA_AXIS_TO_SRS_AXIS_MAPPING=YES", "CRITERION=EQUIVALENT", NULL};
     const char *authority = OSRGetAuthorityName(crs, NULL), *number = OSRGetAuthorityCode(crs, NULL);
     char code[80];
-    if (authority == NULL || number == NULL ||
+    if (!OSRIsCompound(crs) || authority == NULL || number == NULL ||
         (size_t)snprintf(code, sizeof code, "%s:%s", authority, number) >= sizeof code)
         return crs;
     OGRSpatialReferenceH defined = OSRNewSpatialReference(NULL);
