@@ -1,6 +1,7 @@
 #!/bin/bash
 # chroot_gdal.sh SUITE [test|read STORES]: another GDAL in a throw-away Debian chroot (trixie has 3.10, sid 3.13).
-#   test          builds the plugin there, runs CTest and pytest, and prints one row of the README's table
+#   test          builds the plugin there, runs CTest and pytest, and prints one row of the README's table; trixie has
+#                 QGIS 3.40, which exports through the plugin too
 #   read STORES   GDAL's own Zarr driver, without our plugin, reads what autotest/gdal_zarr_stores.py wrote
 # The chroot is kept in $OMEZARR_CHROOTS (default /var/cache/omezarr-chroots) for the next run. Needs root or sudo,
 # debootstrap and the network; without them the last line says why and the exit status is 77.
@@ -82,11 +83,14 @@ read)
     ;;
 test)
     install gdal-bin python3-gdal python3-numpy python3-pytest python3-pytest-xdist libgdal-dev gcc g++ cmake \
-        ninja-build pkgconf libblosc-dev libzstd-dev liblz4-dev libdeflate-dev libcjson-dev
+        ninja-build pkgconf libblosc-dev libzstd-dev liblz4-dev libdeflate-dev libcjson-dev \
+        $([ "$suite" != trixie ] || echo python3-qgis)
     rm -rf "$base/src" && mkdir "$base/src"
     tar -C "$root" --exclude='./build*' --exclude=./.git --exclude=./out -cf - . | tar -C "$base/src" -xf -
     version=$(inside gdalinfo --version | sed 's/^GDAL \([0-9.]*\).*/\1/')
-    row="| $suite | $version |"
+    qgis=$(inside env QT_QPA_PLATFORM=offscreen python3 -c 'from qgis.core import Qgis; print(Qgis.QGIS_VERSION)' 2>/dev/null |
+        sed 's/^\([0-9.]*\).*/, QGIS \1/') || qgis=""
+    row="| $suite | $version$qgis |"
     status=0
     if inside /src/scripts/build.sh /src/build -DNGFF_WERROR=ON; then row+=" yes |"; else row+=" no |" status=1; fi
     inside ctest --test-dir /src/build -j"$(nproc)" --output-on-failure >"$chroots/$suite-ctest.log" 2>&1 || status=1

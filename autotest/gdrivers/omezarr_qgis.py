@@ -23,6 +23,7 @@ def has_qgis():
 
 pytestmark = pytest.mark.skipif(not has_qgis(), reason="no PyQGIS (Debian: python3-qgis)")
 PICTURE = gdaltest.smooth_array((3, 120, 150), "uint8")
+FULL = gdaltest.random_array((1, 120, 150), "uint8")
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,7 @@ def result(folder):
     gdaltest.mem(PICTURE, driver="GTiff", path=source, geotransform=GT, code="EPSG:32633")
     gdaltest.mem(PICTURE, driver="GTiff", path=str(folder / "source_nodata.tif"), geotransform=GT, code="EPSG:32633",
                  nodata=70)
+    gdaltest.mem(FULL, driver="GTiff", path=str(folder / "source_full.tif"), geotransform=GT, code="EPSG:32633")
     out = folder / "out"
     out.mkdir()
     run = subprocess.run([PYTHON, os.path.join(HERE, "..", "qgis", "save_as.py"), str(out), source], env=ENVIRONMENT,
@@ -51,7 +53,8 @@ def bands(found):
 
 def test_driver_is_in_the_list_of_formats(result):
     assert result["extensions"] == ["ome.zarr"]
-    assert "OME-Zarr" in result["filter"][0]
+    assert "OME-Zarr" in result["filter"][0] and result["filter"] == [result["filter_for_driver"]]
+    assert result["driver_for_extension"] in ("OMEZARR", "")  # 3.22 looks at the last suffix only
 
 
 def test_raw_data_come_back_with_crs_and_extent(result, folder):
@@ -90,6 +93,58 @@ def test_nodata_is_kept(result, folder):
     image = gdal.Open(str(folder / "out" / "nodata.ome.zarr"))
     assert image.GetRasterBand(2).GetNoDataValue() == 70
     np.testing.assert_array_equal(gdaltest.pixels(image), PICTURE)
+
+
+def outside():
+    place = np.ones((130, 170), bool)
+    place[10:, 20:] = False
+    return place
+
+
+def test_a_larger_extent_needs_a_nodata_value_and_takes_a_free_one(result, folder):
+    assert result["wide_free"]["status"] == 0
+    image = gdal.Open(str(folder / "out" / "wide_free.ome.zarr"))
+    assert [image.GetRasterBand(b).GetNoDataValue() for b in (1, 2, 3)] == [0, 0, 0]
+    np.testing.assert_array_equal(gdaltest.pixels(image)[:, 10:, 20:], PICTURE)
+    assert (gdaltest.pixels(image)[:, outside()] == 0).all()
+
+
+def test_a_conflict_of_nodata_values_takes_a_wider_type(result, folder):
+    assert {0, 255} <= set(FULL.ravel().tolist())
+    assert result["wide_full"]["status"] == 0
+    image = gdal.Open(str(folder / "out" / "wide_full.ome.zarr"))
+    band = image.GetRasterBand(1)
+    assert gdal.GetDataTypeName(band.DataType) == "Int16" and band.GetNoDataValue() == -32768
+    np.testing.assert_array_equal(gdaltest.pixels(image)[:, 10:, 20:], FULL)
+    # (QGIS 3.22 leaves 0 outside, the value of the narrow type, in every format.)
+    np.testing.assert_array_equal(gdaltest.pixels(image), gdaltest.pixels(gdal.Open(str(folder / "out" / "wide_full.tif"))))
+
+
+def test_nodata_values_of_the_user_become_one(result, folder):
+    for name, nodata in (("user_nodata", 70), ("user_nodata_2", 70)):
+        assert result[name]["status"] == 0
+        image = gdal.Open(str(folder / "out" / f"{name}.ome.zarr"))
+        assert image.GetRasterBand(1).GetNoDataValue() == nodata
+        expected = np.where((PICTURE >= 100) & (PICTURE <= 120), nodata, PICTURE)
+        np.testing.assert_array_equal(gdaltest.pixels(image), expected)
+
+
+def test_an_image_that_was_just_made_can_be_removed_and_made_again(result, folder):
+    assert result["removed"]["removed"] == [True, False]
+    assert result["removed"]["valid"] and result["removed"]["bands"] == 2
+    image = gdal.Open(str(folder / "out" / "removed.ome.zarr"))
+    assert gdal.GetDataTypeName(image.GetRasterBand(1).DataType) == "Int16"
+    assert (gdaltest.pixels(image)[0] == 0x0707).all()
+
+
+def test_an_image_that_is_there_already_stays_unless_overwrite_is_asked_for(result, folder):
+    assert result["existing"]["status"] != 0
+    np.testing.assert_array_equal(bands(result["existing"]), PICTURE)
+    assert result["replaced"]["status"] == 0 and result["replaced"]["has_nodata"] == [True, True, True]
+
+
+def test_nothing_is_left_beside_the_images(result, folder):
+    assert [name for name in os.listdir(folder / "out") if not name.endswith((".zarr", ".tif"))] == []
 
 
 def test_chosen_extent(result):

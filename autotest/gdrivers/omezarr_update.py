@@ -244,6 +244,7 @@ def test_a_georeference_can_come_and_go(tmp_path):
     dataset.SetGCPs([gdal.GCP(1, 2, 3, 4, 5), gdal.GCP(6, 7, 8, 9, 10), gdal.GCP(1, 7, 8, 19, 10)],
                     gdaltest.crs("EPSG:4326"))
     dataset.SetSpatialRef(None)
+    dataset.SetGeoTransform((0, 1, 0, 0, 0, 1))  # as gdal_edit.py -unsetgt
     del dataset
     assert set(gdaltest.files_of(path)) == plain
     found = gdal.Open(path)

@@ -1,6 +1,7 @@
 """Run under a Python that has PyQGIS: writes and reads images as a user of QGIS does, and prints what came out as JSON.
 
-    save_as.py FOLDER SOURCE     SOURCE: x.tif, three bands of bytes with a CRS; beside it x_nodata.tif
+    save_as.py FOLDER SOURCE     SOURCE: x.tif, three bands of bytes with a CRS; beside it x_nodata.tif and x_full.tif,
+                                 one band that holds every byte
 
 Nothing is judged here; omezarr_qgis.py does that."""
 
@@ -10,7 +11,7 @@ import sys
 
 from qgis.core import (Qgis, QgsApplication, QgsCoordinateTransformContext, QgsMapSettings,
                        QgsMapRendererSequentialJob, QgsRasterBlockFeedback, QgsRasterFileWriter, QgsRasterLayer,
-                       QgsRasterPipe, QgsRectangle)
+                       QgsRasterNuller, QgsRasterPipe, QgsRasterRange, QgsRectangle)
 from qgis.PyQt.QtCore import QSize
 
 folder, source = sys.argv[1:]
@@ -49,17 +50,22 @@ def describe(path, with_pixels=True):
     return found
 
 
-def save(name, layer, rendered=False, extent=None, size=None, prepare=None, feedback=None):
+def save(name, layer, rendered=False, extent=None, size=None, prepare=None, feedback=None, nodata=()):
     """Export > Save As."""
     path = os.path.join(folder, name)
     writer = QgsRasterFileWriter(path)
-    writer.setOutputFormat("OMEZARR")
+    writer.setOutputFormat("GTiff" if name.endswith(".tif") else "OMEZARR")
     if prepare:
         prepare(writer)
     pipe = QgsRasterPipe()
     pipe.set(layer.dataProvider().clone())
     if rendered:
         pipe.set(layer.renderer().clone())
+    else:  # with the table "additional no data values" of the dialog
+        nuller = QgsRasterNuller()
+        for band in range(1, layer.bandCount() + 1):
+            nuller.setNoData(band, [QgsRasterRange(*pair) for pair in nodata])
+        assert pipe.insert(1, nuller)
     width, height = size or (layer.width(), layer.height())
     status = writer.writeRaster(pipe, width, height, extent or layer.extent(), layer.crs(),
                                 QgsCoordinateTransformContext(), feedback)
@@ -71,6 +77,9 @@ formats = {f.driverName: list(QgsRasterFileWriter.extensionsForFormat(f.driverNa
 result["extensions"] = formats.get("OMEZARR")
 result["filter"] = [f.filterString for f in QgsRasterFileWriter.supportedFiltersAndFormats()
                     if f.driverName == "OMEZARR"]
+
+result["filter_for_driver"] = QgsRasterFileWriter.filterForDriver("OMEZARR")
+result["driver_for_extension"] = QgsRasterFileWriter.driverForExtension("ome.zarr")
 
 layer = QgsRasterLayer(source, "source", "gdal")
 result["source"] = describe(source)
@@ -107,6 +116,41 @@ part = QgsRectangle(box.xMinimum() + 30 * step, box.yMinimum() + 20 * step, box.
                     box.yMinimum() + 80 * step)
 path, status = save("part.ome.zarr", layer, extent=part, size=(70, 60))
 result["part"] = {"status": status, **describe(path)}
+
+# No data values that nobody declared: the extent is larger than the source, so QGIS needs one. It takes the lowest value
+# of the type, or the highest, or, where both occur, a wider type. (The code in QGIS that deletes the image and starts
+# again with a wider type after a conflict is never reached: nothing returns NoDataConflict, up to 3.40.)
+wide = QgsRectangle(box.xMinimum() - 20 * step, box.yMinimum(), box.xMaximum(), box.yMaximum() + 10 * step)
+for name, of in (("wide_free", layer), ("wide_full", QgsRasterLayer(source.replace(".tif", "_full.tif"), "full", "gdal"))):
+    path, status = save(name + ".ome.zarr", of, extent=wide, size=(layer.width() + 20, layer.height() + 10))
+    result[name] = {"status": status, **describe(path, False)}
+    save(name + ".tif", of, extent=wide, size=(layer.width() + 20, layer.height() + 10))
+path, status = save("user_nodata.ome.zarr", layer, nodata=[(70, 70), (100, 120)])
+result["user_nodata"] = {"status": status, **describe(path, False)}
+path, status = save("user_nodata_2.ome.zarr", with_nodata, nodata=[(100, 120)])
+result["user_nodata_2"] = {"status": status, **describe(path, False)}
+
+# What that code would do: create, set, write, remove, create wider.
+path = os.path.join(folder, "removed.ome.zarr")
+removed = []
+for data_type in (1, 3):  # Byte, Int16
+    writer = QgsRasterFileWriter(path)
+    writer.setOutputFormat("OMEZARR")
+    provider = writer.createMultiBandRaster(Qgis.DataType(data_type), 40, 30, box, layer.crs(), 2)
+    provider.setNoDataValue(1, 0)
+    provider.write(bytes([7] * 40 * 30 * (1 if data_type == 1 else 2)), 1, 40, 30, 0, 0)
+    if data_type == 1:
+        removed.append(provider.remove())
+        removed.append(os.path.exists(path))
+    del provider
+result["removed"] = {"removed": removed, **describe(path)}
+
+# An image that is there already stays, unless the options say otherwise.
+path, status = save("raw.ome.zarr", with_nodata)
+result["existing"] = {"status": status, **describe(path)}
+path, status = save("replaced.ome.zarr", layer)
+path, status = save("replaced.ome.zarr", with_nodata, prepare=lambda writer: writer.setCreateOptions(["OVERWRITE=YES"]))
+result["replaced"] = {"status": status, **describe(path, False)}
 
 told = []
 feedback = QgsRasterBlockFeedback()
@@ -149,5 +193,5 @@ except ImportError as problem:
     result["no_processing"] = str(problem)
 
 print("RESULT " + json.dumps(result))
-del store, layer, with_nodata, settings, job
+del of, store, layer, with_nodata, settings, job
 app.exitQgis()

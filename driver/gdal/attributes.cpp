@@ -116,6 +116,31 @@ static void write_color_table(JsonText &json, const GDALColorTable *table)
     json.close(']');
 }
 
+/* Names of the types of columns, at GDAL's numbers; it has the last three from 3.12 on. */
+static const char *const column_types[] = {"integer", "real", "string", "boolean", "datetime", "wkb"};
+constexpr int n_column_types = OMEZARR_GDAL_AT_LEAST(3, 12) ? 6 : 3;
+
+/* Text is exact for all but numbers and geometries, which have their own forms. */
+static void write_rat_value(JsonText &json, const GDALRasterAttributeTable *rat, int row, int column)
+{
+    const GDALRATFieldType type = rat->GetTypeOfCol(column);
+    if (type == GFT_Integer)
+        json.integer(rat->GetValueAsInt(row, column));
+    else if (type == GFT_Real)
+        json.number(rat->GetValueAsDouble(row, column));
+#if OMEZARR_GDAL_AT_LEAST(3, 12)
+    else if (type == GFT_WKBGeometry) {
+        size_t n = 0;
+        const GByte *geometry = rat->GetValueAsWKBGeometry(row, column, n);
+        char *hex = CPLBinaryToHex(static_cast<int>(geometry != nullptr ? n : 0), geometry);
+        json.string(hex);
+        CPLFree(hex);
+    }
+#endif
+    else
+        json.string(rat->GetValueAsString(row, column));
+}
+
 static void write_rat(JsonText &json, const GDALRasterAttributeTable *rat)
 {
     double row0_min = 0, bin_size = 0;
@@ -124,22 +149,32 @@ static void write_rat(JsonText &json, const GDALRasterAttributeTable *rat)
         json.key("row0_min").number(row0_min).key("bin_size").number(bin_size);
     json.key("columns").open('[');
     for (int column = 0; column < rat->GetColumnCount(); column++) {
-        const GDALRATFieldType type = rat->GetTypeOfCol(column);
         json.open('{').key("name").string(rat->GetNameOfCol(column));
-        json.key("type").string(type == GFT_Integer ? "integer" : type == GFT_Real ? "real" : "string");
+        json.key("type").string(
+            column_types[std::clamp(static_cast<int>(rat->GetTypeOfCol(column)), 0, n_column_types - 1)]);
         json.key("usage").integer(rat->GetUsageOfCol(column));
         json.key("values").open('[');
-        for (int row = 0; row < rat->GetRowCount(); row++) {
-            if (type == GFT_Integer)
-                json.integer(rat->GetValueAsInt(row, column));
-            else if (type == GFT_Real)
-                json.number(rat->GetValueAsDouble(row, column));
-            else
-                json.string(rat->GetValueAsString(row, column));
-        }
+        for (int row = 0; row < rat->GetRowCount(); row++)
+            write_rat_value(json, rat, row, column);
         json.close(']').close('}');
     }
     json.close(']').close('}');
+}
+
+/* Only one that is there: none is computed. */
+static void write_histogram(JsonText &json, GDALRasterBand *band)
+{
+    double min = 0, max = 0;
+    int n = 0;
+    GUIntBig *counts = nullptr;
+    CPLErrorHandlerPusher quiet(CPLQuietErrorHandler);
+    if (band->GetDefaultHistogram(&min, &max, &n, &counts, FALSE, nullptr, nullptr) == CE_None && n > 0) {
+        json.key("histogram").open('{').key("min").number(min).key("max").number(max).key("counts").open('[');
+        for (int i = 0; i < n; i++)
+            json.integer(static_cast<GIntBig>(counts[i]));
+        json.close(']').close('}');
+    }
+    VSIFree(counts);
 }
 
 static void write_band(JsonText &json, GDALRasterBand *band, bool copy_metadata, bool is_type_kept)
@@ -177,6 +212,7 @@ static void write_band(JsonText &json, GDALRasterBand *band, bool copy_metadata,
     const GDALRasterAttributeTable *rat = band->GetDefaultRAT();
     if (rat != nullptr && rat->GetColumnCount() > 0)
         write_rat(json, rat);
+    write_histogram(json, band);
     json.key("metadata");
     write_metadata(json, band, copy_metadata);
     json.close('}');
@@ -325,6 +361,28 @@ static std::unique_ptr<GDALColorTable> read_color_table(const CPLJSONObject &ban
     return table;
 }
 
+/* Ignores a value that the column's type cannot have. */
+static void read_rat_value(const CPLJSONObject &value, GDALRasterAttributeTable *rat, int row, int column)
+{
+    const GDALRATFieldType type = rat->GetTypeOfCol(column);
+    if (type == GFT_Integer)
+        rat->SetValue(row, column, value.ToInteger());
+    else if (type == GFT_Real)
+        rat->SetValue(row, column, number_of(value, 0));
+#if OMEZARR_GDAL_AT_LEAST(3, 12)
+    else if (type == GFT_WKBGeometry) {
+        int n = 0;
+        GByte *geometry = CPLHexToBinary(value.ToString().c_str(), &n);
+        if (n > 0)
+            rat->SetValue(row, column, geometry, static_cast<size_t>(n));
+        CPLFree(geometry);
+    } else if (type == GFT_DateTime && value.ToString().empty())
+        return; /* no time at all */
+#endif
+    else
+        rat->SetValue(row, column, value.ToString().c_str());
+}
+
 static std::unique_ptr<GDALRasterAttributeTable> read_rat(const CPLJSONObject &json)
 {
     if (!is_type(json, CPLJSONObject::Type::Object) || !is_type(json.GetObj("columns"), CPLJSONObject::Type::Array))
@@ -332,30 +390,49 @@ static std::unique_ptr<GDALRasterAttributeTable> read_rat(const CPLJSONObject &j
     auto rat = std::make_unique<GDALDefaultRasterAttributeTable>();
     int column_index = 0;
     for (const CPLJSONObject &column : json.GetArray("columns")) {
-        const std::string type = column.GetString("type");
+        int type = GFT_Integer;
+        while (type < n_column_types && column.GetString("type") != column_types[type])
+            type++;
         rat->CreateColumn(column.GetString("name").c_str(),
-                          type == "integer" ? GFT_Integer
-                          : type == "real"  ? GFT_Real
-                                            : GFT_String,
+                          type < n_column_types ? static_cast<GDALRATFieldType>(type) : GFT_String,
                           static_cast<GDALRATFieldUsage>(std::clamp(column.GetInteger("usage"), 0, GFU_MaxCount - 1)));
         const CPLJSONArray values = column.GetArray("values");
         if (values.IsValid() && values.Size() > rat->GetRowCount())
             rat->SetRowCount(values.Size());
         int row = 0;
-        for (const CPLJSONObject &value : values) {
-            if (type == "integer")
-                rat->SetValue(row++, column_index, value.ToInteger());
-            else if (type == "real")
-                rat->SetValue(row++, column_index, number_of(value, 0));
-            else
-                rat->SetValue(row++, column_index, value.ToString().c_str());
-        }
+        for (const CPLJSONObject &value : values)
+            read_rat_value(value, rat.get(), row++, column_index);
         column_index++;
     }
     if (json.GetObj("row0_min").IsValid())
         rat->SetLinearBinning(number_of(json.GetObj("row0_min"), 0), number_of(json.GetObj("bin_size"), 1));
     rat->SetTableType(json.GetString("type") == "athematic" ? GRTT_ATHEMATIC : GRTT_THEMATIC);
     return rat;
+}
+
+CPLErr Histogram::give(double *to_min, double *to_max, int *to_n, GUIntBig **to_counts) const
+{
+    *to_counts = static_cast<GUIntBig *>(VSI_MALLOC2_VERBOSE(sizeof(GUIntBig), counts.size()));
+    if (*to_counts == nullptr)
+        return CE_Failure;
+    std::copy(counts.begin(), counts.end(), *to_counts);
+    *to_min = min;
+    *to_max = max;
+    *to_n = static_cast<int>(counts.size());
+    return CE_None;
+}
+
+static Histogram read_histogram(const CPLJSONObject &json)
+{
+    Histogram histogram;
+    if (!is_type(json, CPLJSONObject::Type::Object))
+        return histogram;
+    histogram.min = number_of(json.GetObj("min"), 0);
+    histogram.max = number_of(json.GetObj("max"), 0);
+    const CPLJSONArray counts = json.GetArray("counts");
+    for (int i = 0; counts.IsValid() && i < counts.Size(); i++)
+        histogram.counts.push_back(static_cast<GUIntBig>(std::max<GInt64>(0, counts[i].ToLong())));
+    return histogram;
 }
 
 static BandAttributes read_band(const CPLJSONObject &json)
@@ -376,6 +453,7 @@ static BandAttributes read_band(const CPLJSONObject &json)
         for (const CPLJSONObject &name : json.GetArray("categories"))
             band.categories.AddString(name.ToString().c_str());
     band.rat = read_rat(json.GetObj("rat"));
+    band.histogram = read_histogram(json.GetObj("histogram"));
     band.metadata = read_metadata(json.GetObj("metadata"));
     return band;
 }

@@ -19,11 +19,21 @@ struct MetadataDomain {
     CPLStringList items{};
 };
 
+/* What GDALSetDefaultHistogram() said: counts of pixels in equal steps from min to max. */
+struct Histogram {
+    double min = 0, max = 0;
+    std::vector<GUIntBig> counts{}; /* none: there is no histogram */
+
+    /* As GetDefaultHistogram() returns it; the counts are the caller's, to be freed by VSIFree. */
+    CPLErr give(double *to_min, double *to_max, int *to_n, GUIntBig **to_counts) const;
+};
+
 struct BandAttributes {
     std::string nodata{}; /* as text, so that 64-bit integers and NaN are exact; "" = none */
     std::unique_ptr<GDALColorTable> color_table{};
     CPLStringList categories{};
     std::unique_ptr<GDALRasterAttributeTable> rat{};
+    Histogram histogram{};
     bool has_scale = false, has_offset = false;
     double scale = 1, offset = 0;
     std::string unit{}, description{}, nbits{};

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "attributes.h"
 #include "pixeltype.h"
 #include "writingdataset.h"
 
@@ -151,7 +152,7 @@ CPLErr WritingBand::SetUnitType(const char *unit)
 /* Where nobody said anything, three or four bands of bytes are RGB or RGBA, as in GeoTIFF. */
 GDALColorInterp WritingBand::GetColorInterpretation()
 {
-    if (m_color != GCI_Undefined || m_color_table)
+    if (m_is_color_said || m_color_table)
         return m_color_table ? GCI_PaletteIndex : m_color;
     const int n_bands = m_dataset->GetRasterCount();
     if (eDataType == GDT_Byte && (n_bands == 3 || n_bands == 4))
@@ -159,12 +160,15 @@ GDALColorInterp WritingBand::GetColorInterpretation()
     return nBand == 1 ? GCI_GrayIndex : GCI_Undefined;
 }
 
-/* One band that is told what it is ends the guessing for all. */
+/* One band that is told what it is ends the guessing for all: as guessed if it fits, else nothing was known. */
 CPLErr WritingBand::SetColorInterpretation(GDALColorInterp color)
 {
+    const bool is_as_guessed = color == GetColorInterpretation();
     for (int i = 1; i <= m_dataset->GetRasterCount(); i++) {
         auto *band = static_cast<WritingBand *>(m_dataset->GetRasterBand(i));
-        band->m_color = band->GetColorInterpretation();
+        if (!band->m_is_color_said)
+            band->m_color = is_as_guessed ? band->GetColorInterpretation() : i == 1 ? GCI_GrayIndex : GCI_Undefined;
+        band->m_is_color_said = true;
         band->InvalidateMaskBand(); /* an alpha band is the mask of the others */
     }
     m_color = color;
@@ -201,6 +205,23 @@ GDALRasterAttributeTable *WritingBand::GetDefaultRAT()
 CPLErr WritingBand::SetDefaultRAT(const GDALRasterAttributeTable *rat)
 {
     m_rat.reset(rat != nullptr ? rat->Clone() : nullptr);
+    if (rat == nullptr || m_rat)
+        return CE_None;
+    CPLError(CE_Failure, CPLE_NotSupported, "Raster attribute table of band %d: too large to be copied", nBand);
+    return CE_Failure;
+}
+
+CPLErr WritingBand::GetDefaultHistogram(double *min, double *max, int *n, GUIntBig **counts, int must_compute,
+                                        GDALProgressFunc progress, void *progress_data)
+{
+    if (m_histogram.counts.empty())
+        return GDALRasterBand::GetDefaultHistogram(min, max, n, counts, must_compute, progress, progress_data);
+    return m_histogram.give(min, max, n, counts);
+}
+
+CPLErr WritingBand::SetDefaultHistogram(double min, double max, int n, GUIntBig *counts)
+{
+    m_histogram = {min, max, std::vector<GUIntBig>(counts, counts + n)};
     return CE_None;
 }
 
@@ -209,9 +230,13 @@ GDALRasterBand *WritingBand::GetMaskBand()
     return m_dataset->m_mask ? m_dataset->m_mask.get() : GDALRasterBand::GetMaskBand();
 }
 
+/* The mask that GDAL makes of the metadata NODATA_VALUES is none of the store's: nobody has written it. */
 int WritingBand::GetMaskFlags()
 {
-    return m_dataset->m_mask ? GMF_PER_DATASET : GDALRasterBand::GetMaskFlags();
+    if (m_dataset->m_mask)
+        return GMF_PER_DATASET;
+    const int flags = GDALRasterBand::GetMaskFlags();
+    return flags == (GMF_NODATA | GMF_PER_DATASET) ? GMF_ALL_VALID : flags;
 }
 
 CPLErr WritingBand::CreateMaskBand(int flags)
@@ -334,9 +359,20 @@ CPLErr WritingDataset::OMEZARR_GET_GEOTRANSFORM_DEFINITION
 CPLErr WritingDataset::OMEZARR_SET_GEOTRANSFORM_DEFINITION
 {
     memcpy(m_geotransform, OMEZARR_GEOTRANSFORM_DATA, sizeof m_geotransform);
-    m_has_geotransform = true;
-    clear_gcps();
+    /* The transform of no georeference takes one that is there away, as in GeoTIFF (gdal_edit.py -unsetgt). */
+    static const double none[6] = {0, 1, 0, 0, 0, 1};
+    m_has_geotransform = !m_stored || memcmp(m_geotransform, none, sizeof none) != 0;
     return CE_None;
+}
+
+/* Assignment alone would keep the target's axis order where the source has the authority's. */
+static void assign_crs(OGRSpatialReference *to, const OGRSpatialReference *crs)
+{
+    to->Clear();
+    if (crs != nullptr) {
+        to->SetAxisMappingStrategy(crs->GetAxisMappingStrategy());
+        *to = *crs;
+    }
 }
 
 const OGRSpatialReference *WritingDataset::GetSpatialRef() const
@@ -346,9 +382,7 @@ const OGRSpatialReference *WritingDataset::GetSpatialRef() const
 
 CPLErr WritingDataset::SetSpatialRef(const OGRSpatialReference *crs)
 {
-    m_crs.Clear();
-    if (crs != nullptr)
-        m_crs = *crs;
+    assign_crs(&m_crs, crs);
     return CE_None;
 }
 
@@ -381,16 +415,14 @@ CPLErr WritingDataset::SetGCPs(int n, const GDAL_GCP *gcps, const OGRSpatialRefe
         GDAL_GCP *copies = GDALDuplicateGCPs(n, gcps);
         m_gcps.assign(copies, copies + n); /* the texts go along */
         CPLFree(copies);
-        m_has_geotransform = false;
     }
-    if (crs != nullptr)
-        m_gcp_crs = *crs;
+    assign_crs(&m_gcp_crs, crs);
     return CE_None;
 }
 
 CPLErr WritingDataset::CreateMaskBand(int flags)
 {
-    if (flags != GMF_PER_DATASET) {
+    if (flags != GMF_PER_DATASET && !(flags == 0 && nBands == 1)) {
         CPLError(CE_Failure, CPLE_NotSupported,
                  "An OME-Zarr has one mask for all bands: create it with flags GMF_PER_DATASET");
         return CE_Failure;
@@ -446,6 +478,10 @@ CPLErr WritingDataset::finish()
     if (m_is_finished || !m_writer)
         return CE_None;
     m_is_finished = true;
+    if (bSuppressOnClose) { /* somebody gave it up: nothing is published */
+        m_writer.reset();
+        return CE_None;
+    }
     CPLErr result = CE_None;
 #if OMEZARR_GDAL_AT_LEAST(3, 7)
     result = GDALDataset::FlushCache(true);

@@ -127,6 +127,26 @@ static OGRErr import_code(OGRSpatialReferenceH crs, const char *code)
     return OSRSetFromUserInput(crs, code);
 }
 
+/* WKT 2 gives a compound CRS with a code no codes of its parts: where the database's definition of that code is the
+ * same, it is taken, because its horizontal and vertical parts have their codes too. */
+static OGRSpatialReferenceH with_codes_of_parts(OGRSpatialReferenceH crs)
+{
+    const char *const options[] = {"IGNORE_DATA_AXIS_TO_SRS_AXIS_MAPPING=YES", "CRITERION=EQUIVALENT", NULL};
+    const char *authority = OSRGetAuthorityName(crs, NULL), *number = OSRGetAuthorityCode(crs, NULL);
+    char code[80];
+    if (!OSRIsCompound(crs) || authority == NULL || number == NULL ||
+        (size_t)snprintf(code, sizeof code, "%s:%s", authority, number) >= sizeof code)
+        return crs;
+    OGRSpatialReferenceH defined = OSRNewSpatialReference(NULL);
+    if (import_code(defined, code) != OGRERR_NONE || !OSRIsSameEx(defined, crs, options) ||
+        !EQUAL(OSRGetName(defined), OSRGetName(crs))) {
+        OSRDestroySpatialReference(defined);
+        return crs;
+    }
+    OSRDestroySpatialReference(crs);
+    return defined;
+}
+
 OGRSpatialReferenceH georef_crs(const char *wkt, const char *projjson, const char *code, const int *mapping,
                                 int n_mapping, double epoch)
 {
@@ -142,6 +162,8 @@ OGRSpatialReferenceH georef_crs(const char *wkt, const char *projjson, const cha
         status = OSRSetFromUserInput(crs, projjson);
     if (status != OGRERR_NONE && code != NULL)
         status = import_code(crs, code);
+    if (status == OGRERR_NONE)
+        crs = with_codes_of_parts(crs);
     CPLPopErrorHandler();
     CPLErrorReset();
     if (status != OGRERR_NONE) {

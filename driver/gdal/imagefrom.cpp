@@ -58,7 +58,8 @@ static bool choose_type(GDALDataset *source, bool is_strict, ImageFromSource *to
         if (band->GetRasterDataType() != first_type)
             differ = true;
         const GDALDataType type = nearest_ngff_type(band->GetRasterDataType());
-        const GDALDataType both = GDALDataTypeUnion(to->type, type);
+        /* GDAL 3.13's union of a half and a half is a float. */
+        const GDALDataType both = to->type == type ? type : GDALDataTypeUnion(to->type, type);
         if ((is_64_bit_integer(to->type) || is_64_bit_integer(type)) && both != to->type && both != type &&
             !lose(is_strict,
                   CPLSPrintf("Bands of types %s and %s become %s, which rounds integers beyond 2^53",
@@ -313,9 +314,10 @@ static bool describe_validity(GDALDataset *source, bool is_strict, ImageFromSour
         const int flags = source->GetRasterBand(i)->GetMaskFlags();
         if ((flags & (GMF_ALL_VALID | GMF_ALPHA)) != 0)
             continue;
-        if ((flags & GMF_PER_DATASET) != 0 && !to->keeps_mask && is_all_valid(source->GetRasterBand(i)->GetMaskBand()))
+        const bool is_of_all = (flags & GMF_PER_DATASET) != 0 || (flags == 0 && source->GetRasterCount() == 1);
+        if (is_of_all && !to->keeps_mask && is_all_valid(source->GetRasterBand(i)->GetMaskBand()))
             return true;
-        if ((flags & GMF_PER_DATASET) != 0 && is_planar) {
+        if (is_of_all && is_planar) {
             to->has_mask = true;
             return ngff_image_set_mask(to->image.get(), 1) == NGFF_OK;
         }

@@ -288,6 +288,14 @@ GDALRasterAttributeTable *OmeZarrBand::GetDefaultRAT()
     return attributes().rat ? attributes().rat.get() : GDALPamRasterBand::GetDefaultRAT();
 }
 
+CPLErr OmeZarrBand::GetDefaultHistogram(double *min, double *max, int *n, GUIntBig **counts, int must_compute,
+                                        GDALProgressFunc progress, void *progress_data)
+{
+    if (m_dataset->m_level > 0 || attributes().histogram.counts.empty())
+        return GDALPamRasterBand::GetDefaultHistogram(min, max, n, counts, must_compute, progress, progress_data);
+    return attributes().histogram.give(min, max, n, counts);
+}
+
 int OmeZarrBand::GetOverviewCount()
 {
     const int n = static_cast<int>(m_dataset->m_overviews.size());

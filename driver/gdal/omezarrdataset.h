@@ -121,6 +121,8 @@ class OmeZarrBand final : public GDALPamRasterBand
     GDALColorTable *GetColorTable() override;
     char **GetCategoryNames() override;
     GDALRasterAttributeTable *GetDefaultRAT() override;
+    CPLErr GetDefaultHistogram(double *min, double *max, int *n, GUIntBig **counts, int must_compute,
+                               GDALProgressFunc progress, void *progress_data) override;
     int GetOverviewCount() override;
     GDALRasterBand *GetOverview(int index) override;
     GDALRasterBand *GetMaskBand() override;

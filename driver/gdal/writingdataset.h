@@ -82,9 +82,11 @@ class WritingBand final : public GDALRasterBand
     double m_scale = 1, m_offset = 0;
     std::string m_unit{};
     GDALColorInterp m_color = GCI_Undefined;
+    bool m_is_color_said = false;
     std::unique_ptr<GDALColorTable> m_color_table{};
     CPLStringList m_categories{};
     std::unique_ptr<GDALRasterAttributeTable> m_rat{};
+    Histogram m_histogram{};
 
   public:
     WritingBand(WritingDataset *dataset, int number, GDALDataType type);
@@ -120,6 +122,9 @@ class WritingBand final : public GDALRasterBand
     CPLErr SetCategoryNames(char **names) override;
     GDALRasterAttributeTable *GetDefaultRAT() override;
     CPLErr SetDefaultRAT(const GDALRasterAttributeTable *rat) override;
+    CPLErr GetDefaultHistogram(double *min, double *max, int *n, GUIntBig **counts, int must_compute,
+                               GDALProgressFunc progress, void *progress_data) override;
+    CPLErr SetDefaultHistogram(double min, double max, int n, GUIntBig *counts) override;
     GDALRasterBand *GetMaskBand() override;
     int GetMaskFlags() override;
     CPLErr CreateMaskBand(int flags) override;
