@@ -247,6 +247,19 @@ static int32_t list_labels(const node *labels, const char *group, stored_parts *
 
 /* -- Images ---------------------------------------------------------------------------------------------------- */
 
+/* The name of an entry of "multiscales", "" where it has none or one with escapes. text: size bytes. */
+static const char *entry_name(const stored_image *image, int entry, char *text, size_t size)
+{
+    json_span group = json_whole(image->attributes);
+    if (image->version != VERSION_04)
+        group = json_member(group, "ome");
+    json_span name = json_member(json_item(json_member(group, "multiscales"), entry), "name");
+    if (name.n < 2 || name.text[0] != '"' || memchr(name.text, '\\', name.n))
+        return "";
+    snprintf(text, size, "%.*s", (int)(name.n - 2), name.text + 1);
+    return text;
+}
+
 /* "z 5, y 128, x 128" */
 static void describe_shape(const stored_image *image, const stored_array *a, char *text, size_t size)
 {
@@ -260,12 +273,12 @@ int32_t parts_of_image(metadata_source get, void *user, const char *group, const
 {
     const document_source source = document_source_of(get, user, limits);
     const char *slash = group[0] ? "/" : "";
-    char text[200], path[most_path + 1];
+    char text[200], name[most_name], path[most_path + 1];
     node labels;
     memset(parts, 0, sizeof *parts);
     for (int i = 0; i < image->n_entries && !e->status; i++) {
         snprintf(text, sizeof text, i ? "image %d" : "image", i);
-        parts_add(parts, formatted("%s#%d", group, i), strdup(text), e);
+        parts_add(parts, formatted("%s#%d", group, i), titled(text, entry_name(image, i, name, sizeof name)), e);
     }
     for (int l = 1; l < image->n_levels && !e->status; l++) {
         const stored_array *a = &image->levels[l];

@@ -512,15 +512,18 @@ static std::vector<int64_t> planes_of_level_0(const ngff_reader *reader, const P
     return result;
 }
 
-/* The geotransform of level 0 is known; that of another level shares its origin and has other steps. */
-static void adapt_geotransform(const ngff_reader *reader, double *six)
+/* The geotransform of level 0 (in its pixels, where it has none) becomes that of the level that was opened. */
+static void adapt_geotransform(const ngff_reader *reader, DatasetAttributes *to)
 {
     const int level = ngff_reader_part_level(reader), y = static_cast<int>(strlen(ngff_reader_dims(reader))) - 2;
-    double scale[2][5], translation[2][5], factor[2], offset[2];
+    double scale[2][5], translation[2][5], factor[2], offset[2], *six = to->geotransform;
     ngff_reader_level_scale(reader, 0, scale[0]);
     ngff_reader_level_scale(reader, level, scale[1]);
     ngff_reader_level_translation(reader, 0, translation[0]);
     ngff_reader_level_translation(reader, level, translation[1]);
+    if (!to->has_geotransform && georef_from_axes(scale[0] + y, translation[0] + y, six))
+        return; /* the dataset works it out from its own scale and translation */
+    to->has_geotransform = true;
     for (int i = 0; i < 2; i++) { /* corners: half a pixel before the centres, in either level's pixels */
         factor[i] = scale[1][y + i] / scale[0][y + i];
         offset[i] = (translation[1][y + i] - translation[0][y + i]) / scale[0][y + i] + 0.5 - 0.5 * factor[i];
@@ -567,7 +570,7 @@ void attributes_from_reader(ngff_reader *reader, const PlaneSelection &planes, D
             to->has_geotransform = read_public_geotransform(document.GetRoot(), to->geotransform);
     }
     foreign_position(reader, to);
-    if (to->has_geotransform && level > 0)
-        adapt_geotransform(reader, to->geotransform);
+    if (level > 0)
+        adapt_geotransform(reader, to);
     foreign_description(reader, planes, to);
 }

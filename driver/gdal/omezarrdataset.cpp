@@ -392,8 +392,8 @@ static ngff_reader *open_reader(const StoreName &name, const char *description, 
         return reader;
     if (reader == nullptr || ngff_reader_status(reader) != NGFF_E_NOT_FOUND ||
         STARTS_WITH_CI(description, connection_prefix))
-        CPLError(CE_Failure, CPLE_OpenFailed, "%s: %s", name.root.c_str(),
-                 reader != nullptr ? ngff_reader_error(reader) : "out of memory");
+        CPLError(CE_Failure, CPLE_OpenFailed, "%s",
+                 reader != nullptr ? ngff_reader_error(reader) : (name.root + ": out of memory").c_str());
     ngff_reader_free(reader);
     return nullptr;
 }
