@@ -300,8 +300,9 @@ static void describe_foreign(const ngff_reader *reader, const PlaneSelection &pl
             if (!is_stack && n_channels >= 3)
                 band.color = color_of_channel(text_member(channel, "color"));
         }
-        for (size_t axis = 0; axis + 2 < dims.size(); axis++)
-            if (dims[axis] != 'c')
+        const bool has_label = !band.description.empty();
+        for (size_t axis = 0; axis + 2 < dims.size() && is_stack; axis++)
+            if (dims[axis] != 'c' || !has_label)
                 band.description += (band.description.empty() ? "" : " ") +
                                     std::string(1, static_cast<char>(toupper(static_cast<unsigned char>(dims[axis])))) +
                                     "=" + std::to_string(index[axis]);
