@@ -336,6 +336,11 @@ static int32_t read_fill(const document *d, stored_array *a, error *e)
                : error_set(e, NGFF_E_CORRUPT, "%s: fill_value does not fit the type %s", d->key, a->type->v3);
 }
 
+static int is_separator(const char *text)
+{
+    return !text || strcmp(text, ".") == 0 || strcmp(text, "/") == 0;
+}
+
 static int32_t read_key_encoding(const document *d, stored_array *a, error *e)
 {
     const cJSON *encoding = member(d->tree, "chunk_key_encoding");
@@ -345,7 +350,7 @@ static int32_t read_key_encoding(const document *d, stored_array *a, error *e)
         return error_set(e, NGFF_E_UNSUPPORTED, "%s: the chunk_key_encoding is neither default nor v2", d->key);
     a->key_version = strcmp(name, "v2") == 0 ? VERSION_04 : VERSION_05;
     a->separator = separator ? separator[0] : a->key_version == VERSION_04 ? '.' : '/';
-    return a->separator == '.' || a->separator == '/' ? NGFF_OK : array_wrong(d, "chunk_key_encoding", e);
+    return is_separator(separator) ? NGFF_OK : array_wrong(d, "chunk_key_encoding", e);
 }
 
 static int32_t read_array_v3(const document *d, stored_array *a, error *e)
@@ -399,7 +404,7 @@ static int32_t read_array_v2(const document *d, stored_array *a, error *e)
     a->is_big_endian = type[0] == '>';
     a->key_version = VERSION_04;
     a->separator = separator ? separator[0] : '.';
-    if (a->separator != '.' && a->separator != '/')
+    if (!is_separator(separator))
         return array_wrong(d, "dimension_separator", e);
     a->codec.type_size = a->type->size;
     if (read_compressor_v2(member(d->tree, "compressor"), &a->codec, d->key, e))
