@@ -53,9 +53,9 @@ void stored_chunk_key(const stored_array *array, const int64_t *index, char *to)
 
 /* A stored multiscale image. */
 typedef struct {
-    int version;   /* VERSION_* */
-    int n_entries; /* images in the group's "multiscales" */
-    char dims[MAX_RANK + 1]; /* t, c, z in any order, then y, x */
+    int version;                                       /* VERSION_* */
+    int n_entries;                                     /* images in the group's "multiscales" */
+    char dims[MAX_RANK + 1];                           /* t, c, z in any order, then y, x */
     char *axis_names[MAX_RANK], *axis_units[MAX_RANK]; /* as the store has them; units may be NULL */
     int n_levels;
     stored_array *levels;

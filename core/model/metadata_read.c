@@ -250,9 +250,10 @@ static int compress_v3(const char *name)
     static const struct {
         const char *name;
         int compress;
-    } known[] = {{"zstd", COMPRESS_ZSTD},           {"gzip", COMPRESS_GZIP},           {"blosc", COMPRESS_BLOSC},
-                 {"zlib", COMPRESS_ZLIB},           {"numcodecs.zstd", COMPRESS_ZSTD}, {"numcodecs.gzip", COMPRESS_GZIP},
-                 {"numcodecs.zlib", COMPRESS_ZLIB}, {"numcodecs.lz4", COMPRESS_LZ4},   {"numcodecs.blosc", COMPRESS_BLOSC}};
+    } known[] = {
+        {"zstd", COMPRESS_ZSTD},           {"gzip", COMPRESS_GZIP},           {"blosc", COMPRESS_BLOSC},
+        {"zlib", COMPRESS_ZLIB},           {"numcodecs.zstd", COMPRESS_ZSTD}, {"numcodecs.gzip", COMPRESS_GZIP},
+        {"numcodecs.zlib", COMPRESS_ZLIB}, {"numcodecs.lz4", COMPRESS_LZ4},   {"numcodecs.blosc", COMPRESS_BLOSC}};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcmp(known[i].name, name) == 0)
             return known[i].compress;
@@ -599,8 +600,8 @@ static int32_t apply_common_transforms(const cJSON *transforms, stored_image *im
     return NGFF_OK;
 }
 
-static int32_t read_levels(const document_source *source, const cJSON *datasets, stored_image *image,
-                           const char *key, error *e)
+static int32_t read_levels(const document_source *source, const cJSON *datasets, stored_image *image, const char *key,
+                           error *e)
 {
     int n = cJSON_IsArray(datasets) ? cJSON_GetArraySize(datasets) : 0;
     if (n < 1 || n > most_levels)

@@ -287,8 +287,9 @@ int32_t parts_of_image(metadata_source get, void *user, const char *group, const
         describe_shape(image, a, text, sizeof text);
         parts_add(parts, formatted("%s%s%s", group, slash, a->path), formatted("level %d: %s", l, text), e);
     }
-    int32_t status = e->status ? e->status : document_open(&source, "labels",
-                                   image->version == VERSION_04 ? ".zattrs" : "zarr.json", &labels.d, e);
+    int32_t status = e->status ? e->status
+                               : document_open(&source, "labels",
+                                               image->version == VERSION_04 ? ".zattrs" : "zarr.json", &labels.d, e);
     if (status == NGFF_OK) {
         labels.ome = image->version == VERSION_04 ? labels.d.tree : member(member(labels.d.tree, "attributes"), "ome");
         if (path_join(labels.d.key, group, "labels", path, e) == NGFF_OK)

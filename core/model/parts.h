@@ -17,11 +17,11 @@ typedef struct {
 
 /* What a name such as "A/1/0", "A/1/0#1" or "0/2" means. */
 typedef struct {
-    char *group;    /* of the image, below the root; "" is the root */
-    int entry;      /* of its "multiscales" */
-    int is_exact;   /* the name had its "#": nothing else is to be listed */
-    char *level;    /* below the group: the array that was named, or NULL */
-    int is_list;    /* a collection: no image is there, its images are in parts */
+    char *group;  /* of the image, below the root; "" is the root */
+    int entry;    /* of its "multiscales" */
+    int is_exact; /* the name had its "#": nothing else is to be listed */
+    char *level;  /* below the group: the array that was named, or NULL */
+    int is_list;  /* a collection: no image is there, its images are in parts */
     stored_parts parts;
 } stored_place;
 

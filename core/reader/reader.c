@@ -21,10 +21,10 @@
 #include "store.h"
 
 enum {
-    most_idle = 64,           /* contexts kept for later */
-    most_slots = 64,          /* shard indices kept, */
-    most_cached = 32 << 20,   /* and their bytes */
-    most_index = 64 << 20,    /* bytes of one index: four million chunks in a shard */
+    most_idle = 64,             /* contexts kept for later */
+    most_slots = 64,            /* shard indices kept, */
+    most_cached = 32 << 20,     /* and their bytes */
+    most_index = 64 << 20,      /* bytes of one index: four million chunks in a shard */
     most_attribute = 256 << 20, /* bytes of one large attribute */
     most_coordinates = 1 << 22  /* entries of a coordinate array */
 };
@@ -531,16 +531,15 @@ static int32_t options_apply(ngff_reader *reader, const char *const *options)
 /* The image at the reader's folder, and what is beside it. group: how its own paths begin. */
 static int32_t image_open(ngff_reader *reader, const char *group, const stored_place *place, error *cause)
 {
-    int32_t status =
-        metadata_read_entry(document_get, reader, place->entry, &reader->limits, &reader->image, cause);
+    int32_t status = metadata_read_entry(document_get, reader, place->entry, &reader->limits, &reader->image, cause);
     if (status != NGFF_OK || image_check(reader, &reader->error) != NGFF_OK)
         return status;
     for (int l = 0; place->level && l < reader->image.n_levels; l++)
         if (strcmp(reader->image.levels[l].path, place->level) == 0)
             reader->named_level = l;
-    return place->is_exact ? NGFF_OK
-                           : parts_of_image(document_get, reader, group, &reader->image, &reader->limits,
-                                            &reader->parts, cause);
+    return place->is_exact
+               ? NGFF_OK
+               : parts_of_image(document_get, reader, group, &reader->image, &reader->limits, &reader->parts, cause);
 }
 
 /* Most stores are one image: it is looked for first, by its documents alone. */

@@ -461,8 +461,8 @@ static CPLStringList &default_domain(std::vector<MetadataDomain> &domains)
     return found->items;
 }
 
-/* The writer's exact statistics, one entry per channel, as GDAL's band metadata; they replace the source's. of_band: the
- * plane of each band. */
+/* The writer's exact statistics, one entry per channel, as GDAL's band metadata; they replace the source's. of_band:
+ * the plane of each band. */
 static void read_statistics(const CPLJSONObject &json, int64_t pixels_per_band, const std::vector<int64_t> &of_band,
                             DatasetAttributes *to)
 {
@@ -493,8 +493,10 @@ static bool parse_list(const char *text, int64_t n_planes, CPLJSONDocument *docu
            document->GetRoot().ToArray().Size() == n_planes;
 }
 
-/* The plane of level 0 that each band shows, or lies nearest to where another level was opened. n_planes: of level 0. */
-static std::vector<int64_t> planes_of_level_0(const ngff_reader *reader, const PlaneSelection &planes, int64_t *n_planes)
+/* The plane of level 0 that each band shows, or lies nearest to where another level was opened. n_planes: of level 0.
+ */
+static std::vector<int64_t> planes_of_level_0(const ngff_reader *reader, const PlaneSelection &planes,
+                                              int64_t *n_planes)
 {
     int64_t whole[5] = {}, shape[5] = {};
     ngff_reader_level_shape(reader, 0, whole);

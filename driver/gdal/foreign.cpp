@@ -79,8 +79,7 @@ static void read_affine(ngff_reader *reader, const CPLJSONObject &multiscale, Da
         if (text_member(transform, "type") != "affine" || !is_type(matrix, Type::Array) ||
             matrix.ToArray().Size() != rank)
             continue;
-        const std::string name =
-            is_type(output, Type::String) ? output.ToString() : text_member(output, "name");
+        const std::string name = is_type(output, Type::String) ? output.ToString() : text_member(output, "name");
         const CPLJSONObject axes = member_of(find_system(multiscale, name), "axes");
         const bool has_axes = is_type(axes, Type::Array) && axes.ToArray().Size() == rank;
         const bool x_is_first = has_axes && is_x_name(text_member(axes.ToArray()[rank - 2], "name"));

@@ -13,8 +13,9 @@ static const char plane_letters[] = "TZC";
 /* 0 to 2 for a text that begins with "T=", "Z=" or "C="; -1 for others. */
 static int plane_of(const std::string &text)
 {
-    const char *letter =
-        text.size() > 2 && text[1] == '=' ? strchr(plane_letters, toupper(static_cast<unsigned char>(text[0]))) : nullptr;
+    const char *letter = text.size() > 2 && text[1] == '='
+                             ? strchr(plane_letters, toupper(static_cast<unsigned char>(text[0])))
+                             : nullptr;
     return letter != nullptr && *letter != '\0' ? static_cast<int>(letter - plane_letters) : -1;
 }
 

@@ -2,8 +2,8 @@
  *
  *     OMEZARR:"path":part:T=a-b:Z=a-b:C=a-b
  *
- * part: an image ("A/1/0", "labels/cells", "#1") or a level ("1", "scale1/image") as ngff.h has it; T, Z, C: planes of an
- * axis, also as open options. */
+ * part: an image ("A/1/0", "labels/cells", "#1") or a level ("1", "scale1/image") as ngff.h has it; T, Z, C: planes of
+ * an axis, also as open options. */
 #ifndef OMEZARR_SUBDATASETS_H
 #define OMEZARR_SUBDATASETS_H
 
