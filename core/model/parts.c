@@ -91,11 +91,12 @@ static void node_close(node *n)
     memset(n, 0, sizeof *n);
 }
 
-/* NGFF_E_NOT_FOUND leaves e alone. */
-static int32_t node_open(const document_source *source, const char *path, node *n, error *e)
+/* version: of the store, 0 if it is not known yet (a store has one, and each look may be a request). NGFF_E_NOT_FOUND
+ * leaves e alone. */
+static int32_t node_open(const document_source *source, const char *path, int version, node *n, error *e)
 {
     memset(n, 0, sizeof *n);
-    int32_t status = document_open(source, path, "zarr.json", &n->d, e);
+    int32_t status = version == VERSION_04 ? NGFF_E_NOT_FOUND : document_open(source, path, "zarr.json", &n->d, e);
     if (status == NGFF_OK) {
         const char *type = text_of(n->d.tree, "node_type");
         n->version = VERSION_05;
@@ -103,7 +104,7 @@ static int32_t node_open(const document_source *source, const char *path, node *
         n->ome = member(member(n->d.tree, "attributes"), "ome");
         return NGFF_OK;
     }
-    if (status != NGFF_E_NOT_FOUND)
+    if (status != NGFF_E_NOT_FOUND || version == VERSION_05)
         return status;
     n->version = VERSION_04;
     status = document_open(source, path, ".zattrs", &n->d, e);
@@ -138,12 +139,12 @@ static char *titled(const char *what, const char *name)
 
 /* The fields of a well. Without a document, or with a broken one, the well itself is listed, so that whoever opens it
  * is told. */
-static int32_t list_well(const document_source *source, const char *well, const char *title, stored_parts *parts,
-                         error *e)
+static int32_t list_well(const document_source *source, const char *well, int version, const char *title,
+                         stored_parts *parts, error *e)
 {
     node n;
     error ignored = {0};
-    int32_t status = node_open(source, well, &n, &ignored);
+    int32_t status = node_open(source, well, version, &n, &ignored);
     if (status == NGFF_E_NOT_FOUND) /* a plate may name wells that were never imaged */
         return NGFF_OK;
     if (status != NGFF_OK)
@@ -177,20 +178,20 @@ static int32_t list_plate(const document_source *source, const node *plate, cons
             return e->status;
         snprintf(title, sizeof title, "well %s", text_of(well, "path"));
         if (n > most_documents ? parts_add(parts, strdup(path), strdup(title), e)
-                               : list_well(source, path, title, parts, e))
+                               : list_well(source, path, plate->version, title, parts, e))
             return e->status;
     }
     return NGFF_OK;
 }
 
 /* One of several series; the name is read as long as that costs few documents. Gives 0 where there is no such group. */
-static int32_t list_series(const document_source *source, const char *path, int index, int is_named,
+static int32_t list_series(const document_source *source, const char *path, int version, int index, int is_named,
                            stored_parts *parts, int *is_there, error *e)
 {
     node n = {.version = 0};
     error ignored = {0};
     char what[40];
-    int32_t status = is_named ? node_open(source, path, &n, &ignored) : NGFF_OK;
+    int32_t status = is_named ? node_open(source, path, version, &n, &ignored) : NGFF_OK;
     *is_there = status != NGFF_E_NOT_FOUND;
     snprintf(what, sizeof what, "series %d", index);
     if (*is_there)
@@ -200,14 +201,15 @@ static int32_t list_series(const document_source *source, const char *path, int 
 }
 
 /* The bioformats2raw layout: the attribute "series" of the group OME names the images; without it they are 0, 1 ... */
-static int32_t list_bioformats2raw(const document_source *source, const char *group, stored_parts *parts, error *e)
+static int32_t list_bioformats2raw(const document_source *source, const char *group, int version, stored_parts *parts,
+                                   error *e)
 {
     char path[most_path + 1], number[16];
     node ome;
     int is_there = 1;
     if (path_join(group, group, "OME", path, e))
         return e->status;
-    int32_t status = node_open(source, path, &ome, e);
+    int32_t status = node_open(source, path, version, &ome, e);
     if (status != NGFF_OK && status != NGFF_E_NOT_FOUND)
         return e->status;
     const cJSON *series = status == NGFF_OK ? member(ome.ome, "series") : NULL, *item;
@@ -217,14 +219,14 @@ static int32_t list_bioformats2raw(const document_source *source, const char *gr
     cJSON_ArrayForEach(item, series)
     {
         if (e->status || path_join(ome.d.key, group, cJSON_IsString(item) ? item->valuestring : NULL, path, e) ||
-            list_series(source, path, i++, n <= most_documents, parts, &is_there, e))
+            list_series(source, path, version, i++, n <= most_documents, parts, &is_there, e))
             break;
     }
     if (status == NGFF_OK)
         node_close(&ome);
     for (i = 0; n == 0 && is_there && i < most_documents && !e->status; i++) {
         snprintf(number, sizeof number, "%d", i);
-        if (path_join(group, group, number, path, e) || list_series(source, path, i, 1, parts, &is_there, e))
+        if (path_join(group, group, number, path, e) || list_series(source, path, version, i, 1, parts, &is_there, e))
             break;
     }
     return e->status;
@@ -302,7 +304,7 @@ int32_t parts_of_image(metadata_source get, void *user, const char *group, const
 }
 
 /* The image whose level an array is: the nearest group above that names it. */
-static int32_t find_level(const document_source *source, const char *path, stored_place *place, error *e)
+static int32_t find_level(const document_source *source, const char *path, int version, stored_place *place, error *e)
 {
     char group[most_path + 1];
     snprintf(group, sizeof group, "%s", path);
@@ -310,7 +312,7 @@ static int32_t find_level(const document_source *source, const char *path, store
         node n;
         char *slash = strrchr(group, '/');
         *(slash ? slash : group) = '\0';
-        int32_t status = node_open(source, group, &n, e);
+        int32_t status = node_open(source, group, version, &n, e);
         if (status != NGFF_OK && status != NGFF_E_NOT_FOUND)
             return status;
         const char *below = path + strlen(group) + (group[0] != '\0');
@@ -360,18 +362,18 @@ static int32_t look_at(const document_source *source, const node *n, const char 
 {
     const cJSON *layout = member(n->ome, "bioformats2raw.layout");
     if (n->is_array)
-        return find_level(source, path, place, e);
+        return find_level(source, path, n->version, place, e);
     if (cJSON_IsArray(member(n->ome, "multiscales")))
         return be_image(place, path, e);
     place->is_list = 1;
     if (member(n->ome, "plate"))
         return list_plate(source, n, path, &place->parts, e);
     if (member(n->ome, "well"))
-        return list_well(source, path, "", &place->parts, e);
+        return list_well(source, path, n->version, "", &place->parts, e);
     if (layout) {
         if (!cJSON_IsNumber(layout) || layout->valuedouble != 3)
             return error_set(e, NGFF_E_UNSUPPORTED, "%s: bioformats2raw.layout is not 3", n->d.key);
-        return list_bioformats2raw(source, path, &place->parts, e) ? e->status : be_series(place, e);
+        return list_bioformats2raw(source, path, n->version, &place->parts, e) ? e->status : be_series(place, e);
     }
     if (member(n->ome, "series")) /* the group OME itself */
         return error_set(e, NGFF_E_NOT_FOUND, "%s names images that are beside it; open the folder above", n->d.key);
@@ -401,7 +403,7 @@ int32_t place_find(metadata_source get, void *user, const char *part, const stor
         return error_set(e, NGFF_E_ARGUMENT, "\"%.100s\" is no path below the root of a store", part);
     if (!path[0] && number) /* the root's own entry: the reader will see what is there */
         return be_image(place, path, e);
-    int32_t status = node_open(&source, path, &at, e);
+    int32_t status = node_open(&source, path, 0, &at, e);
     if (status == NGFF_E_NOT_FOUND)
         return path[0] ? error_set(e, status, "there is no group or array %s", path)
                        : error_set(e, status, "no OME-Zarr image is there");
