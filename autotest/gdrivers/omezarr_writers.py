@@ -102,7 +102,7 @@ def test_ome_zarr_py_plates(tmp_path, version):
 # -- ngff-zarr -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("version", ["0.4", "0.5", "0.6"])
+@pytest.mark.parametrize("version", ["0.4", "0.5", "0.6", "0.9.dev1"])
 @pytest.mark.parametrize("sharded", [False, True])
 def test_ngff_zarr_images(tmp_path, version, sharded):
     ngff_zarr = pytest.importorskip("ngff_zarr")

@@ -671,7 +671,7 @@ static int version_is(const char *text, char first, char last)
     return strncmp(text, "0.", 2) == 0 && text[2] >= first && text[2] <= last && !(text[3] >= '0' && text[3] <= '9');
 }
 
-/* The object that holds "multiscales", its version, and the attributes as text. */
+/* The object that holds "multiscales", its version, and the attributes as text. 0.9.dev1 is 0.6 with freer axes. */
 static int32_t find_image(const document_source *source, document *d, const cJSON **ome, json_span *attributes,
                           int *version, error *e)
 {
@@ -682,7 +682,7 @@ static int32_t find_image(const document_source *source, document *d, const cJSO
         *attributes = json_member(d->whole, "attributes");
         text = text_of(*ome, "version");
         *version = VERSION_05;
-        if (member(*ome, "multiscales") && (!text || !version_is(text, '5', '6')))
+        if (member(*ome, "multiscales") && (!text || !(version_is(text, '5', '6') || strncmp(text, "0.9.dev", 7) == 0)))
             return error_set(e, NGFF_E_UNSUPPORTED, "%s: NGFF version \"%.20s\" is not read", d->key,
                              text ? text : "?");
     } else if (status == NGFF_E_NOT_FOUND) {
