@@ -235,6 +235,8 @@ def test_further_multiscales_of_a_group_have_numbers(tmp_path, version):
     assert titles == ["image: one", "image 1: two"]
     assert_levels(names[0], first, halved(first, "cyx"))
     assert_levels(names[1], second, halved(second, "yx"))
+    assert [gdal.Open(name).GetMetadataItem("NAME", "NGFF") for name in names] == ["one", "two"]
+    assert gdal.Open(name_of(root, "b1")).GetMetadataItem("NAME", "NGFF") == "two"
 
 
 def deep_levels():
@@ -323,7 +325,7 @@ def test_a_plane_says_where_it_is(five):
     dataset = gdal.OpenEx(root, gdal.OF_RASTER, open_options=["T=2"])
     assert dataset.RasterCount == 6
     band = dataset.GetRasterBand(5)
-    assert band.GetDescription() == "T=2 Z=1"
+    assert band.GetDescription() == "T=2 C=1 Z=1"
     found = band.GetMetadata("NGFF")
     assert {k: found[k] for k in "TCZ"} == {"T": "2", "C": "1", "Z": "1"}
 
@@ -370,6 +372,26 @@ def test_a_million_planes_open(tmp_path):
     assert names[1] == name_of(root, "T=65536-131071")
     assert names[-1] == name_of(root, "T=983040-999999")
     assert gdal.Open(name_of(root, "T=999999")).RasterCount == 1
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_chosen_planes_copy_on_several_threads(five, tmp_path, threads):
+    """The writer opens a source once per thread: with the same planes."""
+    root, levels = five
+    chosen = gdal.OpenEx(root, gdal.OF_RASTER, open_options=["T=2", "Z=0-1"])
+    copy = gdaltest.write(tmp_path / "a.ome.zarr", chosen, f"NUM_THREADS={threads}", "BLOCKSIZE=16")
+    np.testing.assert_array_equal(gdaltest.our_levels(copy)[0], bands(levels[0][2:3, :, :2]))
+    named = gdal.Open(name_of(root, "T=3:C=1"))
+    copy = gdaltest.write(tmp_path / "b.ome.zarr", named, f"NUM_THREADS={threads}", "BLOCKSIZE=16")
+    np.testing.assert_array_equal(gdaltest.our_levels(copy)[0], bands(levels[0][3:4, 1:]))
+
+
+def test_gdals_own_ways_to_an_overview(five):
+    root, levels = five
+    level = gdal.OpenEx(name_of(root, "#0:T=1"), gdal.OF_RASTER, open_options=["OVERVIEW_LEVEL=0"])
+    np.testing.assert_array_equal(gdaltest.pixels(level), bands(levels[1][1:2]))
+    half = gdal.Translate("", gdal.Open(name_of(root, "T=1")), format="MEM", width=25, height=20)
+    np.testing.assert_array_equal(gdaltest.pixels(half), bands(levels[1][1:2]))
 
 
 # -- Names and identification ----------------------------------------------------------------------------------------
@@ -437,3 +459,17 @@ def test_a_side_file_keeps_the_subdatasets_apart(tmp_path):
         del dataset
     assert [gdaltest.open_band(name).GetMetadataItem("mine") for name in names] == ["0", None, None, "3"]
     assert os.path.exists(f"{root}.aux.xml")
+
+
+@VERSIONS
+def test_a_plate_is_deleted_whole_or_not_at_all(tmp_path, version):
+    root = tmp_path / "p.zarr"
+    make_plate(root, version)
+    (root / "A" / "notes.txt").write_text("mine")
+    before = gdaltest.snapshot(root)
+    with pytest.raises(RuntimeError, match="notes.txt"):
+        gdal.GetDriverByName("OMEZARR").Delete(str(root))
+    assert gdaltest.snapshot(root) == before
+    (root / "A" / "notes.txt").unlink()
+    gdal.GetDriverByName("OMEZARR").Delete(str(root))
+    assert not root.exists()

@@ -257,8 +257,10 @@ NGFF_API int32_t ngff_reader_part_count(const ngff_reader *reader);
 /* How to open it (from the same root), and what it is in words; NULL out of range. */
 NGFF_API const char *ngff_reader_part_path(const ngff_reader *reader, int32_t index);
 NGFF_API const char *ngff_reader_part_title(const ngff_reader *reader, int32_t index);
-/* The level whose array was named as the part; 0 where it was none. */
+/* The level whose array was named as the part, and the entry of "multiscales" that was opened; 0 where none was named.
+ */
 NGFF_API int32_t ngff_reader_part_level(const ngff_reader *reader);
+NGFF_API int32_t ngff_reader_part_entry(const ngff_reader *reader);
 NGFF_API void ngff_reader_free(ngff_reader *reader);
 NGFF_API int32_t ngff_reader_status(const ngff_reader *reader);
 NGFF_API const char *ngff_reader_error(const ngff_reader *reader);

@@ -45,7 +45,8 @@ struct ngff_reader {
     stored_limits limits;
     stored_image image;
     stored_parts parts;
-    int named_level; /* the part that was opened is this level's array */
+    int named_level; /* the part that was opened is this level's array, */
+    int named_entry; /* or this entry of "multiscales" */
     char *answer;    /* of ngff_reader_attribute */
 
     pthread_mutex_t lock; /* guards all below */
@@ -534,6 +535,7 @@ static int32_t image_open(ngff_reader *reader, const char *group, const stored_p
     int32_t status = metadata_read_entry(document_get, reader, place->entry, &reader->limits, &reader->image, cause);
     if (status != NGFF_OK || image_check(reader, &reader->error) != NGFF_OK)
         return status;
+    reader->named_entry = place->entry;
     for (int l = 0; place->level && l < reader->image.n_levels; l++)
         if (strcmp(reader->image.levels[l].path, place->level) == 0)
             reader->named_level = l;
@@ -717,6 +719,11 @@ const char *ngff_reader_part_title(const ngff_reader *reader, int32_t index)
 int32_t ngff_reader_part_level(const ngff_reader *reader)
 {
     return reader->named_level;
+}
+
+int32_t ngff_reader_part_entry(const ngff_reader *reader)
+{
+    return reader->named_entry;
 }
 
 static int axis_is_valid(const ngff_reader *reader, int32_t axis)

@@ -17,10 +17,13 @@ static CPLJSONObject ome_of(const CPLJSONObject &attributes)
     return is_type(ome, Type::Object) ? ome : attributes;
 }
 
-static CPLJSONObject first_of(const CPLJSONObject &array)
+/* The entry of "multiscales" that was opened. */
+static CPLJSONObject multiscale_of(const ngff_reader *reader, const CPLJSONObject &ome)
 {
-    if (is_type(array, Type::Array) && array.ToArray().Size() > 0)
-        return array.ToArray()[0];
+    const CPLJSONObject list = member_of(ome, "multiscales");
+    const int entry = ngff_reader_part_entry(reader);
+    if (is_type(list, Type::Array) && list.ToArray().Size() > entry)
+        return list.ToArray()[entry];
     return member_of(CPLJSONObject(), "");
 }
 
@@ -165,7 +168,7 @@ void foreign_position(ngff_reader *reader, DatasetAttributes *to)
 {
     CPLJSONDocument document;
     if (!to->has_geotransform && parse(ngff_reader_attributes(reader), &document))
-        read_affine(reader, first_of(member_of(ome_of(document.GetRoot()), "multiscales")), to);
+        read_affine(reader, multiscale_of(reader, ome_of(document.GetRoot())), to);
     if ((!to->has_geotransform || to->crs == nullptr) && parse(ngff_reader_array_attributes(reader), &document))
         read_grid_mapping(reader, document.GetRoot(), to);
 }
@@ -274,7 +277,7 @@ static void describe_foreign(const ngff_reader *reader, const PlaneSelection &pl
                              const CPLJSONObject &array, DatasetAttributes *to)
 {
     const std::string dims = ngff_reader_dims(reader);
-    const CPLJSONObject multiscale = first_of(member_of(ome, "multiscales"));
+    const CPLJSONObject multiscale = multiscale_of(reader, ome);
     const CPLJSONObject channels = member_of(member_of(ome, "omero"), "channels");
     const int n_channels = is_type(channels, Type::Array) ? channels.ToArray().Size() : 0;
     const bool is_stack = dims.size() > 2 && dims.find_first_of("tz") != std::string::npos;
