@@ -118,8 +118,10 @@ static int32_t node_open(const document_source *source, const char *path, int ve
     int32_t found = document_open(source, path, ".zarray", &array, e);
     n->is_array = found == NGFF_OK;
     document_close(&array);
-    if (found == NGFF_OK || status == NGFF_OK)
-        return found == NGFF_E_NOT_FOUND ? NGFF_OK : found;
+    if (found == NGFF_E_NOT_FOUND)
+        found = status;
+    if (found != NGFF_OK)
+        node_close(n);
     return found;
 }
 
@@ -129,10 +131,14 @@ static const char *image_name(const cJSON *multiscales, int entry)
     return name ? name : "";
 }
 
-/* "series 0: name", or without the name where there is none. */
+/* "series 0: name", or without the name where there is none. Long names are cut between characters. */
 static char *titled(const char *what, const char *name)
 {
-    return name[0] ? formatted("%.*s: %.*s", most_path, what, most_name, name) : formatted("%.*s", most_path, what);
+    size_t n = strlen(name);
+    if (n > most_name)
+        for (n = most_name; n > 0 && ((unsigned char)name[n] & 0xC0) == 0x80;)
+            n--;
+    return n ? formatted("%.*s: %.*s", most_path, what, (int)n, name) : formatted("%.*s", most_path, what);
 }
 
 /* -- Collections ----------------------------------------------------------------------------------------------- */
@@ -153,8 +159,8 @@ static int32_t list_well(const document_source *source, const char *well, int ve
     int field = 0;
     cJSON_ArrayForEach(image, member(member(n.ome, "well"), "images"))
     {
-        char path[most_path + 1], what[most_path];
-        snprintf(what, sizeof what, "%.100s%sfield %d", title, title[0] ? ", " : "", field++);
+        char path[most_path + 1], what[most_path + 40];
+        snprintf(what, sizeof what, "%s%sfield %d", title, title[0] ? ", " : "", field++);
         if (path_join(n.d.key, well, text_of(image, "path"), path, e) ||
             parts_add(parts, strdup(path), strdup(what), e))
             break;
@@ -249,14 +255,14 @@ static int32_t list_labels(const node *labels, const char *group, stored_parts *
 
 /* -- Images ---------------------------------------------------------------------------------------------------- */
 
-/* The name of an entry of "multiscales", "" where it has none or one with escapes. text: size bytes. */
+/* The name of an entry of "multiscales", "" where it has none, or one with escapes or longer than text. */
 static const char *entry_name(const stored_image *image, int entry, char *text, size_t size)
 {
     json_span group = json_whole(image->attributes);
     if (image->version != VERSION_04)
         group = json_member(group, "ome");
     json_span name = json_member(json_item(json_member(group, "multiscales"), entry), "name");
-    if (name.n < 2 || name.text[0] != '"' || memchr(name.text, '\\', name.n))
+    if (name.n < 2 || name.n >= size || name.text[0] != '"' || memchr(name.text, '\\', name.n))
         return "";
     snprintf(text, size, "%.*s", (int)(name.n - 2), name.text + 1);
     return text;
@@ -275,7 +281,7 @@ int32_t parts_of_image(metadata_source get, void *user, const char *group, const
 {
     const document_source source = document_source_of(get, user, limits);
     const char *slash = group[0] ? "/" : "";
-    char text[200], name[most_name], path[most_path + 1];
+    char text[200], name[1024], path[most_path + 1];
     node labels;
     memset(parts, 0, sizeof *parts);
     for (int i = 0; i < image->n_entries && !e->status; i++) {
