@@ -584,3 +584,40 @@ def test_our_own_stores_get_no_more_metadata_than_was_written(tmp_path):
     assert stack.GetRasterBand(2).GetDescription() == ""
     again = gdaltest.write(tmp_path / "c.zarr", stack)
     assert "NGFF" not in open(f"{again}/zarr.json").read()
+
+
+# -- Versions that are not quite there -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [None, "0.5-dev", "0.5.dev1", 0.4])
+def test_v2_versions_that_writers_made_up(tmp_path, version):
+    root = make_v2(tmp_path / "a.zarr")
+    document = json.load(open(f"{root}/.zattrs"))
+    document["multiscales"][0]["version"] = version
+    put_json(f"{root}/.zattrs", document)
+    assert_levels(root, ARRAY, halved(ARRAY))
+
+
+@pytest.mark.parametrize("version", [None, 0.5, "0.5.2"])
+def test_v3_versions_that_writers_forget(tmp_path, version):
+    root = make_v3(tmp_path / "a.zarr")
+    document = json.load(open(f"{root}/zarr.json"))
+    document["attributes"]["ome"]["version"] = version
+    put_json(f"{root}/zarr.json", document)
+    assert_levels(root, ARRAY, halved(ARRAY))
+
+
+def test_pyramids_that_only_share_a_word_stay_with_gdals_driver(tmp_path):
+    """ndpyramid: multiscales whose datasets are groups of map tiles."""
+    root = str(tmp_path / "a.zarr")
+    group = zarr.open_group(root, mode="w", zarr_format=2)
+    for level in "01":
+        group.create_array(f"{level}/tasmax", shape=(128, 128), chunks=(128, 128), dtype="float32", compressors=None)[...] = 5
+    group.attrs["multiscales"] = [{
+        "datasets": [{"path": level, "pixels_per_tile": 128, "crs": "EPSG:3857"} for level in "01"],
+        "metadata": {"args": [], "method": "pyramid_reproject", "version": "0.0.post64"}, "type": "reduce"}]
+    dataset = gdal.Open(root)
+    assert dataset.GetDriver().ShortName == "Zarr"
+    assert len(dataset.GetSubDatasets()) == 2
+    with pytest.raises(RuntimeError, match="names the array 0, but there is none"):
+        gdal.Open(f"OMEZARR:{root}")

@@ -600,9 +600,10 @@ static int32_t apply_common_transforms(const cJSON *transforms, stored_image *im
     return NGFF_OK;
 }
 
-static int32_t read_levels(const document_source *source, const cJSON *datasets, stored_image *image, const char *key,
+static int32_t read_levels(const document_source *source, const cJSON *multiscale, stored_image *image, const char *key,
                            error *e)
 {
+    const cJSON *datasets = member(multiscale, "datasets");
     int n = cJSON_IsArray(datasets) ? cJSON_GetArraySize(datasets) : 0;
     if (n < 1 || n > most_levels)
         return error_set(e, NGFF_E_CORRUPT, "%s: there are %d datasets; 1 to %d are read", key, n, (int)most_levels);
@@ -621,8 +622,12 @@ static int32_t read_levels(const document_source *source, const cJSON *datasets,
         image->n_levels++;
         char **attributes = image->n_levels == 1 ? &image->array_attributes : NULL;
         int32_t status = read_array(source, image->version, path, a, attributes, e);
+        /* Others use the word too (map tiles of ndpyramid: groups, without axes and version): no image then. */
+        int is_ngff = image->n_levels > 1 || member(multiscale, "axes") || member(multiscale, "version") ||
+                      member(multiscale, "coordinateSystems");
         if (status == NGFF_E_NOT_FOUND)
-            return error_set(e, NGFF_E_CORRUPT, "%s names the array %s, but there is none", key, path);
+            return error_set(e, is_ngff ? NGFF_E_CORRUPT : NGFF_E_NOT_FOUND, "%s names the array %s, but there is none",
+                             key, path);
         if (status || read_transforms(member(dataset, "coordinateTransformations"), a, key, e))
             return e->status;
         if (cJSON_GetArraySize(member(dataset, "coordinateTransformations")) == 0)
@@ -682,7 +687,7 @@ static int32_t find_image(const document_source *source, document *d, const cJSO
         *attributes = json_member(d->whole, "attributes");
         text = text_of(*ome, "version");
         *version = VERSION_05;
-        if (member(*ome, "multiscales") && (!text || !(version_is(text, '5', '6') || strncmp(text, "0.9.dev", 7) == 0)))
+        if (member(*ome, "multiscales") && text && !(version_is(text, '5', '6') || strncmp(text, "0.9.dev", 7) == 0))
             return error_set(e, NGFF_E_UNSUPPORTED, "%s: NGFF version \"%.20s\" is not read", d->key,
                              text ? text : "?");
     } else if (status == NGFF_E_NOT_FOUND) {
@@ -693,7 +698,7 @@ static int32_t find_image(const document_source *source, document *d, const cJSO
         *attributes = d->whole;
         *version = VERSION_04;
         text = text_of(cJSON_GetArrayItem(member(d->tree, "multiscales"), 0), "version");
-        if (text && !version_is(text, '1', '4'))
+        if (text && !version_is(text, '1', '5')) /* "0.5-dev" was written in Zarr v2 */
             return error_set(e, NGFF_E_UNSUPPORTED, "%s: NGFF version \"%.20s\" is not read", d->key, text);
     } else {
         return status;
@@ -739,8 +744,7 @@ static int32_t read_image(const document_source *source, int entry, stored_image
     if (!multiscale)
         return error_set(e, NGFF_E_NOT_FOUND, "%s has %d multiscales, there is no number %d", d->key, image->n_entries,
                          entry);
-    if (read_axes(find_axes(multiscale), image, d->key, e) ||
-        read_levels(source, member(multiscale, "datasets"), image, d->key, e))
+    if (read_axes(find_axes(multiscale), image, d->key, e) || read_levels(source, multiscale, image, d->key, e))
         return e->status;
     /* In 0.6 these lead on to other systems, such as a CRS; the levels are in the first. */
     if (!member(multiscale, "coordinateSystems") &&
