@@ -205,6 +205,17 @@ def test_labels_are_listed_beside_their_image(tmp_path, version):
     assert listed(name_of(root, "labels"))[1] == ["label nuclei", "label membranes/outer"]
 
 
+@pytest.mark.parametrize("text", ["{", '{"attributes": {"ome": {"labels": ["../.."]}}}'])
+def test_broken_labels_are_told_and_the_image_alone_opens(tmp_path, text):
+    root = tmp_path / "a.zarr"
+    levels = image(group(root), "cyx", random(3, 40, 50))
+    (root / "labels").mkdir()
+    (root / "labels/zarr.json").write_text(text)
+    with pytest.raises(RuntimeError, match='labels/zarr.json.*the image alone opens as the part "#0"'):
+        gdal.Open(str(root))
+    assert_levels(name_of(root, "#0"), *levels)
+
+
 def test_colours_of_a_label_are_its_colour_table(tmp_path):
     node = group(tmp_path / "a.zarr")
     array = random(20, 30)

@@ -304,6 +304,11 @@ int32_t parts_of_image(metadata_source get, void *user, const char *group, const
             list_labels(&labels, path, parts, e);
         document_close(&labels.d);
     }
+    if (e->status) {
+        error cause = *e;
+        *e = (error){0};
+        error_set(e, cause.status, "%s; the image alone opens as the part \"%s#0\"", cause.message, group);
+    }
     if (parts->n < 2)
         parts_release(parts);
     return e->status;
