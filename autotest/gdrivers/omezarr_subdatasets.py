@@ -385,6 +385,19 @@ def test_a_million_planes_open(tmp_path):
     assert gdal.Open(name_of(root, "T=999999")).RasterCount == 1
 
 
+def test_more_portions_than_can_be_listed_are_told(tmp_path):
+    root = tmp_path / "a.zarr"
+    node = group(root)
+    node.create_array("0", shape=(20000, 2, 4, 8), chunks=(1, 1, 4, 8), dtype="uint8")
+    put(node, "0.5", multiscales=[{"axes": [{"name": d, "type": KINDS.get(d, "space")} for d in "tzyx"], "datasets": [
+        {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [1, 1, 1, 1]}]}]}])
+    with gdaltest.config_option("GDAL_MAX_BAND_COUNT", "1"), gdaltest.collected_messages() as messages:
+        names, _ = listed(root)
+        assert gdal.Open(name_of(root, "T=19999:Z=1")).RasterCount == 1
+    assert len(names) == 10000
+    assert any("choose with T=, Z= and C=" in text for text in messages.warnings())
+
+
 @pytest.mark.parametrize("threads", [1, 4])
 def test_chosen_planes_copy_on_several_threads(five, tmp_path, threads):
     """The writer opens a source once per thread: with the same planes."""

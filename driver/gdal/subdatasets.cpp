@@ -7,6 +7,13 @@
 #include "omezarr.h"
 
 static const char plane_letters[] = "TZC";
+constexpr int most_portions = 10000; /* of the planes of one image */
+
+/* The axis that a letter of these means; npos where the image has none such. */
+static size_t axis_of(const std::string &dims, int letter)
+{
+    return dims.find(static_cast<char>(plane_letters[letter] - 'A' + 'a'));
+}
 
 /* -- Names ----------------------------------------------------------------------------------------------------- */
 
@@ -106,7 +113,7 @@ bool select_planes(const StoreName &name, const std::string &dims, const int64_t
         selection->count[axis] = shape[axis];
     }
     for (int i = 0; i < 3; i++) {
-        const size_t axis = dims.find(static_cast<char>(tolower(plane_letters[i])));
+        const size_t axis = axis_of(dims, i);
         int64_t first = 0, last = 0;
         if (name.planes[i].empty())
             continue;
@@ -150,54 +157,54 @@ static std::string range_text(int64_t first, int64_t count)
     return count == 1 ? text : text + "-" + std::to_string(first + count - 1);
 }
 
-/* Cuts the axes in the order t, z, c, each into runs of one (of c: of as many as there may be), until a portion has
- * few enough planes; longer runs where that would give a list that nobody can use. */
+/* How many indexes of t, z and c a portion takes: the axes are cut in this order, each into single indexes (c into runs
+ * as long as there may be), until a portion has few enough planes. Runs of t or z only where the list would be one that
+ * nobody can use. */
+static void choose_runs(const std::string &dims, const PlaneSelection &selection, int64_t most_bands, int64_t *run)
+{
+    PlaneSelection portion = selection;
+    for (int i = 0; i < 3; i++) {
+        const size_t axis = axis_of(dims, i);
+        run[i] = axis == std::string::npos ? 1 : selection.count[axis];
+        if (axis == std::string::npos || portion.n_planes() <= most_bands)
+            continue;
+        portion.count[axis] = 1;
+        const int64_t others = portion.n_planes();
+        const bool may_run = i == 2 || (others <= most_bands && run[i] > most_portions);
+        run[i] = may_run ? std::clamp<int64_t>(most_bands / others, 1, run[i]) : 1;
+        portion.count[axis] = run[i];
+    }
+}
+
 Subdatasets subdatasets_of_planes(const StoreName &name, const std::string &dims, const PlaneSelection &selection,
                                   int64_t most_bands)
 {
-    constexpr int64_t most_portions = 10000;
-    int64_t run[3] = {0, 0, 0}; /* of t, z, c; 0: the axis is not cut */
-    PlaneSelection portion = selection;
-    for (int i = 0; i < 3 && portion.n_planes() > most_bands; i++) {
-        const size_t axis = dims.find(static_cast<char>(tolower(plane_letters[i])));
-        if (axis == std::string::npos)
-            continue;
-        portion.count[axis] = 1;
-        const int64_t others = portion.n_planes(), n = selection.count[axis];
-        run[i] = 1;
-        if (i == 2 || (others <= most_bands && n > most_portions))
-            run[i] = std::clamp<int64_t>(most_bands / others, 1, n);
-        portion.count[axis] = run[i];
-    }
-
     Subdatasets list;
-    int64_t first[3] = {0, 0, 0}, start[3] = {0, 0, 0}, total[3] = {1, 1, 1};
+    int64_t run[3], start[3] = {0, 0, 0}, total[3] = {1, 1, 1}, at[3];
+    choose_runs(dims, selection, most_bands, run);
     for (int i = 0; i < 3; i++) {
-        const size_t axis = dims.find(static_cast<char>(tolower(plane_letters[i])));
-        if (axis == std::string::npos)
-            continue;
-        start[i] = selection.first[axis];
-        total[i] = selection.count[axis];
-        if (run[i] == 0)
-            run[i] = total[i];
+        const size_t axis = axis_of(dims, i);
+        start[i] = axis == std::string::npos ? 0 : selection.first[axis];
+        total[i] = axis == std::string::npos ? 1 : selection.count[axis];
     }
-    for (int i = 0; i < 3; i++)
-        run[i] = std::max<int64_t>(run[i], 1);
-    for (first[0] = 0; first[0] < total[0]; first[0] += run[0])
-        for (first[1] = 0; first[1] < total[1]; first[1] += run[1])
-            for (first[2] = 0; first[2] < total[2]; first[2] += run[2]) {
+    for (at[0] = 0; at[0] < total[0]; at[0] += run[0])
+        for (at[1] = 0; at[1] < total[1]; at[1] += run[1])
+            for (at[2] = 0; at[2] < total[2]; at[2] += run[2]) {
+                if (list.size() == most_portions) {
+                    CPLError(CE_Warning, CPLE_AppDefined,
+                             "%s has more portions of planes than the %d that are listed: choose with T=, Z= and C=",
+                             name.root.c_str(), most_portions);
+                    return list;
+                }
                 StoreName one = name;
                 std::string title = "planes";
                 for (int i = 0; i < 3; i++) {
-                    const int64_t n = std::min(run[i], total[i] - first[i]);
                     if (run[i] == total[i])
                         continue;
-                    one.planes[i] = range_text(start[i] + first[i], n);
+                    one.planes[i] = range_text(start[i] + at[i], std::min(run[i], total[i] - at[i]));
                     title += std::string(" ") + plane_letters[i] + "=" + one.planes[i];
                 }
                 list.emplace_back(one.text(), title);
-                if (static_cast<int64_t>(list.size()) >= most_portions)
-                    return list;
             }
     return list;
 }
@@ -208,8 +215,9 @@ void set_subdatasets(GDALDataset *dataset, const Subdatasets &list)
     int i = 0;
     for (const auto &[name, title] : list) {
         i++;
-        items.AddString(CPLSPrintf("SUBDATASET_%d_NAME=%s", i, name.c_str()));
-        items.AddString((std::string("SUBDATASET_") + std::to_string(i) + "_DESC=" + title).c_str());
+        const std::string key = "SUBDATASET_" + std::to_string(i);
+        items.AddString((key + "_NAME=" + name).c_str());
+        items.AddString((key + "_DESC=" + title).c_str());
     }
     if (i > 0)
         dataset->GDALMajorObject::SetMetadata(items.List(), "SUBDATASETS");
