@@ -257,14 +257,34 @@ NGFF_API void ngff_writer_free(ngff_writer *writer);
 
 typedef struct ngff_reader ngff_reader;
 
-/* Opens the store at path (its root folder). NGFF_E_NOT_FOUND: no OME-Zarr image there. */
+/* Opens the image at path (its root folder). NGFF_E_NOT_FOUND: no OME-Zarr image there, or several side by side. */
 NGFF_API ngff_reader *ngff_reader_open(const char *path);
+
+/* The same for stores of several images. part: which one, as a path below the root ("A/1/0", "labels/cells"), with "#n"
+ * behind it for entry n of the group's "multiscales" ("#1"), or the path of a level's array; NULL or "": what is at the
+ * root. A root that is a plate, a well, a list of labels or of several series is no image but a list of parts: then
+ * there are no levels. options: NULL or a NULL-terminated list: MAX_METADATA= bytes of a metadata document (16MB),
+ * MAX_CHUNK= bytes of a decoded chunk (256MB). */
+NGFF_API ngff_reader *ngff_reader_open_part(const char *path, const char *part, const char *const *options);
+/* The images of a list; for an image what is beside it: itself first, further images, levels whose t, c, z extents are
+ * not those of level 0, labels; 0 if there is nothing beside it, or if part had a "#". */
+NGFF_API int32_t ngff_reader_part_count(const ngff_reader *reader);
+/* How to open it (from the same root), and what it is in words; NULL out of range. */
+NGFF_API const char *ngff_reader_part_path(const ngff_reader *reader, int32_t index);
+NGFF_API const char *ngff_reader_part_title(const ngff_reader *reader, int32_t index);
+/* The level whose array was named as the part, and the entry of "multiscales" that was opened; 0 where none was named.
+ */
+NGFF_API int32_t ngff_reader_part_level(const ngff_reader *reader);
+NGFF_API int32_t ngff_reader_part_entry(const ngff_reader *reader);
 NGFF_API void ngff_reader_free(ngff_reader *reader);
 NGFF_API int32_t ngff_reader_status(const ngff_reader *reader);
 NGFF_API const char *ngff_reader_error(const ngff_reader *reader);
 
-/* Axis names, slowest first, such as "cyx". */
+/* Kinds of the axes, slowest first, such as "cyx": t, c and z in the store's order, then y and x. */
 NGFF_API const char *ngff_reader_dims(const ngff_reader *reader);
+/* An axis as the store names it; its unit, or NULL. */
+NGFF_API const char *ngff_reader_axis_name(const ngff_reader *reader, int32_t axis);
+NGFF_API const char *ngff_reader_axis_unit(const ngff_reader *reader, int32_t axis);
 NGFF_API int32_t ngff_reader_level_count(const ngff_reader *reader);
 NGFF_API int32_t ngff_reader_data_type(const ngff_reader *reader);
 NGFF_API const char *ngff_reader_level_path(const ngff_reader *reader, int32_t level);
@@ -275,6 +295,10 @@ NGFF_API int32_t ngff_reader_level_translation(const ngff_reader *reader, int32_
 /* The attributes of the root group, and of the array of level 0, as one JSON object each. */
 NGFF_API const char *ngff_reader_attributes(const ngff_reader *reader);
 NGFF_API const char *ngff_reader_array_attributes(const ngff_reader *reader);
+/* The attributes of any node, at a path from the image's group, as JSON; NULL if there is none. Until the next call. */
+NGFF_API const char *ngff_reader_node_attributes(ngff_reader *reader, const char *path);
+/* 1 if at this path from the image's group is a 1-D array of n evenly spaced values: its first and their step. */
+NGFF_API int32_t ngff_reader_coordinates(ngff_reader *reader, const char *path, int64_t n, double *first, double *step);
 /* One member of the block "omezarr" as JSON, large ones read back from their array; NULL if there is none.
  * Until the next call. */
 NGFF_API const char *ngff_reader_attribute(ngff_reader *reader, const char *name);

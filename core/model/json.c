@@ -291,9 +291,9 @@ int32_t json_check(const char *text, size_t n, const json_limits *limits, const 
     return tree ? NGFF_OK : e->status;
 }
 
-struct cJSON *json_parse(const char *text, size_t n, const char *where, error *e)
+struct cJSON *json_parse(const char *text, size_t n, const json_limits *limits, const char *where, error *e)
 {
-    return parse_within(text, n, NULL, where, e);
+    return parse_within(text, n, limits, where, e);
 }
 
 /* Keys of ours have no escapes, so the bytes between the quotes can be compared. */

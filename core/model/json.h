@@ -28,7 +28,7 @@ int utf8_is_valid(const char *text, size_t n);
  * without numbers beyond double. where: what the text is, for the message. NGFF_E_CORRUPT if not. */
 int32_t json_check(const char *text, size_t n, const json_limits *limits, const char *where, error *e);
 /* As json_check, and gives the tree. */
-struct cJSON *json_parse(const char *text, size_t n, const char *where, error *e);
+struct cJSON *json_parse(const char *text, size_t n, const json_limits *limits, const char *where, error *e);
 
 /* The value of an object's member in a text that json_check has accepted. A span without text gives one again. */
 json_span json_member(json_span object, const char *name);

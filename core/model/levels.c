@@ -175,10 +175,9 @@ int32_t levels_make(plan *p)
         make_path(p, l);
     }
     int64_t chunk_pixels = product_checked(p->levels[0].chunk, p->image->rank);
-    if (chunk_pixels < 0 || chunk_pixels > (INT32_MAX - 64) / p->image->type->size)
+    if (chunk_pixels < 0 || chunk_pixels > default_chunk_bytes / p->image->type->size)
         return error_set(&p->error, NGFF_E_OPTION,
-                         "BLOCKSIZE gives chunks of more than 2 GiB - 1 bytes, which codecs and readers refuse; choose "
-                         "smaller blocks");
+                         "BLOCKSIZE gives chunks of more than 256 MiB, which readers refuse; choose smaller blocks");
     return NGFF_OK;
 }
 

@@ -53,8 +53,10 @@ void stored_chunk_key(const stored_array *array, const int64_t *index, char *to)
 
 /* A stored multiscale image. */
 typedef struct {
-    int version; /* VERSION_* */
-    char dims[MAX_RANK + 1];
+    int version;                                       /* VERSION_* */
+    int n_entries;                                     /* images in the group's "multiscales" */
+    char dims[MAX_RANK + 1];                           /* t, c, z in any order, then y, x */
+    char *axis_names[MAX_RANK], *axis_units[MAX_RANK]; /* as the store has them; units may be NULL */
     int n_levels;
     stored_array *levels;
     int has_mask;
@@ -66,9 +68,17 @@ typedef struct {
 /* Reads one object as text (malloc'ed, NUL-terminated); NGFF_E_NOT_FOUND when there is none. */
 typedef int32_t (*metadata_source)(void *user, const char *key, char **text, size_t *n, error *e);
 
+/* What a store may ask of its reader; 0: the default, 16 MiB for a document and default_chunk_bytes for a chunk. */
+typedef struct {
+    int64_t document_bytes, chunk_bytes;
+} stored_limits;
+
 /* Reads NGFF 0.1 to 0.6, Zarr v2 and v3, ours or others'. NGFF_E_NOT_FOUND: no OME-Zarr image here.
  * Refuses hostile metadata (sizes that overflow, paths that leave the root) with an error that names the key. */
 int32_t metadata_read(metadata_source source, void *user, stored_image *image, error *e);
+/* The same for another entry of the group's "multiscales", and within other limits. */
+int32_t metadata_read_entry(metadata_source source, void *user, int entry, const stored_limits *limits,
+                            stored_image *image, error *e);
 void metadata_release(stored_image *image);
 /* What a change of a stored image keeps of its documents. */
 /* Windows and statistics of n channels, as metadata_write has written them. Where there are none: not finite, and no
@@ -81,5 +91,11 @@ char *metadata_foreign_attributes(const stored_image *image);
 
 /* One member of the attribute block "omezarr" as JSON text (malloc'ed) or NULL; large ones through the source. */
 char *metadata_attribute(const stored_image *image, const char *name, metadata_source source, void *user);
+
+/* Another array of the store, at a path from the image's group, with array->rank 0; array->path is the caller's. */
+int32_t metadata_array(const stored_image *image, const char *path, metadata_source source, void *user,
+                       stored_array *array, error *e);
+/* The attributes of another node as JSON text (malloc'ed), or NULL. */
+char *metadata_node_attributes(const stored_image *image, const char *path, metadata_source source, void *user);
 
 #endif

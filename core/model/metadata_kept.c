@@ -48,8 +48,8 @@ int32_t metadata_summaries(const stored_image *image, metadata_source source, vo
                            channel_summary *summaries, error *e)
 {
     char *text = metadata_attribute(image, "statistics", source, user);
-    cJSON *attributes = json_parse(image->attributes, strlen(image->attributes), "the root's attributes", e);
-    cJSON *statistics = text ? json_parse(text, strlen(text), "the statistics", e) : NULL;
+    cJSON *attributes = json_parse(image->attributes, strlen(image->attributes), NULL, "the root's attributes", e);
+    cJSON *statistics = text ? json_parse(text, strlen(text), NULL, "the statistics", e) : NULL;
     const cJSON *ome = member(attributes, "ome");
     const cJSON *channels = member(member(ome ? ome : attributes, "omero"), "channels");
     for (int64_t i = 0; i < n; i++) {

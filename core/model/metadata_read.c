@@ -2,71 +2,16 @@
  * by json.c, every size is checked before it is multiplied, paths stay below the root. What a document says in a way
  * that this library cannot read ends in NGFF_E_UNSUPPORTED with the key and the reason; what it may not say, in
  * NGFF_E_CORRUPT. Both Zarr versions are read into the same stored_array. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cjson/cJSON.h>
+#include "document.h"
 
-#include "json.h"
-#include "metadata.h"
-
-enum { most_levels = 64, most_path = 200 };
-static const int64_t most_chunk_bytes = INT32_MAX;
+enum { most_levels = 64 };
 static const int64_t most_member_bytes = (int64_t)256 << 20;
-
-/* One document: its text for exact parts, its tree for the rest. */
-typedef struct {
-    char key[256];
-    char *text;
-    json_span whole;
-    cJSON *tree;
-} document;
-
-static void document_close(document *d)
-{
-    cJSON_Delete(d->tree);
-    free(d->text);
-    memset(d, 0, sizeof *d);
-}
-
-/* Reads and judges path/name. NGFF_E_NOT_FOUND leaves e alone, so that the caller can look elsewhere. */
-static int32_t document_open(metadata_source source, void *user, const char *path, const char *name, document *d,
-                             error *e)
-{
-    size_t n = 0;
-    error own = {0};
-    memset(d, 0, sizeof *d);
-    snprintf(d->key, sizeof d->key, "%s%s%s", path, path[0] ? "/" : "", name);
-    int32_t status = source(user, d->key, &d->text, &n, &own);
-    if (status == NGFF_E_NOT_FOUND)
-        return status;
-    if (status < 0)
-        return error_copy(e, &own) ? e->status : error_set(e, status, "%s could not be read", d->key);
-    d->whole = (json_span){d->text, n};
-    d->tree = json_parse(d->text, n, d->key, e);
-    if (d->tree && !cJSON_IsObject(d->tree)) {
-        cJSON_Delete(d->tree);
-        d->tree = NULL;
-        error_set(e, NGFF_E_CORRUPT, "%s is not a JSON object", d->key);
-    }
-    if (d->tree)
-        return NGFF_OK;
-    document_close(d);
-    return e->status;
-}
-
-static const cJSON *member(const cJSON *object, const char *name)
-{
-    return cJSON_IsObject(object) ? cJSON_GetObjectItemCaseSensitive(object, name) : NULL;
-}
-
-static const char *text_of(const cJSON *object, const char *name)
-{
-    const cJSON *item = member(object, name);
-    return cJSON_IsString(item) ? item->valuestring : NULL;
-}
 
 /* -- Numbers and sizes ----------------------------------------------------------------------------------------- */
 
@@ -88,7 +33,7 @@ static int sizes_read(const cJSON *array, int rank, int64_t *sizes)
 }
 
 /* Checks that shape, chunk and shard describe bytes that can be counted and held. */
-static int32_t check_array(const stored_array *a, const char *key, error *e)
+static int32_t check_array(const stored_array *a, const stored_limits *limits, const char *key, error *e)
 {
     int64_t sizes[MAX_RANK + 1], chunk[MAX_RANK + 1];
     for (int i = 0; i < a->rank; i++) {
@@ -101,8 +46,13 @@ static int32_t check_array(const stored_array *a, const char *key, error *e)
     if (product_checked(sizes, a->rank + 1) < 0 || product_checked(a->shard, a->rank) < 0)
         return error_set(e, NGFF_E_CORRUPT, "%s: the array has more than 2^63 - 1 bytes", key);
     int64_t bytes = product_checked(chunk, a->rank + 1);
-    if (bytes < 0 || bytes > most_chunk_bytes)
+    if (bytes < 0 || bytes > INT32_MAX)
         return error_set(e, NGFF_E_UNSUPPORTED, "%s: chunks of more than 2 GiB - 1 bytes are not read", key);
+    if (bytes > limits->chunk_bytes)
+        return error_set(e, NGFF_E_UNSUPPORTED,
+                         "%s: the chunks have %" PRId64 " bytes; at most %" PRId64
+                         " are read: raise the open option MAX_CHUNK",
+                         key, bytes, limits->chunk_bytes);
     return NGFF_OK;
 }
 
@@ -197,6 +147,12 @@ static int fill_read(const dtype *type, const cJSON *item, json_span span, uint8
             return fill_float(part, item, fill);
         return imaginary && fill_float(part, item->child, fill) && fill_float(part, imaginary, fill + type->item_size);
     }
+    if (cJSON_IsBool(item)) {
+        fill[0] = cJSON_IsTrue(item);
+        return type->size == 1;
+    }
+    if (cJSON_IsString(item) && span.n > 2) /* whole numbers as text, as some write 64 bits */
+        return fill_integer(type, (json_span){span.text + 1, span.n - 2}, fill);
     if (!cJSON_IsNumber(item))
         return 0;
     return fill_integer(type, span, fill) || dtype_from_double(type->data_type, item->valuedouble, fill);
@@ -288,14 +244,26 @@ static int32_t read_sharding(const cJSON *configuration, stored_array *a, int de
     return read_codecs_v3(member(configuration, "codecs"), a, depth + 1, key, e);
 }
 
-/* One codec of Zarr v3; stage: 0 before bytes, 1 after it, 2 after a compressor, 3 after the checksum. */
-static int32_t read_codec_v3(const char *name, const cJSON *configuration, stored_array *a, int *stage, const char *key,
-                             error *e)
+/* The compressors of Zarr v3, and those that zarr-python takes over from numcodecs, with numcodecs' own framing. */
+static int compress_v3(const char *name)
 {
     static const struct {
         const char *name;
         int compress;
-    } known[] = {{"zstd", COMPRESS_ZSTD}, {"gzip", COMPRESS_GZIP}};
+    } known[] = {
+        {"zstd", COMPRESS_ZSTD},           {"gzip", COMPRESS_GZIP},           {"blosc", COMPRESS_BLOSC},
+        {"zlib", COMPRESS_ZLIB},           {"numcodecs.zstd", COMPRESS_ZSTD}, {"numcodecs.gzip", COMPRESS_GZIP},
+        {"numcodecs.zlib", COMPRESS_ZLIB}, {"numcodecs.lz4", COMPRESS_LZ4},   {"numcodecs.blosc", COMPRESS_BLOSC}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(known[i].name, name) == 0)
+            return known[i].compress;
+    return COMPRESS_NONE;
+}
+
+/* One codec of Zarr v3; stage: 0 before bytes, 1 after it, 2 after a compressor, 3 after the checksum. */
+static int32_t read_codec_v3(const char *name, const cJSON *configuration, stored_array *a, int *stage, const char *key,
+                             error *e)
+{
     const char *endian = text_of(configuration, "endian");
     if (*stage == 0 && strcmp(name, "transpose") == 0)
         return read_transpose(configuration, a, key, e);
@@ -309,17 +277,11 @@ static int32_t read_codec_v3(const char *name, const cJSON *configuration, store
         *stage = 3;
         return NGFF_OK;
     }
-    if (*stage != 1)
+    if (*stage != 1 || compress_v3(name) == COMPRESS_NONE)
         return codec_unsupported(key, name, e);
     *stage = 2;
-    if (strcmp(name, "blosc") == 0)
-        return read_blosc(configuration, &a->codec, key, e);
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (strcmp(known[i].name, name) == 0) {
-            a->codec.compress = known[i].compress;
-            return NGFF_OK;
-        }
-    return codec_unsupported(key, name, e);
+    a->codec.compress = compress_v3(name);
+    return a->codec.compress == COMPRESS_BLOSC ? read_blosc(configuration, &a->codec, key, e) : NGFF_OK;
 }
 
 static int32_t read_codecs_v3(const cJSON *codecs, stored_array *a, int depth, const char *key, error *e)
@@ -347,6 +309,14 @@ static int32_t array_wrong(const document *d, const char *what, error *e)
     return error_set(e, NGFF_E_CORRUPT, "%s: %s is missing or wrong", d->key, what);
 }
 
+/* A type by its name in either Zarr version. Truth values are bytes 0 and 1. */
+static const dtype *type_find(const char *name, int version)
+{
+    if (strcmp(name, version == VERSION_04 ? "|b1" : "bool") == 0)
+        return dtype_get(NGFF_UINT8);
+    return version == VERSION_04 ? dtype_by_v2(name) : dtype_by_v3(name);
+}
+
 /* shape gives the rank; rank 0 in *a means any rank. */
 static int32_t read_shape(const document *d, stored_array *a, error *e)
 {
@@ -367,6 +337,11 @@ static int32_t read_fill(const document *d, stored_array *a, error *e)
                : error_set(e, NGFF_E_CORRUPT, "%s: fill_value does not fit the type %s", d->key, a->type->v3);
 }
 
+static int is_separator(const char *text)
+{
+    return !text || strcmp(text, ".") == 0 || strcmp(text, "/") == 0;
+}
+
 static int32_t read_key_encoding(const document *d, stored_array *a, error *e)
 {
     const cJSON *encoding = member(d->tree, "chunk_key_encoding");
@@ -376,7 +351,7 @@ static int32_t read_key_encoding(const document *d, stored_array *a, error *e)
         return error_set(e, NGFF_E_UNSUPPORTED, "%s: the chunk_key_encoding is neither default nor v2", d->key);
     a->key_version = strcmp(name, "v2") == 0 ? VERSION_04 : VERSION_05;
     a->separator = separator ? separator[0] : a->key_version == VERSION_04 ? '.' : '/';
-    return a->separator == '.' || a->separator == '/' ? NGFF_OK : array_wrong(d, "chunk_key_encoding", e);
+    return is_separator(separator) ? NGFF_OK : array_wrong(d, "chunk_key_encoding", e);
 }
 
 static int32_t read_array_v3(const document *d, stored_array *a, error *e)
@@ -388,7 +363,7 @@ static int32_t read_array_v3(const document *d, stored_array *a, error *e)
         return error_set(e, NGFF_E_CORRUPT, "%s is not a Zarr v3 array", d->key);
     if (read_shape(d, a, e))
         return e->status;
-    a->type = type ? dtype_by_v3(type) : NULL;
+    a->type = type ? type_find(type, VERSION_05) : NULL;
     if (!a->type)
         return error_set(e, NGFF_E_UNSUPPORTED, "%s: the data_type \"%.100s\" is not read", d->key, type ? type : "?");
     if (cJSON_GetArraySize(transformers) > 0)
@@ -399,9 +374,9 @@ static int32_t read_array_v3(const document *d, stored_array *a, error *e)
     memcpy(a->chunk, a->shard, sizeof a->chunk);
     a->codec.compress = COMPRESS_NONE;
     a->codec.type_size = a->type->size;
-    if (read_codecs_v3(member(d->tree, "codecs"), a, 0, d->key, e) || read_key_encoding(d, a, e) || read_fill(d, a, e))
+    if (read_codecs_v3(member(d->tree, "codecs"), a, 0, d->key, e) || read_key_encoding(d, a, e))
         return e->status;
-    return check_array(a, d->key, e);
+    return read_fill(d, a, e);
 }
 
 static int32_t read_array_v2(const document *d, stored_array *a, error *e)
@@ -413,7 +388,7 @@ static int32_t read_array_v2(const document *d, stored_array *a, error *e)
         return error_set(e, NGFF_E_CORRUPT, "%s is not a Zarr v2 array", d->key);
     if (read_shape(d, a, e))
         return e->status;
-    a->type = type ? dtype_by_v2(type) : NULL;
+    a->type = type ? type_find(type, VERSION_04) : NULL;
     if (!a->type)
         return error_set(e, NGFF_E_UNSUPPORTED, "%s: the dtype \"%.100s\" is not read", d->key, type ? type : "?");
     if (filters && cJSON_GetArraySize(filters) > 0) {
@@ -430,31 +405,33 @@ static int32_t read_array_v2(const document *d, stored_array *a, error *e)
     a->is_big_endian = type[0] == '>';
     a->key_version = VERSION_04;
     a->separator = separator ? separator[0] : '.';
-    if (a->separator != '.' && a->separator != '/')
+    if (!is_separator(separator))
         return array_wrong(d, "dimension_separator", e);
     a->codec.type_size = a->type->size;
-    if (read_compressor_v2(member(d->tree, "compressor"), &a->codec, d->key, e) || read_fill(d, a, e))
+    if (read_compressor_v2(member(d->tree, "compressor"), &a->codec, d->key, e))
         return e->status;
-    return check_array(a, d->key, e);
+    return read_fill(d, a, e);
 }
 
 /* The array at path; a->rank is the rank that it must have, 0 for any. attributes: where its attributes go as text, or
  * NULL. NGFF_E_NOT_FOUND leaves e alone. */
-static int32_t read_array(metadata_source source, void *user, int version, const char *path, stored_array *a,
+static int32_t read_array(const document_source *source, int version, const char *path, stored_array *a,
                           char **attributes, error *e)
 {
     document d, own;
-    int32_t status = document_open(source, user, path, version == VERSION_04 ? ".zarray" : "zarr.json", &d, e);
+    int32_t status = document_open(source, path, version == VERSION_04 ? ".zarray" : "zarr.json", &d, e);
     if (status)
         return status;
     status = version == VERSION_04 ? read_array_v2(&d, a, e) : read_array_v3(&d, a, e);
+    if (!status)
+        status = check_array(a, &source->limits, d.key, e);
     if (!status && !(a->path = strdup(path)))
         status = error_set(e, NGFF_E_MEMORY, "memory is out");
     if (!status && attributes && version != VERSION_04)
         *attributes = json_copy(json_member(d.whole, "attributes"));
     document_close(&d);
     if (!status && attributes && version == VERSION_04) {
-        int32_t found = document_open(source, user, path, ".zattrs", &own, e);
+        int32_t found = document_open(source, path, ".zattrs", &own, e);
         if (found == NGFF_OK)
             *attributes = json_copy(own.whole);
         else if (found != NGFF_E_NOT_FOUND)
@@ -469,59 +446,80 @@ static int32_t read_array(metadata_source source, void *user, int version, const
 
 /* -- The image ------------------------------------------------------------------------------------------------- */
 
-/* True for a path that stays below the root: parts without "." and "..", no drive, no scheme, no control characters. */
-static int path_is_safe(const char *path)
+/* The letter of an axis other than y and x: by its type, then by its name, then any that is free. */
+static char letter_of(const char *name, const char *type, const char *used)
 {
-    size_t n = strlen(path);
-    if (n < 1 || n > most_path || path[0] == '/' || path[n - 1] == '/')
-        return 0;
-    for (const char *p = path; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == '\\' || *p == ':' || *p == '?' || *p == '#' || *p == 0x7F)
-            return 0;
-    for (const char *part = path; part; part = strchr(part, '/')) {
-        part += *part == '/';
-        size_t length = strcspn(part, "/");
-        if (length == 0 || (length == 1 && part[0] == '.') || (length == 2 && part[0] == '.' && part[1] == '.'))
-            return 0;
-    }
-    return 1;
+    static const struct {
+        const char *type;
+        char letter;
+    } kinds[] = {{"time", 't'}, {"channel", 'c'}, {"space", 'z'}};
+    char wanted = name[0] && !name[1] && strchr("tczTCZ", name[0]) ? (char)(name[0] | 0x20) : 'c';
+    for (int i = 0; i < 3; i++)
+        if (type && strcmp(type, kinds[i].type) == 0)
+            wanted = kinds[i].letter;
+    if (!strchr(used, wanted))
+        return wanted;
+    for (const char *other = "czt"; *other; other++)
+        if (!strchr(used, *other))
+            return *other;
+    return 0;
 }
 
+/* True if an axis can be the y (the x) of a plane: in space, and not named as the other. */
+static int is_plane_axis(const cJSON *axis, const char *name, char letter)
+{
+    const char *type = text_of(axis, "type");
+    int has_letter = name[0] && !name[1] && strchr("xyzXYZtTcC", name[0]);
+    if (has_letter)
+        return (name[0] | 0x20) == letter;
+    return type && strcmp(type, "space") == 0;
+}
+
+/* dims gets one letter per axis: y, x for the last two, t, c or z for the others, in the order of the store. */
 static int32_t read_axes(const cJSON *axes, stored_image *image, const char *key, error *e)
 {
     static const char order[] = "tczyx";
-    const char *place = order;
-    const cJSON *axis;
-    int n = 0;
-    if (!axes) { /* NGFF 0.1 and 0.2 */
-        memcpy(image->dims, order, sizeof order);
-        return NGFF_OK;
+    char used[MAX_RANK + 1] = "";
+    int n = 0, rank = axes ? cJSON_GetArraySize(axes) : MAX_RANK;
+    if (rank < 2 || rank > MAX_RANK || (axes && !cJSON_IsArray(axes)))
+        return error_set(e, NGFF_E_UNSUPPORTED, "%s: the image has %d axes; 2 to %d are read", key, rank,
+                         (int)MAX_RANK);
+    for (int i = 0; !axes && i < rank; i++) { /* NGFF 0.1 and 0.2 */
+        image->dims[i] = order[i];
+        image->axis_names[i] = strndup(order + i, 1);
     }
+    const cJSON *axis;
     cJSON_ArrayForEach(axis, axes)
     {
         const char *name = cJSON_IsString(axis) ? axis->valuestring : text_of(axis, "name"); /* string: NGFF 0.3 */
-        const char *found = name && name[0] && !name[1] ? strchr(place, name[0]) : NULL;
-        if (!found || n == MAX_RANK)
-            return error_set(e, NGFF_E_UNSUPPORTED, "%s: the axes are not a subset of t, c, z, y, x in this order",
-                             key);
-        place = found + 1;
-        image->dims[n++] = name[0];
+        const char *type = text_of(axis, "type"), *unit = text_of(axis, "unit");
+        if (!name || !name[0])
+            return error_set(e, NGFF_E_CORRUPT, "%s: axis %d has no name", key, n);
+        if (n >= rank - 2 && !is_plane_axis(axis, name, "yx"[n - (rank - 2)]))
+            return error_set(e, NGFF_E_UNSUPPORTED,
+                             "%s: axis %d is \"%.40s\"; only images whose last two axes are y and x are read", key, n,
+                             name);
+        image->dims[n] = n >= rank - 2 ? "yx"[n - (rank - 2)] : letter_of(name, type, used);
+        for (int i = 0; i < n; i++)
+            if (strcmp(image->axis_names[i], name) == 0)
+                return error_set(e, NGFF_E_CORRUPT, "%s: two axes have the name \"%.40s\"", key, name);
+        used[n] = image->dims[n];
+        image->axis_names[n] = strdup(name);
+        image->axis_units[n] = unit ? strdup(unit) : NULL;
+        if (!image->axis_names[n++])
+            return error_set(e, NGFF_E_MEMORY, "memory is out");
     }
-    if (n < 2 || strcmp(image->dims + n - 2, "yx") != 0)
-        return error_set(e, NGFF_E_UNSUPPORTED, "%s: the axes do not end in y, x", key);
     return NGFF_OK;
 }
 
-/* rank finite numbers; positive ones only where they must be. */
-static int numbers_read(const cJSON *array, int rank, int must_be_positive, double *values)
+/* rank finite numbers. */
+static int numbers_read(const cJSON *array, int rank, double *values)
 {
     int n = 0;
     const cJSON *item;
     cJSON_ArrayForEach(item, array)
     {
         if (n == rank || !cJSON_IsNumber(item) || !isfinite(item->valuedouble))
-            return 0;
-        if (must_be_positive && item->valuedouble <= 0)
             return 0;
         values[n++] = item->valuedouble;
     }
@@ -546,14 +544,15 @@ static int32_t read_transforms(const cJSON *transforms, stored_array *a, const c
         const char *type = text_of(item, "type");
         int is_good = 0;
         if (type && n == 0 && strcmp(type, "scale") == 0)
-            is_good = numbers_read(member(item, "scale"), a->rank, 1, a->scale);
+            is_good = numbers_read(member(item, "scale"), a->rank, a->scale);
         else if (type && n == 1 && strcmp(type, "translation") == 0)
-            is_good = numbers_read(member(item, "translation"), a->rank, 0, a->translation);
+            is_good = numbers_read(member(item, "translation"), a->rank, a->translation);
         else if (type && n == 0 && strcmp(type, "identity") == 0)
             is_good = 1;
         if (!is_good)
             return error_set(e, NGFF_E_CORRUPT,
-                             "%s: the transforms of %s are not a positive scale and then a translation", key, a->path);
+                             "%s: the transforms of %s are not a scale and then a translation of %d numbers", key,
+                             a->path, a->rank);
         n++;
     }
     return NGFF_OK;
@@ -562,8 +561,25 @@ static int32_t read_transforms(const cJSON *transforms, stored_array *a, const c
 /* NGFF 0.1 to 0.3 have no transforms: a level's scale is how much smaller it is. */
 static void guess_scale(const stored_array *base, stored_array *a)
 {
-    for (int i = 0; i < a->rank; i++)
+    for (int i = 0; i < a->rank; i++) {
         a->scale[i] = (double)base->shape[i] / (double)a->shape[i];
+        a->translation[i] = 0;
+    }
+}
+
+/* A scale of 0, or one with which nothing can be computed, says nothing: the image then has no position. Negative ones
+ * are positions like others (rows that go north). */
+static void forget_useless_positions(stored_image *image)
+{
+    for (int l = 0; l < image->n_levels; l++)
+        for (int i = 0; i < image->levels[l].rank; i++) {
+            double scale = fabs(image->levels[l].scale[i]), translation = fabs(image->levels[l].translation[i]);
+            if (scale >= 1e-100 && scale <= 1e100 && translation <= 1e100)
+                continue;
+            for (int k = 0; k < image->n_levels; k++)
+                guess_scale(&image->levels[0], &image->levels[k]);
+            return;
+        }
 }
 
 /* Transforms of the whole image come after those of its levels. */
@@ -584,9 +600,10 @@ static int32_t apply_common_transforms(const cJSON *transforms, stored_image *im
     return NGFF_OK;
 }
 
-static int32_t read_levels(metadata_source source, void *user, const cJSON *datasets, stored_image *image,
-                           const char *key, error *e)
+static int32_t read_levels(const document_source *source, const cJSON *multiscale, stored_image *image, const char *key,
+                           error *e)
 {
+    const cJSON *datasets = member(multiscale, "datasets");
     int n = cJSON_IsArray(datasets) ? cJSON_GetArraySize(datasets) : 0;
     if (n < 1 || n > most_levels)
         return error_set(e, NGFF_E_CORRUPT, "%s: there are %d datasets; 1 to %d are read", key, n, (int)most_levels);
@@ -604,9 +621,13 @@ static int32_t read_levels(metadata_source source, void *user, const cJSON *data
         a->rank = (int)strlen(image->dims);
         image->n_levels++;
         char **attributes = image->n_levels == 1 ? &image->array_attributes : NULL;
-        int32_t status = read_array(source, user, image->version, path, a, attributes, e);
+        int32_t status = read_array(source, image->version, path, a, attributes, e);
+        /* Others use the word too (map tiles of ndpyramid: groups, without axes and version): no image then. */
+        int is_ngff = image->n_levels > 1 || member(multiscale, "axes") || member(multiscale, "version") ||
+                      member(multiscale, "coordinateSystems");
         if (status == NGFF_E_NOT_FOUND)
-            return error_set(e, NGFF_E_CORRUPT, "%s names the array %s, but there is none", key, path);
+            return error_set(e, is_ngff ? NGFF_E_CORRUPT : NGFF_E_NOT_FOUND, "%s names the array %s, but there is none",
+                             key, path);
         if (status || read_transforms(member(dataset, "coordinateTransformations"), a, key, e))
             return e->status;
         if (cJSON_GetArraySize(member(dataset, "coordinateTransformations")) == 0)
@@ -619,7 +640,7 @@ static int32_t read_levels(metadata_source source, void *user, const cJSON *data
 }
 
 /* Masks are found by their path, ovr_mask/<first part of the level's path>: all levels have one, or none. */
-static int32_t read_masks(metadata_source source, void *user, stored_image *image, error *e)
+static int32_t read_masks(const document_source *source, stored_image *image, error *e)
 {
     int rank = (int)strlen(image->dims);
     if (image->n_levels < 1)
@@ -633,7 +654,7 @@ static int32_t read_masks(metadata_source source, void *user, stored_image *imag
         char path[most_path + 16];
         snprintf(path, sizeof path, "ovr_mask/%.*s", (int)strcspn(at->path, "/"), at->path);
         masks[l].rank = 2;
-        int32_t status = read_array(source, user, image->version, path, &masks[l], NULL, e);
+        int32_t status = read_array(source, image->version, path, &masks[l], NULL, e);
         if (status == NGFF_E_NOT_FOUND && l == 0)
             return NGFF_OK;
         if (status == NGFF_E_NOT_FOUND)
@@ -655,29 +676,29 @@ static int version_is(const char *text, char first, char last)
     return strncmp(text, "0.", 2) == 0 && text[2] >= first && text[2] <= last && !(text[3] >= '0' && text[3] <= '9');
 }
 
-/* The object that holds "multiscales", its version, and the attributes as text. */
-static int32_t find_image(metadata_source source, void *user, document *d, const cJSON **ome, json_span *attributes,
+/* The object that holds "multiscales", its version, and the attributes as text. 0.9.dev1 is 0.6 with freer axes. */
+static int32_t find_image(const document_source *source, document *d, const cJSON **ome, json_span *attributes,
                           int *version, error *e)
 {
-    int32_t status = document_open(source, user, "", "zarr.json", d, e);
+    int32_t status = document_open(source, "", "zarr.json", d, e);
     const char *text;
     if (status == NGFF_OK) {
         *ome = member(member(d->tree, "attributes"), "ome");
         *attributes = json_member(d->whole, "attributes");
         text = text_of(*ome, "version");
         *version = VERSION_05;
-        if (member(*ome, "multiscales") && (!text || !version_is(text, '5', '6')))
+        if (member(*ome, "multiscales") && text && !(version_is(text, '5', '6') || strncmp(text, "0.9.dev", 7) == 0))
             return error_set(e, NGFF_E_UNSUPPORTED, "%s: NGFF version \"%.20s\" is not read", d->key,
                              text ? text : "?");
     } else if (status == NGFF_E_NOT_FOUND) {
-        status = document_open(source, user, "", ".zattrs", d, e);
+        status = document_open(source, "", ".zattrs", d, e);
         if (status)
             return status == NGFF_E_NOT_FOUND ? error_set(e, status, "no OME-Zarr image is there") : status;
         *ome = d->tree;
         *attributes = d->whole;
         *version = VERSION_04;
         text = text_of(cJSON_GetArrayItem(member(d->tree, "multiscales"), 0), "version");
-        if (text && !version_is(text, '1', '4'))
+        if (text && !version_is(text, '1', '5')) /* "0.5-dev" was written in Zarr v2 */
             return error_set(e, NGFF_E_UNSUPPORTED, "%s: NGFF version \"%.20s\" is not read", d->key, text);
     } else {
         return status;
@@ -707,39 +728,50 @@ static const cJSON *find_axes(const cJSON *multiscale)
     return member(cJSON_GetArrayItem(systems, 0), "axes");
 }
 
-static int32_t read_image(metadata_source source, void *user, stored_image *image, document *d, error *e)
+static int32_t read_image(const document_source *source, int entry, stored_image *image, document *d, error *e)
 {
     const cJSON *ome = NULL;
     json_span attributes = {NULL, 0};
-    if (find_image(source, user, d, &ome, &attributes, &image->version, e))
+    if (find_image(source, d, &ome, &attributes, &image->version, e))
         return e->status;
     if (!attributes.text)
         return error_set(e, NGFF_E_CORRUPT, "%s writes the key of its attributes with escapes", d->key);
     image->attributes = json_copy(attributes);
     if (!image->attributes)
         return error_set(e, NGFF_E_MEMORY, "memory is out");
-    const cJSON *multiscale = cJSON_GetArrayItem(member(ome, "multiscales"), 0);
-    if (read_axes(find_axes(multiscale), image, d->key, e) ||
-        read_levels(source, user, member(multiscale, "datasets"), image, d->key, e))
+    image->n_entries = cJSON_GetArraySize(member(ome, "multiscales"));
+    const cJSON *multiscale = cJSON_GetArrayItem(member(ome, "multiscales"), entry);
+    if (!multiscale)
+        return error_set(e, NGFF_E_NOT_FOUND, "%s has %d multiscales, there is no number %d", d->key, image->n_entries,
+                         entry);
+    if (read_axes(find_axes(multiscale), image, d->key, e) || read_levels(source, multiscale, image, d->key, e))
         return e->status;
     /* In 0.6 these lead on to other systems, such as a CRS; the levels are in the first. */
     if (!member(multiscale, "coordinateSystems") &&
         apply_common_transforms(member(multiscale, "coordinateTransformations"), image, d->key, e))
         return e->status;
-    return read_masks(source, user, image, e);
+    forget_useless_positions(image);
+    return read_masks(source, image, e);
 }
 
-int32_t metadata_read(metadata_source source, void *user, stored_image *image, error *e)
+int32_t metadata_read_entry(metadata_source get, void *user, int entry, const stored_limits *limits,
+                            stored_image *image, error *e)
 {
+    const document_source source = document_source_of(get, user, limits);
     document d = {.text = NULL};
     error own = {0};
     memset(image, 0, sizeof *image);
-    read_image(source, user, image, &d, &own);
+    read_image(&source, entry, image, &d, &own);
     document_close(&d);
     if (own.status == NGFF_OK)
         return NGFF_OK;
     metadata_release(image);
     return error_copy(e, &own);
+}
+
+int32_t metadata_read(metadata_source get, void *user, stored_image *image, error *e)
+{
+    return metadata_read_entry(get, user, 0, NULL, image, e);
 }
 
 static void arrays_free(stored_array *arrays, int n)
@@ -753,6 +785,10 @@ void metadata_release(stored_image *image)
 {
     arrays_free(image->levels, image->n_levels);
     arrays_free(image->masks, image->n_levels);
+    for (int i = 0; i < MAX_RANK; i++) {
+        free(image->axis_names[i]);
+        free(image->axis_units[i]);
+    }
     free(image->attributes);
     free(image->array_attributes);
     memset(image, 0, sizeof *image);
@@ -769,12 +805,12 @@ void stored_chunk_key(const stored_array *array, const int64_t *index, char *to)
 /* -- The block "omezarr" --------------------------------------------------------------------------------------- */
 
 /* The bytes of a 1-D uint8 array without compression, as text. */
-static char *read_member_array(metadata_source source, void *user, int version, const char *path)
+static char *read_member_array(const document_source *source, int version, const char *path)
 {
     stored_array a = {.rank = 1};
     error e = {0};
     char *text = NULL;
-    if (read_array(source, user, version, path, &a, NULL, &e) || a.type->data_type != NGFF_UINT8 || a.is_sharded ||
+    if (read_array(source, version, path, &a, NULL, &e) || a.type->data_type != NGFF_UINT8 || a.is_sharded ||
         a.codec.compress != COMPRESS_NONE || a.shape[0] > most_member_bytes || !(text = malloc((size_t)a.shape[0] + 1)))
         goto done;
     int64_t n = 0;
@@ -784,7 +820,7 @@ static char *read_member_array(metadata_source source, void *user, int version, 
         stored_chunk_key(&a, &index, below);
         snprintf(key, sizeof key, "%s/%s", path, below);
         int64_t wanted = min_i64(a.chunk[0], a.shape[0] - n);
-        if (source(user, key, &bytes, &size, &e) < 0 || (int64_t)size != a.chunk[0]) {
+        if (source->get(source->user, key, &bytes, &size, &e) < 0 || (int64_t)size != a.chunk[0]) {
             free(bytes);
             free(text);
             text = NULL;
@@ -804,8 +840,9 @@ done:
     return text;
 }
 
-char *metadata_attribute(const stored_image *image, const char *name, metadata_source source, void *user)
+char *metadata_attribute(const stored_image *image, const char *name, metadata_source get, void *user)
 {
+    const document_source source = document_source_of(get, user, NULL);
     json_span value = json_member(json_member(json_whole(image->attributes), "omezarr"), name);
     json_span link = json_member(value, "$array");
     char path[most_path + 1];
@@ -814,5 +851,34 @@ char *metadata_attribute(const stored_image *image, const char *name, metadata_s
     if (link.n < 3 || link.n - 2 > most_path || link.text[0] != '"')
         return NULL;
     snprintf(path, sizeof path, "%.*s", (int)link.n - 2, link.text + 1);
-    return path_is_safe(path) ? read_member_array(source, user, image->version, path) : NULL;
+    return path_is_safe(path) ? read_member_array(&source, image->version, path) : NULL;
+}
+
+/* -- Nodes beside the image ------------------------------------------------------------------------------------ */
+
+int32_t metadata_array(const stored_image *image, const char *path, metadata_source get, void *user,
+                       stored_array *array, error *e)
+{
+    const document_source source = document_source_of(get, user, NULL);
+    if (!path_is_safe(path))
+        return error_set(e, NGFF_E_ARGUMENT, "the path \"%.100s\" does not stay below the root", path);
+    int32_t status = read_array(&source, image->version, path, array, NULL, e);
+    if (status != NGFF_OK) {
+        free(array->path);
+        array->path = NULL;
+    }
+    return status;
+}
+
+char *metadata_node_attributes(const stored_image *image, const char *path, metadata_source get, void *user)
+{
+    const document_source source = document_source_of(get, user, NULL);
+    int is_v2 = image->version == VERSION_04;
+    document d;
+    error ignored = {0};
+    if (!path_is_safe(path) || document_open(&source, path, is_v2 ? ".zattrs" : "zarr.json", &d, &ignored))
+        return NULL;
+    char *text = json_copy(is_v2 ? d.whole : json_member(d.whole, "attributes"));
+    document_close(&d);
+    return text;
 }

@@ -68,7 +68,11 @@ static int32_t emit_tree(walk *w, const char *key, const cJSON *tree)
     char *text = w->is_whole && tree ? cJSON_Print(tree) : NULL;
     if (!text)
         return error_set(w->e, NGFF_E_MEMORY, "memory is out while writing %s", key);
-    int32_t status = emit(w, key, text, strlen(text));
+    int32_t status = strlen(text) > json_max_bytes /* a reader would not take it */
+                         ? error_set(w->e, NGFF_E_ARGUMENT,
+                                     "%s would have %zu bytes: too many attributes; at most %d bytes are written", key,
+                                     strlen(text), (int)json_max_bytes)
+                         : emit(w, key, text, strlen(text));
     cJSON_free(text);
     return status;
 }

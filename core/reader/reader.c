@@ -8,21 +8,25 @@
 #include "ngff.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "codec.h"
+#include "json.h"
 #include "metadata.h"
+#include "parts.h"
 #include "store.h"
 
 enum {
-    most_idle = 64,           /* contexts kept for later */
-    most_slots = 64,          /* shard indices kept, */
-    most_cached = 32 << 20,   /* and their bytes */
-    most_index = 64 << 20,    /* bytes of one index: four million chunks in a shard */
-    most_document = 256 << 20 /* bytes of one JSON document or attribute */
+    most_idle = 64,             /* contexts kept for later */
+    most_slots = 64,            /* shard indices kept, */
+    most_cached = 32 << 20,     /* and their bytes */
+    most_index = 64 << 20,      /* bytes of one index: four million chunks in a shard */
+    most_attribute = 256 << 20, /* bytes of one large attribute */
+    most_coordinates = 1 << 22  /* entries of a coordinate array */
 };
 
 /* The decoded index of one shard. */
@@ -36,10 +40,14 @@ typedef struct {
 
 struct ngff_reader {
     error error;
-    char *path;
+    char *path; /* of the image; of the store's root where that is a collection */
     store *store;
+    stored_limits limits;
     stored_image image;
-    char *answer; /* of ngff_reader_attribute */
+    stored_parts parts;
+    int named_level; /* the part that was opened is this level's array, */
+    int named_entry; /* or this entry of "multiscales" */
+    char *answer;    /* of ngff_reader_attribute */
 
     pthread_mutex_t lock; /* guards all below */
     codec_context *idle[most_idle];
@@ -395,6 +403,12 @@ int32_t ngff_reader_mask_chunk(ngff_reader *reader, int32_t level_index, const i
 
 /* -- Opening --------------------------------------------------------------------------------------------------- */
 
+static int is_document(const char *key)
+{
+    const char *slash = strrchr(key, '/'), *name = slash ? slash + 1 : key;
+    return name[0] == '.' || strcmp(name, "zarr.json") == 0;
+}
+
 /* metadata_source: one object as text. */
 static int32_t document_get(void *user, const char *key, char **text, size_t *n, error *e)
 {
@@ -404,9 +418,10 @@ static int32_t document_get(void *user, const char *key, char **text, size_t *n,
     int32_t status = reader->store->ops->size(reader->store, key, &size, e);
     if (status != NGFF_OK)
         return status;
-    if (size > most_document)
-        return error_set(e, NGFF_E_UNSUPPORTED, "%s/%s: %" PRIu64 " bytes are too many for metadata", reader->path, key,
-                         size);
+    if (size > most_attribute || (is_document(key) && size > (uint64_t)reader->limits.document_bytes))
+        return error_set(e, NGFF_E_UNSUPPORTED,
+                         "%s/%s: %" PRIu64 " bytes are too many for metadata; raise the open option MAX_METADATA",
+                         reader->path, key, size);
     status = reader->store->ops->get(reader->store, key, 0, 0, &bytes, n, e);
     if (status != NGFF_OK)
         return status;
@@ -460,26 +475,125 @@ static void metadata_error(ngff_reader *reader, int32_t status, const error *cau
         error_set(&reader->error, status, "%s: %s", reader->path, message);
 }
 
-ngff_reader *ngff_reader_open(const char *path)
+/* Puts the reader at a folder: at the store's root, and then at a group below it. */
+static int32_t place_reader(ngff_reader *reader, const char *root, const char *group)
+{
+    size_t n = strlen(root) + strlen(group) + 2;
+    char *path = malloc(n);
+    store *s = NULL;
+    if (path) {
+        size_t length = (size_t)snprintf(path, n, "%s", root);
+        while (length > 1 && path[length - 1] == '/')
+            path[--length] = '\0';
+        snprintf(path + length, n - length, "%s%s", group[0] ? "/" : "", group);
+        s = store_open(path);
+    }
+    if (!s) {
+        free(path);
+        return error_set(&reader->error, NGFF_E_MEMORY, "%s: out of memory", root);
+    }
+    if (reader->store)
+        reader->store->ops->free(reader->store);
+    free(reader->path);
+    reader->store = s;
+    reader->path = path;
+    return NGFF_OK;
+}
+
+/* "16777216", "300MB", "1GB" in steps of 1024; 0 if it is none of these. */
+static int64_t size_read(const char *text)
+{
+    static const char suffixes[] = "KMG";
+    char *end;
+    double value = strtod(text, &end);
+    const char *suffix = *end ? strchr(suffixes, *end & ~0x20) : NULL;
+    for (int i = 0; suffix && i <= suffix - suffixes; i++)
+        value *= 1024;
+    end += suffix != NULL;
+    end += suffix && (*end == 'B' || *end == 'b');
+    return !*end && value >= 1 && value < 1e15 ? (int64_t)value : 0;
+}
+
+static int32_t options_apply(ngff_reader *reader, const char *const *options)
+{
+    for (; options && *options; options++) {
+        int is_document_limit = strncmp(*options, "MAX_METADATA=", 13) == 0;
+        if (!is_document_limit && strncmp(*options, "MAX_CHUNK=", 10) != 0)
+            return error_set(&reader->error, NGFF_E_OPTION, "%s: a reader has the options MAX_METADATA and MAX_CHUNK",
+                             *options);
+        int64_t value = size_read(strchr(*options, '=') + 1);
+        if (value == 0)
+            return error_set(&reader->error, NGFF_E_OPTION, "%s: that is no number of bytes, such as 300MB", *options);
+        *(is_document_limit ? &reader->limits.document_bytes : &reader->limits.chunk_bytes) = value;
+    }
+    return NGFF_OK;
+}
+
+/* The image at the reader's folder, and what is beside it. group: how its own paths begin. */
+static int32_t image_open(ngff_reader *reader, const char *group, const stored_place *place, error *cause)
+{
+    int32_t status = metadata_read_entry(document_get, reader, place->entry, &reader->limits, &reader->image, cause);
+    if (status != NGFF_OK || image_check(reader, &reader->error) != NGFF_OK)
+        return status;
+    reader->named_entry = place->entry;
+    for (int l = 0; place->level && l < reader->image.n_levels; l++)
+        if (strcmp(reader->image.levels[l].path, place->level) == 0)
+            reader->named_level = l;
+    return place->is_exact
+               ? NGFF_OK
+               : parts_of_image(document_get, reader, group, &reader->image, &reader->limits, &reader->parts, cause);
+}
+
+/* Most stores are one image: it is looked for first, by its documents alone. */
+static int32_t part_open(ngff_reader *reader, const char *root, const char *part, error *cause)
+{
+    stored_place place = {0};
+    int32_t status = part[0] ? NGFF_E_NOT_FOUND : image_open(reader, "", &place, cause);
+    if (status != NGFF_E_NOT_FOUND)
+        return status;
+    *cause = (error){0};
+    status = place_find(document_get, reader, part, &reader->limits, &place, cause);
+    if (status != NGFF_OK)
+        return status;
+    if (place.is_list) {
+        reader->parts = place.parts;
+        place.parts = (stored_parts){0};
+    } else {
+        status = place_reader(reader, root, place.group);
+        if (status == NGFF_OK)
+            status = image_open(reader, place.group, &place, cause);
+    }
+    place_release(&place);
+    return status;
+}
+
+ngff_reader *ngff_reader_open_part(const char *path, const char *part, const char *const *options)
 {
     ngff_reader *reader = calloc(1, sizeof *reader);
     if (!reader)
         return NULL;
     pthread_mutex_init(&reader->lock, NULL);
-    reader->path = strdup(path ? path : "");
-    reader->store = reader->path ? store_open(reader->path) : NULL;
-    if (!reader->store) {
+    reader->limits = (stored_limits){json_max_bytes, default_chunk_bytes};
+    if (place_reader(reader, path ? path : "", "") != NGFF_OK) {
         ngff_reader_free(reader);
         return NULL;
     }
-    for (size_t n = strlen(reader->path); n > 1 && reader->path[n - 1] == '/'; n--)
-        reader->path[n - 1] = '\0';
+    if (options_apply(reader, options) != NGFF_OK)
+        return reader;
     error cause = {0};
-    int32_t status = metadata_read(document_get, reader, &reader->image, &cause);
-    if (status == NGFF_OK)
-        image_check(reader, &reader->error);
-    else
+    int32_t status = part_open(reader, path ? path : "", part ? part : "", &cause);
+    if (status != NGFF_OK && reader->error.status == NGFF_OK)
         metadata_error(reader, status, &cause);
+    return reader;
+}
+
+ngff_reader *ngff_reader_open(const char *path)
+{
+    ngff_reader *reader = ngff_reader_open_part(path, NULL, NULL);
+    if (reader && reader->error.status == NGFF_OK && reader->image.n_levels == 0)
+        error_set(&reader->error, NGFF_E_NOT_FOUND,
+                  "%s: the store is a collection of images; open one of them, such as \"%s\"", reader->path,
+                  reader->parts.items[0].path);
     return reader;
 }
 
@@ -492,6 +606,7 @@ void ngff_reader_free(ngff_reader *reader)
     while (reader->n_idle > 0)
         codec_context_free(reader->idle[--reader->n_idle]);
     metadata_release(&reader->image);
+    parts_release(&reader->parts);
     if (reader->store)
         reader->store->ops->free(reader->store);
     pthread_mutex_destroy(&reader->lock);
@@ -587,6 +702,104 @@ int32_t ngff_reader_is_dirty(const ngff_reader *reader)
     error ignored = {0};
     return reader->error.status == NGFF_OK &&
            reader->store->ops->size(reader->store, STORE_DIRTY_KEY, &n, &ignored) == NGFF_OK;
+}
+
+static int part_is_valid(const ngff_reader *reader, int32_t index)
+{
+    return reader->error.status == NGFF_OK && index >= 0 && index < reader->parts.n;
+}
+
+int32_t ngff_reader_part_count(const ngff_reader *reader)
+{
+    return reader->error.status == NGFF_OK ? reader->parts.n : 0;
+}
+
+const char *ngff_reader_part_path(const ngff_reader *reader, int32_t index)
+{
+    return part_is_valid(reader, index) ? reader->parts.items[index].path : NULL;
+}
+
+const char *ngff_reader_part_title(const ngff_reader *reader, int32_t index)
+{
+    return part_is_valid(reader, index) ? reader->parts.items[index].title : NULL;
+}
+
+int32_t ngff_reader_part_level(const ngff_reader *reader)
+{
+    return reader->named_level;
+}
+
+int32_t ngff_reader_part_entry(const ngff_reader *reader)
+{
+    return reader->named_entry;
+}
+
+static int axis_is_valid(const ngff_reader *reader, int32_t axis)
+{
+    return level_is_valid(reader, 0) && axis >= 0 && axis < reader->image.levels[0].rank;
+}
+
+const char *ngff_reader_axis_name(const ngff_reader *reader, int32_t axis)
+{
+    return axis_is_valid(reader, axis) ? reader->image.axis_names[axis] : NULL;
+}
+
+const char *ngff_reader_axis_unit(const ngff_reader *reader, int32_t axis)
+{
+    return axis_is_valid(reader, axis) ? reader->image.axis_units[axis] : NULL;
+}
+
+const char *ngff_reader_node_attributes(ngff_reader *reader, const char *path)
+{
+    if (!level_is_valid(reader, 0) || !path)
+        return NULL;
+    free(reader->answer);
+    reader->answer = metadata_node_attributes(&reader->image, path, document_get, reader);
+    return reader->answer;
+}
+
+/* -- Coordinates ----------------------------------------------------------------------------------------------- */
+
+/* All values of a 1-D array; NULL if it is none, or too long. */
+static double *values_read(ngff_reader *reader, const stored_array *array)
+{
+    error ignored = {0};
+    int64_t n = array->shape[0], size = array->type->size;
+    double *values = array->rank == 1 && n <= most_coordinates ? malloc((size_t)n * sizeof *values) : NULL;
+    uint8_t *chunk = values ? malloc((size_t)(array->chunk[0] * size)) : NULL;
+    int is_read = chunk != NULL && array_is_sound(array);
+    for (int64_t i = 0; is_read && i < n; i += array->chunk[0]) {
+        int64_t index[MAX_RANK] = {i / array->chunk[0]};
+        is_read = chunk_read(reader, array, index, chunk, &ignored) >= 0;
+        for (int64_t k = 0; is_read && k < array->chunk[0] && i + k < n; k++)
+            values[i + k] = dtype_to_double(array->type->data_type, chunk + k * size);
+    }
+    free(chunk);
+    if (is_read)
+        return values;
+    free(values);
+    return NULL;
+}
+
+int32_t ngff_reader_coordinates(ngff_reader *reader, const char *path, int64_t n, double *first, double *step)
+{
+    stored_array array = {.rank = 0};
+    error ignored = {0};
+    if (!level_is_valid(reader, 0) || !path || n < 2 ||
+        metadata_array(&reader->image, path, document_get, reader, &array, &ignored) != NGFF_OK)
+        return 0;
+    double *values = array.shape[0] == n ? values_read(reader, &array) : NULL;
+    int is_even = values != NULL;
+    if (is_even) {
+        *first = values[0];
+        *step = (values[n - 1] - values[0]) / (double)(n - 1);
+        is_even = isfinite(*first) && isfinite(*step) && *step != 0;
+    }
+    for (int64_t i = 0; is_even && i < n; i++)
+        is_even = fabs(*first + (double)i * *step - values[i]) <= 1e-2 * fabs(*step);
+    free(values);
+    free(array.path);
+    return is_even;
 }
 
 int32_t ngff_reader_has_mask(const ngff_reader *reader)

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "foreign.h"
 #include "georef.h"
+#include "jsonread.h"
 #include "jsontext.h"
 
 DatasetAttributes::~DatasetAttributes()
@@ -39,7 +41,7 @@ static bool is_kept_domain(const std::string &name)
 {
     static const char *const computed[] = {
         "IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "SUBDATASETS", "xml:VRT", "vrt_sources",
-        "new_vrt_sources", "LocationInfo",        "TIFF",        "PLAN"};
+        "new_vrt_sources", "LocationInfo",        "TIFF",        "PLAN",    "NGFF"};
     return std::none_of(std::begin(computed), std::end(computed),
                         [&name](const char *domain) { return EQUAL(name.c_str(), domain); });
 }
@@ -296,28 +298,6 @@ int32_t attributes_to_image(GDALDataset *source, const std::vector<int> &bands, 
 
 /* -- Reading --------------------------------------------------------------------------------------------------- */
 
-/* A number, or one of the strings that stand for what JSON cannot say. */
-static double number_of(const CPLJSONObject &value, double otherwise)
-{
-    if (!value.IsValid())
-        return otherwise;
-    return value.GetType() == CPLJSONObject::Type::String ? CPLAtof(value.ToString().c_str())
-                                                          : value.ToDouble(otherwise);
-}
-
-static bool is_type(const CPLJSONObject &value, CPLJSONObject::Type type)
-{
-    return value.IsValid() && value.GetType() == type;
-}
-
-static bool parse(const char *text, CPLJSONDocument *document)
-{
-    if (text == nullptr || *text == '\0')
-        return false;
-    CPLErrorHandlerPusher quiet(CPLQuietErrorHandler);
-    return document->LoadMemory(reinterpret_cast<const GByte *>(text), static_cast<int>(strlen(text)));
-}
-
 static std::vector<MetadataDomain> read_metadata(const CPLJSONObject &domains)
 {
     std::vector<MetadataDomain> result;
@@ -549,29 +529,6 @@ static bool read_public_geotransform(const CPLJSONObject &attributes, double *ge
     return found;
 }
 
-/* Labels of a store without our block, where omero names as many channels as there are bands. */
-static void read_omero(const CPLJSONObject &attributes, int n_bands, DatasetAttributes *to)
-{
-    CPLJSONObject omero = attributes.GetObj("ome/omero");
-    if (!omero.IsValid())
-        omero = attributes.GetObj("omero");
-    if (!is_type(omero, CPLJSONObject::Type::Object))
-        return;
-    const CPLJSONArray channels = omero.GetArray("channels");
-    if (!channels.IsValid() || channels.Size() != n_bands)
-        return;
-    for (int i = 0; i < n_bands; i++) {
-        to->bands[i].description = channels[i].GetString("label");
-        const std::string color = channels[i].GetString("color");
-        if (n_bands >= 3 && EQUAL(color.c_str(), "FF0000"))
-            to->bands[i].color = GCI_RedBand;
-        else if (n_bands >= 3 && EQUAL(color.c_str(), "00FF00"))
-            to->bands[i].color = GCI_GreenBand;
-        else if (n_bands >= 3 && EQUAL(color.c_str(), "0000FF"))
-            to->bands[i].color = GCI_BlueBand;
-    }
-}
-
 /* The list of items of the default domain, made if it is not there. */
 static CPLStringList &default_domain(std::vector<MetadataDomain> &domains)
 {
@@ -582,38 +539,94 @@ static CPLStringList &default_domain(std::vector<MetadataDomain> &domains)
     return found->items;
 }
 
-/* The writer's exact statistics, one entry per channel, as GDAL's band metadata; they replace the source's. */
-static void read_statistics(const CPLJSONObject &json, int64_t pixels_per_band, DatasetAttributes *to)
+/* The writer's exact statistics, one entry per channel, as GDAL's band metadata; they replace the source's. of_band:
+ * the plane of each band. */
+static void read_statistics(const CPLJSONObject &json, int64_t pixels_per_band, const std::vector<int64_t> &of_band,
+                            DatasetAttributes *to)
 {
     static const char *const names[][2] = {{"min", "STATISTICS_MINIMUM"},
                                            {"max", "STATISTICS_MAXIMUM"},
                                            {"mean", "STATISTICS_MEAN"},
                                            {"std_dev", "STATISTICS_STDDEV"}};
     const CPLJSONArray channels = json.ToArray();
-    if (!channels.IsValid() || channels.Size() != static_cast<int>(to->bands.size()))
-        return;
-    for (int i = 0; i < channels.Size(); i++) {
-        if (!channels[i].GetObj("min").IsValid())
+    for (size_t i = 0; i < of_band.size(); i++) {
+        const CPLJSONObject channel = channels[static_cast<int>(of_band[i])];
+        if (!channel.GetObj("min").IsValid())
             continue;
         CPLStringList &items = default_domain(to->bands[i].metadata);
         items.SetNameValue("STATISTICS_APPROXIMATE", nullptr);
         for (const auto &name : names)
-            items.SetNameValue(name[1], JsonText::number_text(number_of(channels[i].GetObj(name[0]), 0)).c_str());
-        const double n_valid = number_of(channels[i].GetObj("n_valid"), 0);
+            items.SetNameValue(name[1], JsonText::number_text(number_of(channel.GetObj(name[0]), 0)).c_str());
+        const double n_valid = number_of(channel.GetObj("n_valid"), 0);
         char percent[32];
         CPLsnprintf(percent, sizeof percent, "%.4g", 100 * n_valid / static_cast<double>(pixels_per_band));
         items.SetNameValue("STATISTICS_VALID_PERCENT", percent);
     }
 }
 
-void attributes_from_reader(ngff_reader *reader, int n_bands, int64_t pixels_per_band, DatasetAttributes *to)
+/* True if a text is a JSON array with one item per plane of level 0. */
+static bool parse_list(const char *text, int64_t n_planes, CPLJSONDocument *document)
+{
+    return parse(text, document) && is_type(document->GetRoot(), CPLJSONObject::Type::Array) &&
+           document->GetRoot().ToArray().Size() == n_planes;
+}
+
+/* The plane of level 0 that each band shows, or lies nearest to where another level was opened. n_planes: of level 0.
+ */
+static std::vector<int64_t> planes_of_level_0(const ngff_reader *reader, const PlaneSelection &planes,
+                                              int64_t *n_planes)
+{
+    int64_t whole[5] = {}, shape[5] = {};
+    ngff_reader_level_shape(reader, 0, whole);
+    ngff_reader_level_shape(reader, ngff_reader_part_level(reader), shape);
+    std::vector<int64_t> result(static_cast<size_t>(planes.n_planes()));
+    *n_planes = 1;
+    for (int axis = 0; axis < planes.n_axes; axis++)
+        *n_planes = whole[axis] > INT_MAX / *n_planes ? INT_MAX : *n_planes * whole[axis];
+    for (size_t i = 0; i < result.size(); i++) {
+        int64_t index[5] = {};
+        planes.plane(static_cast<int64_t>(i), index);
+        for (int axis = 0; axis < planes.n_axes; axis++) /* all are below 2^31 */
+            result[i] = result[i] * whole[axis] + index[axis] * whole[axis] / shape[axis];
+    }
+    return result;
+}
+
+/* The geotransform of level 0 (in its pixels, where it has none) becomes that of the level that was opened. */
+static void adapt_geotransform(const ngff_reader *reader, DatasetAttributes *to)
+{
+    const int level = ngff_reader_part_level(reader), y = static_cast<int>(strlen(ngff_reader_dims(reader))) - 2;
+    double scale[2][5], translation[2][5], factor[2], offset[2], *six = to->geotransform;
+    ngff_reader_level_scale(reader, 0, scale[0]);
+    ngff_reader_level_scale(reader, level, scale[1]);
+    ngff_reader_level_translation(reader, 0, translation[0]);
+    ngff_reader_level_translation(reader, level, translation[1]);
+    if (!to->has_geotransform && georef_from_axes(scale[0] + y, translation[0] + y, six))
+        return; /* the dataset works it out from its own scale and translation */
+    to->has_geotransform = true;
+    for (int i = 0; i < 2; i++) { /* corners: half a pixel before the centres, in either level's pixels */
+        factor[i] = scale[1][y + i] / scale[0][y + i];
+        offset[i] = (translation[1][y + i] - translation[0][y + i]) / scale[0][y + i] + 0.5 - 0.5 * factor[i];
+    }
+    six[0] += offset[1] * six[1] + offset[0] * six[2];
+    six[3] += offset[1] * six[4] + offset[0] * six[5];
+    six[1] *= factor[1];
+    six[4] *= factor[1];
+    six[2] *= factor[0];
+    six[5] *= factor[0];
+}
+
+void attributes_from_reader(ngff_reader *reader, const PlaneSelection &planes, DatasetAttributes *to)
 {
     CPLJSONDocument document;
-    if (parse(ngff_reader_attribute(reader, "bands"), &document) &&
-        is_type(document.GetRoot(), CPLJSONObject::Type::Array) && document.GetRoot().ToArray().Size() == n_bands) {
+    int64_t n_planes = 1, shape[5] = {};
+    const std::vector<int64_t> of_band = planes_of_level_0(reader, planes, &n_planes);
+    const int level = ngff_reader_part_level(reader);
+    if (parse_list(ngff_reader_attribute(reader, "bands"), n_planes, &document)) {
         to->is_ours = true;
-        for (const CPLJSONObject &band : document.GetRoot().ToArray())
-            to->bands.push_back(read_band(band));
+        const CPLJSONArray list = document.GetRoot().ToArray();
+        for (const int64_t plane : of_band)
+            to->bands.push_back(read_band(list[static_cast<int>(plane)]));
     }
     if (parse(ngff_reader_attribute(reader, "metadata"), &document))
         to->metadata = read_metadata(document.GetRoot());
@@ -624,9 +637,10 @@ void attributes_from_reader(ngff_reader *reader, int n_bands, int64_t pixels_per
     if (parse(ngff_reader_attribute(reader, "geotransform"), &document))
         to->has_geotransform = read_six(document.GetRoot(), to->geotransform);
 
-    to->bands.resize(n_bands);
-    if (parse(ngff_reader_attribute(reader, "statistics"), &document))
-        read_statistics(document.GetRoot(), pixels_per_band, to);
+    to->bands.resize(of_band.size());
+    ngff_reader_level_shape(reader, 0, shape);
+    if (level == 0 && parse_list(ngff_reader_attribute(reader, "statistics"), n_planes, &document))
+        read_statistics(document.GetRoot(), shape[planes.n_axes] * shape[planes.n_axes + 1], of_band, to);
     for (const char *text : {ngff_reader_array_attributes(reader), ngff_reader_attributes(reader)}) {
         if (!parse(text, &document))
             continue;
@@ -634,7 +648,9 @@ void attributes_from_reader(ngff_reader *reader, int n_bands, int64_t pixels_per
             to->crs = read_public_crs(document.GetRoot());
         if (!to->has_geotransform)
             to->has_geotransform = read_public_geotransform(document.GetRoot(), to->geotransform);
-        if (!to->is_ours)
-            read_omero(document.GetRoot(), n_bands, to);
     }
+    foreign_position(reader, to);
+    if (level > 0)
+        adapt_geotransform(reader, to);
+    foreign_description(reader, planes, to);
 }

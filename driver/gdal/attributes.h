@@ -13,6 +13,7 @@
 #include "gdal_compat.h"
 #include "gdal_rat.h"
 #include "ngff.h"
+#include "subdatasets.h"
 
 struct MetadataDomain {
     std::string name{};
@@ -62,9 +63,9 @@ struct DatasetAttributes {
 int32_t attributes_to_image(GDALDataset *source, const std::vector<int> &bands, ngff_image *image, bool copy_metadata,
                             bool is_type_kept, bool keep_geotransform);
 
-/* Reads them back for a store of n_bands; where the block is not there, or does not fit, from NGFF's own metadata:
- * labels from omero, CRS from _CRS and proj:. */
-void attributes_from_reader(ngff_reader *reader, int n_bands, int64_t pixels_per_band, DatasetAttributes *to);
+/* Reads them back for the planes of the level that was opened; where the block is not there, or does not fit, from
+ * NGFF's own metadata and what else others write (foreign.h): CRS from _CRS and proj:. */
+void attributes_from_reader(ngff_reader *reader, const PlaneSelection &planes, DatasetAttributes *to);
 
 /* The nodata value of a band as text: the exact integer, 17 digits, "nan"; "" where there is none. */
 std::string nodata_text(GDALRasterBand *band);

@@ -17,7 +17,6 @@ int omezarr_identify(GDALOpenInfo *info);
 GDALDataset *omezarr_open(GDALOpenInfo *info);
 /* The same without GDALOpenInfo, for a store known to be one. */
 GDALDataset *omezarr_open_store(const std::string &root, const char *description);
-GDALDataset *omezarr_open_update(const std::string &root, const char *description);
 GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int strict, StringListIn options,
                                  GDALProgressFunc progress, void *progress_data);
 GDALDataset *omezarr_create(const char *name, int width, int height, int n_bands, GDALDataType type,

@@ -2,6 +2,8 @@
  * it runs in every GDAL program on the machine, before any other driver is asked. */
 #include "omezarr.h"
 
+#include <algorithm>
+
 #include "ngff.h"
 
 /* -- Names ----------------------------------------------------------------------------------------------------- */
@@ -60,13 +62,27 @@ static std::string read_text(const std::string &path)
     return text;
 }
 
+static bool has_word(const std::string &text, const char *word)
+{
+    return text.find(word) != std::string::npos;
+}
+
+/* Images, and the collections of core/model/parts.h. In Zarr v2 the words stand alone, so each needs a second one. */
 bool omezarr_is_image(const std::string &root)
 {
+    static const char *const v3_words[] = {"\"multiscales\"", "\"plate\"", "\"well\"", "\"bioformats2raw.layout\"",
+                                           "\"labels\""};
+    static const char *const v2_words[][2] = {{"\"multiscales\"", "\"datasets\""},
+                                              {"\"plate\"", "\"wells\""},
+                                              {"\"well\"", "\"images\""},
+                                              {"\"bioformats2raw.layout\"", "3"}};
     const std::string v3 = read_text(root + "/zarr.json");
     if (!v3.empty())
-        return v3.find("\"ome\"") != std::string::npos && v3.find("\"multiscales\"") != std::string::npos;
+        return has_word(v3, "\"ome\"") && std::any_of(std::begin(v3_words), std::end(v3_words),
+                                                      [&v3](const char *word) { return has_word(v3, word); });
     const std::string v2 = read_text(root + "/.zattrs");
-    return v2.find("\"multiscales\"") != std::string::npos && v2.find("\"datasets\"") != std::string::npos;
+    return std::any_of(std::begin(v2_words), std::end(v2_words),
+                       [&v2](const char *const *pair) { return has_word(v2, pair[0]) && has_word(v2, pair[1]); });
 }
 
 int omezarr_identify(GDALOpenInfo *info)
@@ -139,6 +155,16 @@ static void describe_driver(GDALDriver *driver)
         driver->SetMetadataItem(GDAL_DMD_CREATIONOPTIONLIST, options);
         ngff_string_free(options);
     }
+    driver->SetMetadataItem(
+        GDAL_DMD_OPENOPTIONLIST,
+        "<OpenOptionList>"
+        "<Option name='T' type='string' description='Index, or range a-b, of the planes on axis t'/>"
+        "<Option name='Z' type='string' description='Index, or range a-b, of the planes on axis z'/>"
+        "<Option name='C' type='string' description='Index, or range a-b, of the planes on the channel axis'/>"
+        "<Option name='MAX_METADATA' type='string' default='16MB' description='Largest metadata document to read'/>"
+        "<Option name='MAX_CHUNK' type='string' default='256MB' description='Largest decoded chunk to read'/>"
+        "</OpenOptionList>");
+    driver->SetMetadataItem(GDAL_DMD_SUBDATASETS, "YES");
     driver->pfnIdentify = omezarr_identify;
     driver->pfnOpen = omezarr_open;
     driver->pfnCreate = omezarr_create;

@@ -3,6 +3,7 @@
  * none is decoded twice. */
 #include "omezarrdataset.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "georef.h"
@@ -98,11 +99,7 @@ OmeZarrBand::OmeZarrBand(OmeZarrDataset *dataset, int number) : m_dataset(datase
     eDataType = gdal_from_ngff(store.type);
     nBlockXSize = static_cast<int>(dataset->m_grid.chunk[store.rank - 1]);
     nBlockYSize = static_cast<int>(dataset->m_grid.chunk[store.rank - 2]);
-    int64_t rest = number - 1;
-    for (int axis = store.rank - 3; axis >= 0; axis--) {
-        m_plane[axis] = rest % dataset->m_grid.shape[axis];
-        rest /= dataset->m_grid.shape[axis];
-    }
+    store.planes.plane(number - 1, m_plane);
 #if !OMEZARR_GDAL_AT_LEAST(3, 7)
     if (store.type == NGFF_INT8)
         GDALMajorObject::SetMetadataItem("PIXELTYPE", "SIGNEDBYTE", "IMAGE_STRUCTURE");
@@ -173,8 +170,9 @@ CPLErr OmeZarrBand::read_planes(const int64_t *index, int block_x, int block_y, 
         }
         bool is_inside = true;
         for (int axis = 0; axis < store.rank - 2; axis++) {
-            is_inside = is_inside && at[axis] < grid.shape[axis];
-            band = band * grid.shape[axis] + at[axis];
+            const int64_t below = at[axis] - store.planes.first[axis];
+            is_inside = is_inside && below >= 0 && below < store.planes.count[axis];
+            band = band * store.planes.count[axis] + below;
         }
         const GByte *from = m_dataset->m_chunk.data() + plane * plane_bytes;
         if (!is_inside)
@@ -332,8 +330,8 @@ OmeZarrDataset::OmeZarrDataset(std::shared_ptr<OpenStore> store, int level, cons
         SetBand(band, new OmeZarrBand(this, band));
     if (ngff_reader_has_mask(m_store->reader) == 1)
         m_mask = std::make_unique<OmeZarrMaskBand>(this);
-    /* PAM is for what a user adds to level 0 afterwards; levels have no side file. */
-    if (level > 0)
+    /* PAM is for what a user adds to the dataset afterwards; overviews have no side file. */
+    if (level != m_store->base_level)
         nPamFlags |= GPF_DISABLED | GPF_NOSAVE;
 }
 
@@ -343,7 +341,7 @@ OmeZarrDataset::~OmeZarrDataset() = default;
 void OmeZarrDataset::add_overviews()
 {
     const int n_levels = ngff_reader_level_count(m_store->reader);
-    for (int level = 1; level < n_levels; level++) {
+    for (int level = m_store->base_level + 1; level < n_levels; level++) {
         LevelGrid grid;
         if (read_grid(*m_store, level, &grid) &&
             memcmp(grid.shape, m_grid.shape, (m_store->rank - 2) * sizeof *grid.shape) == 0)
@@ -367,55 +365,89 @@ void OmeZarrDataset::describe()
 }
 
 /* Fills in what all levels share; false, with an error, where GDAL cannot show the image. */
-static bool read_store(OpenStore *store, LevelGrid *grid)
+static bool read_store(const StoreName &name, OpenStore *store, LevelGrid *grid)
 {
     store->dims = ngff_reader_dims(store->reader);
     store->rank = static_cast<int>(store->dims.size());
     store->type = ngff_reader_data_type(store->reader);
+    store->base_level = ngff_reader_part_level(store->reader);
     if (gdal_from_ngff(store->type) == GDT_Unknown || store->rank < 2 || store->rank > 5) {
         CPLError(CE_Failure, CPLE_NotSupported, "%s: GDAL has no raster of this type and axes", store->root.c_str());
         return false;
     }
-    if (!read_grid(*store, 0, grid)) {
+    if (!read_grid(*store, store->base_level, grid)) {
         CPLError(CE_Failure, CPLE_NotSupported, "%s: image or chunks are too large for GDAL", store->root.c_str());
         return false;
     }
-    int64_t n_bands = 1;
-    for (int axis = 0; axis < store->rank - 2; axis++)
-        if ((n_bands *= grid->shape[axis]) > INT_MAX) {
-            CPLError(CE_Failure, CPLE_NotSupported, "%s: too many planes for GDAL", store->root.c_str());
-            return false;
-        }
-    store->n_bands = static_cast<int>(n_bands);
-    return GDALCheckBandCount(store->n_bands, FALSE) != 0;
+    return select_planes(name, store->dims, grid->shape, &store->planes);
 }
 
-std::unique_ptr<OmeZarrDataset> OmeZarrDataset::open(const std::string &root, const char *description)
+/* Only what core knows as options of a reader. */
+static CPLStringList reader_options(CSLConstList options)
+{
+    CPLStringList list;
+    for (const char *option : {"MAX_METADATA", "MAX_CHUNK"})
+        list.SetNameValue(option, CSLFetchNameValue(options, option));
+    return list;
+}
+
+/* The reader, or NULL, with an error unless the store is simply not there. */
+static ngff_reader *open_reader(const StoreName &name, const char *description, CSLConstList options)
+{
+    const CPLStringList limits(reader_options(options));
+    ngff_reader *reader = ngff_reader_open_part(name.root.c_str(), name.part.c_str(), limits.List());
+    if (reader != nullptr && ngff_reader_status(reader) == NGFF_OK)
+        return reader;
+    if (reader == nullptr || ngff_reader_status(reader) != NGFF_E_NOT_FOUND ||
+        STARTS_WITH_CI(description, connection_prefix))
+        CPLError(CE_Failure, CPLE_OpenFailed, "%s",
+                 reader != nullptr ? ngff_reader_error(reader) : (name.root + ": out of memory").c_str());
+    ngff_reader_free(reader);
+    return nullptr;
+}
+
+static int64_t most_bands()
+{
+    return std::clamp(atoi(CPLGetConfigOption("GDAL_MAX_BAND_COUNT", "65536")), 1, 1 << 20);
+}
+
+std::unique_ptr<GDALDataset> OmeZarrDataset::open(const StoreName &name, const char *description, CSLConstList options)
 {
     auto store = std::make_shared<OpenStore>();
-    store->root = root;
-    store->reader = ngff_reader_open(root.c_str());
-    if (store->reader == nullptr || ngff_reader_status(store->reader) != NGFF_OK) {
-        if (store->reader == nullptr || ngff_reader_status(store->reader) != NGFF_E_NOT_FOUND ||
-            STARTS_WITH_CI(description, connection_prefix))
-            CPLError(CE_Failure, CPLE_OpenFailed, "%s: %s", root.c_str(),
-                     store->reader != nullptr ? ngff_reader_error(store->reader) : "out of memory");
+    store->root = name.root;
+    store->reader = open_reader(name, description, options);
+    if (store->reader == nullptr)
         return nullptr;
-    }
     if (ngff_reader_is_dirty(store->reader) == 1)
         CPLError(CE_Warning, CPLE_AppDefined,
                  "%s is being changed, or a change of it was interrupted: its overviews may not belong to its pixels. "
                  "Opening it for update and closing it again makes them anew",
-                 root.c_str());
+                 name.root.c_str());
+    Subdatasets parts;
+    if (!name.has_planes())
+        parts = subdatasets_of_parts(name, store->reader);
+    if (ngff_reader_level_count(store->reader) == 0)
+        return make_collection(name, description, parts);
+
     LevelGrid grid;
-    if (!read_store(store.get(), &grid))
+    if (!read_store(name, store.get(), &grid))
         return nullptr;
-    attributes_from_reader(store->reader, store->n_bands, product(grid.shape + store->rank - 2, 2), &store->attributes);
-    auto dataset = std::make_unique<OmeZarrDataset>(store, 0, grid);
+    if (store->planes.n_planes() > most_bands()) {
+        Subdatasets portions = subdatasets_of_planes(name, store->dims, store->planes, most_bands());
+        if (!parts.empty())
+            portions.insert(portions.end(), parts.begin() + 1, parts.end());
+        return make_collection(name, description, portions);
+    }
+    store->n_bands = static_cast<int>(store->planes.n_planes());
+    attributes_from_reader(store->reader, store->planes, &store->attributes);
+    auto dataset = std::make_unique<OmeZarrDataset>(store, store->base_level, grid);
     dataset->describe();
     dataset->add_overviews();
+    set_subdatasets(dataset.get(), parts);
     dataset->SetDescription(description);
-    dataset->SetPhysicalFilename(root.c_str());
+    dataset->SetPhysicalFilename(name.root.c_str());
+    if (!name.part.empty() || name.has_planes())
+        dataset->SetSubdatasetName(name.text().c_str());
     dataset->TryLoadXML();
     return dataset;
 }
@@ -423,7 +455,7 @@ std::unique_ptr<OmeZarrDataset> OmeZarrDataset::open(const std::string &root, co
 CPLErr OmeZarrDataset::OMEZARR_GET_GEOTRANSFORM_DEFINITION
 {
     double *six = OMEZARR_GEOTRANSFORM_DATA;
-    if (m_level == 0 && m_store->attributes.has_geotransform) {
+    if (m_level == m_store->base_level && m_store->attributes.has_geotransform) {
         memcpy(six, m_store->attributes.geotransform, 6 * sizeof *six);
         return CE_None;
     }
@@ -431,8 +463,8 @@ CPLErr OmeZarrDataset::OMEZARR_GET_GEOTRANSFORM_DEFINITION
         return CE_None;
     double scale[5], translation[5];
     const int y = m_store->rank - 2;
-    if (m_level == 0 && ngff_reader_level_scale(m_store->reader, 0, scale) == NGFF_OK &&
-        ngff_reader_level_translation(m_store->reader, 0, translation) == NGFF_OK &&
+    if (m_level == m_store->base_level && ngff_reader_level_scale(m_store->reader, m_level, scale) == NGFF_OK &&
+        ngff_reader_level_translation(m_store->reader, m_level, translation) == NGFF_OK &&
         georef_from_axes(scale + y, translation + y, six))
         return CE_None;
     return CE_Failure;
@@ -440,8 +472,8 @@ CPLErr OmeZarrDataset::OMEZARR_GET_GEOTRANSFORM_DEFINITION
 
 const OGRSpatialReference *OmeZarrDataset::GetSpatialRef() const
 {
-    return m_store->attributes.crs != nullptr && m_level == 0 ? m_store->attributes.crs
-                                                              : GDALPamDataset::GetSpatialRef();
+    return m_store->attributes.crs != nullptr && m_level == m_store->base_level ? m_store->attributes.crs
+                                                                                : GDALPamDataset::GetSpatialRef();
 }
 
 int OmeZarrDataset::GetGCPCount()
@@ -464,29 +496,25 @@ const GDAL_GCP *OmeZarrDataset::GetGCPs()
  * objects. */
 char **OmeZarrDataset::GetFileList()
 {
-    CPLStringList files;
-    const char *const candidates[] = {"/zarr.json", "/.zgroup", "/.zattrs", "/.zmetadata", ".aux.xml"};
-    for (const char *candidate : candidates) {
-        const std::string path = m_store->root + candidate;
-        VSIStatBufL status;
-        if (VSIStatExL(path.c_str(), &status, VSI_STAT_EXISTS_FLAG) == 0)
-            files.AddString(path.c_str());
-    }
-    return files.StealList();
+    return root_documents(m_store->root);
 }
 
 /* -- Opening --------------------------------------------------------------------------------------------------- */
 
 GDALDataset *omezarr_open_store(const std::string &root, const char *description)
 {
-    return OmeZarrDataset::open(root, description).release();
+    StoreName name;
+    name.root = root;
+    return OmeZarrDataset::open(name, description, nullptr).release();
 }
 
 GDALDataset *omezarr_open(GDALOpenInfo *info)
 {
     if (!omezarr_identify(info))
         return nullptr;
+    StoreName name(info->pszFilename);
+    name.apply_options(info->papszOpenOptions);
     if (info->eAccess == GA_Update)
-        return omezarr_open_update(omezarr_root(info->pszFilename), info->pszFilename);
-    return omezarr_open_store(omezarr_root(info->pszFilename), info->pszFilename);
+        return omezarr_open_update(name, info->pszFilename, info->papszOpenOptions);
+    return OmeZarrDataset::open(name, info->pszFilename, info->papszOpenOptions).release();
 }

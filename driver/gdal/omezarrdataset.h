@@ -10,6 +10,7 @@
 #include "attributes.h"
 #include "gdal_compat.h"
 #include "ngff.h"
+#include "subdatasets.h"
 
 /* What all levels share. */
 struct OpenStore {
@@ -17,6 +18,8 @@ struct OpenStore {
     ngff_reader *reader = nullptr;
     std::string dims{};
     int rank = 0, n_bands = 0;
+    int base_level = 0; /* the one that is the dataset; those after it may be its overviews */
+    PlaneSelection planes{};
     int32_t type = 0; /* NGFF_* */
     DatasetAttributes attributes{};
 
@@ -45,7 +48,7 @@ class OmeZarrDataset final : public GDALPamDataset
     std::shared_ptr<OpenStore> m_store;
     int m_level;
     LevelGrid m_grid{};
-    std::vector<std::unique_ptr<OmeZarrDataset>> m_overviews{}; /* of level 0 only */
+    std::vector<std::unique_ptr<OmeZarrDataset>> m_overviews{}; /* of the base level only */
     std::unique_ptr<OmeZarrMaskBand> m_mask{};
     std::vector<GByte> m_chunk{}; /* a decoded chunk of several planes, or of a type that GDAL lacks */
 
@@ -56,8 +59,9 @@ class OmeZarrDataset final : public GDALPamDataset
     OmeZarrDataset(std::shared_ptr<OpenStore> store, int level, const LevelGrid &grid);
     ~OmeZarrDataset() override;
 
-    /* NULL, with an error unless the store is simply not there. */
-    static std::unique_ptr<OmeZarrDataset> open(const std::string &root, const char *description);
+    /* An image, or a list of subdatasets where it is several; NULL, with an error unless the store is simply not
+     * there. */
+    static std::unique_ptr<GDALDataset> open(const StoreName &name, const char *description, CSLConstList options);
 
     /* The store, for the dataset that changes it. */
     const DatasetAttributes &attributes() const
@@ -128,5 +132,8 @@ class OmeZarrBand final : public GDALPamRasterBand
     GDALRasterBand *GetMaskBand() override;
     int GetMaskFlags() override;
 };
+
+/* The store of a name, opened for change in place. */
+GDALDataset *omezarr_open_update(const StoreName &name, const char *description, CSLConstList options);
 
 #endif

@@ -153,22 +153,26 @@ bool WritingDataset::open_update(std::unique_ptr<OmeZarrDataset> stored)
     return true;
 }
 
-GDALDataset *omezarr_open_update(const std::string &root, const char *description)
+GDALDataset *omezarr_open_update(const StoreName &name, const char *description, CSLConstList options)
 {
-    std::unique_ptr<OmeZarrDataset> stored;
+    std::unique_ptr<GDALDataset> opened;
     {
         CPLErrorHandlerPusher quiet_warning(CPLQuietErrorHandler);
-        stored = OmeZarrDataset::open(root, description);
+        opened = OmeZarrDataset::open(name, description, options);
     }
-    if (!stored)
-        return omezarr_open_store(root, description); /* the error again, aloud */
-    if (!stored->attributes().is_ours) {
+    if (!opened)
+        return OmeZarrDataset::open(name, description, options).release(); /* the error again, aloud */
+    auto *image = dynamic_cast<OmeZarrDataset *>(opened.get());
+    if (image == nullptr || !name.part.empty() || name.has_planes() || !image->attributes().is_ours) {
         CPLError(CE_Failure, CPLE_NotSupported,
-                 "%s was not written by the OMEZARR driver and cannot be changed in place: copy it with gdal_translate "
-                 "-of OMEZARR and change the copy",
-                 root.c_str());
+                 "%s is not one image, or not the whole image, or was not written by the OMEZARR driver, and cannot be "
+                 "changed in place: copy it with gdal_translate -of OMEZARR and change the copy",
+                 description);
         return nullptr;
     }
+    opened.release();
+    std::unique_ptr<OmeZarrDataset> stored(image);
+    const std::string root = name.root;
     auto dataset =
         std::make_unique<WritingDataset>(root, stored->GetRasterXSize(), stored->GetRasterYSize(),
                                          stored->GetRasterCount(), stored->GetRasterBand(1)->GetRasterDataType());

@@ -83,6 +83,97 @@ static void entry_outside_of_the_shard_is_refused(void)
     }
 }
 
+/* The same shard with its index at the start, with the checksum (84 bytes) and without (80). */
+static const uint8_t first_with[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                     0xff, 0xff, 0x4c, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x08, 0x00, 0x00, 0x00,
+                                     0x00, 0x00, 0x00, 0x00, 0x44, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x08, 0x00,
+                                     0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xf0, 0xae, 0xd8, 0x90};
+static const uint8_t first_without[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                        0xff, 0xff, 0xff, 0x48, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x08, 0x00,
+                                        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x40, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+                                        0x00, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff,
+                                        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+static void index_of_any_layout_is_read(void)
+{
+    static const shard_entry at_68[4] = {
+        {SHARD_MISSING, SHARD_MISSING}, {76, 8}, {68, 8}, {SHARD_MISSING, SHARD_MISSING}};
+    static const shard_entry at_64[4] = {
+        {SHARD_MISSING, SHARD_MISSING}, {72, 8}, {64, 8}, {SHARD_MISSING, SHARD_MISSING}};
+    static const struct {
+        shard_layout layout;
+        const uint8_t *bytes;
+        size_t n;
+        uint64_t shard;
+        const shard_entry *entries;
+    } table[] = {{{1, 1}, first_with, 68, 84, at_68},
+                 {{1, 0}, first_without, 64, 80, at_64},
+                 {{0, 1}, from_zarr, 68, 84, entries_of_zarr},
+                 {{0, 0}, from_zarr, 64, 80, entries_of_zarr}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        shard_entry entries[4];
+        error e = {0};
+        CHECK_INT(shard_layout_bytes(table[i].layout, 4), table[i].n);
+        CHECK_INT(shard_layout_decode(table[i].layout, table[i].bytes, table[i].n, table[i].shard, entries, 4, &e),
+                  NGFF_OK);
+        CHECK(memcmp(entries, table[i].entries, sizeof entries) == 0);
+        /* a byte less of the shard, and its last chunk or its index does not fit */
+        CHECK_INT(shard_layout_decode(table[i].layout, table[i].bytes, table[i].n, table[i].shard - 1, entries, 4, &e),
+                  NGFF_E_CORRUPT);
+        CHECK_INT(shard_layout_decode(table[i].layout, table[i].bytes, table[i].n - 1, table[i].shard, entries, 4, &e),
+                  NGFF_E_CORRUPT);
+    }
+}
+
+static void entry_inside_of_an_index_at_the_start_is_refused(void)
+{
+    static const struct {
+        shard_entry entry;
+        int32_t status;
+    } table[] = {{{16, 20}, NGFF_OK},
+                 {{36, 0}, NGFF_OK},
+                 {{15, 1}, NGFF_E_CORRUPT},
+                 {{0, 4}, NGFF_E_CORRUPT},
+                 {{16, 21}, NGFF_E_CORRUPT},
+                 {{37, 0}, NGFF_E_CORRUPT},
+                 {{20, UINT64_MAX - 10}, NGFF_E_CORRUPT}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        shard_entry entry;
+        uint8_t bytes[20];
+        error e = {0};
+        shard_index_encode(&table[i].entry, 1, bytes);
+        CHECK_INT(shard_layout_decode((shard_layout){1, 0}, bytes, 16, 36, &entry, 1, &e), table[i].status);
+    }
+}
+
+static void checksum_behind_a_chunk_is_checked_and_taken_off(void)
+{
+    /* the check value of CRC-32C, little endian */
+    uint8_t bytes[] = {'1', '2', '3', '4', '5', '6', '7', '8', '9', 0x83, 0x92, 0x06, 0xe3};
+    size_t n = sizeof bytes;
+    error e = {0};
+    CHECK_INT(checksum_remove(bytes, &n, &e), NGFF_OK);
+    CHECK_INT(n, 9);
+    for (int bit = 0; bit < 13 * 8; bit++) {
+        error wrong = {0};
+        n = sizeof bytes;
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        CHECK_INT(checksum_remove(bytes, &n, &wrong), NGFF_E_CORRUPT);
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        CHECK_INT(n, sizeof bytes);
+    }
+    for (size_t short_n = 0; short_n < 4; short_n++) {
+        error wrong = {0};
+        n = short_n;
+        CHECK_INT(checksum_remove(bytes, &n, &wrong), NGFF_E_CORRUPT);
+    }
+    static const uint8_t of_nothing[4]; /* the checksum of no bytes is 0 */
+    n = 4;
+    CHECK_INT(checksum_remove(of_nothing, &n, &e), NGFF_OK);
+    CHECK_INT(n, 0);
+}
+
 int main(void)
 {
     RUN(index_of_zarr_python_is_read);
@@ -90,5 +181,8 @@ int main(void)
     RUN(flipped_bit_anywhere_is_found);
     RUN(index_of_another_size_is_refused);
     RUN(entry_outside_of_the_shard_is_refused);
+    RUN(index_of_any_layout_is_read);
+    RUN(entry_inside_of_an_index_at_the_start_is_refused);
+    RUN(checksum_behind_a_chunk_is_checked_and_taken_off);
     CHECK_EXIT();
 }

@@ -1,6 +1,6 @@
-/* fuzz_codec.c: libFuzzer target for decoding. The first byte chooses the codec or the shard index, the second the
- * expected size; the rest is what a hostile store would hold. The codec libraries are not instrumented, so input and
- * output end at an unreadable page: a step too far is a fault even there.
+/* fuzz_codec.c: libFuzzer target for decoding. The first byte chooses the codec, or the shard index and its layout, the
+ * second the expected size or count; the rest is what a hostile store would hold. The codec libraries are not
+ * instrumented, so input and output end at an unreadable page: a step too far is a fault even there.
  *
  *   clang -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
  *       -Icore/include -Icore/base -Icore/codec tests/fuzz/fuzz_codec.c $(find core/codec -name '*.c') \
@@ -27,17 +27,36 @@ static uint8_t *guarded_end(void)
     return pages + room;
 }
 
-static void fuzz_index(const uint8_t *bytes, size_t n, size_t n_chunks)
+/* Any layout. how: bit 0 the index is first, bit 1 it has a checksum, bit 2 which is made right, so that what follows
+ * it is reached. */
+static void fuzz_index(uint8_t *bytes, size_t n, size_t n_chunks, int how)
 {
     static shard_entry entries[256];
+    shard_layout layout = {how & 1, how >> 1 & 1};
+    size_t n_index = shard_layout_bytes(layout, n_chunks);
+    uint64_t shard_bytes = how & 8 ? UINT64_MAX : n + 1000;
     error e = {0};
-    uint64_t shard_bytes = n + 1000;
-    if (shard_index_decode(bytes, n, shard_bytes, entries, n_chunks, &e) != NGFF_OK)
+    if (layout.has_checksum && how & 4 && n == n_index) {
+        uint32_t right = crc32c(bytes, 16 * n_chunks);
+        for (int i = 0; i < 4; i++)
+            bytes[16 * n_chunks + (size_t)i] = (uint8_t)(right >> 8 * i);
+    }
+    if (shard_layout_decode(layout, bytes, n, shard_bytes, entries, n_chunks, &e) != NGFF_OK)
         return;
+    uint64_t low = layout.is_first ? n : 0, high = layout.is_first ? shard_bytes : shard_bytes - n;
     for (size_t i = 0; i < n_chunks; i++)
-        if (entries[i].offset != SHARD_MISSING &&
-            (entries[i].offset > shard_bytes || entries[i].size > shard_bytes - entries[i].offset))
+        if (!(entries[i].offset == SHARD_MISSING && entries[i].size == SHARD_MISSING) &&
+            (entries[i].offset < low || entries[i].offset > high || entries[i].size > high - entries[i].offset))
             abort();
+}
+
+static void fuzz_checksum(const uint8_t *bytes, size_t n)
+{
+    size_t left = n;
+    error e = {0};
+    int32_t status = checksum_remove(bytes, &left, &e);
+    if (left != (status == NGFF_OK ? n - 4 : n))
+        abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -59,7 +78,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(from, data + 2, n);
     int choice = data[0] % 8;
     if (choice == 7) {
-        fuzz_index(from, n, data[1]);
+        fuzz_index(from, n, data[1], data[0] >> 3);
+        fuzz_checksum(from, n);
         return 0;
     }
     codec_spec spec = {.compress = choice, .level = 1, .type_size = 2};

@@ -105,7 +105,7 @@ static void impossible_requests_are_refused_in_words(void)
     refused("cyx", s, NGFF_UINT8, "SCALE_FACTORS=z:2,y:2,x:2", NGFF_E_OPTION, "names axis z");
     refused("cyx", s, NGFF_UINT8, "BLOCKSIZE=z:16", NGFF_E_OPTION, "names axis z");
     refused("cyx", s, NGFF_UINT8, "BLOCKSIZE=1,2,3,4", NGFF_E_OPTION, "4 values");
-    refused("cyx", SHAPE(3, 100000, 100000), NGFF_UINT8, "BLOCKSIZE=100000", NGFF_E_OPTION, "2 GiB");
+    refused("cyx", SHAPE(3, 100000, 100000), NGFF_UINT8, "BLOCKSIZE=100000", NGFF_E_OPTION, "256 MiB");
     refused("cyx", s, NGFF_UINT8, "SHARD=100", NGFF_E_OPTION, "use 128");
     refused("cyx", s, NGFF_UINT8, "SHARD=t:2", NGFF_E_OPTION, "names axis t");
     refused("cyx", s, NGFF_UINT8, "AXIS_SCALE=z:2", NGFF_E_OPTION, "must name axes");

@@ -1,0 +1,79 @@
+/* document.c: see document.h. */
+#include "document.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+document_source document_source_of(metadata_source get, void *user, const stored_limits *limits)
+{
+    document_source source = {get, user, {json_max_bytes, default_chunk_bytes}};
+    if (limits && limits->document_bytes > 0)
+        source.limits.document_bytes = limits->document_bytes;
+    if (limits && limits->chunk_bytes > 0)
+        source.limits.chunk_bytes = limits->chunk_bytes;
+    return source;
+}
+
+void document_close(document *d)
+{
+    cJSON_Delete(d->tree);
+    free(d->text);
+    memset(d, 0, sizeof *d);
+}
+
+int32_t document_open(const document_source *source, const char *path, const char *name, document *d, error *e)
+{
+    size_t n = 0, most = (size_t)source->limits.document_bytes;
+    error own = {0};
+    /* Who takes larger documents takes as many more values. */
+    json_limits limits = {most, json_max_depth, json_max_nodes};
+    if (most > json_max_bytes)
+        limits.nodes = (long)((double)most / json_max_bytes * json_max_nodes);
+    memset(d, 0, sizeof *d);
+    snprintf(d->key, sizeof d->key, "%s%s%s", path, path[0] ? "/" : "", name);
+    int32_t status = source->get(source->user, d->key, &d->text, &n, &own);
+    if (status == NGFF_E_NOT_FOUND)
+        return status;
+    if (status < 0)
+        return error_copy(e, &own) ? e->status : error_set(e, status, "%s could not be read", d->key);
+    d->whole = (json_span){d->text, n};
+    d->tree = json_parse(d->text, n, &limits, d->key, e);
+    if (d->tree && !cJSON_IsObject(d->tree)) {
+        cJSON_Delete(d->tree);
+        d->tree = NULL;
+        error_set(e, NGFF_E_CORRUPT, "%s is not a JSON object", d->key);
+    }
+    if (d->tree)
+        return NGFF_OK;
+    document_close(d);
+    return e->status;
+}
+
+const cJSON *member(const cJSON *object, const char *name)
+{
+    return cJSON_IsObject(object) ? cJSON_GetObjectItemCaseSensitive(object, name) : NULL;
+}
+
+const char *text_of(const cJSON *object, const char *name)
+{
+    const cJSON *item = member(object, name);
+    return cJSON_IsString(item) ? item->valuestring : NULL;
+}
+
+int path_is_safe(const char *path)
+{
+    size_t n = strlen(path);
+    if (n < 1 || n > most_path || path[0] == '/' || path[n - 1] == '/')
+        return 0;
+    for (const char *p = path; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == '\\' || *p == ':' || *p == '?' || *p == '#' || *p == 0x7F)
+            return 0;
+    for (const char *part = path; part; part = strchr(part, '/')) {
+        part += *part == '/';
+        size_t length = strcspn(part, "/");
+        if (length == 0 || (length == 1 && part[0] == '.') || (length == 2 && part[0] == '.' && part[1] == '.'))
+            return 0;
+    }
+    return 1;
+}

@@ -1,0 +1,332 @@
+/* foreign.cpp: see foreign.h. All of it is optional: what is not understood is left out, never guessed. */
+#include "foreign.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "georef.h"
+#include "jsonread.h"
+#include "jsontext.h"
+
+using Type = CPLJSONObject::Type;
+
+/* The object that NGFF's keys stand in: "ome" from 0.5 on. */
+static CPLJSONObject ome_of(const CPLJSONObject &attributes)
+{
+    const CPLJSONObject ome = member_of(attributes, "ome");
+    return is_type(ome, Type::Object) ? ome : attributes;
+}
+
+/* The entry of "multiscales" that was opened. */
+static CPLJSONObject multiscale_of(const ngff_reader *reader, const CPLJSONObject &ome)
+{
+    const CPLJSONObject list = member_of(ome, "multiscales");
+    const int entry = ngff_reader_part_entry(reader);
+    if (is_type(list, Type::Array) && list.ToArray().Size() > entry)
+        return list.ToArray()[entry];
+    return member_of(CPLJSONObject(), "");
+}
+
+static bool is_usable(const double *affine)
+{
+    const double area = affine[1] * affine[5] - affine[2] * affine[4];
+    return std::all_of(affine, affine + 6, [](double value) { return std::isfinite(value); }) && std::isfinite(area) &&
+           area != 0;
+}
+
+/* -- NGFF 0.6: an affine to another coordinate system ---------------------------------------------------------- */
+
+/* True for axes that count eastward, by the names in use. */
+static bool is_x_name(const std::string &name)
+{
+    static const char *const names[] = {"x", "e", "easting", "east", "lon", "longitude"};
+    return std::any_of(std::begin(names), std::end(names), [&name](const char *x) { return EQUAL(name.c_str(), x); });
+}
+
+/* The coordinate system of this name among those of the multiscales. */
+static CPLJSONObject find_system(const CPLJSONObject &multiscale, const std::string &name)
+{
+    const CPLJSONObject systems = member_of(multiscale, "coordinateSystems");
+    if (is_type(systems, Type::Array))
+        for (const CPLJSONObject &system : systems.ToArray())
+            if (text_member(system, "name") == name)
+                return system;
+    return member_of(CPLJSONObject(), "");
+}
+
+/* Rows are output axes, columns y, x and the constant are those of the plane; false if others take part. */
+static bool read_row(const CPLJSONObject &row, int rank, double *of_y, double *of_x, double *constant)
+{
+    if (!is_type(row, Type::Array) || row.ToArray().Size() != rank + 1)
+        return false;
+    const CPLJSONArray values = row.ToArray();
+    for (int i = 0; i < rank + 1; i++)
+        if (!is_number(values[i]) || (i < rank - 2 && values[i].ToDouble() != 0))
+            return false;
+    *of_y = values[rank - 2].ToDouble();
+    *of_x = values[rank - 1].ToDouble();
+    *constant = values[rank].ToDouble();
+    return true;
+}
+
+static void read_affine(ngff_reader *reader, const CPLJSONObject &multiscale, DatasetAttributes *to)
+{
+    const CPLJSONObject transforms = member_of(multiscale, "coordinateTransformations");
+    const int rank = static_cast<int>(strlen(ngff_reader_dims(reader)));
+    double scale[5], translation[5];
+    if (!is_type(transforms, Type::Array) || ngff_reader_level_scale(reader, 0, scale) != NGFF_OK ||
+        ngff_reader_level_translation(reader, 0, translation) != NGFF_OK)
+        return;
+    for (const CPLJSONObject &transform : transforms.ToArray()) {
+        const CPLJSONObject matrix = member_of(transform, "affine"), output = member_of(transform, "output");
+        if (text_member(transform, "type") != "affine" || !is_type(matrix, Type::Array) ||
+            matrix.ToArray().Size() != rank)
+            continue;
+        const std::string name = is_type(output, Type::String) ? output.ToString() : text_member(output, "name");
+        const CPLJSONObject axes = member_of(find_system(multiscale, name), "axes");
+        const bool has_axes = is_type(axes, Type::Array) && axes.ToArray().Size() == rank;
+        const bool x_is_first = has_axes && is_x_name(text_member(axes.ToArray()[rank - 2], "name"));
+        const int y_row = x_is_first ? rank - 1 : rank - 2, x_row = x_is_first ? rank - 2 : rank - 1;
+        double yy, yx, y0, xy, xx, x0;
+        if (!read_row(matrix.ToArray()[y_row], rank, &yy, &yx, &y0) ||
+            !read_row(matrix.ToArray()[x_row], rank, &xy, &xx, &x0))
+            continue;
+        /* GDAL counts from the corner of the first pixel, NGFF from its centre. */
+        const double y = translation[rank - 2] - 0.5 * scale[rank - 2];
+        const double x = translation[rank - 1] - 0.5 * scale[rank - 1];
+        const double six[6] = {xy * y + xx * x + x0, xx * scale[rank - 1], xy * scale[rank - 2],
+                               yy * y + yx * x + y0, yx * scale[rank - 1], yy * scale[rank - 2]};
+        if (!is_usable(six))
+            continue;
+        memcpy(to->geotransform, six, sizeof six);
+        to->has_geotransform = true;
+        if (to->crs == nullptr && name.find(':') != std::string::npos)
+            to->crs = OGRSpatialReference::FromHandle(georef_crs(nullptr, nullptr, name.c_str(), nullptr, 0, 0));
+        return;
+    }
+}
+
+/* -- CF: grid_mapping ------------------------------------------------------------------------------------------ */
+
+/* A path beside the array of level 0. */
+static std::string beside_array(ngff_reader *reader, const std::string &name)
+{
+    const std::string path = ngff_reader_level_path(reader, 0);
+    const size_t slash = path.rfind('/');
+    return slash == std::string::npos ? name : path.substr(0, slash + 1) + name;
+}
+
+/* "440720.0 60.0 0.0 3751320.0 0.0 -60.0", as GDAL and rioxarray write it. */
+static bool read_geotransform_text(const std::string &text, double *six)
+{
+    const CPLStringList numbers(CSLTokenizeString2(text.c_str(), " ,", 0));
+    for (int i = 0; i < 6 && numbers.size() == 6; i++)
+        six[i] = CPLAtof(numbers[i]);
+    return numbers.size() == 6 && is_usable(six);
+}
+
+static bool read_coordinates(ngff_reader *reader, double *six)
+{
+    int64_t shape[5];
+    double first[2], step[2];
+    const int rank = static_cast<int>(strlen(ngff_reader_dims(reader)));
+    if (ngff_reader_level_shape(reader, 0, shape) != NGFF_OK)
+        return false;
+    for (int i = 0; i < 2; i++) {
+        const int axis = rank - 2 + i;
+        const std::string path = beside_array(reader, ngff_reader_axis_name(reader, axis));
+        if (ngff_reader_coordinates(reader, path.c_str(), shape[axis], &first[i], &step[i]) != 1)
+            return false;
+    }
+    const double found[6] = {first[1] - 0.5 * step[1], step[1], 0, first[0] - 0.5 * step[0], 0, step[0]};
+    memcpy(six, found, sizeof found);
+    return true;
+}
+
+static void read_grid_mapping(ngff_reader *reader, const CPLJSONObject &array, DatasetAttributes *to)
+{
+    CPLJSONDocument document;
+    std::string name = text_member(array, "grid_mapping");
+    name = name.substr(0, name.find_first_of(": "));
+    if (name.empty())
+        return;
+    if (!parse(ngff_reader_node_attributes(reader, beside_array(reader, name).c_str()), &document) &&
+        !parse(ngff_reader_node_attributes(reader, name.c_str()), &document))
+        return;
+    const CPLJSONObject mapping = document.GetRoot();
+    std::string wkt = text_member(mapping, "crs_wkt");
+    if (wkt.empty())
+        wkt = text_member(mapping, "spatial_ref");
+    if (to->crs == nullptr && !wkt.empty())
+        to->crs = OGRSpatialReference::FromHandle(georef_crs(wkt.c_str(), nullptr, nullptr, nullptr, 0, 0));
+    if (!to->has_geotransform)
+        to->has_geotransform = read_geotransform_text(text_member(mapping, "GeoTransform"), to->geotransform) ||
+                               read_coordinates(reader, to->geotransform);
+}
+
+void foreign_position(ngff_reader *reader, DatasetAttributes *to)
+{
+    CPLJSONDocument document;
+    if (!to->has_geotransform && parse(ngff_reader_attributes(reader), &document))
+        read_affine(reader, multiscale_of(reader, ome_of(document.GetRoot())), to);
+    if ((!to->has_geotransform || to->crs == nullptr) && parse(ngff_reader_array_attributes(reader), &document))
+        read_grid_mapping(reader, document.GetRoot(), to);
+}
+
+/* -- Planes and channels --------------------------------------------------------------------------------------- */
+
+static CPLStringList &ngff_domain(std::vector<MetadataDomain> &domains)
+{
+    auto found = std::find_if(domains.begin(), domains.end(),
+                              [](const MetadataDomain &domain) { return domain.name == "NGFF"; });
+    if (found == domains.end()) {
+        found = domains.insert(domains.end(), MetadataDomain());
+        found->name = "NGFF";
+    }
+    return found->items;
+}
+
+/* Where a plane lies on the axes: C=0 Z=3 Z_POSITION=1.5 Z_UNIT=micrometer. */
+static void describe_plane(const ngff_reader *reader, int level, const std::string &dims, const int64_t *index,
+                           CPLStringList *items)
+{
+    double scale[5], translation[5];
+    ngff_reader_level_scale(reader, level, scale);
+    ngff_reader_level_translation(reader, level, translation);
+    for (size_t axis = 0; axis + 2 < dims.size(); axis++) {
+        const std::string letter(1, static_cast<char>(toupper(static_cast<unsigned char>(dims[axis]))));
+        const char *name = ngff_reader_axis_name(reader, static_cast<int32_t>(axis));
+        const char *unit = ngff_reader_axis_unit(reader, static_cast<int32_t>(axis));
+        items->SetNameValue(letter.c_str(), std::to_string(index[axis]).c_str());
+        if (!EQUAL(name, letter.c_str()))
+            items->SetNameValue((letter + "_NAME").c_str(), name);
+        if (dims[axis] == 'c')
+            continue;
+        const double position = translation[axis] + scale[axis] * static_cast<double>(index[axis]);
+        items->SetNameValue((letter + "_POSITION").c_str(), JsonText::number_text(position).c_str());
+        items->SetNameValue((letter + "_UNIT").c_str(), unit);
+    }
+}
+
+static void describe_channel(const CPLJSONObject &channel, CPLStringList *items)
+{
+    static const char *const window_names[][2] = {
+        {"start", "WINDOW_START"}, {"end", "WINDOW_END"}, {"min", "WINDOW_MIN"}, {"max", "WINDOW_MAX"}};
+    const CPLJSONObject window = member_of(channel, "window"), active = member_of(channel, "active");
+    const std::string label = text_member(channel, "label"), color = text_member(channel, "color");
+    if (!label.empty())
+        items->SetNameValue("LABEL", label.c_str());
+    if (!color.empty())
+        items->SetNameValue("COLOR", color.c_str());
+    if (is_type(active, Type::Boolean))
+        items->SetNameValue("ACTIVE", active.ToBool() ? "YES" : "NO");
+    for (const auto &name : window_names)
+        if (is_number(member_of(window, name[0])))
+            items->SetNameValue(name[1], JsonText::number_text(member_of(window, name[0]).ToDouble()).c_str());
+}
+
+static GDALColorInterp color_of_channel(const std::string &color)
+{
+    return EQUAL(color.c_str(), "FF0000")   ? GCI_RedBand
+           : EQUAL(color.c_str(), "00FF00") ? GCI_GreenBand
+           : EQUAL(color.c_str(), "0000FF") ? GCI_BlueBand
+                                            : GCI_Undefined;
+}
+
+/* CF's words for values, on the array of level 0. */
+static void describe_values(const CPLJSONObject &array, BandAttributes *band)
+{
+    const CPLJSONObject fill = member_of(array, "_FillValue");
+    const CPLJSONObject scale = member_of(array, "scale_factor"), offset = member_of(array, "add_offset");
+    if (is_number(fill))
+        band->nodata = fill.GetType() == Type::Double ? JsonText::number_text(fill.ToDouble()) : fill.ToString();
+    else if (is_type(fill, Type::String) && EQUAL(fill.ToString().c_str(), "nan"))
+        band->nodata = "nan";
+    band->has_scale = is_number(scale);
+    band->scale = number_of(scale, 1);
+    band->has_offset = is_number(offset);
+    band->offset = number_of(offset, 0);
+    band->unit = text_member(array, "units");
+}
+
+/* "image-label": a colour for each value; the others stay invisible. */
+static void describe_label(const CPLJSONObject &label, int32_t type, std::vector<BandAttributes> *bands)
+{
+    const CPLJSONObject colors = member_of(label, "colors");
+    const int64_t most = type == NGFF_UINT8 ? 255 : type == NGFF_UINT16 ? 65535 : -1;
+    if (!is_type(colors, Type::Array) || most < 0)
+        return;
+    GDALColorTable table;
+    for (const CPLJSONObject &entry : colors.ToArray()) {
+        const CPLJSONObject value = member_of(entry, "label-value"), rgba = member_of(entry, "rgba");
+        if (!is_number(value) || value.ToDouble() < 0 || value.ToDouble() > static_cast<double>(most) ||
+            !is_type(rgba, Type::Array) || rgba.ToArray().Size() != 4)
+            continue;
+        const CPLJSONArray parts = rgba.ToArray();
+        const auto part = [&parts](int i) { return static_cast<short>(std::clamp(parts[i].ToInteger(), 0, 255)); };
+        const GDALColorEntry color = {part(0), part(1), part(2), part(3)};
+        table.SetColorEntry(value.ToInteger(), &color);
+    }
+    if (table.GetColorEntryCount() > 0)
+        for (BandAttributes &band : *bands)
+            band.color_table.reset(table.Clone());
+}
+
+/* All of a store without our block. */
+static void describe_foreign(const ngff_reader *reader, const PlaneSelection &planes, const CPLJSONObject &ome,
+                             const CPLJSONObject &array, DatasetAttributes *to)
+{
+    const std::string dims = ngff_reader_dims(reader);
+    const CPLJSONObject multiscale = multiscale_of(reader, ome);
+    const CPLJSONObject channels = member_of(member_of(ome, "omero"), "channels");
+    const int n_channels = is_type(channels, Type::Array) ? channels.ToArray().Size() : 0;
+    const bool is_stack = dims.size() > 2 && dims.find_first_of("tz") != std::string::npos;
+    CPLStringList &items = ngff_domain(to->metadata);
+    items.SetNameValue("AXES", dims.c_str());
+    for (const char *name : {"name", "type"}) {
+        const std::string text = text_member(multiscale, name);
+        if (!text.empty())
+            items.SetNameValue(EQUAL(name, "name") ? "NAME" : "TYPE", text.c_str());
+    }
+    const size_t c = dims.find('c');
+    for (size_t i = 0; i < to->bands.size(); i++) {
+        int64_t index[5] = {};
+        BandAttributes &band = to->bands[i];
+        describe_values(array, &band);
+        planes.plane(static_cast<int64_t>(i), index);
+        const int64_t number = c != std::string::npos ? index[c] : 0;
+        if (number < n_channels) {
+            const CPLJSONObject channel = channels.ToArray()[static_cast<int>(number)];
+            band.description = text_member(channel, "label");
+            describe_channel(channel, &ngff_domain(band.metadata));
+            if (!is_stack && n_channels >= 3)
+                band.color = color_of_channel(text_member(channel, "color"));
+        }
+        const bool has_label = !band.description.empty();
+        for (size_t axis = 0; axis + 2 < dims.size() && is_stack; axis++)
+            if (dims[axis] != 'c' || !has_label)
+                band.description += (band.description.empty() ? "" : " ") +
+                                    std::string(1, static_cast<char>(toupper(static_cast<unsigned char>(dims[axis])))) +
+                                    "=" + std::to_string(index[axis]);
+    }
+    describe_label(member_of(ome, "image-label"), ngff_reader_data_type(reader), &to->bands);
+}
+
+void foreign_description(ngff_reader *reader, const PlaneSelection &planes, DatasetAttributes *to)
+{
+    const std::string dims = ngff_reader_dims(reader);
+    CPLJSONDocument group, array;
+    if (!to->is_ours && parse(ngff_reader_attributes(reader), &group)) {
+        const bool has_array = parse(ngff_reader_array_attributes(reader), &array);
+        describe_foreign(reader, planes, ome_of(group.GetRoot()),
+                         has_array ? array.GetRoot() : member_of(CPLJSONObject(), ""), to);
+    }
+    /* Channels alone are bands, as everywhere in GDAL; planes in time and depth need to be told apart. */
+    if (dims.size() < 3 || (to->is_ours && dims.find_first_of("tz") == std::string::npos))
+        return;
+    for (size_t i = 0; i < to->bands.size(); i++) {
+        int64_t index[5] = {};
+        planes.plane(static_cast<int64_t>(i), index);
+        describe_plane(reader, ngff_reader_part_level(reader), dims, index, &ngff_domain(to->bands[i].metadata));
+    }
+}

@@ -1,0 +1,15 @@
+/* foreign.h: what stores of others say in their own ways: where the image lies (NGFF 0.6 affine, CF grid_mapping and
+ * coordinate arrays), what its channels are (omero), what a plane is (its place on the axes), colours of labels. */
+#ifndef OMEZARR_FOREIGN_H
+#define OMEZARR_FOREIGN_H
+
+#include "attributes.h"
+#include "subdatasets.h"
+
+/* CRS and geotransform of level 0, where they are still missing. */
+void foreign_position(ngff_reader *reader, DatasetAttributes *to);
+
+/* The domain "NGFF" of planes and dataset; for stores without our block also names, colours, nodata, scale, offset. */
+void foreign_description(ngff_reader *reader, const PlaneSelection &planes, DatasetAttributes *to);
+
+#endif

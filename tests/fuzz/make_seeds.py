@@ -1,0 +1,78 @@
+"""Writes seeds/: small good stores by zarr-python 3.1.6, in the form that each target takes. Run by hand."""
+import itertools
+import json
+import os
+
+import numcodecs
+import numpy as np
+import zarr
+from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, ShardingCodec, TransposeCodec, ZstdCodec
+from zarr.storage import MemoryStore
+
+here = os.path.dirname(os.path.abspath(__file__))
+
+
+def save(target, name, parts):
+    os.makedirs(f"{here}/seeds/{target}", exist_ok=True)
+    with open(f"{here}/seeds/{target}/{name}", "wb") as file:
+        file.write(b"\0".join(parts))
+
+
+def small(raw):
+    return json.dumps(json.loads(raw), separators=(",", ":")).encode()
+
+
+def multiscales():
+    return [{"axes": [{"name": "y", "type": "space"}, {"name": "x", "type": "space"}], "datasets": [
+        {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [1, 2]}]}]}]
+
+
+def reader_seeds():
+    pixels = np.arange(24, dtype="uint16").reshape(4, 6)
+    v3 = {"plain": {"compressors": None}, "zstd": {"compressors": ZstdCodec(level=1)},
+          "gzip": {"compressors": [GzipCodec(level=1), Crc32cCodec()]}, "blosc": {"compressors": BloscCodec(cname="lz4")},
+          "transpose": {"filters": TransposeCodec(order=(1, 0)), "serializer": BytesCodec(endian="big"), "compressors": None}}
+    for location, checksum in itertools.product(("start", "end"), (0, 1)):
+        v3[f"shard_{location}_{checksum}"] = {"compressors": None, "serializer": ShardingCodec(
+            chunk_shape=(2, 3), codecs=[BytesCodec(), ZstdCodec(level=1)], index_location=location,
+            index_codecs=[BytesCodec()] + [Crc32cCodec()] * checksum)}
+    for name, how in v3.items():
+        store = {}
+        root = zarr.create_group(MemoryStore(store), zarr_format=3,
+                                 attributes={"ome": {"version": "0.5", "multiscales": multiscales()}})
+        root.create_array("0", shape=(4, 6), chunks=(4, 6), dtype="uint16", **how)[...] = pixels
+        save("fuzz_reader", name, [small(store["zarr.json"].to_bytes()), small(store["0/zarr.json"].to_bytes()),
+                                   store["0/c/0/0"].to_bytes()])
+    for codec in (numcodecs.Zlib(1), numcodecs.LZ4(), numcodecs.Blosc("zstd"), None):
+        store = {}
+        root = zarr.create_group(MemoryStore(store), zarr_format=2, attributes={"multiscales": multiscales()})
+        root.create_array("0", shape=(4, 6), chunks=(4, 6), dtype=">u2", compressors=codec, order="F")[...] = pixels
+        save("fuzz_reader", f"v2_{codec.codec_id if codec else 'plain'}",
+             [b" " + small(store[".zattrs"].to_bytes()), small(store["0/.zarray"].to_bytes()), store["0/0.0"].to_bytes()])
+
+
+def group(**ome):
+    return json.dumps({"zarr_format": 3, "node_type": "group", "attributes": {"ome": {"version": "0.5", **ome}}},
+                      separators=(",", ":")).encode()
+
+
+def part_seeds():
+    image, text = group(multiscales=multiscales()), lambda t: t.encode()
+    array = (b'{"zarr_format":3,"node_type":"array","shape":[4,6],"data_type":"uint8","fill_value":0,"chunk_grid":{"name":'
+             b'"regular","configuration":{"chunk_shape":[4,6]}},"chunk_key_encoding":{"name":"default"},"codecs":["bytes"]}')
+    stores = {
+        "plate": ("", {"zarr.json": group(plate={"wells": [{"path": "A/1"}]}),
+                       "A/1/zarr.json": group(well={"images": [{"path": "0"}]}), "A/1/0/zarr.json": image}),
+        "series": ("", {"zarr.json": group(**{"bioformats2raw.layout": 3}), "OME/zarr.json": group(series=["a", "b"]),
+                        "a/zarr.json": image, "b/zarr.json": image}),
+        "numbers": ("1", {".zattrs": text('{"bioformats2raw.layout":3}'),
+                          "0/.zattrs": json.dumps({"multiscales": multiscales()}).encode(), "0/0/.zarray": text("{}")}),
+        "labels": ("labels/a#0", {"zarr.json": image, "0/zarr.json": array, "labels/zarr.json": group(labels=["a"]),
+                                  "labels/a/zarr.json": image}),
+        "level": ("0", {"zarr.json": image, "0/zarr.json": array})}
+    for name, (part, objects) in stores.items():
+        save("fuzz_parts", name, [part.encode()] + [x for key, value in objects.items() for x in (key.encode(), value)])
+
+
+reader_seeds()
+part_seeds()
