@@ -13,40 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec.h"
-#include "metadata.h"
-#include "store.h"
+#include "reader.h"
 
 enum {
-    most_idle = 64,           /* contexts kept for later */
-    most_slots = 64,          /* shard indices kept, */
-    most_cached = 32 << 20,   /* and their bytes */
+    most_cached = 32 << 20,   /* bytes of the shard indices kept */
     most_index = 64 << 20,    /* bytes of one index: four million chunks in a shard */
     most_document = 256 << 20 /* bytes of one JSON document or attribute */
-};
-
-/* The decoded index of one shard. */
-typedef struct {
-    const stored_array *array; /* NULL: an empty slot */
-    int64_t shard[MAX_RANK];
-    shard_entry *entries;
-    size_t n_bytes;
-    uint64_t last_use;
-} index_slot;
-
-struct ngff_reader {
-    error error;
-    char *path;
-    store *store;
-    stored_image image;
-    char *answer; /* of ngff_reader_attribute */
-
-    pthread_mutex_t lock; /* guards all below */
-    codec_context *idle[most_idle];
-    int n_idle;
-    index_slot slots[most_slots];
-    size_t cached_bytes;
-    uint64_t clock;
 };
 
 /* -- Codec contexts -------------------------------------------------------------------------------------------- */
@@ -185,15 +157,7 @@ static int32_t index_load(ngff_reader *reader, const stored_array *array, const 
 
 /* -- Stored bytes of a chunk ----------------------------------------------------------------------------------- */
 
-typedef struct {
-    char key[256 + 128];      /* of the object that holds the chunk */
-    int64_t shard[MAX_RANK];  /* index of that object */
-    size_t ordinal, n_chunks; /* the chunk's place in it, and the places */
-    size_t n_pixels, n_bytes; /* of the decoded chunk */
-} chunk_place;
-
-/* Works out where a chunk is, and refuses what cannot be. */
-static int32_t chunk_locate(const ngff_reader *reader, const stored_array *array, const int64_t *index,
+int32_t chunk_locate(const ngff_reader *reader, const stored_array *array, const int64_t *index,
                             chunk_place *place, error *e)
 {
     *place = (chunk_place){0};
@@ -329,39 +293,45 @@ static int32_t decode(ngff_reader *reader, const stored_array *array, const chun
     return NGFF_OK;
 }
 
-static int32_t chunk_read(ngff_reader *reader, const stored_array *array, const int64_t *index, void *pixels, error *e)
+int32_t chunk_decode(ngff_reader *reader, const stored_array *array, const chunk_place *place, void *pixels, error *e)
 {
-    chunk_place place;
     uint8_t *bytes = NULL;
     size_t n_bytes = 0;
-    int32_t status = chunk_locate(reader, array, index, &place, e);
-    if (status == NGFF_OK)
-        status = stored_get(reader, array, &place, &bytes, &n_bytes, e);
+    int32_t status = stored_get(reader, array, place, &bytes, &n_bytes, e);
     if (status == 1) {
-        int32_t decoded = decode(reader, array, &place, bytes, n_bytes, pixels, e);
+        int32_t decoded = decode(reader, array, place, bytes, n_bytes, pixels, e);
         status = decoded == NGFF_OK ? 1 : decoded;
-    } else if (status == 0) {
-        int64_t extent = (int64_t)place.n_pixels, stride = array->type->size;
-        pixels_fill(1, &extent, stride, pixels, &stride, array->fill);
     }
     free(bytes);
     return status;
 }
 
-/* Chunks are read on any thread, so their errors go to the caller and not into the handle. */
-static int32_t error_give(const error *e, int32_t result, char *text, int64_t size)
+static int32_t chunk_read(ngff_reader *reader, const stored_array *array, const int64_t *index, void *pixels, error *e)
+{
+    chunk_place place;
+    int32_t status = chunk_locate(reader, array, index, &place, e);
+    if (status == NGFF_OK)
+        status = chunk_decode(reader, array, &place, pixels, e);
+    if (status == 0) {
+        int64_t extent = (int64_t)place.n_pixels, stride = array->type->size;
+        pixels_fill(1, &extent, stride, pixels, &stride, array->fill);
+    }
+    return status;
+}
+
+int32_t error_give(const error *e, int32_t result, char *text, int64_t size)
 {
     if (text && size > 0)
         snprintf(text, (size_t)size, "%s", e->message);
     return result;
 }
 
-static int level_is_valid(const ngff_reader *reader, int32_t level_index)
+int level_is_valid(const ngff_reader *reader, int32_t level_index)
 {
     return reader->error.status == NGFF_OK && level_index >= 0 && level_index < reader->image.n_levels;
 }
 
-static int32_t level_error(const ngff_reader *reader, int32_t level_index, error *e)
+int32_t level_error(const ngff_reader *reader, int32_t level_index, error *e)
 {
     if (error_copy(e, &reader->error) != NGFF_OK)
         return e->status;
@@ -468,7 +438,9 @@ ngff_reader *ngff_reader_open(const char *path)
     pthread_mutex_init(&reader->lock, NULL);
     reader->path = strdup(path ? path : "");
     reader->store = reader->path ? store_open(reader->path) : NULL;
-    if (!reader->store) {
+    reader->buffers = budget_create(default_cache);
+    reader->cache = reader->buffers ? chunk_cache_create(reader->buffers, default_cache) : NULL;
+    if (!reader->store || !reader->cache) {
         ngff_reader_free(reader);
         return NULL;
     }
@@ -491,6 +463,9 @@ void ngff_reader_free(ngff_reader *reader)
         free(reader->slots[i].entries);
     while (reader->n_idle > 0)
         codec_context_free(reader->idle[--reader->n_idle]);
+    reader_threads_release(reader);
+    chunk_cache_free(reader->cache);
+    budget_free(reader->buffers);
     metadata_release(&reader->image);
     if (reader->store)
         reader->store->ops->free(reader->store);
