@@ -157,8 +157,8 @@ static int32_t index_load(ngff_reader *reader, const stored_array *array, const 
 
 /* -- Stored bytes of a chunk ----------------------------------------------------------------------------------- */
 
-int32_t chunk_locate(const ngff_reader *reader, const stored_array *array, const int64_t *index,
-                            chunk_place *place, error *e)
+int32_t chunk_locate(const ngff_reader *reader, const stored_array *array, const int64_t *index, chunk_place *place,
+                     error *e)
 {
     *place = (chunk_place){0};
     int64_t per_shard[MAX_RANK];

@@ -178,7 +178,8 @@ static void read_chunks(region_read *read)
 
 /* -- Helpers ------------------------------------------------------------------------------------------------------- */
 
-/* The threads of this process that help: made for the first call that wants some, ended with the last reader that did. */
+/* The threads of this process that help: made for the first call that wants some, ended with the last reader that did.
+ */
 static pthread_mutex_t threads_lock = PTHREAD_MUTEX_INITIALIZER;
 static pool *threads;
 static int n_readers;
@@ -284,10 +285,10 @@ static int32_t region_set(region_read *read, const int64_t *origin, const int64_
     for (int i = 0; i < array->rank; i++) {
         if (origin[i] < 0 || extent[i] < 0 || extent[i] > array->shape[i] || origin[i] > array->shape[i] - extent[i])
             return error_set(e, NGFF_E_ARGUMENT,
-                             "%s/%s: pixels %" PRId64 " to %" PRId64 " on axis %d are not in the image: its pixels go "
+                             "%s/%s: %" PRId64 " pixels from %" PRId64
+                             " on axis %d are not in the image: its pixels go "
                              "from 0 to %" PRId64,
-                             read->reader->path, array->path, origin[i], origin[i] + extent[i] - 1, i,
-                             array->shape[i] - 1);
+                             read->reader->path, array->path, extent[i], origin[i], i, array->shape[i] - 1);
         read->first[i] = origin[i] / array->chunk[i];
         read->count[i] = extent[i] > 0 ? (origin[i] + extent[i] - 1) / array->chunk[i] - read->first[i] + 1 : 0;
     }

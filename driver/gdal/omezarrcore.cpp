@@ -111,6 +111,13 @@ class OmeZarrDriver final : public GDALDriver
 #endif
 };
 
+/* One option a line. */
+static const char open_options[] =
+    "<OpenOptionList>"
+    "<Option name='NUM_THREADS' type='string' default='ALL_CPUS' description='Threads that decode chunks, the caller "
+    "included: a number, or ALL_CPUS. Without it GDAL_NUM_THREADS counts'/>"
+    "</OpenOptionList>";
+
 static void describe_driver(GDALDriver *driver)
 {
     driver->SetDescription("OMEZARR");
@@ -139,6 +146,7 @@ static void describe_driver(GDALDriver *driver)
         driver->SetMetadataItem(GDAL_DMD_CREATIONOPTIONLIST, options);
         ngff_string_free(options);
     }
+    driver->SetMetadataItem(GDAL_DMD_OPENOPTIONLIST, open_options);
     driver->pfnIdentify = omezarr_identify;
     driver->pfnOpen = omezarr_open;
     driver->pfnCreate = omezarr_create;

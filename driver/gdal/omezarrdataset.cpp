@@ -1,6 +1,4 @@
-/* omezarrdataset.cpp: see omezarrdataset.h. Nothing is decoded at opening; a block is one chunk, decoded straight into
- * GDAL's buffer wherever a chunk is one plane. Chunks of several planes fill the blocks of all their bands, so that
- * none is decoded twice. */
+/* omezarrdataset.cpp: see omezarrdataset.h. Nothing is decoded at opening; how pixels are read is in rasterio.cpp. */
 #include "omezarrdataset.h"
 
 #include <cstring>
@@ -8,8 +6,6 @@
 #include "georef.h"
 #include "omezarr.h"
 #include "pixeltype.h"
-
-constexpr int max_error_text = 1024;
 
 /* -- Levels ---------------------------------------------------------------------------------------------------- */
 
@@ -42,49 +38,27 @@ static bool read_grid(const OpenStore &store, int level, LevelGrid *grid)
 
 /* -- Mask ------------------------------------------------------------------------------------------------------ */
 
-class OmeZarrMaskBand final : public GDALRasterBand
+OmeZarrMaskBand::OmeZarrMaskBand(OmeZarrDataset *dataset) : m_dataset(dataset)
 {
-    OmeZarrDataset *m_dataset;
+    const int y = dataset->m_store->rank - 2, x = dataset->m_store->rank - 1;
+    poDS = dataset;
+    nBand = 0;
+    nRasterXSize = dataset->nRasterXSize;
+    nRasterYSize = dataset->nRasterYSize;
+    eDataType = GDT_Byte;
+    nBlockXSize = static_cast<int>(dataset->m_grid.chunk[x]);
+    nBlockYSize = static_cast<int>(dataset->m_grid.chunk[y]);
+}
 
-  public:
-    explicit OmeZarrMaskBand(OmeZarrDataset *dataset) : m_dataset(dataset)
-    {
-        const int y = dataset->m_store->rank - 2, x = dataset->m_store->rank - 1;
-        poDS = dataset;
-        nBand = 0;
-        nRasterXSize = dataset->nRasterXSize;
-        nRasterYSize = dataset->nRasterYSize;
-        eDataType = GDT_Byte;
-        nBlockXSize = static_cast<int>(dataset->m_grid.chunk[x]);
-        nBlockYSize = static_cast<int>(dataset->m_grid.chunk[y]);
-    }
+int OmeZarrMaskBand::GetOverviewCount()
+{
+    return static_cast<int>(m_dataset->m_overviews.size());
+}
 
-    CPLErr IReadBlock(int block_x, int block_y, void *pixels) override
-    {
-        const int64_t index[2] = {block_y, block_x};
-        char problem[max_error_text] = "";
-        if (ngff_reader_mask_chunk(m_dataset->m_store->reader, m_dataset->m_level, index,
-                                   static_cast<uint8_t *>(pixels), problem, max_error_text) >= 0)
-            return CE_None;
-        CPLError(CE_Failure, CPLE_FileIO, "%s: %s", m_dataset->GetDescription(), problem);
-        return CE_Failure;
-    }
-
-    int GetOverviewCount() override
-    {
-        return static_cast<int>(m_dataset->m_overviews.size());
-    }
-
-    GDALRasterBand *GetOverview(int index) override
-    {
-        return index >= 0 && index < GetOverviewCount() ? m_dataset->m_overviews[index]->m_mask.get() : nullptr;
-    }
-
-    bool IsMaskBand() const override
-    {
-        return true;
-    }
-};
+GDALRasterBand *OmeZarrMaskBand::GetOverview(int index)
+{
+    return index >= 0 && index < GetOverviewCount() ? m_dataset->m_overviews[index]->m_mask.get() : nullptr;
+}
 
 /* -- Band ------------------------------------------------------------------------------------------------------ */
 
@@ -129,89 +103,6 @@ void OmeZarrBand::describe()
     set_metadata(this, attributes().metadata);
     if (!attributes().nbits.empty())
         GDALMajorObject::SetMetadataItem("NBITS", attributes().nbits.c_str(), "IMAGE_STRUCTURE");
-}
-
-/* One plane of a decoded chunk as GDAL's type. */
-static void copy_plane(int32_t type, const GByte *from, void *to, size_t n_pixels)
-{
-    if (ngff_type_size(type) == GDALGetDataTypeSizeBytes(gdal_from_ngff(type))) {
-        memcpy(to, from, n_pixels * ngff_type_size(type));
-        return;
-    }
-    for (size_t i = 0; i < n_pixels; i++) { /* halves, where GDAL has floats */
-        uint16_t half;
-        memcpy(&half, from + 2 * i, sizeof half);
-        static_cast<float *>(to)[i] = float_from_half(half);
-    }
-}
-
-/* Decodes a chunk of several planes: this band's into pixels, the others' into their blocks. */
-CPLErr OmeZarrBand::read_planes(const int64_t *index, int block_x, int block_y, void *pixels)
-{
-    const OpenStore &store = *m_dataset->m_store;
-    const LevelGrid &grid = m_dataset->m_grid;
-    const size_t plane_pixels = static_cast<size_t>(nBlockXSize) * nBlockYSize;
-    const size_t plane_bytes = plane_pixels * ngff_type_size(store.type);
-    char problem[max_error_text] = "";
-    try {
-        m_dataset->m_chunk.resize(plane_bytes * grid.planes_per_chunk);
-    } catch (const std::bad_alloc &) {
-        CPLError(CE_Failure, CPLE_OutOfMemory, "%s: no memory for a chunk of %d planes", m_dataset->GetDescription(),
-                 grid.planes_per_chunk);
-        return CE_Failure;
-    }
-    if (ngff_reader_chunk(store.reader, m_dataset->m_level, index, m_dataset->m_chunk.data(), problem, max_error_text) <
-        0) {
-        CPLError(CE_Failure, CPLE_FileIO, "%s: %s", m_dataset->GetDescription(), problem);
-        return CE_Failure;
-    }
-    for (int plane = 0; plane < grid.planes_per_chunk; plane++) {
-        int64_t rest = plane, band = 0, at[5] = {};
-        for (int axis = store.rank - 3; axis >= 0; axis--) {
-            at[axis] = index[axis] * grid.chunk[axis] + rest % grid.chunk[axis];
-            rest /= grid.chunk[axis];
-        }
-        bool is_inside = true;
-        for (int axis = 0; axis < store.rank - 2; axis++) {
-            is_inside = is_inside && at[axis] < grid.shape[axis];
-            band = band * grid.shape[axis] + at[axis];
-        }
-        const GByte *from = m_dataset->m_chunk.data() + plane * plane_bytes;
-        if (!is_inside)
-            continue;
-        if (band + 1 == nBand) {
-            copy_plane(store.type, from, pixels, plane_pixels);
-            continue;
-        }
-        GDALRasterBand *other = m_dataset->GetRasterBand(static_cast<int>(band + 1));
-        GDALRasterBlock *block = other->TryGetLockedBlockRef(block_x, block_y);
-        if (block == nullptr) {
-            block = other->GetLockedBlockRef(block_x, block_y, TRUE);
-            if (block == nullptr)
-                return CE_Failure;
-            copy_plane(store.type, from, block->GetDataRef(), plane_pixels);
-        }
-        block->DropLock();
-    }
-    return CE_None;
-}
-
-CPLErr OmeZarrBand::IReadBlock(int block_x, int block_y, void *pixels)
-{
-    const OpenStore &store = *m_dataset->m_store;
-    int64_t index[5];
-    for (int axis = 0; axis < store.rank - 2; axis++)
-        index[axis] = m_plane[axis] / m_dataset->m_grid.chunk[axis];
-    index[store.rank - 2] = block_y;
-    index[store.rank - 1] = block_x;
-    if (m_dataset->m_grid.planes_per_chunk > 1 || ngff_type_size(store.type) != GDALGetDataTypeSizeBytes(eDataType))
-        return read_planes(index, block_x, block_y, pixels);
-
-    char problem[max_error_text] = "";
-    if (ngff_reader_chunk(store.reader, m_dataset->m_level, index, pixels, problem, max_error_text) >= 0)
-        return CE_None;
-    CPLError(CE_Failure, CPLE_FileIO, "%s: %s", m_dataset->GetDescription(), problem);
-    return CE_Failure;
 }
 
 double OmeZarrBand::GetNoDataValue(int *has)
@@ -397,6 +288,7 @@ std::unique_ptr<OmeZarrDataset> OmeZarrDataset::open(const std::string &root, co
     LevelGrid grid;
     if (!read_store(store.get(), &grid))
         return nullptr;
+    ngff_reader_set_cache(store->reader, reading_cache(*store, grid));
     attributes_from_reader(store->reader, store->n_bands, product(grid.shape + store->rank - 2, 2), &store->attributes);
     auto dataset = std::make_unique<OmeZarrDataset>(store, 0, grid);
     dataset->describe();
@@ -466,7 +358,11 @@ char **OmeZarrDataset::GetFileList()
 
 GDALDataset *omezarr_open_store(const std::string &root, const char *description)
 {
-    return OmeZarrDataset::open(root, description).release();
+    auto dataset = OmeZarrDataset::open(root, description);
+    int n_threads;
+    if (dataset && reading_threads(nullptr, &n_threads))
+        dataset->set_threads(n_threads);
+    return dataset.release();
 }
 
 GDALDataset *omezarr_open(GDALOpenInfo *info)
@@ -477,5 +373,11 @@ GDALDataset *omezarr_open(GDALOpenInfo *info)
         CPLError(CE_Failure, CPLE_NotSupported, "The OMEZARR driver does not open images for update");
         return nullptr;
     }
-    return omezarr_open_store(omezarr_root(info->pszFilename), info->pszFilename);
+    int n_threads;
+    if (!reading_threads(CSLFetchNameValue(info->papszOpenOptions, "NUM_THREADS"), &n_threads))
+        return nullptr;
+    auto dataset = OmeZarrDataset::open(omezarr_root(info->pszFilename), info->pszFilename);
+    if (dataset)
+        dataset->set_threads(n_threads);
+    return dataset.release();
 }

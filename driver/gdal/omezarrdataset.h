@@ -18,6 +18,7 @@ struct OpenStore {
     std::string dims{};
     int rank = 0, n_bands = 0;
     int32_t type = 0; /* NGFF_* */
+    int n_threads = 1;
     DatasetAttributes attributes{};
 
     OpenStore() = default;
@@ -29,11 +30,26 @@ struct OpenStore {
     }
 };
 
+/* Threads for reading: what NUM_THREADS says, else GDAL_NUM_THREADS, else one per CPU. False, with an error, where the
+ * option (may be NULL) is neither a number nor ALL_CPUS. */
+bool reading_threads(const char *option, int *n_threads);
+
 /* Extents of one level. */
 struct LevelGrid {
     int64_t shape[5] = {}, chunk[5] = {};
     int planes_per_chunk = 1;
 };
+
+/* A RasterIO request without resampling. */
+struct Window {
+    int x, y, width, height;
+    void *data;
+    GDALDataType type;
+    GSpacing pixel_space, line_space, band_space;
+};
+
+/* Bytes of decoded chunks to keep: enough for reading level 0 line by line, within GDAL's own limit for blocks. */
+int64_t reading_cache(const OpenStore &store, const LevelGrid &grid);
 
 class OmeZarrMaskBand;
 
@@ -47,14 +63,22 @@ class OmeZarrDataset final : public GDALPamDataset
     LevelGrid m_grid{};
     std::vector<std::unique_ptr<OmeZarrDataset>> m_overviews{}; /* of level 0 only */
     std::unique_ptr<OmeZarrMaskBand> m_mask{};
-    std::vector<GByte> m_chunk{}; /* a decoded chunk of several planes, or of a type that GDAL lacks */
 
     void describe();
     void add_overviews();
+    /* Reads planes, one after the other band_space apart. planes: an index on each axis but y and x, of each. */
+    CPLErr read_planes(const Window &window, const std::vector<const int64_t *> &planes, int n_threads,
+                       GDALRasterIOExtraArg *extra);
+    CPLErr read_mask(const Window &window, int n_threads, GDALRasterIOExtraArg *extra);
 
   public:
     OmeZarrDataset(std::shared_ptr<OpenStore> store, int level, const LevelGrid &grid);
     ~OmeZarrDataset() override;
+
+    void set_threads(int n_threads)
+    {
+        m_store->n_threads = n_threads;
+    }
 
     /* NULL, with an error unless the store is simply not there. */
     static std::unique_ptr<OmeZarrDataset> open(const std::string &root, const char *description);
@@ -65,15 +89,47 @@ class OmeZarrDataset final : public GDALPamDataset
     const OGRSpatialReference *GetGCPSpatialRef() const override;
     const GDAL_GCP *GetGCPs() override;
     char **GetFileList() override;
+
+  protected:
+    CPLErr IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int buffer_width,
+                     int buffer_height, GDALDataType type, int n_bands, BandMapIn bands, GSpacing pixel_space,
+                     GSpacing line_space, GSpacing band_space, GDALRasterIOExtraArg *extra) override;
+};
+
+/* The dataset's own mask, one for all bands. */
+class OmeZarrMaskBand final : public GDALRasterBand
+{
+    OmeZarrDataset *m_dataset;
+
+  protected:
+    CPLErr IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int buffer_width,
+                     int buffer_height, GDALDataType type, GSpacing pixel_space, GSpacing line_space,
+                     GDALRasterIOExtraArg *extra) override;
+
+  public:
+    explicit OmeZarrMaskBand(OmeZarrDataset *dataset);
+    CPLErr IReadBlock(int block_x, int block_y, void *pixels) override;
+    int GetOverviewCount() override;
+    GDALRasterBand *GetOverview(int index) override;
+    bool IsMaskBand() const override
+    {
+        return true;
+    }
 };
 
 class OmeZarrBand final : public GDALPamRasterBand
 {
+    friend class OmeZarrDataset;
+
     OmeZarrDataset *m_dataset;
     int64_t m_plane[5] = {}; /* index on each axis but y and x */
 
     const BandAttributes &attributes() const;
-    CPLErr read_planes(const int64_t *index, int block_x, int block_y, void *pixels);
+
+  protected:
+    CPLErr IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int buffer_width,
+                     int buffer_height, GDALDataType type, GSpacing pixel_space, GSpacing line_space,
+                     GDALRasterIOExtraArg *extra) override;
 
   public:
     OmeZarrBand(OmeZarrDataset *dataset, int number);

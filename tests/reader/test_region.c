@@ -162,9 +162,9 @@ static int box_is_right(ngff_reader *reader, const sample *s, int n_threads, uin
             want[offset + i] = model_byte(rank, position, i);
     } while (position_next(rank, extent, at));
     char message[1000] = "";
-    int32_t status = ngff_reader_read(reader, 0, origin, extent, got + first,
-                                      is_dense && random_below(state, 2) ? NULL : strides, n_threads, message,
-                                      sizeof message);
+    int32_t status =
+        ngff_reader_read(reader, 0, origin, extent, got + first, is_dense && random_below(state, 2) ? NULL : strides,
+                         n_threads, message, sizeof message);
     int is_right = status == NGFF_OK && memcmp(got, want, (size_t)step) == 0;
     if (!is_right)
         fprintf(stderr, "%s, %d threads: status %d, %s\n", s->name, n_threads, (int)status, message);
@@ -368,8 +368,8 @@ static void boxes_of_a_mask_are_read(void)
 
 static void box_that_is_not_in_the_image_is_refused(void)
 {
-    static const int64_t boxes[][4] = {
-        {-1, 0, 2, 2}, {0, 50, 1, 4}, {36, 0, 2, 1}, {0, 0, 1, -1}, {INT64_MAX, 0, 1, 1}, {1, 0, INT64_MAX, 1}};
+    static const int64_t boxes[][4] = {{-1, 0, 2, 2}, {0, 50, 1, 4},        {36, 0, 2, 1},
+                                       {0, 0, 1, -1}, {INT64_MAX, 0, 1, 1}, {1, 0, INT64_MAX, 1}};
     ngff_reader *reader = sample_open(&samples[0]);
     uint16_t pixels[16] = {0};
     for (size_t i = 0; i < sizeof boxes / sizeof boxes[0]; i++) {
@@ -404,14 +404,13 @@ static void first_damaged_chunk_is_named(void)
         ngff_reader *reader = sample_open(&damaged);
         for (int i = 0; i < 20; i++) {
             char message[1000] = "";
-            CHECK_INT(ngff_reader_read(reader, 0, origin, damaged.shape, pixels, NULL, n_threads, message,
-                                       sizeof message),
-                      NGFF_E_CORRUPT);
+            CHECK_INT(
+                ngff_reader_read(reader, 0, origin, damaged.shape, pixels, NULL, n_threads, message, sizeof message),
+                NGFF_E_CORRUPT);
             CHECK(strstr(message, "damaged/0/c/2/1") != NULL);
             /* Met in part, it is not kept as if it were good. */
-            CHECK_INT(
-                ngff_reader_read(reader, 0, part, part_extent, pixels, NULL, n_threads, message, sizeof message),
-                NGFF_E_CORRUPT);
+            CHECK_INT(ngff_reader_read(reader, 0, part, part_extent, pixels, NULL, n_threads, message, sizeof message),
+                      NGFF_E_CORRUPT);
             CHECK_INT(ngff_reader_read(reader, 0, origin, good, pixels, NULL, n_threads, NULL, 0), NGFF_OK);
             CHECK_INT(pixels[3 * 53 + 5], model_pixel(3, 5));
         }
