@@ -1,30 +1,47 @@
-/* chunk_cache.c: see chunk_cache.h. A hash table finds a chunk, a list through all decoded ones tells which was used
- * last. A chunk is in the table from the moment somebody begins to decode it; one whose decoding fails leaves it again,
- * so that whoever waited tries (and reports the error) for himself. */
+/* chunk_cache.c: see chunk_cache.h. A hash table finds a chunk. One is in the table from the moment somebody begins to
+ * decode it; if that fails it leaves it again, so that whoever waited tries (and reports the error) for himself.
+ *
+ * New memory costs as much as decoding into it, and most windows are read once. So only a few chunks keep their pixels
+ * at first, in memory that stays warm. Those that the limit would allow beyond that are remembered without pixels; when
+ * one of them is asked for again, keeping it would have paid, and twice as many bytes are kept from then on. Reading
+ * line by line thus decodes one row of chunks twice, and the others once. */
 #include "chunk_cache.h"
 
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 
-enum { n_lists = 1024, overhead = 256 /* bytes that a chunk counts beside its pixels */ };
+enum {
+    n_lists = 1024,
+    overhead = 256,      /* bytes that a chunk counts beside its pixels */
+    few_bytes = 4 << 20, /* of pixels kept at first, */
+    few_chunks = 4       /* or so many, if that is more */
+};
 
 struct cached_chunk {
     const void *array;
     int64_t number;
-    void *pixels;
-    int64_t n_bytes; /* 0: being decoded, or missing */
-    int is_ready, n_holders;
+    void *pixels;    /* NULL: none are kept, or it is a missing chunk */
+    int64_t n_bytes; /* of its pixels, kept or not; 0 for a missing chunk */
+    enum { DECODING, KEPT, REMEMBERED } state;
+    int n_holders;
     cached_chunk *next_in_list, *older, *newer;
 };
 
+/* Chunks in the order of their last use. */
+typedef struct {
+    cached_chunk *oldest, *newest;
+    int64_t bytes;
+} age_list;
+
 struct chunk_cache {
     pthread_mutex_t lock;
-    pthread_cond_t has_changed; /* a chunk became ready or failed */
+    pthread_cond_t has_changed; /* a chunk was decoded, or could not be */
     budget *buffers;
-    int64_t most_bytes, bytes;
+    int64_t most_bytes;  /* of kept and remembered ones */
+    int64_t most_pixels; /* of kept ones: grows up to most_bytes */
     cached_chunk *lists[n_lists];
-    cached_chunk *oldest, *newest; /* of the ready ones */
+    age_list kept, remembered;
 };
 
 chunk_cache *chunk_cache_create(budget *buffers, int64_t most_bytes)
@@ -39,7 +56,8 @@ chunk_cache *chunk_cache_create(budget *buffers, int64_t most_bytes)
     return cache;
 }
 
-/* -- The table and the list; the lock is held ---------------------------------------------------------------------- */
+/* -- The table and the lists; the lock is held ----------------------------------------------------------------------
+ */
 
 static cached_chunk **list_of(chunk_cache *cache, const void *array, int64_t number)
 {
@@ -63,40 +81,61 @@ static void table_remove(chunk_cache *cache, cached_chunk *chunk)
     *link = chunk->next_in_list;
 }
 
-static void age_remove(chunk_cache *cache, cached_chunk *chunk)
+static void age_remove(age_list *list, cached_chunk *chunk)
 {
-    *(chunk->older ? &chunk->older->newer : &cache->oldest) = chunk->newer;
-    *(chunk->newer ? &chunk->newer->older : &cache->newest) = chunk->older;
+    *(chunk->older ? &chunk->older->newer : &list->oldest) = chunk->newer;
+    *(chunk->newer ? &chunk->newer->older : &list->newest) = chunk->older;
+    list->bytes -= chunk->n_bytes + overhead;
 }
 
-static void age_append(chunk_cache *cache, cached_chunk *chunk)
+static void age_append(age_list *list, cached_chunk *chunk)
 {
-    chunk->older = cache->newest;
+    chunk->older = list->newest;
     chunk->newer = NULL;
-    *(cache->newest ? &cache->newest->newer : &cache->oldest) = chunk;
-    cache->newest = chunk;
+    *(list->newest ? &list->newest->newer : &list->oldest) = chunk;
+    list->newest = chunk;
+    list->bytes += chunk->n_bytes + overhead;
 }
 
-static void chunk_drop(chunk_cache *cache, cached_chunk *chunk)
+static void chunk_drop(chunk_cache *cache, age_list *list, cached_chunk *chunk)
 {
     table_remove(cache, chunk);
-    age_remove(cache, chunk);
-    cache->bytes -= chunk->n_bytes + overhead;
+    age_remove(list, chunk);
     budget_give(cache->buffers, chunk->pixels, chunk->n_bytes);
     free(chunk);
 }
 
-/* Drops the oldest chunks that nobody holds. The one used last stays, so that a chunk larger than the limit is not
- * decoded again for each of its rows; without a limit to keep to, none does. */
+/* Takes the pixels from the oldest chunks that nobody holds. The one used last keeps its own, so that a chunk larger
+ * than the limit is not decoded again for each of its rows; only where nothing is to be kept, it does not either. */
 static void keep_to_limit(chunk_cache *cache)
 {
-    cached_chunk *chunk = cache->oldest;
-    while (chunk && cache->bytes > cache->most_bytes && (chunk != cache->newest || cache->most_bytes == 0)) {
+    cached_chunk *chunk = cache->kept.oldest;
+    while (chunk && cache->kept.bytes > cache->most_pixels && (chunk != cache->kept.newest || cache->most_bytes == 0)) {
         cached_chunk *newer = chunk->newer;
-        if (chunk->n_holders == 0)
-            chunk_drop(cache, chunk);
+        if (chunk->n_holders == 0) {
+            age_remove(&cache->kept, chunk);
+            budget_give(cache->buffers, chunk->pixels, chunk->n_bytes);
+            chunk->pixels = NULL;
+            chunk->state = REMEMBERED;
+            age_append(&cache->remembered, chunk);
+        }
         chunk = newer;
     }
+    while (cache->remembered.oldest && cache->kept.bytes + cache->remembered.bytes > cache->most_bytes)
+        chunk_drop(cache, &cache->remembered, cache->remembered.oldest);
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The limit for pixels is at least this, as far as the cache's own limit goes. */
+static void pixels_allow(chunk_cache *cache, int64_t bytes)
+{
+    bytes = smaller(bytes, cache->most_bytes);
+    if (cache->most_pixels < bytes)
+        cache->most_pixels = bytes;
 }
 
 /* -- What others call ---------------------------------------------------------------------------------------------- */
@@ -105,6 +144,7 @@ void chunk_cache_limit(chunk_cache *cache, int64_t most_bytes)
 {
     pthread_mutex_lock(&cache->lock);
     cache->most_bytes = most_bytes > 0 ? most_bytes : 0;
+    cache->most_pixels = smaller(cache->most_pixels, cache->most_bytes);
     keep_to_limit(cache);
     pthread_mutex_unlock(&cache->lock);
 }
@@ -112,15 +152,15 @@ void chunk_cache_limit(chunk_cache *cache, int64_t most_bytes)
 static void hold(chunk_cache *cache, cached_chunk *chunk)
 {
     chunk->n_holders++;
-    age_remove(cache, chunk);
-    age_append(cache, chunk);
+    age_remove(&cache->kept, chunk);
+    age_append(&cache->kept, chunk);
 }
 
 cached_chunk *chunk_cache_find(chunk_cache *cache, const void *array, int64_t number)
 {
     pthread_mutex_lock(&cache->lock);
     cached_chunk *chunk = chunk_find(cache, array, number);
-    if (chunk && !chunk->is_ready)
+    if (chunk && chunk->state != KEPT)
         chunk = NULL;
     if (chunk)
         hold(cache, chunk);
@@ -128,23 +168,38 @@ cached_chunk *chunk_cache_find(chunk_cache *cache, const void *array, int64_t nu
     return chunk;
 }
 
+/* A new chunk in the table; NULL when memory is out. */
+static cached_chunk *chunk_insert(chunk_cache *cache, const void *array, int64_t number)
+{
+    cached_chunk *chunk = malloc(sizeof *chunk);
+    if (!chunk)
+        return NULL;
+    cached_chunk **list = list_of(cache, array, number);
+    *chunk = (cached_chunk){.array = array, .number = number, .state = DECODING, .next_in_list = *list};
+    *list = chunk;
+    return chunk;
+}
+
 cached_chunk *chunk_cache_take(chunk_cache *cache, const void *array, int64_t number, int *is_new)
 {
-    *is_new = 0;
     pthread_mutex_lock(&cache->lock);
     cached_chunk *chunk = chunk_find(cache, array, number);
-    while (chunk && !chunk->is_ready) {
+    while (chunk && chunk->state == DECODING) {
         pthread_cond_wait(&cache->has_changed, &cache->lock);
         chunk = chunk_find(cache, array, number);
     }
-    if (chunk) {
-        hold(cache, chunk);
-    } else if ((chunk = calloc(1, sizeof *chunk))) {
-        cached_chunk **list = list_of(cache, array, number);
-        *chunk = (cached_chunk){.array = array, .number = number, .n_holders = 1, .next_in_list = *list};
-        *list = chunk;
-        *is_new = 1;
+    *is_new = !chunk || chunk->state != KEPT;
+    if (!chunk) {
+        chunk = chunk_insert(cache, array, number);
+    } else if (*is_new) {
+        age_remove(&cache->remembered, chunk);
+        chunk->state = DECODING;
+        pixels_allow(cache, 2 * cache->most_pixels);
     }
+    if (!*is_new)
+        hold(cache, chunk);
+    else if (chunk)
+        chunk->n_holders = 1;
     pthread_mutex_unlock(&cache->lock);
     return chunk;
 }
@@ -154,9 +209,10 @@ void chunk_cache_ready(chunk_cache *cache, cached_chunk *chunk, void *pixels, in
     pthread_mutex_lock(&cache->lock);
     chunk->pixels = pixels;
     chunk->n_bytes = pixels ? n_bytes : 0;
-    chunk->is_ready = 1;
-    cache->bytes += chunk->n_bytes + overhead;
-    age_append(cache, chunk);
+    chunk->state = KEPT;
+    age_append(&cache->kept, chunk);
+    pixels_allow(cache, few_bytes);
+    pixels_allow(cache, few_chunks * (chunk->n_bytes + overhead));
     keep_to_limit(cache);
     pthread_cond_broadcast(&cache->has_changed);
     pthread_mutex_unlock(&cache->lock);
@@ -175,7 +231,7 @@ void chunk_cache_give(chunk_cache *cache, cached_chunk *chunk)
 {
     pthread_mutex_lock(&cache->lock);
     chunk->n_holders--;
-    if (cache->bytes > cache->most_bytes)
+    if (cache->kept.bytes > cache->most_pixels)
         keep_to_limit(cache);
     pthread_mutex_unlock(&cache->lock);
 }
@@ -189,8 +245,10 @@ void chunk_cache_free(chunk_cache *cache)
 {
     if (!cache)
         return;
-    while (cache->oldest)
-        chunk_drop(cache, cache->oldest);
+    while (cache->kept.oldest)
+        chunk_drop(cache, &cache->kept, cache->kept.oldest);
+    while (cache->remembered.oldest)
+        chunk_drop(cache, &cache->remembered, cache->remembered.oldest);
     pthread_cond_destroy(&cache->has_changed);
     pthread_mutex_destroy(&cache->lock);
     free(cache);

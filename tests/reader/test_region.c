@@ -325,6 +325,44 @@ static void oldest_chunk_is_dropped_first(void)
     ngff_reader_free(reader);
 }
 
+/* A row of chunks that is more than what is kept at first: the first lines show that more would pay, and then all of it
+ * is kept. */
+static void reading_line_by_line_keeps_a_row_of_chunks(void)
+{
+    enum { width = 24 * 512, height = 512 };
+    int64_t shape[] = {height, width}, origin[] = {0, 0}, extent[] = {1, width};
+    uint8_t *pixels = malloc((size_t)width * height), line[width];
+    const char *options[] = {"OVERVIEW_COUNT=0", "BLOCKSIZE=512", "LAYOUT=FLAT", NULL};
+    char path[PATH_MAX], away[PATH_MAX];
+    for (int i = 0; i < width * height; i++)
+        pixels[i] = (uint8_t)(i % width % 251 + i / width);
+    ngff_image *image = ngff_image_create("yx", shape, NGFF_UINT8);
+    ngff_plan *plan = ngff_plan_create(image, options);
+    object_path("wide", path);
+    object_path("wide/0/gone", away);
+    ngff_writer *writer = ngff_writer_open(plan, path);
+    ngff_writer_write(writer, origin, shape, pixels, NULL, NULL, 0);
+    CHECK_INT(ngff_writer_close(writer), NGFF_OK);
+    ngff_writer_free(writer);
+    ngff_plan_free(plan);
+    ngff_image_free(image);
+    ngff_reader *reader = ngff_reader_open(path);
+    for (int y = 0; y < height; y++) {
+        origin[0] = y;
+        if (y == 2) {
+            object_path("wide/0/c", path);
+            CHECK_INT(rename(path, away), 0);
+        }
+        CHECK_INT(ngff_reader_read(reader, 0, origin, extent, line, NULL, 2, NULL, 0), NGFF_OK);
+        if (memcmp(line, pixels + (size_t)y * width, width) != 0) {
+            CHECK_INT(y, -1);
+            break;
+        }
+    }
+    ngff_reader_free(reader);
+    free(pixels);
+}
+
 /* -- Masks --------------------------------------------------------------------------------------------------------- */
 
 static void boxes_of_a_mask_are_read(void)
@@ -439,6 +477,7 @@ int main(void)
     RUN(many_threads_read_boxes_from_one_reader);
     RUN(chunk_met_in_part_is_decoded_once_until_it_is_forgotten);
     RUN(oldest_chunk_is_dropped_first);
+    RUN(reading_line_by_line_keeps_a_row_of_chunks);
     RUN(boxes_of_a_mask_are_read);
     RUN(box_that_is_not_in_the_image_is_refused);
     RUN(first_damaged_chunk_is_named);
