@@ -219,30 +219,56 @@ static int32_t entry_get(ngff_reader *reader, const stored_array *array, const c
     return entry->size != SHARD_MISSING;
 }
 
-/* Reads the chunk's stored bytes: the whole object, or its place in a shard. Returns 1, 0 for a missing chunk, or an
- * error. No codec makes a chunk twice as large: of what claims so, no more than that is read into memory. */
-static int32_t stored_get(ngff_reader *reader, const stored_array *array, const chunk_place *place, uint8_t **bytes,
-                          size_t *n_bytes, error *e)
+/* Room for the stored bytes of any chunk of this size, and one more. No codec makes a chunk twice as large: of what
+ * claims so, no more than that is read into memory. */
+static size_t stored_room(const chunk_place *place)
+{
+    return 2 * place->n_bytes + 65536 + 1;
+}
+
+static int32_t get_into(const ngff_reader *reader, const char *key, int64_t offset, void *bytes, size_t room,
+                        uint64_t *n_there, error *e)
+{
+    const store_ops *ops = reader->store->ops;
+    if (ops->get_into)
+        return ops->get_into(reader->store, key, offset, bytes, room, n_there, e);
+    uint8_t *copy = NULL;
+    size_t n_read = 0;
+    int32_t status = ops->get(reader->store, key, offset, room, &copy, &n_read, e);
+    if (status == NGFF_OK)
+        memcpy(bytes, copy, n_read);
+    *n_there = n_read;
+    free(copy);
+    return status;
+}
+
+/* Reads the chunk's stored bytes into memory with this room: the whole object, or its place in a shard. Returns 1, 0
+ * for a missing chunk, or an error. */
+static int32_t stored_get(ngff_reader *reader, const stored_array *array, const chunk_place *place, void *bytes,
+                          size_t room, size_t *n_bytes, error *e)
 {
     error cause = {0};
-    uint64_t most = 2 * (uint64_t)place->n_bytes + 65536;
-    shard_entry entry = {0, most + 1};
+    uint64_t n_there = 0;
+    shard_entry entry = {0, room};
     int32_t status = array->is_sharded ? entry_get(reader, array, place, &entry, e) : 1;
     if (status != 1)
         return status;
-    size_t n_wanted = (size_t)(entry.size <= most ? entry.size : most + 1);
-    status =
-        reader->store->ops->get(reader->store, place->key, (int64_t)entry.offset, n_wanted, bytes, n_bytes, &cause);
+    if (entry.size < room)
+        room = (size_t)entry.size;
+    status = get_into(reader, place->key, (int64_t)entry.offset, bytes, room, &n_there, &cause);
     if (status != NGFF_OK)
         return store_error(reader, place->key, status, &cause, e);
-    if (*n_bytes == 0 || *n_bytes > most) {
-        error_set(&cause, NGFF_E_CORRUPT, "%zu stored bytes cannot be a chunk of %zu bytes", *n_bytes, place->n_bytes);
-        return object_error(reader, place->key, &cause, e);
-    }
-    if (array->is_sharded && *n_bytes != entry.size) {
+    if (array->is_sharded && n_there < entry.size) {
         error_set(&cause, NGFF_E_CORRUPT, "it has become shorter while it was read");
         return object_error(reader, place->key, &cause, e);
     }
+    uint64_t n_stored = array->is_sharded ? entry.size : n_there;
+    if (n_stored == 0 || n_stored > room || n_stored >= stored_room(place)) {
+        error_set(&cause, NGFF_E_CORRUPT, "%" PRIu64 " stored bytes cannot be a chunk of %zu bytes", n_stored,
+                  place->n_bytes);
+        return object_error(reader, place->key, &cause, e);
+    }
+    *n_bytes = (size_t)n_stored;
     return 1;
 }
 
@@ -293,16 +319,43 @@ static int32_t decode(ngff_reader *reader, const stored_array *array, const chun
     return NGFF_OK;
 }
 
+/* True where the stored bytes are the pixels, but for the byte order. */
+static int is_stored_plain(const stored_array *array)
+{
+    return array->codec.compress == COMPRESS_NONE && !array->chunk_has_checksum && !has_own_order(array);
+}
+
+static int32_t plain_read(ngff_reader *reader, const stored_array *array, const chunk_place *place, void *pixels,
+                          error *e)
+{
+    error cause = {0};
+    size_t n_bytes = 0;
+    int32_t status = stored_get(reader, array, place, pixels, place->n_bytes, &n_bytes, e);
+    if (status != 1)
+        return status;
+    if (n_bytes != place->n_bytes) {
+        error_set(&cause, NGFF_E_CORRUPT, "%zu stored bytes cannot be a chunk of %zu bytes", n_bytes, place->n_bytes);
+        return object_error(reader, place->key, &cause, e);
+    }
+    bytes_to_native(pixels, place->n_bytes, array->type->item_size, array->is_big_endian);
+    return 1;
+}
+
 int32_t chunk_decode(ngff_reader *reader, const stored_array *array, const chunk_place *place, void *pixels, error *e)
 {
-    uint8_t *bytes = NULL;
-    size_t n_bytes = 0;
-    int32_t status = stored_get(reader, array, place, &bytes, &n_bytes, e);
+    if (is_stored_plain(array))
+        return plain_read(reader, array, place, pixels, e);
+    size_t room = stored_room(place), n_bytes = 0;
+    void *bytes = budget_take(reader->buffers, (int64_t)room);
+    if (!bytes)
+        return error_set(e, NGFF_E_MEMORY, "%s/%s: out of memory for a chunk of %zu bytes", reader->path, place->key,
+                         place->n_bytes);
+    int32_t status = stored_get(reader, array, place, bytes, room, &n_bytes, e);
     if (status == 1) {
         int32_t decoded = decode(reader, array, place, bytes, n_bytes, pixels, e);
         status = decoded == NGFF_OK ? 1 : decoded;
     }
-    free(bytes);
+    budget_give(reader->buffers, bytes, (int64_t)room);
     return status;
 }
 

@@ -16,6 +16,7 @@ typedef struct {
     int (*make_folder)(const char *path); /* 0, or errno (EEXIST when it is there) */
     int (*write_file)(const char *path, const void *bytes, size_t n, char cause[256]);
     int (*read_file)(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, char cause[256]);
+    int (*read_into)(const char *path, int64_t offset, void *bytes, size_t room, uint64_t *n_there, char cause[256]);
     int (*file_size)(const char *path, uint64_t *n);
     int (*rename_new)(const char *from, const char *to); /* fails if `to` exists; errno */
     int (*exchange)(const char *a, const char *b);       /* both names swapped at once; nonzero where it cannot be */
@@ -31,6 +32,7 @@ store *folder_open(const char *path, const folder_calls *calls);
  * is no folder of ours, and removing a tree must not leave the tree. */
 int local_kind(const char *path);
 int local_remove_tree(const char *path); /* 0 or errno */
+int local_read_into(const char *path, int64_t offset, void *bytes, size_t room, uint64_t *n_there, char cause[256]);
 
 /* True if the root document of a store says that it is an OME-Zarr. */
 int looks_like_ngff(const uint8_t *text, size_t n);
