@@ -118,12 +118,17 @@ static void window_read(window *win)
 
 static void sample(const window *win, uint8_t *to, int n)
 {
+    size_t *column = need(malloc((size_t)n * sizeof *column));
+    for (int x = 0; x < n; x++)
+        column[x] = (size_t)((x + 0.5) * win->w / n);
     for (int y = 0; y < n; y++) {
-        const uint8_t *row = win->to + (size_t)((y + 0.5) * win->h / n) * (size_t)win->w * (size_t)pixel_bytes;
-        for (int x = 0; x < n; x++)
-            memcpy(to + ((size_t)y * (size_t)n + (size_t)x) * (size_t)pixel_bytes,
-                   row + (size_t)((x + 0.5) * win->w / n) * (size_t)pixel_bytes, (size_t)pixel_bytes);
+        size_t row = (size_t)((y + 0.5) * win->h / n) * (size_t)win->w;
+        for (int x = 0; x < n && pixel_bytes == 1; x++)
+            to[(size_t)y * (size_t)n + (size_t)x] = win->to[row + column[x]];
+        for (int x = 0; x < n && pixel_bytes == 2; x++)
+            ((uint16_t *)to)[(size_t)y * (size_t)n + (size_t)x] = ((uint16_t *)win->to)[row + column[x]];
     }
+    free(column);
 }
 
 int main(int argc, char **argv)

@@ -3,8 +3,8 @@
  *
  * New memory costs as much as decoding into it, and most windows are read once. So only a few chunks keep their pixels
  * at first, in memory that stays warm. Those that the limit would allow beyond that are remembered without pixels; when
- * one of them is asked for again, keeping it would have paid, and twice as many bytes are kept from then on. Reading
- * line by line thus decodes one row of chunks twice, and the others once. */
+ * one of them is asked for again, keeping it would have paid, and one more is kept from then on. Reading line by line
+ * thus decodes the first row of chunks twice, and all others once. */
 #include "chunk_cache.h"
 
 #include <pthread.h>
@@ -194,7 +194,7 @@ cached_chunk *chunk_cache_take(chunk_cache *cache, const void *array, int64_t nu
     } else if (*is_new) {
         age_remove(&cache->remembered, chunk);
         chunk->state = DECODING;
-        pixels_allow(cache, 2 * cache->most_pixels);
+        pixels_allow(cache, cache->most_pixels + chunk->n_bytes + overhead);
     }
     if (!*is_new)
         hold(cache, chunk);
