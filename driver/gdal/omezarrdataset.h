@@ -40,12 +40,14 @@ struct LevelGrid {
     int planes_per_chunk = 1;
 };
 
-/* A RasterIO request without resampling. */
-struct Window {
+/* What RasterIO asks for. extra may be NULL for a request without resampling. */
+struct RasterRequest {
     int x, y, width, height;
     void *data;
+    int buffer_width, buffer_height;
     GDALDataType type;
     GSpacing pixel_space, line_space, band_space;
+    GDALRasterIOExtraArg *extra;
 };
 
 /* Bytes of decoded chunks to keep: enough for reading level 0 line by line, within GDAL's own limit for blocks. */
@@ -66,10 +68,9 @@ class OmeZarrDataset final : public GDALPamDataset
 
     void describe();
     void add_overviews();
-    /* Reads planes, one after the other band_space apart. planes: an index on each axis but y and x, of each. */
-    CPLErr read_planes(const Window &window, const std::vector<const int64_t *> &planes, int n_threads,
-                       GDALRasterIOExtraArg *extra);
-    CPLErr read_mask(const Window &window, int n_threads, GDALRasterIOExtraArg *extra);
+    /* Reads planes to places that are band_space apart. planes: the index on each axis but y and x, of each. */
+    CPLErr read_planes(const RasterRequest &request, const std::vector<const int64_t *> &planes, int n_threads);
+    CPLErr read_mask(const RasterRequest &request, int n_threads);
 
   public:
     OmeZarrDataset(std::shared_ptr<OpenStore> store, int level, const LevelGrid &grid);
