@@ -52,7 +52,7 @@ OmeZarrMaskBand::OmeZarrMaskBand(OmeZarrDataset *dataset) : m_dataset(dataset)
 
 int OmeZarrMaskBand::GetOverviewCount()
 {
-    return static_cast<int>(m_dataset->m_overviews.size());
+    return m_dataset->overview_count();
 }
 
 GDALRasterBand *OmeZarrMaskBand::GetOverview(int index)
@@ -181,16 +181,14 @@ GDALRasterAttributeTable *OmeZarrBand::GetDefaultRAT()
 
 int OmeZarrBand::GetOverviewCount()
 {
-    const int n = static_cast<int>(m_dataset->m_overviews.size());
-    return n > 0 ? n : GDALPamRasterBand::GetOverviewCount();
+    return !m_dataset->m_overviews.empty() ? m_dataset->overview_count() : GDALPamRasterBand::GetOverviewCount();
 }
 
 GDALRasterBand *OmeZarrBand::GetOverview(int index)
 {
-    const int n = static_cast<int>(m_dataset->m_overviews.size());
-    if (n == 0)
+    if (m_dataset->m_overviews.empty())
         return GDALPamRasterBand::GetOverview(index);
-    return index >= 0 && index < n ? m_dataset->m_overviews[index]->GetRasterBand(nBand) : nullptr;
+    return index >= 0 && index < m_dataset->overview_count() ? m_dataset->m_overviews[index]->GetRasterBand(nBand) : nullptr;
 }
 
 GDALRasterBand *OmeZarrBand::GetMaskBand()
@@ -232,6 +230,12 @@ void OmeZarrDataset::add_overviews()
             memcmp(grid.shape, m_grid.shape, (m_store->rank - 2) * sizeof *grid.shape) == 0)
             m_overviews.push_back(std::make_unique<OmeZarrDataset>(m_store, level, grid));
     }
+}
+
+/* None where the caller wants none: OVERVIEW_LEVEL=NONE, gdal_translate -ovr NONE. */
+int OmeZarrDataset::overview_count() const
+{
+    return AreOverviewsEnabled() ? static_cast<int>(m_overviews.size()) : 0;
 }
 
 void OmeZarrDataset::describe()
