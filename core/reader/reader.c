@@ -157,6 +157,16 @@ static int32_t index_load(ngff_reader *reader, const stored_array *array, const 
 
 /* -- Stored bytes of a chunk ----------------------------------------------------------------------------------- */
 
+int64_t chunk_bytes(const ngff_reader *reader, const stored_array *array, error *e)
+{
+    int64_t n_pixels = product_checked(array->chunk, array->rank);
+    if (n_pixels <= 0 || n_pixels > INT32_MAX / array->type->size)
+        return error_set(e, NGFF_E_UNSUPPORTED,
+                         "%s/%s: its chunks are larger than 2 GiB - 1 bytes; write the image with smaller chunks",
+                         reader->path, array->path);
+    return n_pixels * array->type->size;
+}
+
 int32_t chunk_locate(const ngff_reader *reader, const stored_array *array, const int64_t *index, chunk_place *place,
                      error *e)
 {
@@ -171,18 +181,16 @@ int32_t chunk_locate(const ngff_reader *reader, const stored_array *array, const
         per_shard[i] = array->is_sharded ? array->shard[i] / array->chunk[i] : 1;
         place->shard[i] = index[i] / per_shard[i];
     }
-    int64_t n_pixels = product_checked(array->chunk, array->rank);
-    if (n_pixels <= 0 || n_pixels > INT32_MAX / array->type->size)
-        return error_set(e, NGFF_E_UNSUPPORTED,
-                         "%s/%s: its chunks are larger than 2 GiB - 1 bytes; write the image with smaller chunks",
-                         reader->path, array->path);
+    int64_t n_bytes = chunk_bytes(reader, array, e);
+    if (n_bytes < 0)
+        return (int32_t)n_bytes;
     int64_t n_chunks = product_checked(per_shard, array->rank);
     if (n_chunks <= 0 || n_chunks > most_index / 16)
         return error_set(e, NGFF_E_UNSUPPORTED,
                          "%s/%s: its shards have more than %d chunks; write the image with smaller shards",
                          reader->path, array->path, most_index / 16);
-    place->n_pixels = (size_t)n_pixels;
-    place->n_bytes = place->n_pixels * (size_t)array->type->size;
+    place->n_bytes = (size_t)n_bytes;
+    place->n_pixels = place->n_bytes / (size_t)array->type->size;
     place->n_chunks = (size_t)n_chunks;
     for (int i = 0; i < array->rank; i++)
         place->ordinal = place->ordinal * (size_t)per_shard[i] + (size_t)(index[i] % per_shard[i]);

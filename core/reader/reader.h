@@ -52,6 +52,8 @@ typedef struct {
     size_t n_pixels, n_bytes; /* of the decoded chunk */
 } chunk_place;
 
+/* Bytes of a decoded chunk; refuses what is too much with a negative status. */
+int64_t chunk_bytes(const ngff_reader *reader, const stored_array *array, error *e);
 /* Works out where a chunk is, and refuses what cannot be. */
 int32_t chunk_locate(const ngff_reader *reader, const stored_array *array, const int64_t *index, chunk_place *place,
                      error *e);

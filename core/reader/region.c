@@ -15,6 +15,13 @@
 
 #include "pool.h"
 
+/* An error is a kilobyte, and a call for one pixel is short: clearing it whole would be a good part of it. */
+static void error_clear(error *e)
+{
+    e->status = NGFF_OK;
+    e->message[0] = '\0';
+}
+
 /* -- One call ------------------------------------------------------------------------------------------------------ */
 
 typedef struct {
@@ -27,6 +34,7 @@ typedef struct {
     int64_t n_chunks;
     int64_t chunk_bytes;
 
+    int is_shared;        /* with helpers: else nobody locks */
     pthread_mutex_t lock; /* guards all below */
     int64_t next;         /* chunk */
     int64_t failed;       /* the first chunk, in C order, that failed */
@@ -36,21 +44,25 @@ typedef struct {
 /* The number of the next chunk, or -1: none are left, or one has failed. */
 static int64_t chunk_next(region_read *read)
 {
-    pthread_mutex_lock(&read->lock);
+    if (read->is_shared)
+        pthread_mutex_lock(&read->lock);
     int64_t number = read->next < read->n_chunks && read->error.status == NGFF_OK ? read->next++ : -1;
-    pthread_mutex_unlock(&read->lock);
+    if (read->is_shared)
+        pthread_mutex_unlock(&read->lock);
     return number;
 }
 
 /* Chunks are handed out in order, so the error kept is that of the first one that fails, whatever the threads do. */
 static void chunk_failed(region_read *read, int64_t number, const error *e)
 {
-    pthread_mutex_lock(&read->lock);
+    if (read->is_shared)
+        pthread_mutex_lock(&read->lock);
     if (read->error.status == NGFF_OK || number < read->failed) {
         read->failed = number;
         read->error = *e;
     }
-    pthread_mutex_unlock(&read->lock);
+    if (read->is_shared)
+        pthread_mutex_unlock(&read->lock);
 }
 
 /* -- One chunk ----------------------------------------------------------------------------------------------------- */
@@ -166,11 +178,11 @@ static int32_t whole_read(const region_read *read, const chunk_part *part, void 
 static void read_chunks(region_read *read)
 {
     void *buffer = NULL;
+    error e;
+    error_clear(&e);
     for (int64_t number; (number = chunk_next(read)) >= 0;) {
-        error e = {0};
         chunk_part part = part_of(read, number);
-        int32_t status = part.is_wanted ? whole_read(read, &part, &buffer, &e) : part_read(read, &part, &e);
-        if (status < 0)
+        if ((part.is_wanted ? whole_read(read, &part, &buffer, &e) : part_read(read, &part, &e)) < 0)
             chunk_failed(read, number, &e);
     }
     budget_give(read->reader->buffers, buffer, read->chunk_bytes);
@@ -260,6 +272,8 @@ static void read_with_helpers(region_read *read, int n_helpers)
         read_chunks(read);
         return;
     }
+    read->is_shared = 1;
+    pthread_mutex_init(&read->lock, NULL);
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->has_left, NULL);
     c->n_owners = n_helpers + 1;
@@ -273,6 +287,7 @@ static void read_with_helpers(region_read *read, int n_helpers)
         pthread_cond_wait(&c->has_left, &c->lock);
     pthread_mutex_unlock(&c->lock);
     crew_release(c);
+    pthread_mutex_destroy(&read->lock);
 }
 
 /* -- What the header promises -------------------------------------------------------------------------------------- */
@@ -306,25 +321,28 @@ static int32_t region_set(region_read *read, const int64_t *origin, const int64_
 static int32_t region_run(ngff_reader *reader, const stored_array *array, const int64_t *origin, const int64_t *extent,
                           void *pixels, const int64_t *strides, int32_t n_threads, error *e)
 {
-    region_read read = {.reader = reader, .array = array, .pixels = pixels};
+    region_read read;
+    read.reader = reader;
+    read.array = array;
+    read.pixels = pixels;
+    read.is_shared = 0;
+    read.next = read.failed = 0;
+    error_clear(&read.error);
     int32_t status = region_set(&read, origin, extent, strides, e);
     if (status != NGFF_OK || read.n_chunks == 0)
         return status;
-    chunk_place place;
-    status = chunk_locate(reader, array, read.first, &place, e);
-    if (status != NGFF_OK)
-        return status;
-    read.chunk_bytes = (int64_t)place.n_bytes;
-    pthread_mutex_init(&read.lock, NULL);
+    read.chunk_bytes = chunk_bytes(reader, array, e);
+    if (read.chunk_bytes < 0)
+        return (int32_t)read.chunk_bytes;
     read_with_helpers(&read, (int)min_i64(n_threads, read.n_chunks) - 1);
-    pthread_mutex_destroy(&read.lock);
     return error_copy(e, &read.error);
 }
 
 int32_t ngff_reader_read(ngff_reader *reader, int32_t level, const int64_t *origin, const int64_t *extent, void *pixels,
                          const int64_t *strides, int32_t n_threads, char *text, int64_t text_size)
 {
-    error e = {0};
+    error e;
+    error_clear(&e);
     int32_t status = level_is_valid(reader, level) ? region_run(reader, &reader->image.levels[level], origin, extent,
                                                                 pixels, strides, n_threads, &e)
                                                    : level_error(reader, level, &e);
@@ -334,7 +352,8 @@ int32_t ngff_reader_read(ngff_reader *reader, int32_t level, const int64_t *orig
 int32_t ngff_reader_read_mask(ngff_reader *reader, int32_t level, const int64_t *origin, const int64_t *extent,
                               uint8_t *mask, const int64_t *strides, int32_t n_threads, char *text, int64_t text_size)
 {
-    error e = {0};
+    error e;
+    error_clear(&e);
     int32_t status;
     if (!level_is_valid(reader, level))
         status = level_error(reader, level, &e);

@@ -70,7 +70,7 @@ class OmeZarrDataset final : public GDALPamDataset
     void add_overviews();
     int overview_count() const;
     /* Reads planes to places that are band_space apart. planes: the index on each axis but y and x, of each. */
-    CPLErr read_planes(const RasterRequest &request, const std::vector<const int64_t *> &planes, int n_threads);
+    CPLErr read_planes(const RasterRequest &request, const int64_t *const *planes, size_t n_planes, int n_threads);
     CPLErr read_mask(const RasterRequest &request, int n_threads);
 
   public:

@@ -64,7 +64,20 @@ struct PlaneBox {
     int64_t first = 0, n = 1; /* the request's band that the first plane goes to; number of planes */
 };
 
-using Planes = std::vector<const int64_t *>;
+/* The index on each axis but y and x, of each plane of a request. */
+struct Planes {
+    const int64_t *const *first;
+    size_t n;
+
+    const int64_t *operator[](size_t i) const
+    {
+        return first[i];
+    }
+    size_t size() const
+    {
+        return n;
+    }
+};
 
 /* True if the n planes behind `repeat` times n others are those at `from`, moved along the axis. */
 static bool is_repeated(const Planes &planes, size_t from, size_t n, size_t repeat, int n_axes, int axis, int64_t move)
@@ -339,10 +352,12 @@ static CPLErr read_window(const Source &source, const Planes &planes, const Wind
                           int64_t planes_per_chunk, GDALRasterIOExtraArg *extra)
 {
     const bool is_converted = window.type != source.gdal_type || !is_same_type(source);
+    const bool has_progress = extra != nullptr && extra->pfnProgress != nullptr;
+    if (!is_converted && !has_progress && planes.size() == 1)
+        return read_in_place(source, next_box(planes, 0, source.rank - 2, 1), window);
     const int64_t *chunk_yx = chunk + source.rank - 2;
     const size_t most = is_converted ? planes_in_strip(source, chunk_yx, window.width, window.height) : planes.size();
     const std::vector<PlaneBox> boxes = boxes_of(source, planes, most);
-    const bool has_progress = extra != nullptr && extra->pfnProgress != nullptr;
     if (!is_converted && !has_progress && (boxes.size() == 1 || planes_per_chunk == 1)) {
         for (const PlaneBox &box : boxes)
             if (read_in_place(source, box, window) != CE_None)
@@ -517,19 +532,21 @@ static CPLErr read_request(const Source &source, const Planes &planes, const Ras
                         request.extra);
 }
 
-CPLErr OmeZarrDataset::read_planes(const RasterRequest &request, const Planes &planes, int n_threads)
+CPLErr OmeZarrDataset::read_planes(const RasterRequest &request, const int64_t *const *planes, size_t n_planes,
+                                   int n_threads)
 {
     const OpenStore &store = *m_store;
     const Source source = {store.reader,     m_level,  store.rank, false, store.type, gdal_from_ngff(store.type),
                            GetDescription(), n_threads};
-    return read_request(source, planes, request, nRasterXSize, nRasterYSize, m_grid.chunk, m_grid.planes_per_chunk);
+    return read_request(source, {planes, n_planes}, request, nRasterXSize, nRasterYSize, m_grid.chunk,
+                        m_grid.planes_per_chunk);
 }
 
 CPLErr OmeZarrDataset::read_mask(const RasterRequest &request, int n_threads)
 {
     const Source source = {m_store->reader, m_level, 2, true, NGFF_UINT8, GDT_Byte, GetDescription(), n_threads};
-    const int64_t no_axes[1] = {};
-    return read_request(source, {no_axes}, request, nRasterXSize, nRasterYSize, m_grid.chunk + m_store->rank - 2, 1);
+    const int64_t no_axes[1] = {}, *const plane = no_axes;
+    return read_request(source, {&plane, 1}, request, nRasterXSize, nRasterYSize, m_grid.chunk + m_store->rank - 2, 1);
 }
 
 /* -- What GDAL calls ----------------------------------------------------------------------------------------------- */
@@ -544,10 +561,10 @@ CPLErr OmeZarrDataset::IRasterIO(GDALRWFlag flag, int x, int y, int width, int h
     if (n_bands < 1 || !is_ours(flag, GetRasterBand(bands[0]), request))
         return GDALPamDataset::IRasterIO(flag, x, y, width, height, data, buffer_width, buffer_height, type, n_bands,
                                          bands, pixel_space, line_space, band_space, extra);
-    Planes planes;
+    std::vector<const int64_t *> planes;
     for (int i = 0; i < n_bands; i++)
         planes.push_back(static_cast<OmeZarrBand *>(GetRasterBand(bands[i]))->m_plane);
-    return read_planes(request, planes, m_store->n_threads);
+    return read_planes(request, planes.data(), planes.size(), m_store->n_threads);
 }
 
 CPLErr OmeZarrBand::IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int buffer_width,
@@ -559,7 +576,8 @@ CPLErr OmeZarrBand::IRasterIO(GDALRWFlag flag, int x, int y, int width, int heig
     if (!is_ours(flag, this, request))
         return GDALPamRasterBand::IRasterIO(flag, x, y, width, height, data, buffer_width, buffer_height, type,
                                             pixel_space, line_space, extra);
-    return m_dataset->read_planes(request, {m_plane}, m_dataset->m_store->n_threads);
+    const int64_t *const plane = m_plane;
+    return m_dataset->read_planes(request, &plane, 1, m_dataset->m_store->n_threads);
 }
 
 CPLErr OmeZarrMaskBand::IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int buffer_width,
@@ -602,7 +620,8 @@ static RasterRequest block_request(GDALRasterBand *band, int block_x, int block_
 
 CPLErr OmeZarrBand::IReadBlock(int block_x, int block_y, void *pixels)
 {
-    return m_dataset->read_planes(block_request(this, block_x, block_y, pixels), {m_plane}, 1);
+    const int64_t *const plane = m_plane;
+    return m_dataset->read_planes(block_request(this, block_x, block_y, pixels), &plane, 1, 1);
 }
 
 CPLErr OmeZarrMaskBand::IReadBlock(int block_x, int block_y, void *pixels)
