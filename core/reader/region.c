@@ -233,7 +233,21 @@ typedef struct {
     pthread_cond_t has_left; /* a helper is done */
     int n_owners, n_at_work;
     region_read *read; /* NULL: the call is over */
+    pthread_t caller;
+    void *settings; /* the caller's, for the helpers; NULL: none */
 } crew;
+
+/* Works for the call on this thread, in the caller's name. */
+static void work(const crew *c, region_read *read)
+{
+    const store_ops *ops = read->reader->store->ops;
+    int is_other = c->settings && !pthread_equal(c->caller, pthread_self());
+    if (is_other)
+        ops->settings_use(c->settings);
+    read_chunks(read);
+    if (is_other)
+        ops->settings_use(NULL);
+}
 
 static void crew_release(crew *c)
 {
@@ -255,7 +269,7 @@ static void help(void *argument)
     c->n_at_work += read != NULL;
     pthread_mutex_unlock(&c->lock);
     if (read) {
-        read_chunks(read);
+        work(c, read);
         pthread_mutex_lock(&c->lock);
         c->n_at_work--;
         pthread_cond_signal(&c->has_left);
@@ -276,6 +290,9 @@ static void read_with_helpers(region_read *read, int n_helpers)
     pthread_mutex_init(&read->lock, NULL);
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->has_left, NULL);
+    const store_ops *ops = read->reader->store->ops;
+    c->caller = pthread_self();
+    c->settings = ops->settings_copy ? ops->settings_copy() : NULL;
     c->n_owners = n_helpers + 1;
     c->read = read;
     for (int i = 0; i < n_helpers; i++)
@@ -286,6 +303,9 @@ static void read_with_helpers(region_read *read, int n_helpers)
     while (c->n_at_work > 0)
         pthread_cond_wait(&c->has_left, &c->lock);
     pthread_mutex_unlock(&c->lock);
+    if (c->settings)
+        ops->settings_free(c->settings);
+    c->settings = NULL;
     crew_release(c);
     pthread_mutex_destroy(&read->lock);
 }

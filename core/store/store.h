@@ -32,6 +32,12 @@ typedef struct {
                         error *e);
     /* Size in bytes of an object; NGFF_E_NOT_FOUND. */
     int32_t (*size)(store *s, const char *key, uint64_t *n, error *e);
+    /* What a thread has set for itself (GDAL's thread-local options: credentials, say), for threads that read in its
+     * name: NULL if nothing. A copy is put on and, with NULL, taken off by the other thread. All three NULL where
+     * threads have no such settings. */
+    void *(*settings_copy)(void);
+    void (*settings_use)(void *copy);
+    void (*settings_free)(void *copy);
     /* First call on a thread that is not the opener's; may be NULL. */
     void (*enter_thread)(store *s);
     /* Writes a scratch object that is never published (spilled pixels), reads it back, removes it. */

@@ -434,6 +434,22 @@ static void objects_free(store *s)
     free(o);
 }
 
+/* The copy is a list of NAME=VALUE, NULL if the thread has set nothing. */
+static void *vsi_settings_copy(void)
+{
+    return CPLGetThreadLocalConfigOptions();
+}
+
+static void vsi_settings_use(void *copy)
+{
+    CPLSetThreadLocalConfigOptions(copy);
+}
+
+static void vsi_settings_free(void *copy)
+{
+    CSLDestroy(copy);
+}
+
 static const store_ops object_ops = {
     .begin = objects_begin,
     .put = objects_put,
@@ -442,6 +458,9 @@ static const store_ops object_ops = {
     .get = objects_get,
     .get_into = objects_get_into,
     .size = objects_size,
+    .settings_copy = vsi_settings_copy,
+    .settings_use = vsi_settings_use,
+    .settings_free = vsi_settings_free,
     .enter_thread = objects_enter_thread,
     .scratch_put = objects_scratch_put,
     .scratch_get = objects_scratch_get,

@@ -188,7 +188,8 @@ GDALRasterBand *OmeZarrBand::GetOverview(int index)
 {
     if (m_dataset->m_overviews.empty())
         return GDALPamRasterBand::GetOverview(index);
-    return index >= 0 && index < m_dataset->overview_count() ? m_dataset->m_overviews[index]->GetRasterBand(nBand) : nullptr;
+    return index >= 0 && index < m_dataset->overview_count() ? m_dataset->m_overviews[index]->GetRasterBand(nBand)
+                                                             : nullptr;
 }
 
 GDALRasterBand *OmeZarrBand::GetMaskBand()
@@ -294,7 +295,14 @@ std::unique_ptr<OmeZarrDataset> OmeZarrDataset::open(const std::string &root, co
         return nullptr;
     ngff_reader_set_cache(store->reader, reading_cache(*store, grid));
     attributes_from_reader(store->reader, store->n_bands, product(grid.shape + store->rank - 2, 2), &store->attributes);
-    auto dataset = std::make_unique<OmeZarrDataset>(store, 0, grid);
+    return make(store, grid, description);
+}
+
+std::unique_ptr<OmeZarrDataset> OmeZarrDataset::make(std::shared_ptr<OpenStore> store, const LevelGrid &grid,
+                                                     const char *description)
+{
+    const std::string root = store->root;
+    auto dataset = std::make_unique<OmeZarrDataset>(std::move(store), 0, grid);
     dataset->describe();
     dataset->add_overviews();
     dataset->SetDescription(description);
@@ -302,6 +310,20 @@ std::unique_ptr<OmeZarrDataset> OmeZarrDataset::open(const std::string &root, co
     dataset->TryLoadXML();
     return dataset;
 }
+
+#if OMEZARR_GDAL_AT_LEAST(3, 10)
+/* GDAL's thread-safe dataset (RFC 101) gives each thread one of its own. They share the store: its metadata are read
+ * once, and a chunk that one thread has decoded is there for the others. */
+std::unique_ptr<GDALDataset> OmeZarrDataset::Clone(int scope, bool can_share_state) const
+{
+    if (m_level > 0 || !can_share_state)
+        return GDALPamDataset::Clone(scope, can_share_state);
+    auto clone = make(m_store, m_grid, GetDescription());
+    clone->nOpenFlags = nOpenFlags;
+    clone->papszOpenOptions = CSLDuplicate(papszOpenOptions);
+    return clone;
+}
+#endif
 
 CPLErr OmeZarrDataset::OMEZARR_GET_GEOTRANSFORM_DEFINITION
 {

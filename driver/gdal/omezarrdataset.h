@@ -85,6 +85,10 @@ class OmeZarrDataset final : public GDALPamDataset
     /* NULL, with an error unless the store is simply not there. */
     static std::unique_ptr<OmeZarrDataset> open(const std::string &root, const char *description);
 
+    /* Levels and descriptions of an open store. */
+    static std::unique_ptr<OmeZarrDataset> make(std::shared_ptr<OpenStore> store, const LevelGrid &grid,
+                                                const char *description);
+
     CPLErr OMEZARR_GET_GEOTRANSFORM;
     const OGRSpatialReference *GetSpatialRef() const override;
     int GetGCPCount() override;
@@ -93,6 +97,9 @@ class OmeZarrDataset final : public GDALPamDataset
     char **GetFileList() override;
 
   protected:
+#if OMEZARR_GDAL_AT_LEAST(3, 10)
+    std::unique_ptr<GDALDataset> Clone(int scope, bool can_share_state) const override;
+#endif
     CPLErr IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int buffer_width,
                      int buffer_height, GDALDataType type, int n_bands, BandMapIn bands, GSpacing pixel_space,
                      GSpacing line_space, GSpacing band_space, GDALRasterIOExtraArg *extra) override;
@@ -139,6 +146,12 @@ class OmeZarrBand final : public GDALPamRasterBand
     void describe();
 
     CPLErr IReadBlock(int block_x, int block_y, void *pixels) override;
+#if OMEZARR_GDAL_AT_LEAST(3, 13)
+    bool MayMultiBlockReadingBeMultiThreaded() const override
+    {
+        return m_dataset->m_store->n_threads > 1;
+    }
+#endif
     double GetNoDataValue(int *has) override;
     int64_t GetNoDataValueAsInt64(int *has) override;
     uint64_t GetNoDataValueAsUInt64(int *has) override;
