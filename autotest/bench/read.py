@@ -77,15 +77,16 @@ def commands(args, codec, job, windows, threads):
 
 
 def compare(args, environment, codec, job, windows, threads):
-    times, sums = {}, {}
+    times, cpus, sums = {}, {}, {}
     runs = list(commands(args, codec, job, windows, threads))
     for number in range(args.repeat):
         for name, command in runs:
             print(f"{codec} {job} {threads}: {name} {number + 1}/{args.repeat}          ", end="\r", file=sys.stderr)
-            done = subprocess.run(command, env=environment, capture_output=True, text=True)
+            done = subprocess.run(args.prefix.split() + command, env=environment, capture_output=True, text=True)
             if done.returncode == 0:
-                seconds, _, total = done.stdout.split()
+                seconds, cpu, _, total = done.stdout.split()
                 times.setdefault(name, []).append(1e3 * float(seconds))
+                cpus.setdefault(name, []).append(1e3 * float(cpu))
                 sums[name] = total
     # COG makes its levels with other sizes and roundings.
     expected = sums["floor"]
@@ -95,7 +96,7 @@ def compare(args, environment, codec, job, windows, threads):
     fastest = min(peers, key=peers.get)
     # Ratios of the same round, so that what slows the machine down slows both.
     ratio = lambda name: statistics.median(a / b for a, b in zip(times["omezarr"], times[name]))  # noqa: E731
-    cells = [codec, job, threads] + [f"{middle[n]:.1f}" if n in middle else "-" for n in
+    cells = [codec, job, threads] + [f"{middle[n]:.1f} ({statistics.median(cpus[n]):.1f})" if n in middle else "-" for n in
                                      ("floor", "omezarr", "GDAL Zarr", "GDAL COG", "tensorstore")]
     cells += [f"{ratio(fastest):.2f} ({fastest})", f"{ratio('floor'):.2f}", "equal" if not wrong else "DIFFERENT: " + ", ".join(wrong)]
     print("| " + " | ".join(cells) + " |", flush=True)
@@ -107,6 +108,7 @@ def main():
     parser.add_argument("--codecs", default="lz4-5,zstd-1,none")
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--prefix", default="", help="before each timed program, such as \"chrt -r 5\" on a busy machine")
     parser.add_argument("--dir", default="/dev/shm/omezarr-bench/read", help="inputs; they stay for the next run")
     parser.add_argument("--build", required=True, help="folder of make_input, floor_read and read_gdal")
     parser.add_argument("--driver", required=True, help="folder of gdal_OMEZARR.so")
@@ -114,7 +116,7 @@ def main():
     args = parser.parse_args()
     environment = dict(os.environ, GDAL_DRIVER_PATH=args.driver, GDAL_PAM_ENABLED="NO")
     make_inputs(args, environment)
-    print("\nMilliseconds, medians. Ratios: omezarr to the fastest peer, and to the floor.\n")
+    print("\nMilliseconds (CPU milliseconds), medians. Ratios: omezarr to the fastest peer, and to the floor.\n")
     print("| codec | job | threads | floor | omezarr | GDAL Zarr | GDAL COG | tensorstore | to fastest | to floor | pixels |")
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for codec in args.codecs.split(","):

@@ -13,9 +13,8 @@
 
 enum {
     n_lists = 1024,
-    overhead = 256,      /* bytes that a chunk counts beside its pixels */
-    few_bytes = 4 << 20, /* of pixels kept at first, */
-    few_chunks = 4       /* or so many, if that is more */
+    overhead = 256, /* bytes that a chunk counts beside its pixels */
+    few_chunks = 4  /* that keep their pixels at first */
 };
 
 struct cached_chunk {
@@ -211,7 +210,6 @@ void chunk_cache_ready(chunk_cache *cache, cached_chunk *chunk, void *pixels, in
     chunk->n_bytes = pixels ? n_bytes : 0;
     chunk->state = KEPT;
     age_append(&cache->kept, chunk);
-    pixels_allow(cache, few_bytes);
     pixels_allow(cache, few_chunks * (chunk->n_bytes + overhead));
     keep_to_limit(cache);
     pthread_cond_broadcast(&cache->has_changed);
