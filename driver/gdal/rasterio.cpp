@@ -501,15 +501,17 @@ static bool has_overview(GDALRasterBand *band, const RasterRequest &request)
         band->GetOverviewCount() == 0)
         return false;
     int x = request.x, y = request.y, width = request.width, height = request.height;
-    GDALRasterIOExtraArg extra = *request.extra;
+    GDALRasterIOExtraArg extra;
+    GDALCopyRasterIOExtraArg(&extra, request.extra); /* an older caller's is shorter */
     return GDALBandGetBestOverviewLevel2(band, x, y, width, height, request.buffer_width, request.buffer_height,
                                          &extra) >= 0;
 }
 
-/* True for what is read here; the rest is GDAL's: writing, overviews, other resampling than the nearest pixel. */
+/* True for what is read here; the rest is GDAL's: writing, overviews, other resampling than the nearest pixel, and all
+ * of a dataset that may have changed blocks in the block cache. */
 static bool is_ours(GDALRWFlag flag, GDALRasterBand *band, const RasterRequest &request)
 {
-    return flag == GF_Read &&
+    return flag == GF_Read && band->GetDataset()->GetAccess() == GA_ReadOnly &&
            (is_unsampled(request) ||
             (request.extra->eResampleAlg == GRIORA_NearestNeighbour && !has_overview(band, request) &&
              !CPLTestBool(CPLGetConfigOption("GDAL_NO_COSTLY_OVERVIEW", "NO"))));
