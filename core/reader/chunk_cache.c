@@ -14,7 +14,8 @@
 enum {
     n_lists = 1024,
     overhead = 256, /* bytes that a chunk counts beside its pixels */
-    few_chunks = 4  /* that keep their pixels at first */
+    few_chunks = 4, /* that keep their pixels at first */
+    slab_size = 128 /* records of chunks that are allocated together */
 };
 
 struct cached_chunk {
@@ -26,6 +27,13 @@ struct cached_chunk {
     int n_holders;
     cached_chunk *next_in_list, *older, *newer;
 };
+
+/* Records are never given back one by one: between the large blocks that decoders take and give back, each would pin a
+ * piece of the heap, which then grows by a block per chunk. */
+typedef struct slab {
+    struct slab *next;
+    cached_chunk chunks[slab_size];
+} slab;
 
 /* Chunks in the order of their last use. */
 typedef struct {
@@ -41,6 +49,8 @@ struct chunk_cache {
     int64_t most_pixels; /* of kept ones: grows up to most_bytes */
     cached_chunk *lists[n_lists];
     age_list kept, remembered;
+    slab *slabs;
+    cached_chunk *unused; /* linked by next_in_list */
 };
 
 chunk_cache *chunk_cache_create(budget *buffers, int64_t most_bytes)
@@ -96,12 +106,35 @@ static void age_append(age_list *list, cached_chunk *chunk)
     list->bytes += chunk->n_bytes + overhead;
 }
 
+static void record_give(chunk_cache *cache, cached_chunk *chunk)
+{
+    chunk->next_in_list = cache->unused;
+    cache->unused = chunk;
+}
+
+/* NULL when memory is out. */
+static cached_chunk *record_take(chunk_cache *cache)
+{
+    if (!cache->unused) {
+        slab *more = malloc(sizeof *more);
+        if (!more)
+            return NULL;
+        more->next = cache->slabs;
+        cache->slabs = more;
+        for (int i = 0; i < slab_size; i++)
+            record_give(cache, &more->chunks[i]);
+    }
+    cached_chunk *chunk = cache->unused;
+    cache->unused = chunk->next_in_list;
+    return chunk;
+}
+
 static void chunk_drop(chunk_cache *cache, age_list *list, cached_chunk *chunk)
 {
     table_remove(cache, chunk);
     age_remove(list, chunk);
     budget_give(cache->buffers, chunk->pixels, chunk->n_bytes);
-    free(chunk);
+    record_give(cache, chunk);
 }
 
 /* Takes the pixels from the oldest chunks that nobody holds. The one used last keeps its own, so that a chunk larger
@@ -170,7 +203,7 @@ cached_chunk *chunk_cache_find(chunk_cache *cache, const void *array, int64_t nu
 /* A new chunk in the table; NULL when memory is out. */
 static cached_chunk *chunk_insert(chunk_cache *cache, const void *array, int64_t number)
 {
-    cached_chunk *chunk = malloc(sizeof *chunk);
+    cached_chunk *chunk = record_take(cache);
     if (!chunk)
         return NULL;
     cached_chunk **list = list_of(cache, array, number);
@@ -220,9 +253,9 @@ void chunk_cache_failed(chunk_cache *cache, cached_chunk *chunk)
 {
     pthread_mutex_lock(&cache->lock);
     table_remove(cache, chunk);
+    record_give(cache, chunk);
     pthread_cond_broadcast(&cache->has_changed);
     pthread_mutex_unlock(&cache->lock);
-    free(chunk);
 }
 
 void chunk_cache_give(chunk_cache *cache, cached_chunk *chunk)
@@ -247,6 +280,10 @@ void chunk_cache_free(chunk_cache *cache)
         chunk_drop(cache, &cache->kept, cache->kept.oldest);
     while (cache->remembered.oldest)
         chunk_drop(cache, &cache->remembered, cache->remembered.oldest);
+    for (slab *next, *s = cache->slabs; s; s = next) {
+        next = s->next;
+        free(s);
+    }
     pthread_cond_destroy(&cache->has_changed);
     pthread_mutex_destroy(&cache->lock);
     free(cache);

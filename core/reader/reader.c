@@ -491,18 +491,8 @@ static void metadata_error(ngff_reader *reader, int32_t status, const error *cau
         error_set(&reader->error, status, "%s: %s", reader->path, message);
 }
 
-/* blosc takes its working memory from the heap for every chunk. glibc gives such sizes back to the system at once, and
- * the pages are faulted in again for the next chunk (a third of the time of decoding lz4), until it has seen a block as
- * large come and go. */
-static void heap_prepare(void)
-{
-    void *volatile block = malloc(4 << 20);
-    free(block);
-}
-
 ngff_reader *ngff_reader_open(const char *path)
 {
-    heap_prepare();
     ngff_reader *reader = calloc(1, sizeof *reader);
     if (!reader)
         return NULL;
