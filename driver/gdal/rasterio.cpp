@@ -51,7 +51,7 @@ int64_t reading_cache(const OpenStore &store, const LevelGrid &grid)
     double row = static_cast<double>(ngff_type_size(store.type)) * grid.chunk[y] * (grid.shape[x] + grid.chunk[x]);
     for (int axis = 0; axis < y; axis++)
         row *= static_cast<double>(grid.shape[axis] + grid.chunk[axis] - 1);
-    const int64_t most = std::max<int64_t>(GDALGetCacheMax64(), 0), least = 64 << 20;
+    const int64_t most = std::max<int64_t>(GDALGetCacheMax64(), 1), least = 64 << 20; /* 1: one chunk */
     return std::min(most, row > static_cast<double>(most) ? most : std::max(least, static_cast<int64_t>(row)));
 }
 
