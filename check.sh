@@ -73,7 +73,7 @@ step_threads() { # ThreadSanitizer on what runs in threads; it needs a fixed add
     local fixed=""
     setarch -R true 2>/dev/null && fixed="setarch -R"
     TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
-        $fixed ctest --test-dir build-tsan -R '^(base/(pool|budget)|pyramid/|writer/)' --output-on-failure
+        $fixed ctest --test-dir build-tsan -R '^(base/(pool|budget)|pyramid/|writer/|reader/)' --output-on-failure
 }
 
 step_fuzz() {

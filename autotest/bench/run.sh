@@ -1,7 +1,8 @@
 #!/bin/bash
 # run.sh [OPTION...]: the benchmark. Builds the driver (Release) and the bench programs into build-bench/, makes the
 # inputs in /dev/shm (B2 763 MiB, B1 768 MiB, B5 3 GiB; they stay for the next run, remove /dev/shm/omezarr-bench when
-# done), and prints tables. Options are those of run.py; --peers also installs the Python peers.
+# done), and prints tables. Options are those of run.py; --peers also installs the Python peers. `run.sh --read` is the
+# benchmark of reading, with the options of read.py (inputs of 3 GiB).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -11,11 +12,19 @@ venv=$build/venv
 "$root/scripts/build.sh" "$build" -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF
 cc -std=gnu11 -O3 -march=native -fopenmp $(gdal-config --cflags) "$here/make_input.c" -o "$build/make_input" -lgdal -lm
 cc -std=gnu11 -O3 -march=native "$here/floor.c" -o "$build/floor" -lblosc -ltiff -lpthread
+cc -std=gnu11 -O3 -march=native "$here/floor_read.c" -o "$build/floor_read" -lblosc -lzstd -lpthread
+cc -std=gnu11 -O3 $(gdal-config --cflags) "$here/read_gdal.c" -o "$build/read_gdal" -lgdal
 [ -x "$venv/bin/python" ] || /usr/bin/python3 -m venv "$venv"
 packages=(numpy==2.4.6 tifffile zarr==3.1.6 numcodecs==0.16.6)
+bench=run.py
+if [ "${1:-}" = --read ]; then
+    shift
+    bench=read.py
+    packages=(numpy==2.4.6 tensorstore==0.1.86)
+fi
 case " $* " in *" --peers "*) packages=(-r "$here/requirements.txt") ;; esac
 "$venv/bin/python" -m pip install -q --disable-pip-version-check "${packages[@]}"
 
 echo "$(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2-), $(nproc) cores; $(gdalinfo --version)"
 # The parent of every timed process stays small: no packages in this interpreter.
-exec /usr/bin/python3 "$here/run.py" --build "$build" --driver "$build/driver/gdal" --python "$venv/bin/python" "$@"
+exec /usr/bin/python3 "$here/$bench" --build "$build" --driver "$build/driver/gdal" --python "$venv/bin/python" "$@"

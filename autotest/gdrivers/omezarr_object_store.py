@@ -81,6 +81,26 @@ def test_it_opens_there_with_pixels_and_overviews(s3):
     assert dataset.GetRasterBand(1).GetOverviewCount() == 2
 
 
+def test_threads_that_decode_have_the_options_of_the_thread_that_reads(s3):
+    """The way to the server is known to one thread only."""
+    path = "/vsis3/bucket/local.ome.zarr"
+    gdaltest.write(path, source(), "BLOCKSIZE=16")
+    names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_S3_ENDPOINT", "AWS_HTTPS", "AWS_VIRTUAL_HOSTING"]
+    saved = {name: gdal.GetConfigOption(name) for name in names}
+    gdal.VSICurlClearCache()
+    for name, value in saved.items():
+        gdal.SetConfigOption(name, None)
+        gdal.SetThreadLocalConfigOption(name, value)
+    try:
+        dataset = gdal.OpenEx(path, open_options=["NUM_THREADS=4"])
+        assert (gdaltest.pixels(dataset) == gdaltest.pixels(source())).all()
+        assert gdal.GetThreadLocalConfigOption("AWS_REGION") == "us-east-1"
+    finally:
+        for name, value in saved.items():
+            gdal.SetThreadLocalConfigOption(name, None)
+            gdal.SetConfigOption(name, value)
+
+
 def test_an_existing_store_is_refused_and_replaced_whole_on_request(s3):
     path = "/vsis3/bucket/twice.ome.zarr"
     gdaltest.write(path, source(), "BLOCKSIZE=32")

@@ -316,6 +316,22 @@ NGFF_API int32_t ngff_reader_chunk(ngff_reader *reader, int32_t level, const int
 NGFF_API int32_t ngff_reader_mask_chunk(ngff_reader *reader, int32_t level, const int64_t *index, uint8_t *mask,
                                         char *error, int64_t error_size);
 
+/* Copies any box of a level into the caller's memory. pixels: its first pixel, native byte order; strides: bytes per
+ * axis, may be negative, NULL = dense in C order; pixels of the box must not share memory. Each chunk that the box
+ * meets is decoded once, on this thread and up to n_threads - 1 others (0 and 1: on this thread only). Missing chunks
+ * are filled. Chunks met only in part stay decoded in a cache. Returns NGFF_OK, or the error of the first chunk in C
+ * order that cannot be read; what the pixels are then is not defined. Thread-safe. error: as in ngff_reader_chunk. */
+NGFF_API int32_t ngff_reader_read(ngff_reader *reader, int32_t level, const int64_t *origin, const int64_t *extent,
+                                  void *pixels, const int64_t *strides, int32_t n_threads, char *error,
+                                  int64_t error_size);
+/* As ngff_reader_read for the mask: axes y, x. */
+NGFF_API int32_t ngff_reader_read_mask(ngff_reader *reader, int32_t level, const int64_t *origin, const int64_t *extent,
+                                       uint8_t *mask, const int64_t *strides, int32_t n_threads, char *error,
+                                       int64_t error_size);
+/* Most bytes of decoded chunks that ngff_reader_read keeps, at first 64 MiB; one chunk is always kept, none with 0,
+ * which also forgets what is kept (for a host that has changed the store). Thread-safe. */
+NGFF_API void ngff_reader_set_cache(ngff_reader *reader, int64_t size_bytes);
+
 #ifdef __cplusplus
 }
 #endif

@@ -14,47 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec.h"
 #include "json.h"
-#include "metadata.h"
-#include "parts.h"
-#include "store.h"
+#include "reader.h"
 
 enum {
-    most_idle = 64,             /* contexts kept for later */
-    most_slots = 64,            /* shard indices kept, */
-    most_cached = 32 << 20,     /* and their bytes */
+    most_cached = 32 << 20,     /* bytes of the shard indices kept */
     most_index = 64 << 20,      /* bytes of one index: four million chunks in a shard */
     most_attribute = 256 << 20, /* bytes of one large attribute */
     most_coordinates = 1 << 22  /* entries of a coordinate array */
-};
-
-/* The decoded index of one shard. */
-typedef struct {
-    const stored_array *array; /* NULL: an empty slot */
-    int64_t shard[MAX_RANK];
-    shard_entry *entries;
-    size_t n_bytes;
-    uint64_t last_use;
-} index_slot;
-
-struct ngff_reader {
-    error error;
-    char *path; /* of the image; of the store's root where that is a collection */
-    store *store;
-    stored_limits limits;
-    stored_image image;
-    stored_parts parts;
-    int named_level; /* the part that was opened is this level's array, */
-    int named_entry; /* or this entry of "multiscales" */
-    char *answer;    /* of ngff_reader_attribute */
-
-    pthread_mutex_t lock; /* guards all below */
-    codec_context *idle[most_idle];
-    int n_idle;
-    index_slot slots[most_slots];
-    size_t cached_bytes;
-    uint64_t clock;
 };
 
 /* -- Codec contexts -------------------------------------------------------------------------------------------- */
@@ -193,16 +160,18 @@ static int32_t index_load(ngff_reader *reader, const stored_array *array, const 
 
 /* -- Stored bytes of a chunk ----------------------------------------------------------------------------------- */
 
-typedef struct {
-    char key[256 + 128];      /* of the object that holds the chunk */
-    int64_t shard[MAX_RANK];  /* index of that object */
-    size_t ordinal, n_chunks; /* the chunk's place in it, and the places */
-    size_t n_pixels, n_bytes; /* of the decoded chunk */
-} chunk_place;
+int64_t chunk_bytes(const ngff_reader *reader, const stored_array *array, error *e)
+{
+    int64_t n_pixels = product_checked(array->chunk, array->rank);
+    if (n_pixels <= 0 || n_pixels > INT32_MAX / array->type->size)
+        return error_set(e, NGFF_E_UNSUPPORTED,
+                         "%s/%s: its chunks are larger than 2 GiB - 1 bytes; write the image with smaller chunks",
+                         reader->path, array->path);
+    return n_pixels * array->type->size;
+}
 
-/* Works out where a chunk is, and refuses what cannot be. */
-static int32_t chunk_locate(const ngff_reader *reader, const stored_array *array, const int64_t *index,
-                            chunk_place *place, error *e)
+int32_t chunk_locate(const ngff_reader *reader, const stored_array *array, const int64_t *index, chunk_place *place,
+                     error *e)
 {
     *place = (chunk_place){0};
     int64_t per_shard[MAX_RANK];
@@ -215,18 +184,16 @@ static int32_t chunk_locate(const ngff_reader *reader, const stored_array *array
         per_shard[i] = array->is_sharded ? array->shard[i] / array->chunk[i] : 1;
         place->shard[i] = index[i] / per_shard[i];
     }
-    int64_t n_pixels = product_checked(array->chunk, array->rank);
-    if (n_pixels <= 0 || n_pixels > INT32_MAX / array->type->size)
-        return error_set(e, NGFF_E_UNSUPPORTED,
-                         "%s/%s: its chunks are larger than 2 GiB - 1 bytes; write the image with smaller chunks",
-                         reader->path, array->path);
+    int64_t n_bytes = chunk_bytes(reader, array, e);
+    if (n_bytes < 0)
+        return (int32_t)n_bytes;
     int64_t n_chunks = product_checked(per_shard, array->rank);
     if (n_chunks <= 0 || n_chunks > most_index / 16)
         return error_set(e, NGFF_E_UNSUPPORTED,
                          "%s/%s: its shards have more than %d chunks; write the image with smaller shards",
                          reader->path, array->path, most_index / 16);
-    place->n_pixels = (size_t)n_pixels;
-    place->n_bytes = place->n_pixels * (size_t)array->type->size;
+    place->n_bytes = (size_t)n_bytes;
+    place->n_pixels = place->n_bytes / (size_t)array->type->size;
     place->n_chunks = (size_t)n_chunks;
     for (int i = 0; i < array->rank; i++)
         place->ordinal = place->ordinal * (size_t)per_shard[i] + (size_t)(index[i] % per_shard[i]);
@@ -263,30 +230,56 @@ static int32_t entry_get(ngff_reader *reader, const stored_array *array, const c
     return entry->size != SHARD_MISSING;
 }
 
-/* Reads the chunk's stored bytes: the whole object, or its place in a shard. Returns 1, 0 for a missing chunk, or an
- * error. No codec makes a chunk twice as large: of what claims so, no more than that is read into memory. */
-static int32_t stored_get(ngff_reader *reader, const stored_array *array, const chunk_place *place, uint8_t **bytes,
-                          size_t *n_bytes, error *e)
+/* Room for the stored bytes of any chunk of this size, and one more. No codec makes a chunk twice as large: of what
+ * claims so, no more than that is read into memory. */
+static size_t stored_room(const chunk_place *place)
+{
+    return 2 * place->n_bytes + 65536 + 1;
+}
+
+static int32_t get_into(const ngff_reader *reader, const char *key, int64_t offset, void *bytes, size_t room,
+                        uint64_t *n_there, error *e)
+{
+    const store_ops *ops = reader->store->ops;
+    if (ops->get_into)
+        return ops->get_into(reader->store, key, offset, bytes, room, n_there, e);
+    uint8_t *copy = NULL;
+    size_t n_read = 0;
+    int32_t status = ops->get(reader->store, key, offset, room, &copy, &n_read, e);
+    if (status == NGFF_OK)
+        memcpy(bytes, copy, n_read);
+    *n_there = n_read;
+    free(copy);
+    return status;
+}
+
+/* Reads the chunk's stored bytes into memory with this room: the whole object, or its place in a shard. Returns 1, 0
+ * for a missing chunk, or an error. */
+static int32_t stored_get(ngff_reader *reader, const stored_array *array, const chunk_place *place, void *bytes,
+                          size_t room, size_t *n_bytes, error *e)
 {
     error cause = {0};
-    uint64_t most = 2 * (uint64_t)place->n_bytes + 65536;
-    shard_entry entry = {0, most + 1};
+    uint64_t n_there = 0;
+    shard_entry entry = {0, room};
     int32_t status = array->is_sharded ? entry_get(reader, array, place, &entry, e) : 1;
     if (status != 1)
         return status;
-    size_t n_wanted = (size_t)(entry.size <= most ? entry.size : most + 1);
-    status =
-        reader->store->ops->get(reader->store, place->key, (int64_t)entry.offset, n_wanted, bytes, n_bytes, &cause);
+    if (entry.size < room)
+        room = (size_t)entry.size;
+    status = get_into(reader, place->key, (int64_t)entry.offset, bytes, room, &n_there, &cause);
     if (status != NGFF_OK)
         return store_error(reader, place->key, status, &cause, e);
-    if (*n_bytes == 0 || *n_bytes > most) {
-        error_set(&cause, NGFF_E_CORRUPT, "%zu stored bytes cannot be a chunk of %zu bytes", *n_bytes, place->n_bytes);
-        return object_error(reader, place->key, &cause, e);
-    }
-    if (array->is_sharded && *n_bytes != entry.size) {
+    if (array->is_sharded && n_there < entry.size) {
         error_set(&cause, NGFF_E_CORRUPT, "it has become shorter while it was read");
         return object_error(reader, place->key, &cause, e);
     }
+    uint64_t n_stored = array->is_sharded ? entry.size : n_there;
+    if (n_stored == 0 || n_stored > room || n_stored >= stored_room(place)) {
+        error_set(&cause, NGFF_E_CORRUPT, "%" PRIu64 " stored bytes cannot be a chunk of %zu bytes", n_stored,
+                  place->n_bytes);
+        return object_error(reader, place->key, &cause, e);
+    }
+    *n_bytes = (size_t)n_stored;
     return 1;
 }
 
@@ -337,39 +330,72 @@ static int32_t decode(ngff_reader *reader, const stored_array *array, const chun
     return NGFF_OK;
 }
 
-static int32_t chunk_read(ngff_reader *reader, const stored_array *array, const int64_t *index, void *pixels, error *e)
+/* True where the stored bytes are the pixels, but for the byte order. */
+static int is_stored_plain(const stored_array *array)
 {
-    chunk_place place;
-    uint8_t *bytes = NULL;
+    return array->codec.compress == COMPRESS_NONE && !array->chunk_has_checksum && !has_own_order(array);
+}
+
+static int32_t plain_read(ngff_reader *reader, const stored_array *array, const chunk_place *place, void *pixels,
+                          error *e)
+{
+    error cause = {0};
     size_t n_bytes = 0;
-    int32_t status = chunk_locate(reader, array, index, &place, e);
-    if (status == NGFF_OK)
-        status = stored_get(reader, array, &place, &bytes, &n_bytes, e);
-    if (status == 1) {
-        int32_t decoded = decode(reader, array, &place, bytes, n_bytes, pixels, e);
-        status = decoded == NGFF_OK ? 1 : decoded;
-    } else if (status == 0) {
-        int64_t extent = (int64_t)place.n_pixels, stride = array->type->size;
-        pixels_fill(1, &extent, stride, pixels, &stride, array->fill);
+    int32_t status = stored_get(reader, array, place, pixels, place->n_bytes, &n_bytes, e);
+    if (status != 1)
+        return status;
+    if (n_bytes != place->n_bytes) {
+        error_set(&cause, NGFF_E_CORRUPT, "%zu stored bytes cannot be a chunk of %zu bytes", n_bytes, place->n_bytes);
+        return object_error(reader, place->key, &cause, e);
     }
-    free(bytes);
+    bytes_to_native(pixels, place->n_bytes, array->type->item_size, array->is_big_endian);
+    return 1;
+}
+
+int32_t chunk_decode(ngff_reader *reader, const stored_array *array, const chunk_place *place, void *pixels, error *e)
+{
+    if (is_stored_plain(array))
+        return plain_read(reader, array, place, pixels, e);
+    size_t room = stored_room(place), n_bytes = 0;
+    void *bytes = budget_take(reader->buffers, (int64_t)room);
+    if (!bytes)
+        return error_set(e, NGFF_E_MEMORY, "%s/%s: out of memory for a chunk of %zu bytes", reader->path, place->key,
+                         place->n_bytes);
+    int32_t status = stored_get(reader, array, place, bytes, room, &n_bytes, e);
+    if (status == 1) {
+        int32_t decoded = decode(reader, array, place, bytes, n_bytes, pixels, e);
+        status = decoded == NGFF_OK ? 1 : decoded;
+    }
+    budget_give(reader->buffers, bytes, (int64_t)room);
     return status;
 }
 
-/* Chunks are read on any thread, so their errors go to the caller and not into the handle. */
-static int32_t error_give(const error *e, int32_t result, char *text, int64_t size)
+static int32_t chunk_read(ngff_reader *reader, const stored_array *array, const int64_t *index, void *pixels, error *e)
+{
+    chunk_place place;
+    int32_t status = chunk_locate(reader, array, index, &place, e);
+    if (status == NGFF_OK)
+        status = chunk_decode(reader, array, &place, pixels, e);
+    if (status == 0) {
+        int64_t extent = (int64_t)place.n_pixels, stride = array->type->size;
+        pixels_fill(1, &extent, stride, pixels, &stride, array->fill);
+    }
+    return status;
+}
+
+int32_t error_give(const error *e, int32_t result, char *text, int64_t size)
 {
     if (text && size > 0)
         snprintf(text, (size_t)size, "%s", e->message);
     return result;
 }
 
-static int level_is_valid(const ngff_reader *reader, int32_t level_index)
+int level_is_valid(const ngff_reader *reader, int32_t level_index)
 {
     return reader->error.status == NGFF_OK && level_index >= 0 && level_index < reader->image.n_levels;
 }
 
-static int32_t level_error(const ngff_reader *reader, int32_t level_index, error *e)
+int32_t level_error(const ngff_reader *reader, int32_t level_index, error *e)
 {
     if (error_copy(e, &reader->error) != NGFF_OK)
         return e->status;
@@ -574,7 +600,9 @@ ngff_reader *ngff_reader_open_part(const char *path, const char *part, const cha
         return NULL;
     pthread_mutex_init(&reader->lock, NULL);
     reader->limits = (stored_limits){json_max_bytes, default_chunk_bytes};
-    if (place_reader(reader, path ? path : "", "") != NGFF_OK) {
+    reader->buffers = budget_create(default_cache);
+    reader->cache = reader->buffers ? chunk_cache_create(reader->buffers, default_cache) : NULL;
+    if (!reader->cache || place_reader(reader, path ? path : "", "") != NGFF_OK) {
         ngff_reader_free(reader);
         return NULL;
     }
@@ -605,6 +633,9 @@ void ngff_reader_free(ngff_reader *reader)
         free(reader->slots[i].entries);
     while (reader->n_idle > 0)
         codec_context_free(reader->idle[--reader->n_idle]);
+    reader_threads_release(reader);
+    chunk_cache_free(reader->cache);
+    budget_free(reader->buffers);
     metadata_release(&reader->image);
     parts_release(&reader->parts);
     if (reader->store)

@@ -495,6 +495,19 @@ static int32_t folder_get(store *s, const char *key, int64_t offset, size_t n, u
     return failure ? error_set(e, NGFF_E_STORAGE, "cannot read %s: %s", path, cause) : NGFF_OK;
 }
 
+static int32_t folder_get_into(store *s, const char *key, int64_t offset, void *bytes, size_t room, uint64_t *n_there,
+                               error *e)
+{
+    folder *f = (folder *)s;
+    char path[longest_path], cause[256] = "";
+    if (snprintf(path, sizeof path, "%s/%s", object_root(f), key) >= (int)sizeof path)
+        return too_long(path, e);
+    int failure = f->calls->read_into(path, offset, bytes, room, n_there, cause);
+    if (failure == ENOENT)
+        return NGFF_E_NOT_FOUND;
+    return failure ? error_set(e, NGFF_E_STORAGE, "cannot read %s: %s", path, cause) : NGFF_OK;
+}
+
 static int32_t folder_size(store *s, const char *key, uint64_t *n, error *e)
 {
     folder *f = (folder *)s;
@@ -654,6 +667,7 @@ static const store_ops folder_ops = {
     .publish = folder_publish,
     .abandon = folder_abandon,
     .get = folder_get,
+    .get_into = folder_get_into,
     .size = folder_size,
     .enter_thread = folder_enter_thread,
     .scratch_put = folder_scratch_put,

@@ -17,6 +17,7 @@ typedef struct {
     int (*write_file)(const char *path, const void *bytes, size_t n, char cause[256]);
     int (*append_file)(const char *path, const void *bytes, size_t n, char cause[256]);
     int (*read_file)(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, char cause[256]);
+    int (*read_into)(const char *path, int64_t offset, void *bytes, size_t room, uint64_t *n_there, char cause[256]);
     int (*file_size)(const char *path, uint64_t *n);
     int (*rename_new)(const char *from, const char *to);  /* fails if `to` exists; errno */
     int (*rename_over)(const char *from, const char *to); /* replaces the file `to` at once; errno */
@@ -36,6 +37,7 @@ int local_kind(const char *path);
 int local_remove_tree(const char *path); /* 0 or errno */
 /* A file and its place in its folder, or a folder with all on its file system, reach the disk. */
 void local_sync(const char *path);
+int local_read_into(const char *path, int64_t offset, void *bytes, size_t room, uint64_t *n_there, char cause[256]);
 
 /* True if the root document of a store says that it is an OME-Zarr. */
 int looks_like_ngff(const uint8_t *text, size_t n);

@@ -52,8 +52,18 @@ typedef struct {
      * buffer for free(). NGFF_E_NOT_FOUND when there is no such key. Reads the destination before begin and after
      * publish, the claimed place between. Thread-safe. */
     int32_t (*get)(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, error *e);
+    /* The same into the caller's memory: at most room bytes from offset >= 0. n_there: the bytes that the object has
+     * from there on, perhaps more than room. NULL where a store has only get. */
+    int32_t (*get_into)(store *s, const char *key, int64_t offset, void *bytes, size_t room, uint64_t *n_there,
+                        error *e);
     /* Size in bytes of an object; NGFF_E_NOT_FOUND. */
     int32_t (*size)(store *s, const char *key, uint64_t *n, error *e);
+    /* What a thread has set for itself (GDAL's thread-local options: credentials, say), for threads that read in its
+     * name: NULL if nothing. A copy is put on and, with NULL, taken off by the other thread. All three NULL where
+     * threads have no such settings. */
+    void *(*settings_copy)(void);
+    void (*settings_use)(void *copy);
+    void (*settings_free)(void *copy);
     /* First call on a thread that is not the opener's; may be NULL. */
     void (*enter_thread)(store *s);
     /* Writes a scratch object that is never published (spilled pixels), reads it back, removes it. */

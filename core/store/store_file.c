@@ -98,6 +98,30 @@ static int file_read(const char *path, int64_t offset, size_t n, uint8_t **bytes
     return failed(cause, number);
 }
 
+int local_read_into(const char *path, int64_t offset, void *bytes, size_t room, uint64_t *n_there, char cause[256])
+{
+    struct stat s;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return failed(cause, errno == ENOTDIR ? ENOENT : errno);
+    int number = fstat(file, &s) != 0 ? errno : S_ISDIR(s.st_mode) ? ENOENT : 0;
+    *n_there = !number && s.st_size > offset ? (uint64_t)(s.st_size - offset) : 0;
+    size_t n_read = 0, n = *n_there < room ? (size_t)*n_there : room;
+    while (!number && n_read < n) {
+        ssize_t got = pread(file, (char *)bytes + n_read, n - n_read, (off_t)(offset + (int64_t)n_read));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            number = errno;
+        else if (got == 0)
+            *n_there = n = n_read; /* it has become shorter since */
+        else
+            n_read += (size_t)got;
+    }
+    close(file);
+    return number ? failed(cause, number) : 0;
+}
+
 static int file_size(const char *path, uint64_t *n)
 {
     struct stat s;
@@ -208,6 +232,7 @@ static const folder_calls file_calls = {
     .write_file = file_write,
     .append_file = file_append,
     .read_file = file_read,
+    .read_into = local_read_into,
     .file_size = file_size,
     .rename_new = file_rename_new,
     .rename_over = file_rename_over,

@@ -154,6 +154,27 @@ static int vsi_read(const char *path, int64_t offset, size_t n, uint8_t **bytes,
     return end_quiet(&before, 0, cause);
 }
 
+/* On disks by the system's own calls: VSI's take twice as many, and a buffer. */
+static int vsi_read_into(const char *path, int64_t offset, void *bytes, size_t room, uint64_t *n_there, char cause[256])
+{
+    if (is_local(path))
+        return local_read_into(path, offset, bytes, room, n_there, cause);
+    quiet before = begin_quiet();
+    VSILFILE *file = VSIFOpenL(path, "rb");
+    if (!file) {
+        end_quiet(&before, 1, cause);
+        return ENOENT;
+    }
+    int has_failed = VSIFSeekL(file, 0, SEEK_END) != 0;
+    uint64_t size = (uint64_t)VSIFTellL(file);
+    *n_there = (uint64_t)offset < size ? size - (uint64_t)offset : 0;
+    size_t n = *n_there < room ? (size_t)*n_there : room;
+    has_failed |= VSIFSeekL(file, (vsi_l_offset)offset, SEEK_SET) != 0;
+    has_failed |= !has_failed && VSIFReadL(bytes, 1, n, file) != n;
+    VSIFCloseL(file);
+    return end_quiet(&before, has_failed, cause);
+}
+
 static int vsi_rename_new(const char *from, const char *to)
 {
     char cause[256];
@@ -229,6 +250,7 @@ static const folder_calls vsi_calls = {
     .write_file = vsi_write,
     .append_file = vsi_append,
     .read_file = vsi_read,
+    .read_into = vsi_read_into,
     .file_size = vsi_file_size,
     .rename_new = vsi_rename_new,
     .rename_over = vsi_rename_over,
@@ -265,6 +287,21 @@ static int32_t objects_get(store *s, const char *key, int64_t offset, size_t n, 
     char cause[256] = "";
     char *path = object_path((objects *)s, key);
     int failure = path ? vsi_read(path, offset, n, bytes, n_read, cause) : ENOMEM;
+    int32_t status = NGFF_OK;
+    if (failure == ENOENT)
+        status = NGFF_E_NOT_FOUND;
+    else if (failure)
+        status = error_set(e, NGFF_E_STORAGE, "cannot read %s: %s", path ? path : key, cause);
+    free(path);
+    return status;
+}
+
+static int32_t objects_get_into(store *s, const char *key, int64_t offset, void *bytes, size_t room, uint64_t *n_there,
+                                error *e)
+{
+    char cause[256] = "";
+    char *path = object_path((objects *)s, key);
+    int failure = path ? vsi_read_into(path, offset, bytes, room, n_there, cause) : ENOMEM;
     int32_t status = NGFF_OK;
     if (failure == ENOENT)
         status = NGFF_E_NOT_FOUND;
@@ -557,6 +594,22 @@ static void objects_free(store *s)
     free(o);
 }
 
+/* The copy is a list of NAME=VALUE, NULL if the thread has set nothing. */
+static void *vsi_settings_copy(void)
+{
+    return CPLGetThreadLocalConfigOptions();
+}
+
+static void vsi_settings_use(void *copy)
+{
+    CPLSetThreadLocalConfigOptions(copy);
+}
+
+static void vsi_settings_free(void *copy)
+{
+    CSLDestroy(copy);
+}
+
 static const store_ops object_ops = {
     .is_remote = 1,
     .begin = objects_begin,
@@ -571,7 +624,11 @@ static const store_ops object_ops = {
     .publish = objects_publish,
     .abandon = objects_abandon,
     .get = objects_get,
+    .get_into = objects_get_into,
     .size = objects_size,
+    .settings_copy = vsi_settings_copy,
+    .settings_use = vsi_settings_use,
+    .settings_free = vsi_settings_free,
     .enter_thread = objects_enter_thread,
     .scratch_put = objects_scratch_put,
     .scratch_get = objects_scratch_get,

@@ -17,6 +17,13 @@ using StringListIn = char **;
 using StringListOut = char **;
 #endif
 
+/* The bands of GDALDataset::IRasterIO: constant from 3.10 on. */
+#if OMEZARR_GDAL_AT_LEAST(3, 10)
+using BandMapIn = BANDMAP_TYPE;
+#else
+using BandMapIn = int *;
+#endif
+
 /* GDALDataset::GetGeoTransform: a class, and const, from 3.12 on. GEOTRANSFORM_DATA is the six numbers either way. */
 #if OMEZARR_GDAL_AT_LEAST(3, 12)
 #define OMEZARR_GET_GEOTRANSFORM GetGeoTransform(GDALGeoTransform &geotransform) const override

@@ -127,6 +127,18 @@ class OmeZarrDriver final : public GDALDriver
 #endif
 };
 
+/* One option a line. */
+static const char open_options[] =
+    "<OpenOptionList>"
+    "<Option name='NUM_THREADS' type='string' default='ALL_CPUS' description='Threads that decode chunks, the caller "
+    "included: a number, or ALL_CPUS. Without it GDAL_NUM_THREADS counts'/>"
+    "<Option name='T' type='string' description='Index, or range a-b, of the planes on axis t'/>"
+    "<Option name='Z' type='string' description='Index, or range a-b, of the planes on axis z'/>"
+    "<Option name='C' type='string' description='Index, or range a-b, of the planes on the channel axis'/>"
+    "<Option name='MAX_METADATA' type='string' default='16MB' description='Largest metadata document to read'/>"
+    "<Option name='MAX_CHUNK' type='string' default='256MB' description='Largest decoded chunk to read'/>"
+    "</OpenOptionList>";
+
 static void describe_driver(GDALDriver *driver)
 {
     driver->SetDescription("OMEZARR");
@@ -155,15 +167,7 @@ static void describe_driver(GDALDriver *driver)
         driver->SetMetadataItem(GDAL_DMD_CREATIONOPTIONLIST, options);
         ngff_string_free(options);
     }
-    driver->SetMetadataItem(
-        GDAL_DMD_OPENOPTIONLIST,
-        "<OpenOptionList>"
-        "<Option name='T' type='string' description='Index, or range a-b, of the planes on axis t'/>"
-        "<Option name='Z' type='string' description='Index, or range a-b, of the planes on axis z'/>"
-        "<Option name='C' type='string' description='Index, or range a-b, of the planes on the channel axis'/>"
-        "<Option name='MAX_METADATA' type='string' default='16MB' description='Largest metadata document to read'/>"
-        "<Option name='MAX_CHUNK' type='string' default='256MB' description='Largest decoded chunk to read'/>"
-        "</OpenOptionList>");
+    driver->SetMetadataItem(GDAL_DMD_OPENOPTIONLIST, open_options);
     driver->SetMetadataItem(GDAL_DMD_SUBDATASETS, "YES");
     driver->pfnIdentify = omezarr_identify;
     driver->pfnOpen = omezarr_open;

@@ -1,6 +1,4 @@
-/* omezarrdataset.cpp: see omezarrdataset.h. Nothing is decoded at opening; a block is one chunk, decoded straight into
- * GDAL's buffer wherever a chunk is one plane. Chunks of several planes fill the blocks of all their bands, so that
- * none is decoded twice. */
+/* omezarrdataset.cpp: see omezarrdataset.h. Nothing is decoded at opening; how pixels are read is in rasterio.cpp. */
 #include "omezarrdataset.h"
 
 #include <algorithm>
@@ -9,8 +7,6 @@
 #include "georef.h"
 #include "omezarr.h"
 #include "pixeltype.h"
-
-constexpr int max_error_text = 1024;
 
 /* -- Levels ---------------------------------------------------------------------------------------------------- */
 
@@ -43,49 +39,27 @@ static bool read_grid(const OpenStore &store, int level, LevelGrid *grid)
 
 /* -- Mask ------------------------------------------------------------------------------------------------------ */
 
-class OmeZarrMaskBand final : public GDALRasterBand
+OmeZarrMaskBand::OmeZarrMaskBand(OmeZarrDataset *dataset) : m_dataset(dataset)
 {
-    OmeZarrDataset *m_dataset;
+    const int y = dataset->m_store->rank - 2, x = dataset->m_store->rank - 1;
+    poDS = dataset;
+    nBand = 0;
+    nRasterXSize = dataset->nRasterXSize;
+    nRasterYSize = dataset->nRasterYSize;
+    eDataType = GDT_Byte;
+    nBlockXSize = static_cast<int>(dataset->m_grid.chunk[x]);
+    nBlockYSize = static_cast<int>(dataset->m_grid.chunk[y]);
+}
 
-  public:
-    explicit OmeZarrMaskBand(OmeZarrDataset *dataset) : m_dataset(dataset)
-    {
-        const int y = dataset->m_store->rank - 2, x = dataset->m_store->rank - 1;
-        poDS = dataset;
-        nBand = 0;
-        nRasterXSize = dataset->nRasterXSize;
-        nRasterYSize = dataset->nRasterYSize;
-        eDataType = GDT_Byte;
-        nBlockXSize = static_cast<int>(dataset->m_grid.chunk[x]);
-        nBlockYSize = static_cast<int>(dataset->m_grid.chunk[y]);
-    }
+int OmeZarrMaskBand::GetOverviewCount()
+{
+    return m_dataset->overview_count();
+}
 
-    CPLErr IReadBlock(int block_x, int block_y, void *pixels) override
-    {
-        const int64_t index[2] = {block_y, block_x};
-        char problem[max_error_text] = "";
-        if (ngff_reader_mask_chunk(m_dataset->m_store->reader, m_dataset->m_level, index,
-                                   static_cast<uint8_t *>(pixels), problem, max_error_text) >= 0)
-            return CE_None;
-        CPLError(CE_Failure, CPLE_FileIO, "%s: %s", m_dataset->GetDescription(), problem);
-        return CE_Failure;
-    }
-
-    int GetOverviewCount() override
-    {
-        return static_cast<int>(m_dataset->m_overviews.size());
-    }
-
-    GDALRasterBand *GetOverview(int index) override
-    {
-        return index >= 0 && index < GetOverviewCount() ? m_dataset->m_overviews[index]->m_mask.get() : nullptr;
-    }
-
-    bool IsMaskBand() const override
-    {
-        return true;
-    }
-};
+GDALRasterBand *OmeZarrMaskBand::GetOverview(int index)
+{
+    return index >= 0 && index < GetOverviewCount() ? m_dataset->m_overviews[index]->m_mask.get() : nullptr;
+}
 
 /* -- Band ------------------------------------------------------------------------------------------------------ */
 
@@ -126,90 +100,6 @@ void OmeZarrBand::describe()
     set_metadata(this, attributes().metadata);
     if (!attributes().nbits.empty())
         GDALMajorObject::SetMetadataItem("NBITS", attributes().nbits.c_str(), "IMAGE_STRUCTURE");
-}
-
-/* One plane of a decoded chunk as GDAL's type. */
-static void copy_plane(int32_t type, const GByte *from, void *to, size_t n_pixels)
-{
-    if (ngff_type_size(type) == GDALGetDataTypeSizeBytes(gdal_from_ngff(type))) {
-        memcpy(to, from, n_pixels * ngff_type_size(type));
-        return;
-    }
-    for (size_t i = 0; i < n_pixels; i++) { /* halves, where GDAL has floats */
-        uint16_t half;
-        memcpy(&half, from + 2 * i, sizeof half);
-        static_cast<float *>(to)[i] = float_from_half(half);
-    }
-}
-
-/* Decodes a chunk of several planes: this band's into pixels, the others' into their blocks. */
-CPLErr OmeZarrBand::read_planes(const int64_t *index, int block_x, int block_y, void *pixels)
-{
-    const OpenStore &store = *m_dataset->m_store;
-    const LevelGrid &grid = m_dataset->m_grid;
-    const size_t plane_pixels = static_cast<size_t>(nBlockXSize) * nBlockYSize;
-    const size_t plane_bytes = plane_pixels * ngff_type_size(store.type);
-    char problem[max_error_text] = "";
-    try {
-        m_dataset->m_chunk.resize(plane_bytes * grid.planes_per_chunk);
-    } catch (const std::bad_alloc &) {
-        CPLError(CE_Failure, CPLE_OutOfMemory, "%s: no memory for a chunk of %d planes", m_dataset->GetDescription(),
-                 grid.planes_per_chunk);
-        return CE_Failure;
-    }
-    if (ngff_reader_chunk(store.reader, m_dataset->m_level, index, m_dataset->m_chunk.data(), problem, max_error_text) <
-        0) {
-        CPLError(CE_Failure, CPLE_FileIO, "%s: %s", m_dataset->GetDescription(), problem);
-        return CE_Failure;
-    }
-    for (int plane = 0; plane < grid.planes_per_chunk; plane++) {
-        int64_t rest = plane, band = 0, at[5] = {};
-        for (int axis = store.rank - 3; axis >= 0; axis--) {
-            at[axis] = index[axis] * grid.chunk[axis] + rest % grid.chunk[axis];
-            rest /= grid.chunk[axis];
-        }
-        bool is_inside = true;
-        for (int axis = 0; axis < store.rank - 2; axis++) {
-            const int64_t below = at[axis] - store.planes.first[axis];
-            is_inside = is_inside && below >= 0 && below < store.planes.count[axis];
-            band = band * store.planes.count[axis] + below;
-        }
-        const GByte *from = m_dataset->m_chunk.data() + plane * plane_bytes;
-        if (!is_inside)
-            continue;
-        if (band + 1 == nBand) {
-            copy_plane(store.type, from, pixels, plane_pixels);
-            continue;
-        }
-        GDALRasterBand *other = m_dataset->GetRasterBand(static_cast<int>(band + 1));
-        GDALRasterBlock *block = other->TryGetLockedBlockRef(block_x, block_y);
-        if (block == nullptr) {
-            block = other->GetLockedBlockRef(block_x, block_y, TRUE);
-            if (block == nullptr)
-                return CE_Failure;
-            copy_plane(store.type, from, block->GetDataRef(), plane_pixels);
-        }
-        block->DropLock();
-    }
-    return CE_None;
-}
-
-CPLErr OmeZarrBand::IReadBlock(int block_x, int block_y, void *pixels)
-{
-    const OpenStore &store = *m_dataset->m_store;
-    int64_t index[5];
-    for (int axis = 0; axis < store.rank - 2; axis++)
-        index[axis] = m_plane[axis] / m_dataset->m_grid.chunk[axis];
-    index[store.rank - 2] = block_y;
-    index[store.rank - 1] = block_x;
-    if (m_dataset->m_grid.planes_per_chunk > 1 || ngff_type_size(store.type) != GDALGetDataTypeSizeBytes(eDataType))
-        return read_planes(index, block_x, block_y, pixels);
-
-    char problem[max_error_text] = "";
-    if (ngff_reader_chunk(store.reader, m_dataset->m_level, index, pixels, problem, max_error_text) >= 0)
-        return CE_None;
-    CPLError(CE_Failure, CPLE_FileIO, "%s: %s", m_dataset->GetDescription(), problem);
-    return CE_Failure;
 }
 
 double OmeZarrBand::GetNoDataValue(int *has)
@@ -289,23 +179,22 @@ GDALRasterAttributeTable *OmeZarrBand::GetDefaultRAT()
 CPLErr OmeZarrBand::GetDefaultHistogram(double *min, double *max, int *n, GUIntBig **counts, int must_compute,
                                         GDALProgressFunc progress, void *progress_data)
 {
-    if (m_dataset->m_level > 0 || attributes().histogram.counts.empty())
+    if (m_dataset->m_level != m_dataset->m_store->base_level || attributes().histogram.counts.empty())
         return GDALPamRasterBand::GetDefaultHistogram(min, max, n, counts, must_compute, progress, progress_data);
     return attributes().histogram.give(min, max, n, counts);
 }
 
 int OmeZarrBand::GetOverviewCount()
 {
-    const int n = static_cast<int>(m_dataset->m_overviews.size());
-    return n > 0 ? n : GDALPamRasterBand::GetOverviewCount();
+    return !m_dataset->m_overviews.empty() ? m_dataset->overview_count() : GDALPamRasterBand::GetOverviewCount();
 }
 
 GDALRasterBand *OmeZarrBand::GetOverview(int index)
 {
-    const int n = static_cast<int>(m_dataset->m_overviews.size());
-    if (n == 0)
+    if (m_dataset->m_overviews.empty())
         return GDALPamRasterBand::GetOverview(index);
-    return index >= 0 && index < n ? m_dataset->m_overviews[index]->GetRasterBand(nBand) : nullptr;
+    return index >= 0 && index < m_dataset->overview_count() ? m_dataset->m_overviews[index]->GetRasterBand(nBand)
+                                                             : nullptr;
 }
 
 GDALRasterBand *OmeZarrBand::GetMaskBand()
@@ -347,6 +236,12 @@ void OmeZarrDataset::add_overviews()
             memcmp(grid.shape, m_grid.shape, (m_store->rank - 2) * sizeof *grid.shape) == 0)
             m_overviews.push_back(std::make_unique<OmeZarrDataset>(m_store, level, grid));
     }
+}
+
+/* None where the caller wants none: OVERVIEW_LEVEL=NONE, gdal_translate -ovr NONE. */
+int OmeZarrDataset::overview_count() const
+{
+    return AreOverviewsEnabled() ? static_cast<int>(m_overviews.size()) : 0;
 }
 
 void OmeZarrDataset::describe()
@@ -413,6 +308,9 @@ static int64_t most_bands()
 
 std::unique_ptr<GDALDataset> OmeZarrDataset::open(const StoreName &name, const char *description, CSLConstList options)
 {
+    int n_threads;
+    if (!reading_threads(CSLFetchNameValue(options, "NUM_THREADS"), &n_threads))
+        return nullptr;
     auto store = std::make_shared<OpenStore>();
     store->root = name.root;
     store->reader = open_reader(name, description, options);
@@ -439,18 +337,45 @@ std::unique_ptr<GDALDataset> OmeZarrDataset::open(const StoreName &name, const c
         return make_collection(name, description, portions);
     }
     store->n_bands = static_cast<int>(store->planes.n_planes());
+    if (!name.part.empty() || name.has_planes())
+        store->subdataset = name.text();
+    ngff_reader_set_cache(store->reader, reading_cache(*store, grid));
     attributes_from_reader(store->reader, store->planes, &store->attributes);
-    auto dataset = std::make_unique<OmeZarrDataset>(store, store->base_level, grid);
+    store->n_threads = n_threads;
+    auto dataset = make(store, grid, description);
+    set_subdatasets(dataset.get(), parts);
+    return dataset;
+}
+
+std::unique_ptr<OmeZarrDataset> OmeZarrDataset::make(std::shared_ptr<OpenStore> store, const LevelGrid &grid,
+                                                     const char *description)
+{
+    const std::string root = store->root, subdataset = store->subdataset;
+    const int base_level = store->base_level;
+    auto dataset = std::make_unique<OmeZarrDataset>(std::move(store), base_level, grid);
     dataset->describe();
     dataset->add_overviews();
-    set_subdatasets(dataset.get(), parts);
     dataset->SetDescription(description);
-    dataset->SetPhysicalFilename(name.root.c_str());
-    if (!name.part.empty() || name.has_planes())
-        dataset->SetSubdatasetName(name.text().c_str());
+    dataset->SetPhysicalFilename(root.c_str());
+    if (!subdataset.empty())
+        dataset->SetSubdatasetName(subdataset.c_str());
     dataset->TryLoadXML();
     return dataset;
 }
+
+#if OMEZARR_GDAL_AT_LEAST(3, 10)
+/* GDAL's thread-safe dataset (RFC 101) gives each thread one of its own. They share the store: its metadata are read
+ * once, and a chunk that one thread has decoded is there for the others. */
+std::unique_ptr<GDALDataset> OmeZarrDataset::Clone(int scope, bool can_share_state) const
+{
+    if (m_level != m_store->base_level || !can_share_state)
+        return GDALPamDataset::Clone(scope, can_share_state);
+    auto clone = make(m_store, m_grid, GetDescription());
+    clone->nOpenFlags = nOpenFlags;
+    clone->papszOpenOptions = CSLDuplicate(papszOpenOptions);
+    return clone;
+}
+#endif
 
 CPLErr OmeZarrDataset::OMEZARR_GET_GEOTRANSFORM_DEFINITION
 {

@@ -14,13 +14,14 @@
 
 /* What all levels share. */
 struct OpenStore {
-    std::string root{};
+    std::string root{}, subdataset{}; /* subdataset: its name, where it is not the whole image */
     ngff_reader *reader = nullptr;
     std::string dims{};
     int rank = 0, n_bands = 0;
     int base_level = 0; /* the one that is the dataset; those after it may be its overviews */
     PlaneSelection planes{};
     int32_t type = 0; /* NGFF_* */
+    int n_threads = 1;
     DatasetAttributes attributes{};
 
     OpenStore() = default;
@@ -32,11 +33,28 @@ struct OpenStore {
     }
 };
 
+/* Threads for reading: what NUM_THREADS says, else GDAL_NUM_THREADS, else one per CPU. False, with an error, where the
+ * option (may be NULL) is neither a number nor ALL_CPUS. */
+bool reading_threads(const char *option, int *n_threads);
+
 /* Extents of one level. */
 struct LevelGrid {
     int64_t shape[5] = {}, chunk[5] = {};
     int planes_per_chunk = 1;
 };
+
+/* What RasterIO asks for. extra may be NULL for a request without resampling. */
+struct RasterRequest {
+    int x, y, width, height;
+    void *data;
+    int buffer_width, buffer_height;
+    GDALDataType type;
+    GSpacing pixel_space, line_space, band_space;
+    GDALRasterIOExtraArg *extra;
+};
+
+/* Bytes of decoded chunks to keep: enough for reading level 0 line by line, within GDAL's own limit for blocks. */
+int64_t reading_cache(const OpenStore &store, const LevelGrid &grid);
 
 class OmeZarrMaskBand;
 
@@ -50,10 +68,13 @@ class OmeZarrDataset final : public GDALPamDataset
     LevelGrid m_grid{};
     std::vector<std::unique_ptr<OmeZarrDataset>> m_overviews{}; /* of the base level only */
     std::unique_ptr<OmeZarrMaskBand> m_mask{};
-    std::vector<GByte> m_chunk{}; /* a decoded chunk of several planes, or of a type that GDAL lacks */
 
     void describe();
     void add_overviews();
+    int overview_count() const;
+    /* Reads planes to places that are band_space apart. planes: the index on each axis but y and x, of each. */
+    CPLErr read_planes(const RasterRequest &request, const int64_t *const *planes, size_t n_planes, int n_threads);
+    CPLErr read_mask(const RasterRequest &request, int n_threads);
 
   public:
     OmeZarrDataset(std::shared_ptr<OpenStore> store, int level, const LevelGrid &grid);
@@ -93,21 +114,60 @@ class OmeZarrDataset final : public GDALPamDataset
         return ngff_reader_has_mask(m_store->reader) == 1;
     }
 
+    /* Levels and descriptions of an open store. */
+    static std::unique_ptr<OmeZarrDataset> make(std::shared_ptr<OpenStore> store, const LevelGrid &grid,
+                                                const char *description);
+
     CPLErr OMEZARR_GET_GEOTRANSFORM;
     const OGRSpatialReference *GetSpatialRef() const override;
     int GetGCPCount() override;
     const OGRSpatialReference *GetGCPSpatialRef() const override;
     const GDAL_GCP *GetGCPs() override;
     char **GetFileList() override;
+
+  protected:
+#if OMEZARR_GDAL_AT_LEAST(3, 10)
+    std::unique_ptr<GDALDataset> Clone(int scope, bool can_share_state) const override;
+#endif
+    CPLErr IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int buffer_width,
+                     int buffer_height, GDALDataType type, int n_bands, BandMapIn bands, GSpacing pixel_space,
+                     GSpacing line_space, GSpacing band_space, GDALRasterIOExtraArg *extra) override;
+};
+
+/* The dataset's own mask, one for all bands. */
+class OmeZarrMaskBand final : public GDALRasterBand
+{
+    OmeZarrDataset *m_dataset;
+
+  protected:
+    CPLErr IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int buffer_width,
+                     int buffer_height, GDALDataType type, GSpacing pixel_space, GSpacing line_space,
+                     GDALRasterIOExtraArg *extra) override;
+
+  public:
+    explicit OmeZarrMaskBand(OmeZarrDataset *dataset);
+    CPLErr IReadBlock(int block_x, int block_y, void *pixels) override;
+    int GetOverviewCount() override;
+    GDALRasterBand *GetOverview(int index) override;
+    bool IsMaskBand() const override
+    {
+        return true;
+    }
 };
 
 class OmeZarrBand final : public GDALPamRasterBand
 {
+    friend class OmeZarrDataset;
+
     OmeZarrDataset *m_dataset;
     int64_t m_plane[5] = {}; /* index on each axis but y and x */
 
     const BandAttributes &attributes() const;
-    CPLErr read_planes(const int64_t *index, int block_x, int block_y, void *pixels);
+
+  protected:
+    CPLErr IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int buffer_width,
+                     int buffer_height, GDALDataType type, GSpacing pixel_space, GSpacing line_space,
+                     GDALRasterIOExtraArg *extra) override;
 
   public:
     OmeZarrBand(OmeZarrDataset *dataset, int number);
@@ -115,6 +175,12 @@ class OmeZarrBand final : public GDALPamRasterBand
     void describe();
 
     CPLErr IReadBlock(int block_x, int block_y, void *pixels) override;
+#if OMEZARR_GDAL_AT_LEAST(3, 13)
+    bool MayMultiBlockReadingBeMultiThreaded() const override
+    {
+        return m_dataset->m_store->n_threads > 1;
+    }
+#endif
     double GetNoDataValue(int *has) override;
     int64_t GetNoDataValueAsInt64(int *has) override;
     uint64_t GetNoDataValueAsUInt64(int *has) override;

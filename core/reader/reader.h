@@ -1,0 +1,77 @@
+/* reader.h: what reader.c (one chunk) and region.c (any box of chunks) share. */
+#ifndef NGFF_READER_READER_H
+#define NGFF_READER_READER_H
+
+#include <pthread.h>
+
+#include "budget.h"
+#include "chunk_cache.h"
+#include "codec.h"
+#include "metadata.h"
+#include "ngff.h"
+#include "parts.h"
+#include "store.h"
+
+enum {
+    most_idle = 64,          /* codec contexts kept for later */
+    most_slots = 64,         /* shard indices kept */
+    default_cache = 64 << 20 /* bytes of decoded chunks kept */
+};
+
+/* The decoded index of one shard. */
+typedef struct {
+    const stored_array *array; /* NULL: an empty slot */
+    int64_t shard[MAX_RANK];
+    shard_entry *entries;
+    size_t n_bytes;
+    uint64_t last_use;
+} index_slot;
+
+struct ngff_reader {
+    error error;
+    char *path; /* of the image; of the store's root where that is a collection */
+    store *store;
+    stored_limits limits;
+    stored_image image;
+    stored_parts parts;
+    int named_level; /* the part that was opened is this level's array, */
+    int named_entry; /* or this entry of "multiscales" */
+    char *answer;    /* of ngff_reader_attribute */
+
+    budget *buffers;    /* chunks of pixels: one per thread at work, and those of the cache */
+    chunk_cache *cache; /* chunks that region.c has met in part */
+    int has_threads;    /* region.c's lock guards it */
+
+    pthread_mutex_t lock; /* guards all below */
+    codec_context *idle[most_idle];
+    int n_idle;
+    index_slot slots[most_slots];
+    size_t cached_bytes;
+    uint64_t clock;
+};
+
+typedef struct {
+    char key[256 + 128];      /* of the object that holds the chunk */
+    int64_t shard[MAX_RANK];  /* index of that object */
+    size_t ordinal, n_chunks; /* the chunk's place in it, and the places */
+    size_t n_pixels, n_bytes; /* of the decoded chunk */
+} chunk_place;
+
+/* Bytes of a decoded chunk; refuses what is too much with a negative status. */
+int64_t chunk_bytes(const ngff_reader *reader, const stored_array *array, error *e);
+/* Works out where a chunk is, and refuses what cannot be. */
+int32_t chunk_locate(const ngff_reader *reader, const stored_array *array, const int64_t *index, chunk_place *place,
+                     error *e);
+/* Reads and decodes a chunk, dense in C order. Returns 1, 0 for a missing chunk (pixels stay as they are), or an error.
+ * Thread-safe. */
+int32_t chunk_decode(ngff_reader *reader, const stored_array *array, const chunk_place *place, void *pixels, error *e);
+
+/* Chunks are read on any thread, so their errors go to the caller and not into the handle. Returns result. */
+int32_t error_give(const error *e, int32_t result, char *text, int64_t size);
+int level_is_valid(const ngff_reader *reader, int32_t level_index);
+int32_t level_error(const ngff_reader *reader, int32_t level_index, error *e);
+
+/* The reader does not use the threads of region.c any more. */
+void reader_threads_release(ngff_reader *reader);
+
+#endif
