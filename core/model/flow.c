@@ -174,7 +174,7 @@ static void make_memory(plan *p)
             shards += 2 * product_checked(at->shard, rank) * p->image->type->size;
     }
     int64_t encode = (int64_t)(p->n_threads + p->n_readers) * (chunk0 + chunk0 / 64 + 4096);
-    int64_t statistics = 24 * product_checked(base->grid, rank) * (c < 0 ? 1 : base->chunk[c]);
+    int64_t statistics = 32 * product_checked(base->grid, rank) * (c < 0 ? 1 : base->chunk[c]);
     int64_t rest = encode + shards + statistics + (2 << 20), machine = options_machine_memory();
     int64_t in_hands = 2 * max_i64(p->n_threads, p->n_readers) * largest;
     p->memory_minimum = at_work + max_i64(each, in_hands) + rest;

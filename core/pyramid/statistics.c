@@ -1,11 +1,12 @@
 /* statistics.c: see statistics.h.
  *
- * Sums of floating-point numbers depend on their order, so every chunk of level 0 keeps its own sum, and these are
- * added in index order at the end; minimum, maximum and count do not care. The display range (2 % to 98 %) comes from
- * an exact histogram for 8- and 16-bit integers, taken on the largest level of at most 2^24 pixels (which is level 0
- * for all but very large images: a histogram of every pixel would cost a fifth of the whole run); for other types from
- * the sorted valid pixels of the smallest level that has at least 65,536 of them (an even sample, where that level is
- * much larger). Pixels that nobody wrote count as what they read as: zero, where that is a valid value. */
+ * Moments of floating-point numbers depend on their order, so every chunk of level 0 keeps its own, and these are
+ * joined in index order at the end; minimum, maximum, count and the whole sums of integers do not care. The display
+ * range (2 % to 98 %) comes from an exact histogram for 8- and 16-bit integers, taken on the largest level of at most
+ * 2^24 pixels (which is level 0 for all but very large images: a histogram of every pixel would cost a fifth of the
+ * whole run); for other types from the sorted valid pixels of the smallest level that has at least 65,536 of them (an
+ * even sample, where that level is much larger). Pixels that nobody wrote count as what they read as: zero, where that
+ * is a valid value. */
 #include "statistics.h"
 
 #include <math.h>
@@ -21,7 +22,7 @@ static const double low_share = 0.02, high_share = 0.98;
 
 typedef struct {
     pthread_mutex_t lock;
-    tally total;         /* without the sums */
+    tally total;         /* without the moments of floating-point pixels */
     int64_t n_seen;      /* pixels of level 0 that have come, valid or not */
     int64_t own_left;    /* pixels of the histogram's level still to come from this channel */
     uint64_t *bins;      /* while the histogram is being filled */
@@ -36,7 +37,7 @@ struct statistics {
     int histogram_level; /* -1: none */
     int64_t n_channels;
     channel_state *channels;
-    double (*sums)[2]; /* sum, sum of squares: per chunk of level 0 and channel in it */
+    moments *parts; /* floating-point pixels: per chunk of level 0 and channel in it; else NULL */
     channel_summary *summaries;
 };
 
@@ -87,8 +88,10 @@ static int choose_histogram_level(const struct ngff_plan *plan)
     return level_chosen;
 }
 
-static int64_t sums_count(const struct ngff_plan *plan)
+static int64_t parts_count(const struct ngff_plan *plan)
 {
+    if (plan->image->type->class != CLASS_FLOAT)
+        return 0;
     const level *base = &plan->levels[0];
     int c = plan->image->channel_axis;
     return product_checked(base->grid, plan->image->rank) * (c < 0 ? 1 : base->chunk[c]);
@@ -96,7 +99,7 @@ static int64_t sums_count(const struct ngff_plan *plan)
 
 int64_t statistics_bytes(const struct ngff_plan *plan)
 {
-    return sums_count(plan) * (int64_t)sizeof(double[2]) + plan->image->n_channels * (int64_t)sizeof(channel_state);
+    return parts_count(plan) * (int64_t)sizeof(moments) + plan->image->n_channels * (int64_t)sizeof(channel_state);
 }
 
 statistics *statistics_create(const struct ngff_plan *plan)
@@ -112,8 +115,8 @@ statistics *statistics_create(const struct ngff_plan *plan)
     s->histogram_level = s->wants_windows ? choose_histogram_level(plan) : -1;
     s->channels = calloc((size_t)s->n_channels, sizeof *s->channels);
     s->summaries = calloc((size_t)s->n_channels, sizeof *s->summaries);
-    s->sums = calloc((size_t)sums_count(plan), sizeof *s->sums);
-    if (!s->channels || !s->summaries || !s->sums) {
+    s->parts = parts_count(plan) > 0 ? calloc((size_t)parts_count(plan), sizeof *s->parts) : NULL;
+    if (!s->channels || !s->summaries || (parts_count(plan) > 0 && !s->parts)) {
         statistics_free(s);
         return NULL;
     }
@@ -137,7 +140,7 @@ void statistics_free(statistics *s)
     }
     free(s->channels);
     free(s->summaries);
-    free(s->sums);
+    free(s->parts);
     free(s);
 }
 
@@ -168,8 +171,8 @@ static plane plane_of(const struct ngff_plan *plan, const cell *c, int64_t k, in
     return p;
 }
 
-/* Where the sums of channel k of a cell of level 0 are kept. */
-static double *sums_of(statistics *s, const cell *c, int64_t k)
+/* Where the moments of channel k of a cell of level 0 are kept. */
+static moments *part_of(statistics *s, const cell *c, int64_t k)
 {
     const level *base = &s->plan->levels[0];
     int channel_axis = s->plan->image->channel_axis;
@@ -182,7 +185,7 @@ static double *sums_of(statistics *s, const cell *c, int64_t k)
             chunk = base->chunk[i];
         }
     }
-    return s->sums[ordinal * chunk + within];
+    return &s->parts[ordinal * chunk + within];
 }
 
 static int64_t extent_of(const struct ngff_plan *plan, const cell *c, char dim)
@@ -202,10 +205,9 @@ static void add_tally(statistics *s, const cell *c, int64_t k, int64_t number)
             tally_scan(&t, type, p.pixels, p.rows, p.columns, p.row_bytes, p.nodata, p.mask, p.mask_row_bytes);
             n_seen += p.rows * p.columns;
         }
-    double *sums = sums_of(s, c, k);
-    sums[0] = t.sum;
-    sums[1] = t.sum_squares;
-    t.sum = t.sum_squares = 0;
+    if (s->parts)
+        *part_of(s, c, k) = t.moments;
+    t.moments = (moments){0};
     pthread_mutex_lock(&s->channels[number].lock);
     tally_merge(&s->channels[number].total, type, &t);
     s->channels[number].n_seen += n_seen;
@@ -414,7 +416,8 @@ static int32_t add_unwritten(statistics *s, int64_t k, error *e)
     const struct ngff_plan *plan = s->plan;
     const dtype *type = plan->image->type;
     channel_state *state = &s->channels[k], *owner = &s->channels[window_owner(plan, k)];
-    tally zeros = {.n_valid = channel_pixels(plan, 0) - state->n_seen};
+    int64_t n_unwritten = channel_pixels(plan, 0) - state->n_seen;
+    tally zeros = {.n_valid = n_unwritten, .moments = {.n = n_unwritten}};
     if (unwritten_is_valid(plan->image, k)) {
         tally_merge(&state->total, type, &zeros);
         if (state->own_left > 0 && make_bins(owner, type, e) != NGFF_OK)
@@ -428,9 +431,12 @@ static int32_t add_unwritten(statistics *s, int64_t k, error *e)
 
 /* -- The summary --------------------------------------------------------------------------------------------------- */
 
-/* Adds the sums of all chunks of a channel in index order. */
-static void add_up(const statistics *s, int64_t number, double *sum, double *sum_squares)
+/* Joins the moments of all chunks of a channel in index order, and of what nobody wrote, which total has. */
+static moments join_parts(const statistics *s, int64_t number)
 {
+    moments all = tally_moments(&s->channels[number].total, s->plan->image->type);
+    if (!s->parts)
+        return all;
     const level *base = &s->plan->levels[0];
     int c = s->plan->image->channel_axis;
     int64_t inner = 1, outer = 1, chunk = c < 0 ? 1 : base->chunk[c];
@@ -444,25 +450,23 @@ static void add_up(const statistics *s, int64_t number, double *sum, double *sum
     for (int64_t o = 0; o < outer; o++)
         for (int64_t i = 0; i < inner; i++) {
             int64_t ordinal = (o * grid + number / chunk) * inner + i;
-            *sum += s->sums[ordinal * chunk + number % chunk][0];
-            *sum_squares += s->sums[ordinal * chunk + number % chunk][1];
+            moments_join(&all, &s->parts[ordinal * chunk + number % chunk]);
         }
+    return all;
 }
 
 static void summarise_tally(const statistics *s, int64_t number, channel_summary *to)
 {
     const tally *total = &s->channels[number].total;
     int32_t type = s->plan->image->type->data_type;
-    double sum = 0, sum_squares = 0;
     to->n_valid = total->n_valid;
     if (total->n_valid == 0)
         return;
-    add_up(s, number, &sum, &sum_squares);
-    to->min = dtype_to_double(type, total->min);
-    to->max = dtype_to_double(type, total->max);
-    to->mean = sum / (double)total->n_valid;
-    double variance = sum_squares / (double)total->n_valid - to->mean * to->mean;
-    to->std_dev = variance > 0 ? sqrt(variance) : 0;
+    moments all = join_parts(s, number);
+    to->min = dtype_to_double(type, total->min) + 0.0; /* -0 or 0 would depend on which chunk came first */
+    to->max = dtype_to_double(type, total->max) + 0.0;
+    to->mean = all.mean + all.rest + 0.0;
+    to->std_dev = moments_deviation(&all);
     to->has_statistics = s->plan->options.statistics != TRI_NO && isfinite(to->mean) && isfinite(to->std_dev);
 }
 
