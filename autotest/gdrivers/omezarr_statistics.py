@@ -7,6 +7,7 @@ from fractions import Fraction
 import gdaltest
 import numpy as np
 import pytest
+from osgeo import gdal
 
 
 def statistics_of(store):
@@ -102,3 +103,64 @@ def test_statistics_are_the_same_bits_for_any_threads(tmp_path, dtype):
         store = gdaltest.write(tmp_path / threads, gdaltest.mem(array), "BLOCKSIZE=32", f"NUM_THREADS={threads}")
         found.add(repr(statistics_of(store)))
     assert len(found) == 1
+
+
+# -- Windows of wide types ---------------------------------------------------------------------------------------------
+
+
+def expected_window(values):
+    return [float(v) for v in np.percentile(values.astype("float64"), [2, 98])]
+
+
+def window_of(store, channel=0):
+    window = gdaltest.ome(store)["omero"]["channels"][channel]["window"]
+    return [window["start"], window["end"]]
+
+
+def hidden_square(shape):
+    """Half of all pixels, in one piece and in specks."""
+    hidden = np.zeros(shape, bool)
+    hidden[: shape[0] // 3] = True
+    hidden[::7, ::5] = True
+    return hidden
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint32", "int32"])
+@pytest.mark.parametrize("version", ["NGFF_VERSION=0.5", "NGFF_VERSION=0.4"])
+@pytest.mark.parametrize("compress", ["COMPRESS=AUTO", "COMPRESS=NONE"])
+def test_masked_pixels_of_wide_types_are_in_no_window(tmp_path, dtype, version, compress):
+    array = gdaltest.smooth_array((300, 310), dtype)
+    hidden = hidden_square(array.shape)
+    array[hidden] = 1000000
+    source = gdaltest.mem(array)
+    source.CreateMaskBand(gdal.GMF_PER_DATASET)
+    source.GetRasterBand(1).GetMaskBand().WriteRaster(0, 0, 310, 300, np.where(hidden, 0, 255).astype("uint8").tobytes())
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source, "BLOCKSIZE=64", "OVERVIEWS=NONE", version, compress)
+    assert window_of(store) == pytest.approx(expected_window(array[~hidden]), rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint32"])
+@pytest.mark.parametrize("shard", [(), ("SHARD=128",)])
+def test_transparent_pixels_of_wide_types_are_in_no_window(tmp_path, dtype, shard):
+    array = np.stack([gdaltest.smooth_array((300, 310), dtype)] * 2)
+    hidden = hidden_square(array.shape[1:])
+    array[0][hidden] = 1000000
+    array[1] = np.where(hidden, 0, 5)
+    source = gdaltest.mem(array)
+    source.GetRasterBand(1).SetColorInterpretation(gdal.GCI_GrayIndex)
+    source.GetRasterBand(2).SetColorInterpretation(gdal.GCI_AlphaBand)
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source, "BLOCKSIZE=64", "OVERVIEWS=NONE", *shard)
+    assert window_of(store) == pytest.approx(expected_window(array[0][~hidden]), rel=1e-12)
+
+
+def test_a_level_with_too_few_valid_pixels_gives_way_to_a_larger_one(tmp_path):
+    """Level 1 has 84,100 pixels, but the mask leaves fewer than 65,536: so level 0 decides."""
+    array = np.random.default_rng(2).random((580, 580)).astype("float32")
+    hidden = np.zeros(array.shape, bool)
+    hidden[:, 290:] = True
+    array[hidden] = 1e9
+    source = gdaltest.mem(array)
+    source.CreateMaskBand(gdal.GMF_PER_DATASET)
+    source.GetRasterBand(1).GetMaskBand().WriteRaster(0, 0, 580, 580, np.where(hidden, 0, 255).astype("uint8").tobytes())
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source, "BLOCKSIZE=100", "OVERVIEW_RESAMPLING=AVERAGE")
+    assert window_of(store) == pytest.approx(expected_window(array[~hidden]), rel=1e-9)

@@ -281,33 +281,66 @@ typedef struct {
     int64_t step, skip; /* every step-th pixel; so many to leave out first */
 } value_list;
 
-/* Appends the valid ones of n pixels; of a large level only every step-th. */
-static int32_t append_valid(value_list *list, const struct ngff_image *image, const uint8_t *pixels, int64_t n,
-                            int64_t number, error *e)
+/* A chunk that was read back, and what says which of its pixels count. */
+typedef struct {
+    uint8_t *pixels;
+    uint8_t *mask;  /* y, x plane, or NULL */
+    uint8_t *alpha; /* the chunk with the opacity of the same place, or NULL */
+} chunk_read;
+
+/* One row of a channel in a chunk. Pixels with opacity 0 (a mask byte or a pixel of alpha) do not count. */
+typedef struct {
+    const uint8_t *pixels, *opacity; /* opacity: or NULL */
+    int64_t n, opacity_size;
+} chunk_row;
+
+/* Appends the valid ones of a row; of a large level only every step-th. */
+static int32_t append_valid(value_list *list, const struct ngff_image *image, const chunk_row *row, int64_t number,
+                            error *e)
 {
+    static const uint8_t zero[16];
     const channel *about = &image->channels[number];
     int64_t size = image->type->size;
-    if (list->n + n > list->room) {
-        int64_t room = 2 * (list->n + n);
+    if (list->n + row->n > list->room) {
+        int64_t room = 2 * (list->n + row->n);
         double *more = realloc(list->values, (size_t)room * sizeof *more);
         if (!more)
             return error_set(e, NGFF_E_MEMORY, "out of memory for the values of a channel");
         list->values = more;
         list->room = room;
     }
-    for (; list->skip < n; list->skip += list->step) {
-        const uint8_t *pixel = pixels + list->skip * size;
+    for (; list->skip < row->n; list->skip += list->step) {
+        const uint8_t *pixel = row->pixels + list->skip * size;
         double value = dtype_to_double(image->type->data_type, pixel);
         int is_nodata = about->has_nodata && memcmp(pixel, about->nodata, (size_t)size) == 0;
-        if (isfinite(value) && !is_nodata)
+        int is_hidden =
+            row->opacity && memcmp(row->opacity + list->skip * row->opacity_size, zero, (size_t)row->opacity_size) == 0;
+        if (isfinite(value) && !is_nodata && !is_hidden)
             list->values[list->n++] = value;
     }
-    list->skip -= n;
+    list->skip -= row->n;
     return NGFF_OK;
 }
 
-/* Appends the valid pixels of one channel in one chunk, which is read into pixels. */
-static int32_t append_chunk(statistics *s, int l, const int64_t *index, int64_t number, uint8_t *pixels,
+/* Where the row of a chunk at a position starts that also has the opacity: a row of the mask, or of channel alpha. */
+static void find_opacity(const struct ngff_plan *plan, const level *at, const chunk_read *chunk, const int64_t *strides,
+                         const int64_t *position, chunk_row *row)
+{
+    int rank = plan->image->rank, c = plan->image->channel_axis;
+    int64_t zero[MAX_RANK] = {0}, place[MAX_RANK];
+    if (chunk->mask) {
+        row->opacity = chunk->mask + position[rank - 2] * at->chunk[rank - 1];
+        row->opacity_size = 1;
+    } else if (chunk->alpha) {
+        memcpy(place, position, sizeof place);
+        place[c] = plan->image->alpha % at->chunk[c];
+        row->opacity = chunk->alpha + strides_offset(rank, strides, zero, place);
+        row->opacity_size = plan->image->type->size;
+    }
+}
+
+/* Appends the valid pixels of one channel in one chunk. */
+static int32_t append_chunk(statistics *s, int l, const int64_t *index, int64_t number, const chunk_read *chunk,
                             value_list *list, error *e)
 {
     const struct ngff_image *image = s->plan->image;
@@ -324,8 +357,9 @@ static int32_t append_chunk(statistics *s, int l, const int64_t *index, int64_t 
     int64_t start[MAX_RANK], zero[MAX_RANK] = {0};
     memcpy(start, position, sizeof start);
     for (;;) {
-        const uint8_t *row = pixels + strides_offset(rank, strides, zero, position);
-        if (append_valid(list, image, row, extent[rank - 1], number, e) != NGFF_OK)
+        chunk_row row = {chunk->pixels + strides_offset(rank, strides, zero, position), NULL, extent[rank - 1], 0};
+        find_opacity(s->plan, at, chunk, strides, position, &row);
+        if (append_valid(list, image, &row, number, e) != NGFF_OK)
             return e->status;
         int i = rank - 2;
         for (; i >= 0 && ++position[i] >= extent[i]; i--)
@@ -335,16 +369,32 @@ static int32_t append_chunk(statistics *s, int l, const int64_t *index, int64_t 
     }
 }
 
-static int32_t collect_level(statistics *s, int l, int64_t number, chunk_source read, void *user, uint8_t *pixels,
+static int32_t read_chunk(statistics *s, int l, int64_t *index, int64_t number, const chunk_source *from,
+                          chunk_read *chunk, error *e)
+{
+    const struct ngff_image *image = s->plan->image;
+    int c = image->channel_axis;
+    if (chunk->alpha) {
+        index[c] = image->alpha / s->plan->levels[l].chunk[c];
+        if (from->chunk(from->user, l, index, chunk->alpha, e) != NGFF_OK)
+            return e->status;
+    }
+    if (c >= 0)
+        index[c] = number / s->plan->levels[l].chunk[c];
+    if (chunk->mask && from->mask(from->user, l, index, chunk->mask, e) != NGFF_OK)
+        return e->status;
+    return from->chunk(from->user, l, index, chunk->pixels, e);
+}
+
+static int32_t collect_level(statistics *s, int l, int64_t number, const chunk_source *from, chunk_read *chunk,
                              value_list *list, error *e)
 {
     const level *at = &s->plan->levels[l];
     int rank = s->plan->image->rank, c = s->plan->image->channel_axis, i;
     int64_t index[MAX_RANK] = {0};
     do {
-        if (c >= 0)
-            index[c] = number / at->chunk[c];
-        if (read(user, l, index, pixels, e) != NGFF_OK || append_chunk(s, l, index, number, pixels, list, e) != NGFF_OK)
+        if (read_chunk(s, l, index, number, from, chunk, e) != NGFF_OK ||
+            append_chunk(s, l, index, number, chunk, list, e) != NGFF_OK)
             return e->status;
         for (i = rank - 1; i >= 0; i--) {
             if (i == c)
@@ -364,7 +414,7 @@ static int compare_doubles(const void *a, const void *b)
 }
 
 /* The valid pixels of level l in all channels that share a window with `owner`. */
-static int32_t collect_shared(statistics *s, int l, int64_t owner, chunk_source read, void *user, uint8_t *pixels,
+static int32_t collect_shared(statistics *s, int l, int64_t owner, const chunk_source *from, chunk_read *chunk,
                               value_list *list, error *e)
 {
     const struct ngff_plan *plan = s->plan;
@@ -372,21 +422,25 @@ static int32_t collect_shared(statistics *s, int l, int64_t owner, chunk_source 
     list->step = ceil_div(channel_pixels(plan, l), most_sorted / 3) | 1; /* odd: it meets every column of a chunk */
     for (int64_t k = owner; k < s->n_channels && k < owner + 3; k++)
         if (window_owner(plan, k) == owner && needs_percentiles(plan, k) &&
-            collect_level(s, l, k, read, user, pixels, list, e) != NGFF_OK)
+            collect_level(s, l, k, from, chunk, list, e) != NGFF_OK)
             return e->status;
     return NGFF_OK;
 }
 
 /* The percentiles of the channels that share a window with `owner`, from the smallest level with enough pixels. */
-static int32_t sorted_window(statistics *s, int64_t owner, chunk_source read, void *user, error *e)
+static int32_t sorted_window(statistics *s, int64_t owner, const chunk_source *from, error *e)
 {
     const struct ngff_plan *plan = s->plan;
     int64_t bytes = product_checked(plan->levels[0].chunk, plan->image->rank) * plan->image->type->size;
-    uint8_t *pixels = malloc((size_t)bytes);
+    const int64_t *plane = plan->levels[0].chunk + plan->image->rank - 2;
+    chunk_read chunk = {.pixels = malloc((size_t)bytes),
+                        .mask = plan->image->has_mask ? malloc((size_t)(plane[0] * plane[1])) : NULL,
+                        .alpha = plan->image->alpha >= 0 ? malloc((size_t)bytes) : NULL};
     value_list list = {0};
-    int32_t status = pixels ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "out of memory for a chunk");
+    int is_whole = chunk.pixels && (chunk.mask || !plan->image->has_mask) && (chunk.alpha || plan->image->alpha < 0);
+    int32_t status = is_whole ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "out of memory for a chunk");
     for (int l = plan->n_levels - 1; status == NGFF_OK && l >= 0; l--) {
-        status = collect_shared(s, l, owner, read, user, pixels, &list, e);
+        status = collect_shared(s, l, owner, from, &chunk, &list, e);
         if (list.n >= enough_pixels)
             break;
     }
@@ -398,7 +452,9 @@ static int32_t sorted_window(statistics *s, int64_t owner, chunk_source read, vo
         state->has_percentiles = 1;
     }
     free(list.values);
-    free(pixels);
+    free(chunk.pixels);
+    free(chunk.mask);
+    free(chunk.alpha);
     return status;
 }
 
@@ -501,7 +557,7 @@ static void summarise_window(const statistics *s, int64_t number, channel_summar
         to->high = to->low + 1;
 }
 
-int32_t statistics_finish(statistics *s, chunk_source read, void *user, const channel_summary **summaries, error *e)
+int32_t statistics_finish(statistics *s, const chunk_source *from, const channel_summary **summaries, error *e)
 {
     *summaries = NULL;
     if (!s->wants_tally)
@@ -514,7 +570,7 @@ int32_t statistics_finish(statistics *s, chunk_source read, void *user, const ch
         if (s->channels[k].bins)
             close_histogram(s, &s->channels[k]);
         if (s->wants_windows && s->histogram_level < 0 && window_owner(s->plan, k) == k &&
-            shares_percentiles(s->plan, k) && sorted_window(s, k, read, user, e) != NGFF_OK)
+            shares_percentiles(s->plan, k) && sorted_window(s, k, from, e) != NGFF_OK)
             return e->status;
     }
     for (int64_t k = 0; s->wants_windows && k < s->n_channels; k++)

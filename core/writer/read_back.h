@@ -13,6 +13,8 @@ typedef struct {
 
 /* One chunk of a level, dense; fill where it was not stored. user: a read_back. */
 int32_t read_back_chunk(void *user, int level, const int64_t *chunk_index, void *pixels, error *e);
+/* The y, x plane of the mask that goes with the chunk; 0 where it was not stored. */
+int32_t read_back_mask(void *user, int level, const int64_t *chunk_index, uint8_t *mask, error *e);
 
 /* A writer on a store that it owns from now on. */
 ngff_writer *writer_open_store(ngff_plan *plan, store *s);

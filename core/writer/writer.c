@@ -572,7 +572,8 @@ static int32_t write_metadata(ngff_writer *w, error *e)
 {
     const channel_summary *summaries = NULL;
     read_back back = {w->plan, w->store};
-    if (statistics_finish(w->statistics, read_back_chunk, &back, &summaries, e) != NGFF_OK)
+    chunk_source from = {&back, read_back_chunk, read_back_mask};
+    if (statistics_finish(w->statistics, &from, &summaries, e) != NGFF_OK)
         return e->status;
     sink to = {w, e};
     int32_t status = metadata_write(w->plan, summaries, put_metadata, &to, e);
