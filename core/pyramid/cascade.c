@@ -1,8 +1,9 @@
 /* cascade.c: see cascade.h. The life of a cell: `cell_touch` makes it on the first pixel that comes; pixels or children
  * are copied in without a lock, since their parts are disjoint; `cell_count_down` under the lock finds the last one;
- * that thread runs `run_cells`: reduce the gathered block, give to the parents, pad, emit, free, and then the same for
- * every parent that this completed. */
+ * that thread runs `run_cells`: reduce what straddles children, give to the parents, pad, emit, free, and then the same
+ * for every parent that this completed. */
 #include "cells.h"
+#include "shrink.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +64,7 @@ static void run_cells(cascade *cs, cell *todo)
         error e = {0};
         todo = c->next;
         c->next = NULL;
-        int32_t status = atomic_load(&cs->has_failed) ? NGFF_E_STATE : family_reduce_gathered(cs, c, &e);
+        int32_t status = atomic_load(&cs->has_failed) ? NGFF_E_STATE : family_reduce_strips(cs, c, &e);
         if (status == NGFF_OK && cs->plan->image->alpha >= 0)
             family_make_validity(cs->plan->image, c->pixels, c->strides, &c->box, c->mask,
                                  cell_level(cs, c)->cell[c->box.rank - 1]);
@@ -364,6 +365,22 @@ int64_t cascade_done(cascade *cs)
     return n;
 }
 
+/* How each level that is made needs its source. */
+static void make_axes(cascade *cs)
+{
+    const struct ngff_plan *plan = cs->plan;
+    for (int l = 0; l < plan->n_levels; l++) {
+        const level *at = &plan->levels[l];
+        for (int i = 0; i < plan->image->rank && at->source >= 0; i++) {
+            const level *from = &plan->levels[at->source];
+            straddle_axis *a = &cs->axes[l][i];
+            *a = (straddle_axis){.cell = from->cell[i], .shape = from->shape[i], .ratio = at->ratio[i]};
+            if (at->ratio[i] > 1 && plan->resampling >= REDUCE_GAUSS)
+                kernel_margin(plan->resampling, at->ratio[i], &a->before, &a->after);
+        }
+    }
+}
+
 cascade *cascade_create(const struct ngff_plan *plan, budget *b, pool *p, const cascade_host *host)
 {
     cascade *cs = calloc(1, sizeof *cs);
@@ -375,6 +392,7 @@ cascade *cascade_create(const struct ngff_plan *plan, budget *b, pool *p, const 
     cs->host = *host;
     pthread_mutex_init(&cs->lock, NULL);
     pthread_cond_init(&cs->changed, NULL);
+    make_axes(cs);
     for (int l = 0; l < plan->n_levels; l++) {
         int64_t n = product_checked(plan->levels[l].cell_grid, plan->image->rank);
         if (plan->levels[l].source < 0 && !(cs->done[l] = calloc((size_t)(n / 8 + 1), 1))) {

@@ -16,9 +16,9 @@ typedef struct cell {
     int64_t strides[MAX_RANK]; /* of pixels: dense over level.cell, so that each chunk is dense too */
     uint8_t *pixels;
     uint8_t *mask;             /* level.cell[y] x level.cell[x] or NULL */
-    struct gathered *gathered; /* the source pixels of a cell that is not fused, until it is reduced */
+    struct strip_list *strips; /* a cell that is not fused: what straddles its children; behind the pixels */
     int64_t remaining;         /* pixels of a given level, or children, still to come */
-    uint64_t missing;          /* fused cells: a bit per child that has not come; its part has no value yet */
+    uint64_t missing;          /* a bit per child that has not come; its part has no value yet */
     box *written;              /* level 0: the boxes that have come, if not the whole cell at once */
     int n_written, n_pins, is_mapped, is_spilling, is_spilled;
     uint64_t touched;
