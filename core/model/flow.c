@@ -6,7 +6,7 @@
 #include "pool.h"
 
 enum { most_interleaved = 16 };
-static const int64_t most_region_bytes = (int64_t)1 << 30, most_edge_bytes = (int64_t)48 << 20;
+static const int64_t most_region_bytes = (int64_t)1 << 30, most_edge_bytes = (int64_t)40 << 20;
 
 /* -- Cells, order, memory ----------------------------------------------------------------------------------------- */
 
@@ -72,7 +72,7 @@ static int64_t strip_bytes(const plan *p, const level *at)
         strip[i] = min_i64((n_straddling + 2 * reach) * ratio, block[i]);
         bytes += (ceil_div(block[i], from->cell[i]) + 1) * buffer_bytes(p, strip);
     }
-    return min_i64(bytes, buffer_bytes(p, block)) + max_i64(buffer_bytes(p, at->cell) / 32, 64);
+    return min_i64(bytes, buffer_bytes(p, block));
 }
 
 int plan_is_fused(const struct ngff_plan *p, int l)
@@ -112,6 +112,23 @@ static void make_region(plan *p)
     p->region_cells = 1;
     for (int i = 0; i < p->image->rank; i++)
         p->region_cells *= ceil_div(p->region[i], base->cell[i]);
+}
+
+/* The memory of the cells of each level. Sizes that are about the same are made the same, so that cells take each
+ * other's memory and none has to be returned to get another size. */
+static void make_cell_bytes(plan *p)
+{
+    int64_t largest = 0;
+    for (int l = 0; l < p->n_levels; l++) {
+        level *at = &p->levels[l];
+        at->cell_bytes = buffer_bytes(p, at->cell);
+        if (at->source >= 0 && !plan_is_fused(p, l))
+            at->cell_bytes += strip_bytes(p, at);
+        largest = max_i64(largest, at->cell_bytes);
+    }
+    for (int l = 0; l < p->n_levels; l++)
+        if (p->levels[l].cell_bytes >= largest / 2)
+            p->levels[l].cell_bytes = largest;
 }
 
 /* Cells of level 0 that have been begun and may not have reached their parents yet: what readers, workers and the queue
@@ -181,13 +198,13 @@ static void make_memory(plan *p)
     const level *base = &p->levels[0];
     int rank = p->image->rank, c = p->image->channel_axis;
     int64_t chunk0 = product_checked(base->chunk, rank) * p->image->type->size;
-    int64_t at_work = (cells_under_way(p) + p->n_readers * (p->region_cells - 1)) * buffer_bytes(p, base->cell);
+    int64_t at_work = (cells_under_way(p) + p->n_readers * (p->region_cells - 1)) * base->cell_bytes;
     int64_t waiting = 0, each = 0, in_hands = 0, edge = 0, shards = 0, walk[MAX_RANK];
     memcpy(walk, base->is_sharded ? base->shard : p->region, sizeof walk);
     for (int l = 0; l < p->n_levels; l++) {
         const level *at = &p->levels[l];
         int gathers = at->source >= 0 && !plan_is_fused(p, l);
-        int64_t one = buffer_bytes(p, at->cell) + (gathers ? strip_bytes(p, at) : 0);
+        int64_t one = at->cell_bytes;
         if (l > 0) {
             int has_edge = !nests_in_walk(p, at, walk) || gathers;
             waiting += waiting_bytes(p, at, one);
@@ -221,6 +238,7 @@ int32_t flow_make(plan *p)
         return p->error.status;
     p->n_threads = p->options.n_threads > 0 ? p->options.n_threads : pool_cpu_count();
     make_region(p);
+    make_cell_bytes(p);
     make_memory(p);
     return NGFF_OK;
 }

@@ -126,7 +126,7 @@ int32_t cascade_map(cascade *cs, int l, const box *region, cell **mapped, error 
     if (!is_one_cell(cs, l, region, index))
         return 0;
     pthread_mutex_lock(&cs->lock);
-    int32_t status = cell_make_room(cs, cell_buffer_bytes(cs, cs->plan->levels[l].cell), e);
+    int32_t status = cell_make_room(cs, cs->plan->levels[l].cell_bytes, e);
     cell *c = cell_find(cs, l, index);
     if (status == NGFF_OK && (cell_is_done(cs, l, index) || c))
         status = c && !c->is_mapped ? 0 : cell_written_twice(region, e);
@@ -138,7 +138,7 @@ int32_t cascade_map(cascade *cs, int l, const box *region, cell **mapped, error 
             *mapped = c;
             status = 1;
         } else
-            status = cell_out_of_memory(e, cell_buffer_bytes(cs, cs->plan->levels[l].cell));
+            status = cell_out_of_memory(e, cs->plan->levels[l].cell_bytes);
     }
     pthread_mutex_unlock(&cs->lock);
     return status;
@@ -288,7 +288,7 @@ static int box_needs_writing(const cascade *cs, const box *b)
 static cell *take_unwritten(cascade *cs, int l, const int64_t *index, error *e)
 {
     box b = cell_box(&cs->plan->levels[l], cs->plan->image->rank, index);
-    int64_t bytes = cell_buffer_bytes(cs, cs->plan->levels[l].cell);
+    int64_t bytes = cs->plan->levels[l].cell_bytes;
     cell *c = NULL;
     pthread_mutex_lock(&cs->lock);
     if (!cell_is_done(cs, l, index) && !cell_find(cs, l, index) && box_needs_writing(cs, &b) &&

@@ -36,7 +36,7 @@ static int64_t pixel_bytes(const cascade *cs, const int64_t *extent)
 }
 
 /* Pixels and mask lie in one buffer. */
-int64_t cell_buffer_bytes(const cascade *cs, const int64_t *extent)
+static int64_t buffer_bytes(const cascade *cs, const int64_t *extent)
 {
     return pixel_bytes(cs, extent) + cell_plane_bytes(cs, extent);
 }
@@ -100,53 +100,35 @@ box cell_source(const cascade *cs, const cell *c)
     return straddle_source(cs->axes[c->level], &c->box);
 }
 
-/* Bytes of the memory of a cell: pixels and mask, then the strips. Rounded up, so that cells at the edge of a level
- * leave memory that others can use. */
-static int64_t memory_bytes(const cascade *cs, const level *at, const strip_list *strips)
+/* Bytes of the memory of a cell: pixels and mask, then the strips. What the plan says, also where less would do, so
+ * that one cell leaves memory that any other can use. */
+static int64_t memory_bytes(const cascade *cs, const cell *c)
 {
-    int64_t bytes = ceil_div(cell_buffer_bytes(cs, at->cell), 64) * 64, step = max_i64(bytes / 32, 64);
-    return bytes + (strips ? ceil_div(strips->bytes, step) * step : 0);
+    const level *at = cell_level(cs, c);
+    int64_t bytes = ceil_div(buffer_bytes(cs, at->cell), 64) * 64 + (c->strips ? c->strips->bytes : 0);
+    return max_i64(bytes, at->cell_bytes);
 }
 
 /* The pixels of strip i; *mask: its plane, or NULL. */
 uint8_t *cell_strip(const cascade *cs, const cell *c, int i, uint8_t **mask)
 {
     const strip *s = &c->strips->strip[i];
-    uint8_t *pixels = c->pixels + ceil_div(cell_buffer_bytes(cs, cell_level(cs, c)->cell), 64) * 64 + s->offset;
+    uint8_t *pixels = c->pixels + ceil_div(buffer_bytes(cs, cell_level(cs, c)->cell), 64) * 64 + s->offset;
     *mask = cell_plane_bytes(cs, s->from.extent) > 0 ? pixels + pixel_bytes(cs, s->from.extent) : NULL;
     return pixels;
-}
-
-/* The strips of a cell; NULL for levels that have none, and when memory is out. */
-static strip_list *make_strips(const cascade *cs, int l, const box *target)
-{
-    const level *at = &cs->plan->levels[l];
-    return straddle_strips(cs->axes[l], target, cs->plan->image->type->size, cell_plane_bytes(cs, at->cell) > 0);
-}
-
-static int has_strips(const cascade *cs, int l)
-{
-    return cs->plan->levels[l].source >= 0 && !plan_is_fused(cs->plan, l);
-}
-
-/* Bytes that a cell will take. */
-static int64_t open_bytes(const cascade *cs, int l, const int64_t *index)
-{
-    const level *at = &cs->plan->levels[l];
-    box target = cell_box(at, cs->plan->image->rank, index);
-    strip_list *strips = has_strips(cs, l) ? make_strips(cs, l, &target) : NULL;
-    int64_t bytes = memory_bytes(cs, at, strips);
-    free(strips);
-    return bytes;
 }
 
 static int32_t take_memory(cascade *cs, cell *c)
 {
     const level *at = cell_level(cs, c);
-    strides_dense(c->box.rank, at->cell, cs->plan->image->type->size, c->strides);
-    if (has_strips(cs, c->level) && !(c->strips = make_strips(cs, c->level, &c->box)))
-        return NGFF_E_MEMORY;
-    c->pixels = budget_take(cs->budget, memory_bytes(cs, at, c->strips));
+    int64_t size = cs->plan->image->type->size;
+    strides_dense(c->box.rank, at->cell, size, c->strides);
+    if (at->source >= 0 && !plan_is_fused(cs->plan, c->level)) {
+        c->strips = straddle_strips(cs->axes[c->level], &c->box, size, cell_plane_bytes(cs, at->cell) > 0);
+        if (!c->strips)
+            return NGFF_E_MEMORY;
+    }
+    c->pixels = budget_take(cs->budget, memory_bytes(cs, c));
     if (c->pixels && cell_plane_bytes(cs, at->cell) > 0)
         c->mask = c->pixels + pixel_bytes(cs, at->cell);
     return c->pixels ? NGFF_OK : NGFF_E_MEMORY;
@@ -156,7 +138,7 @@ void cell_free(cascade *cs, cell *c)
 {
     if (!c)
         return;
-    budget_give(cs->budget, c->pixels, memory_bytes(cs, cell_level(cs, c), c->strips));
+    budget_give(cs->budget, c->pixels, memory_bytes(cs, c));
     free(c->strips);
     free(c->written);
     free(c);
@@ -287,7 +269,7 @@ int32_t cell_make_room(cascade *cs, int64_t bytes_needed, error *e)
 {
     cell *c;
     while (budget_is_over(cs->budget, bytes_needed) && (c = oldest_cell(cs))) {
-        int64_t bytes = memory_bytes(cs, cell_level(cs, c), c->strips);
+        int64_t bytes = memory_bytes(cs, c);
         char key[160];
         spill_key(cs, c, key);
         c->is_spilling = 1;
@@ -310,7 +292,7 @@ int32_t cell_make_room(cascade *cs, int64_t bytes_needed, error *e)
 /* Brings a spilled cell back. The lock is held; the caller has pinned the cell. */
 int32_t cell_unspill(cascade *cs, cell *c, error *e)
 {
-    int64_t bytes = memory_bytes(cs, cell_level(cs, c), c->strips);
+    int64_t bytes = memory_bytes(cs, c);
     char key[160];
     spill_key(cs, c, key);
     c->pixels = budget_take(cs->budget, bytes);
@@ -352,7 +334,7 @@ cell *cell_touch(cascade *cs, int l, const int64_t *index, error *e)
     cell *c = find_unspilling(cs, l, index);
     int32_t status = NGFF_OK;
     if (!c || c->is_spilled) {
-        status = cell_make_room(cs, open_bytes(cs, l, index), e);
+        status = cell_make_room(cs, cs->plan->levels[l].cell_bytes, e);
         c = find_unspilling(cs, l, index); /* the lock was let go */
     }
     if (status == NGFF_OK && c && c->is_mapped)
@@ -362,7 +344,7 @@ cell *cell_touch(cascade *cs, int l, const int64_t *index, error *e)
         if (c)
             cell_insert(cs, c);
         else
-            status = cell_out_of_memory(e, cell_buffer_bytes(cs, cs->plan->levels[l].cell));
+            status = cell_out_of_memory(e, cs->plan->levels[l].cell_bytes);
     }
     if (status == NGFF_OK) {
         c->n_pins++;

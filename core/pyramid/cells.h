@@ -30,7 +30,6 @@ struct cascade {
 /* -- cells.c: sizes, making and finding, spilling, counting. The promises stand at the definitions. */
 const level *cell_level(const cascade *cs, const cell *c);
 int64_t cell_plane_bytes(const cascade *cs, const int64_t *extent);
-int64_t cell_buffer_bytes(const cascade *cs, const int64_t *extent);
 int64_t cell_channel_count(const cascade *cs, const box *b);
 box cell_channel_box(const cascade *cs, const box *b, int64_t k);
 int64_t cell_channel(const cascade *cs, const box *one);
