@@ -7,6 +7,7 @@
  * same bits whether or not its neighbourhood in the same call has holes. The taps of a target index depend on nothing
  * but the level: a level reduced in parts equals the level reduced at once. */
 #include "shrink.h"
+#include "simd.h"
 #include "window.h"
 
 #include <float.h>
