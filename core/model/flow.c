@@ -190,21 +190,35 @@ static void warn_memory(plan *p)
               (long long)(p->options.memory_bytes >> 20), (long long)((p->memory_minimum >> 20) + 1));
 }
 
-/* memory = cells at work + cells that wait for their children + encode buffers + open shards + statistics; the README
- * explains the terms. minimum: the same with all waiting cells spilled but those in the hands of a thread: one that it
- * gives to others, and those that this completes. */
-static void make_memory(plan *p)
+/* Moments per chunk, and a histogram for each channel of 8 or 16 bit that is under way: of a source that stores
+ * channels together, all. */
+static int64_t statistics_memory(const plan *p)
 {
     const level *base = &p->levels[0];
     int rank = p->image->rank, c = p->image->channel_axis;
+    int64_t moments = 32 * product_checked(base->grid, rank) * (c < 0 ? 1 : base->chunk[c]);
+    int64_t at_once = c < 0 ? 1 : min_i64(max_i64(p->group, p->source_block[c]), p->image->n_channels);
+    int has_bins = p->image->type->class <= CLASS_SIGNED && p->image->type->size <= 2 && p->image->n_channels <= 256;
+    return moments + (has_bins ? at_once * ((int64_t)8 << 8 * p->image->type->size) : 0);
+}
+
+/* memory = cells at work + cells that wait for their children + encode buffers + open shards + statistics + what
+ * codecs, filters and reading back a spilled cell take; the README explains the terms. minimum: the same with all
+ * waiting cells spilled but those in the hands of a thread: one that it gives to others, and those that this completes.
+ */
+static void make_memory(plan *p)
+{
+    const level *base = &p->levels[0];
+    int rank = p->image->rank;
     int64_t chunk0 = product_checked(base->chunk, rank) * p->image->type->size;
     int64_t at_work = (cells_under_way(p) + p->n_readers * (p->region_cells - 1)) * base->cell_bytes;
-    int64_t waiting = 0, each = 0, in_hands = 0, edge = 0, shards = 0, walk[MAX_RANK];
+    int64_t waiting = 0, each = 0, in_hands = 0, largest = base->cell_bytes, edge = 0, shards = 0, walk[MAX_RANK];
     memcpy(walk, base->is_sharded ? base->shard : p->region, sizeof walk);
     for (int l = 0; l < p->n_levels; l++) {
         const level *at = &p->levels[l];
         int gathers = at->source >= 0 && !plan_is_fused(p, l);
         int64_t one = at->cell_bytes;
+        largest = max_i64(largest, one);
         if (l > 0) {
             int has_edge = !nests_in_walk(p, at, walk) || gathers;
             waiting += waiting_bytes(p, at, one);
@@ -216,8 +230,7 @@ static void make_memory(plan *p)
             shards += 2 * product_checked(at->shard, rank) * p->image->type->size;
     }
     int64_t encode = (int64_t)(p->n_threads + p->n_readers) * (chunk0 + chunk0 / 64 + 4096);
-    int64_t statistics = 32 * product_checked(base->grid, rank) * (c < 0 ? 1 : base->chunk[c]);
-    int64_t rest = encode + shards + statistics + (2 << 20), machine = options_machine_memory();
+    int64_t rest = encode + shards + statistics_memory(p) + largest + (4 << 20), machine = options_machine_memory();
     in_hands *= max_i64(p->n_threads, p->n_readers);
     p->memory_minimum = at_work + max_i64(each, in_hands) + rest;
     p->memory = at_work + waiting + edge + rest;
