@@ -16,7 +16,7 @@
 #define CAN_MEASURE 1
 #endif
 
-enum { width = 4000, height = 3500, pushed_width = 2500, pushed_height = 2500 };
+enum { width = 7000, height = 3000, pushed_width = 2500, pushed_height = 2500 };
 
 typedef struct {
     const char *name, *option, *other;
