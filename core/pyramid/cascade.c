@@ -366,7 +366,7 @@ int64_t cascade_done(cascade *cs)
 }
 
 /* How each level that is made needs its source. */
-static void make_axes(cascade *cs)
+static int32_t make_axes(cascade *cs)
 {
     const struct ngff_plan *plan = cs->plan;
     for (int l = 0; l < plan->n_levels; l++) {
@@ -375,10 +375,11 @@ static void make_axes(cascade *cs)
             const level *from = &plan->levels[at->source];
             straddle_axis *a = &cs->axes[l][i];
             *a = (straddle_axis){.cell = from->cell[i], .shape = from->shape[i], .ratio = at->ratio[i]};
-            if (at->ratio[i] > 1 && plan->resampling >= REDUCE_GAUSS)
-                kernel_margin(plan->resampling, at->ratio[i], &a->before, &a->after);
+            if (reduce_margin(plan->resampling, at->ratio[i], &a->before, &a->after) != NGFF_OK)
+                return NGFF_E_MEMORY;
         }
     }
+    return NGFF_OK;
 }
 
 cascade *cascade_create(const struct ngff_plan *plan, budget *b, pool *p, const cascade_host *host)
@@ -392,7 +393,10 @@ cascade *cascade_create(const struct ngff_plan *plan, budget *b, pool *p, const 
     cs->host = *host;
     pthread_mutex_init(&cs->lock, NULL);
     pthread_cond_init(&cs->changed, NULL);
-    make_axes(cs);
+    if (make_axes(cs) != NGFF_OK) {
+        cascade_free(cs);
+        return NULL;
+    }
     for (int l = 0; l < plan->n_levels; l++) {
         int64_t n = product_checked(plan->levels[l].cell_grid, plan->image->rank);
         if (plan->levels[l].source < 0 && !(cs->done[l] = calloc((size_t)(n / 8 + 1), 1))) {
