@@ -1,8 +1,8 @@
 #!/bin/bash
-# readme_example.sh BUILD: installs BUILD below a scratch root (DESTDIR, so that nothing reaches the system), takes the
-# first ```c block of README.md, compiles it against the installed header and library by pkg-config, as a user would, and
-# runs it in an empty folder. The metadata of what it wrote must be the seed's: 256 x 256, factors 2 and 4, scale 1, 2,
-# 4, translation 0, 0.5, 1.5.
+# readme_example.sh BUILD: installs BUILD below a scratch root (DESTDIR, so that nothing reaches the system), moves the
+# tree, takes the first ```c block of README.md, compiles it against the moved header and library by pkg-config and by
+# CMake's find_package, as a user would, and runs both in empty folders. The metadata of what they wrote must be the
+# seed's: 256 x 256, factors 2 and 4, scale 1, 2, 4, translation 0, 0.5, 1.5.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=$(cd "$1" && pwd)
@@ -12,14 +12,36 @@ trap 'rm -rf "$scratch"' EXIT
 awk '/^```c$/ { inside = 1; next } /^```/ { if (inside) exit } inside' "$root/README.md" >"$scratch/example.c"
 [ -s "$scratch/example.c" ] || { echo "README.md has no \`\`\`c block"; exit 1; }
 DESTDIR=$scratch/root cmake --install "$build" >/dev/null
-export PKG_CONFIG_SYSROOT_DIR=$scratch/root
-PKG_CONFIG_PATH=$(dirname "$(find "$scratch/root" -name ngff.pc)")
+mv "$scratch/root" "$scratch/moved"
+pc=$(find "$scratch/moved" -name ngff.pc)
+library=$(dirname "$(find "$scratch/moved" -name libngff.so)")
+PKG_CONFIG_PATH=$(dirname "$pc")
 export PKG_CONFIG_PATH
-library=$(dirname "$(find "$scratch/root" -name libngff.so)")
 ${CC:-cc} -std=c11 -Wall -Wextra -Werror "$scratch/example.c" -o "$scratch/example" \
     $(pkg-config --cflags --libs ngff) -Wl,-rpath,"$library"
 mkdir "$scratch/run"
 (cd "$scratch/run" && "$scratch/example")
+
+# By CMake, from the same moved tree.
+mkdir "$scratch/project" "$scratch/run-cmake"
+cat >"$scratch/project/CMakeLists.txt" <<'CMAKE'
+cmake_minimum_required(VERSION 3.20)
+project(example C)
+find_package(ngff CONFIG REQUIRED)
+add_executable(example ../example.c)
+target_link_libraries(example PRIVATE ngff::ngff)
+CMAKE
+cmake -S "$scratch/project" -B "$scratch/project/build" -Dngff_DIR="$library/cmake/ngff" >"$scratch/cmake.log" &&
+    cmake --build "$scratch/project/build" >>"$scratch/cmake.log" || { cat "$scratch/cmake.log"; exit 1; }
+readelf -d "$scratch/project/build/example" | grep -q "$scratch/moved" || { echo "CMake took another libngff"; exit 1; }
+(cd "$scratch/run-cmake" && "$scratch/project/build/example")
+diff -r "$scratch/run" "$scratch/run-cmake"
+
+# Folders given as absolute paths stay as they are.
+cmake -S "$root" -B "$scratch/absolute" -DBUILD_TESTING=OFF -DNGFF_WITH_GDAL=OFF -DCMAKE_INSTALL_PREFIX=/some/prefix \
+    -DCMAKE_INSTALL_LIBDIR=/other/lib -DCMAKE_INSTALL_INCLUDEDIR=/third/include >/dev/null
+flags=$(PKG_CONFIG_PATH=$scratch/absolute pkg-config --cflags --libs ngff)
+[ "$(echo $flags)" = "-I/third/include -L/other/lib -lngff" ] || { echo "ngff.pc gives $flags"; exit 1; }
 
 store=$(find "$scratch/run" -mindepth 1 -maxdepth 1 -type d | head -1)
 [ -n "$store" ] || { echo "the example wrote no store"; exit 1; }

@@ -4,6 +4,8 @@
 #ifndef NGFF_BASE_SIMD_H
 #define NGFF_BASE_SIMD_H
 
+#include <stdint.h> /* and with it __GLIBC__, which the test below asks for */
+
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&                           \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define WIDE_LOOP __attribute__((target_clones("avx2", "default")))

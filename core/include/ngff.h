@@ -236,7 +236,8 @@ NGFF_API ngff_writer *ngff_writer_open_push(ngff_plan *plan, const char *path);
 NGFF_API ngff_writer *ngff_writer_open_update(ngff_plan *plan, const char *path);
 
 /* Push: another description of the same pixels, before ngff_writer_close: georeference, nodata, names, levels, a mask
- * ... The plan's dims, shape, data type and level-0 chunk must be those of the first; OVERWRITE is the first's. */
+ * ... The plan's dims, shape, data type and level-0 chunk must be those of the first; OVERWRITE is the first's. A plan
+ * that does not fit is the writer's first error, as any wrong argument: nothing will be published. */
 NGFF_API int32_t ngff_writer_replan(ngff_writer *writer, ngff_plan *plan);
 
 /* Push: the pixels of level 0 as they are now. pixels and strides as in ngff_writer_write, either pixels or mask may be
@@ -244,7 +245,8 @@ NGFF_API int32_t ngff_writer_replan(ngff_writer *writer, ngff_plan *plan);
 NGFF_API int32_t ngff_writer_read(ngff_writer *writer, const int64_t *origin, const int64_t *extent, void *pixels,
                                   const int64_t *strides, uint8_t *mask, int64_t mask_stride);
 
-/* Share of the work that is done, 0 to 1, never falling. Thread-safe. */
+/* Share of the work that is done, 0 to 1, never falling; when pixels are pushed the work is done in ngff_writer_close.
+ * Thread-safe, also while the writer closes. */
 NGFF_API double ngff_writer_progress(ngff_writer *writer);
 
 /* Finishes all levels (pixels never written are fill), writes the metadata and publishes the store. Success means

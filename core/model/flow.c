@@ -6,7 +6,7 @@
 #include "pool.h"
 
 enum { most_interleaved = 16 };
-static const int64_t most_region_bytes = (int64_t)1 << 30, most_edge_bytes = (int64_t)48 << 20;
+static const int64_t most_region_bytes = (int64_t)1 << 30, most_edge_bytes = (int64_t)40 << 20;
 
 /* -- Cells, order, memory ----------------------------------------------------------------------------------------- */
 
@@ -47,16 +47,32 @@ static int64_t buffer_bytes(const plan *p, const int64_t *extent)
     return ceil_div(bytes, 64) * 64;
 }
 
-/* The bytes of the block that a cell of this level gathers from its source level: at most ratio times the cell per
- * axis plus a margin of 4 ratios on both sides (the widest kernel, Lanczos, reaches 3). */
-static int64_t block_bytes(const plan *p, const level *at)
+/* Target pixels by which a kernel reaches beyond the window of its own, at most. */
+static int64_t kernel_reach(int resampling)
 {
-    int64_t extent[MAX_RANK];
+    if (resampling < REDUCE_GAUSS)
+        return 0;
+    return resampling == REDUCE_LANCZOS ? 3 : resampling == REDUCE_CUBIC || resampling == REDUCE_CUBICSPLINE ? 2 : 1;
+}
+
+/* The bytes of the strips that a cell of this level gathers from its source level, at most (pyramid/straddle.h): along
+ * each boundary between source cells, as wide as the target pixels need whose windows or kernels lie on both sides. */
+static int64_t strip_bytes(const plan *p, const level *at)
+{
+    const level *from = &p->levels[at->source];
+    int64_t block[MAX_RANK], bytes = 0, reach = kernel_reach(p->resampling);
+    for (int i = 0; i < p->image->rank; i++)
+        block[i] = min_i64((at->cell[i] + (at->ratio[i] > 1 ? 2 * reach : 0)) * at->ratio[i], from->shape[i]);
     for (int i = 0; i < p->image->rank; i++) {
-        int64_t margin = at->ratio[i] > 1 && p->resampling >= REDUCE_GAUSS ? 8 * at->ratio[i] : 0;
-        extent[i] = min_i64(at->cell[i] * at->ratio[i] + margin, p->levels[at->source].shape[i]);
+        int64_t ratio = at->ratio[i], strip[MAX_RANK];
+        if (ratio == 1 || from->cell_grid[i] == 1)
+            continue;
+        int64_t n_straddling = 2 * reach + (from->cell[i] % ratio != 0);
+        memcpy(strip, block, sizeof strip);
+        strip[i] = min_i64((n_straddling + 2 * reach) * ratio, block[i]);
+        bytes += (ceil_div(block[i], from->cell[i]) + 1) * buffer_bytes(p, strip);
     }
-    return buffer_bytes(p, extent);
+    return min_i64(bytes, buffer_bytes(p, block));
 }
 
 int plan_is_fused(const struct ngff_plan *p, int l)
@@ -98,6 +114,23 @@ static void make_region(plan *p)
         p->region_cells *= ceil_div(p->region[i], base->cell[i]);
 }
 
+/* The memory of the cells of each level. Sizes that are about the same are made the same, so that cells take each
+ * other's memory and none has to be returned to get another size. */
+static void make_cell_bytes(plan *p)
+{
+    int64_t largest = 0;
+    for (int l = 0; l < p->n_levels; l++) {
+        level *at = &p->levels[l];
+        at->cell_bytes = buffer_bytes(p, at->cell);
+        if (at->source >= 0 && !plan_is_fused(p, l))
+            at->cell_bytes += strip_bytes(p, at);
+        largest = max_i64(largest, at->cell_bytes);
+    }
+    for (int l = 0; l < p->n_levels; l++)
+        if (p->levels[l].cell_bytes >= largest / 2)
+            p->levels[l].cell_bytes = largest;
+}
+
 /* Cells of level 0 that have been begun and may not have reached their parents yet: what readers, workers and the queue
  * hold. Each can keep one cell of every level waiting. */
 static int64_t cells_under_way(const plan *p)
@@ -137,6 +170,15 @@ static int nests_in_walk(const plan *p, const level *at, int64_t *walk)
     return 1;
 }
 
+/* Cells of a level that one cell of its source can complete: on each axis it lies in one, or on the border of two. */
+static int64_t most_parents(const plan *p, const level *at)
+{
+    int64_t n = 1;
+    for (int i = 0; i < p->image->rank; i++)
+        n *= at->ratio[i] > 1 && at->cell_grid[i] > 1 ? 2 : 1;
+    return n;
+}
+
 /* Reports once that MEMORY had to be raised, however often the flow is planned. */
 static void warn_memory(plan *p)
 {
@@ -148,35 +190,48 @@ static void warn_memory(plan *p)
               (long long)(p->options.memory_bytes >> 20), (long long)((p->memory_minimum >> 20) + 1));
 }
 
-/* memory = cells at work + cells that wait for their children + encode buffers + open shards + statistics; the README
- * explains the terms. minimum: the same with all waiting cells spilled but those in the hands of a thread, which
- * reduces one and gives to another. */
-static void make_memory(plan *p)
+/* Moments per chunk, and a histogram for each channel of 8 or 16 bit that is under way: of a source that stores
+ * channels together, all. */
+static int64_t statistics_memory(const plan *p)
 {
     const level *base = &p->levels[0];
     int rank = p->image->rank, c = p->image->channel_axis;
+    int64_t moments = 32 * product_checked(base->grid, rank) * (c < 0 ? 1 : base->chunk[c]);
+    int64_t at_once = c < 0 ? 1 : min_i64(max_i64(p->group, p->source_block[c]), p->image->n_channels);
+    int has_bins = p->image->type->class <= CLASS_SIGNED && p->image->type->size <= 2 && p->image->n_channels <= 256;
+    return moments + (has_bins ? at_once * ((int64_t)8 << 8 * p->image->type->size) : 0);
+}
+
+/* memory = cells at work + cells that wait for their children + encode buffers + open shards + statistics + what
+ * codecs, filters and reading back a spilled cell take; the README explains the terms. minimum: the same with all
+ * waiting cells spilled but those in the hands of a thread: one that it gives to others, and those that this completes.
+ */
+static void make_memory(plan *p)
+{
+    const level *base = &p->levels[0];
+    int rank = p->image->rank;
     int64_t chunk0 = product_checked(base->chunk, rank) * p->image->type->size;
-    int64_t at_work = (cells_under_way(p) + p->n_readers * (p->region_cells - 1)) * buffer_bytes(p, base->cell);
-    int64_t waiting = 0, each = 0, largest = 0, edge = 0, shards = 0, walk[MAX_RANK];
+    int64_t at_work = (cells_under_way(p) + p->n_readers * (p->region_cells - 1)) * base->cell_bytes;
+    int64_t waiting = 0, each = 0, in_hands = 0, largest = base->cell_bytes, edge = 0, shards = 0, walk[MAX_RANK];
     memcpy(walk, base->is_sharded ? base->shard : p->region, sizeof walk);
     for (int l = 0; l < p->n_levels; l++) {
         const level *at = &p->levels[l];
         int gathers = at->source >= 0 && !plan_is_fused(p, l);
-        int64_t one = buffer_bytes(p, at->cell) + (gathers ? block_bytes(p, at) : 0);
+        int64_t one = at->cell_bytes;
+        largest = max_i64(largest, one);
         if (l > 0) {
             int has_edge = !nests_in_walk(p, at, walk) || gathers;
             waiting += waiting_bytes(p, at, one);
             each += one;
-            largest = max_i64(largest, one);
+            in_hands = max_i64(in_hands, (1 + (gathers ? most_parents(p, at) : 1)) * one);
             edge = min_i64(edge + (has_edge ? edge_bytes(p, at, one) : 0), most_edge_bytes);
         }
         if (at->is_sharded)
             shards += 2 * product_checked(at->shard, rank) * p->image->type->size;
     }
     int64_t encode = (int64_t)(p->n_threads + p->n_readers) * (chunk0 + chunk0 / 64 + 4096);
-    int64_t statistics = 24 * product_checked(base->grid, rank) * (c < 0 ? 1 : base->chunk[c]);
-    int64_t rest = encode + shards + statistics + (2 << 20), machine = options_machine_memory();
-    int64_t in_hands = 2 * max_i64(p->n_threads, p->n_readers) * largest;
+    int64_t rest = encode + shards + statistics_memory(p) + largest + (4 << 20), machine = options_machine_memory();
+    in_hands *= max_i64(p->n_threads, p->n_readers);
     p->memory_minimum = at_work + max_i64(each, in_hands) + rest;
     p->memory = at_work + waiting + edge + rest;
     if (machine > 0)
@@ -196,6 +251,7 @@ int32_t flow_make(plan *p)
         return p->error.status;
     p->n_threads = p->options.n_threads > 0 ? p->options.n_threads : pool_cpu_count();
     make_region(p);
+    make_cell_bytes(p);
     make_memory(p);
     return NGFF_OK;
 }

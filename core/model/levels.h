@@ -24,6 +24,7 @@ typedef struct {
     int64_t grid[MAX_RANK]; /* chunks per axis */
     int64_t cell[MAX_RANK]; /* extent of a cell: the chunk, but on axis c the cell group */
     int64_t cell_grid[MAX_RANK];
+    int64_t cell_bytes; /* memory of one cell: pixels, mask, and what straddles its children */
     double scale[MAX_RANK], translation[MAX_RANK];
 } level;
 

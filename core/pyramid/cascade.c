@@ -1,8 +1,9 @@
 /* cascade.c: see cascade.h. The life of a cell: `cell_touch` makes it on the first pixel that comes; pixels or children
  * are copied in without a lock, since their parts are disjoint; `cell_count_down` under the lock finds the last one;
- * that thread runs `run_cells`: reduce the gathered block, give to the parents, pad, emit, free, and then the same for
- * every parent that this completed. */
+ * that thread runs `run_cells`: reduce what straddles children, give to the parents, pad, emit, free, and then the same
+ * for every parent that this completed. */
 #include "cells.h"
+#include "shrink.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +66,7 @@ static void run_cells(cascade *cs, cell *todo)
         c->next = NULL;
         int32_t status = atomic_load(&cs->has_failed) ? NGFF_E_STATE
                          : c->is_supplied             ? cs->host.supply(cs->host.user, c, &e)
-                                                      : family_reduce_gathered(cs, c, &e);
+                                                      : family_reduce_strips(cs, c, &e);
         if (status == NGFF_OK && cs->plan->image->alpha >= 0)
             family_make_validity(cs->plan->image, c->pixels, c->strides, &c->box, c->mask,
                                  cell_level(cs, c)->cell[c->box.rank - 1]);
@@ -127,7 +128,7 @@ int32_t cascade_map(cascade *cs, int l, const box *region, cell **mapped, error 
     if (!is_one_cell(cs, l, region, index))
         return 0;
     pthread_mutex_lock(&cs->lock);
-    int32_t status = cell_make_room(cs, cell_buffer_bytes(cs, cs->plan->levels[l].cell), e);
+    int32_t status = cell_make_room(cs, cs->plan->levels[l].cell_bytes, e);
     cell *c = cell_find(cs, l, index);
     if (status == NGFF_OK && (cell_is_done(cs, l, index) || c))
         status = c && !c->is_mapped ? 0 : cell_written_twice(region, e);
@@ -139,7 +140,7 @@ int32_t cascade_map(cascade *cs, int l, const box *region, cell **mapped, error 
             *mapped = c;
             status = 1;
         } else
-            status = cell_out_of_memory(e, cell_buffer_bytes(cs, cs->plan->levels[l].cell));
+            status = cell_out_of_memory(e, cs->plan->levels[l].cell_bytes);
     }
     pthread_mutex_unlock(&cs->lock);
     return status;
@@ -147,7 +148,7 @@ int32_t cascade_map(cascade *cs, int l, const box *region, cell **mapped, error 
 
 int32_t cascade_supply(cascade *cs, int l, const int64_t *index, error *e)
 {
-    int64_t bytes = cell_buffer_bytes(cs, cs->plan->levels[l].cell);
+    int64_t bytes = cs->plan->levels[l].cell_bytes;
     pthread_mutex_lock(&cs->lock);
     cell *c = cell_make_room(cs, bytes, e) == NGFF_OK ? cell_make_supplied(cs, l, index) : NULL;
     pthread_mutex_unlock(&cs->lock);
@@ -300,7 +301,7 @@ static int box_needs_writing(const cascade *cs, const box *b)
 static cell *take_unwritten(cascade *cs, int l, const int64_t *index, error *e)
 {
     box b = cell_box(&cs->plan->levels[l], cs->plan->image->rank, index);
-    int64_t bytes = cell_buffer_bytes(cs, cs->plan->levels[l].cell);
+    int64_t bytes = cs->plan->levels[l].cell_bytes;
     cell *c = NULL;
     if (cs->host.is_wanted && !cs->host.is_wanted(cs->host.user, l, index))
         return NULL;
@@ -379,6 +380,25 @@ int64_t cascade_done(cascade *cs)
     return n;
 }
 
+int32_t cascade_axes(const struct ngff_plan *plan, int l, straddle_axis *axes)
+{
+    const level *at = &plan->levels[l], *from = &plan->levels[at->source];
+    for (int i = 0; i < plan->image->rank; i++) {
+        axes[i] = (straddle_axis){.cell = from->cell[i], .shape = from->shape[i], .ratio = at->ratio[i]};
+        if (reduce_margin(plan->resampling, at->ratio[i], &axes[i].before, &axes[i].after) != NGFF_OK)
+            return NGFF_E_MEMORY;
+    }
+    return NGFF_OK;
+}
+
+static int32_t make_axes(cascade *cs)
+{
+    for (int l = 0; l < cs->plan->n_levels; l++)
+        if (cs->plan->levels[l].source >= 0 && cascade_axes(cs->plan, l, cs->axes[l]) != NGFF_OK)
+            return NGFF_E_MEMORY;
+    return NGFF_OK;
+}
+
 cascade *cascade_create(const struct ngff_plan *plan, budget *b, pool *p, const cascade_host *host)
 {
     cascade *cs = calloc(1, sizeof *cs);
@@ -390,6 +410,10 @@ cascade *cascade_create(const struct ngff_plan *plan, budget *b, pool *p, const 
     cs->host = *host;
     pthread_mutex_init(&cs->lock, NULL);
     pthread_cond_init(&cs->changed, NULL);
+    if (make_axes(cs) != NGFF_OK) {
+        cascade_free(cs);
+        return NULL;
+    }
     for (int l = 0; l < plan->n_levels; l++) {
         int64_t n = product_checked(plan->levels[l].cell_grid, plan->image->rank);
         if (plan->levels[l].source < 0 && !(cs->done[l] = calloc((size_t)(n / 8 + 1), 1))) {

@@ -7,6 +7,7 @@
 #include "budget.h"
 #include "levels.h"
 #include "pool.h"
+#include "straddle.h"
 
 typedef struct cell {
     struct cell *next; /* in a hash chain or a list of finished cells */
@@ -16,9 +17,9 @@ typedef struct cell {
     int64_t strides[MAX_RANK]; /* of pixels: dense over level.cell, so that each chunk is dense too */
     uint8_t *pixels;
     uint8_t *mask;             /* level.cell[y] x level.cell[x] or NULL */
-    struct gathered *gathered; /* the source pixels of a cell that is not fused, until it is reduced */
+    struct strip_list *strips; /* a cell that is not fused: what straddles its children; behind the pixels */
     int64_t remaining;         /* pixels of a given level, or children, still to come */
-    uint64_t missing;          /* fused cells: a bit per child that has not come; its part has no value yet */
+    uint64_t missing;          /* a bit per child that has not come; its part has no value yet */
     box *written;              /* level 0: the boxes that have come, if not the whole cell at once */
     int n_written, n_pins, is_mapped, is_spilling, is_spilled;
     int is_supplied; /* its pixels are stored already: it only gives them to its parents */
@@ -65,6 +66,8 @@ void cascade_finish(cascade *cs);
 /* Cells that the caller has given and that are done. */
 int64_t cascade_done(cascade *cs);
 
+/* How a level that is made from another needs its source, per axis. NGFF_E_MEMORY. */
+int32_t cascade_axes(const struct ngff_plan *plan, int level, straddle_axis *axes);
 /* The value of pixels that were never written, and of padding inside the image: nodata of the channel, else 0. */
 const uint8_t *cascade_unwritten(const struct ngff_plan *plan, int64_t channel);
 

@@ -36,7 +36,7 @@ static int64_t pixel_bytes(const cascade *cs, const int64_t *extent)
 }
 
 /* Pixels and mask lie in one buffer. */
-int64_t cell_buffer_bytes(const cascade *cs, const int64_t *extent)
+static int64_t buffer_bytes(const cascade *cs, const int64_t *extent)
 {
     return pixel_bytes(cs, extent) + cell_plane_bytes(cs, extent);
 }
@@ -94,127 +94,117 @@ box cell_box(const level *at, int rank, const int64_t *index)
     return box_intersect(&cell, &whole);
 }
 
-/* Children of a cell: cells of its source level that touch the block it needs. */
-static int64_t count_children(const cascade *cs, const level *at, const box *block)
+/* The source pixels that a cell needs, margins included. */
+box cell_source(const cascade *cs, const cell *c)
 {
-    const level *from = &cs->plan->levels[at->source];
-    int64_t n = 1;
-    for (int i = 0; i < block->rank; i++) {
-        int64_t first = block->origin[i] / from->cell[i];
-        int64_t last = (block->origin[i] + block->extent[i] - 1) / from->cell[i];
-        n *= last - first + 1;
-    }
-    return n;
+    return straddle_source(cs->axes[c->level], &c->box);
 }
 
-int32_t cell_take_pixels(cascade *cs, cell *c)
+/* Bytes of the memory of a cell: pixels and mask, then the strips. What the plan says, also where less would do, so
+ * that one cell leaves memory that any other can use. */
+static int64_t memory_bytes(const cascade *cs, const cell *c)
 {
     const level *at = cell_level(cs, c);
-    strides_dense(cs->plan->image->rank, at->cell, cs->plan->image->type->size, c->strides);
-    c->pixels = budget_take(cs->budget, cell_buffer_bytes(cs, at->cell));
+    int64_t bytes = ceil_div(buffer_bytes(cs, at->cell), 64) * 64 + (c->strips ? c->strips->bytes : 0);
+    return max_i64(bytes, at->cell_bytes);
+}
+
+/* The pixels of strip i; *mask: its plane, or NULL. */
+uint8_t *cell_strip(const cascade *cs, const cell *c, int i, uint8_t **mask)
+{
+    const strip *s = &c->strips->strip[i];
+    uint8_t *pixels = c->pixels + ceil_div(buffer_bytes(cs, cell_level(cs, c)->cell), 64) * 64 + s->offset;
+    *mask = cell_plane_bytes(cs, s->from.extent) > 0 ? pixels + pixel_bytes(cs, s->from.extent) : NULL;
+    return pixels;
+}
+
+static int32_t take_memory(cascade *cs, cell *c)
+{
+    const level *at = cell_level(cs, c);
+    int64_t size = cs->plan->image->type->size;
+    strides_dense(c->box.rank, at->cell, size, c->strides);
+    if (at->source >= 0 && !c->is_supplied && !plan_is_fused(cs->plan, c->level)) {
+        c->strips = straddle_strips(cs->axes[c->level], &c->box, size, cell_plane_bytes(cs, at->cell) > 0);
+        if (!c->strips)
+            return NGFF_E_MEMORY;
+    }
+    c->pixels = budget_take(cs->budget, memory_bytes(cs, c));
     if (c->pixels && cell_plane_bytes(cs, at->cell) > 0)
         c->mask = c->pixels + pixel_bytes(cs, at->cell);
     return c->pixels ? NGFF_OK : NGFF_E_MEMORY;
-}
-
-static int32_t take_gathered(cascade *cs, cell *c, const box *block)
-{
-    gathered *g = calloc(1, sizeof *g);
-    if (!g)
-        return NGFF_E_MEMORY;
-    c->gathered = g;
-    g->box = *block;
-    strides_dense(block->rank, block->extent, cs->plan->image->type->size, g->strides);
-    g->pixels = budget_take(cs->budget, cell_buffer_bytes(cs, block->extent));
-    if (!g->pixels)
-        return NGFF_E_MEMORY;
-    cell_fill_unwritten(cs, block, g->pixels, g->strides);
-    if (cell_plane_bytes(cs, block->extent) > 0) {
-        g->mask = g->pixels + pixel_bytes(cs, block->extent);
-        memset(g->mask, 0, (size_t)cell_plane_bytes(cs, block->extent));
-    }
-    return NGFF_OK;
-}
-
-void cell_give_gathered(cascade *cs, cell *c)
-{
-    if (c->gathered)
-        budget_give(cs->budget, c->gathered->pixels, cell_buffer_bytes(cs, c->gathered->box.extent));
-    free(c->gathered);
-    c->gathered = NULL;
 }
 
 void cell_free(cascade *cs, cell *c)
 {
     if (!c)
         return;
-    cell_give_gathered(cs, c);
-    budget_give(cs->budget, c->pixels, cell_buffer_bytes(cs, cell_level(cs, c)->cell));
+    budget_give(cs->budget, c->pixels, memory_bytes(cs, c));
+    free(c->strips);
     free(c->written);
     free(c);
 }
 
-/* Children of a fused cell along an axis: the first one and their number. */
+/* Children of a cell along an axis, cells of its source level that it needs: the first one and their number. */
 int64_t cell_first_child(const cascade *cs, const cell *c, int axis, int64_t *n)
 {
-    const level *at = &cs->plan->levels[c->level], *from = &cs->plan->levels[at->source];
-    int64_t begin = c->box.origin[axis] * at->ratio[axis];
-    int64_t end = min_i64((c->box.origin[axis] + c->box.extent[axis]) * at->ratio[axis], from->shape[axis]);
+    const level *from = &cs->plan->levels[cell_level(cs, c)->source];
+    box source = cell_source(cs, c);
+    int64_t begin = source.origin[axis], end = begin + source.extent[axis];
     *n = (end - 1) / from->cell[axis] - begin / from->cell[axis] + 1;
     return begin / from->cell[axis];
+}
+
+static int64_t count_children(const cascade *cs, const cell *c)
+{
+    int64_t n_children = 1, n;
+    for (int i = 0; i < c->box.rank; i++) {
+        cell_first_child(cs, c, i, &n);
+        n_children *= n;
+    }
+    return n_children;
 }
 
 /* True for cells that remember which children are missing, and so need no first value: nearly all get every child, and
  * filling them first cost 1 % of the run. */
 int cell_keeps_missing(const cascade *cs, const cell *c)
 {
-    int64_t n_children = 1, n;
-    if (cs->plan->levels[c->level].source < 0 || !plan_is_fused(cs->plan, c->level))
-        return 0;
-    for (int i = 0; i < c->box.rank; i++) {
-        cell_first_child(cs, c, i, &n);
-        n_children *= n;
-    }
-    return n_children <= 64;
+    return cell_level(cs, c)->source >= 0 && count_children(cs, c) <= 64;
 }
 
-/* A new cell with its memory; what is never written in it reads as nodata or 0. is_whole: all pixels will come at
- * once, so they need no first value. */
+/* What is never written reads as nodata or 0, and does not count. */
+static void fill_first(const cascade *cs, cell *c)
+{
+    cell_fill_unwritten(cs, &c->box, c->pixels, c->strides);
+    if (c->mask)
+        memset(c->mask, 0, (size_t)cell_plane_bytes(cs, cell_level(cs, c)->cell));
+    for (int i = 0; c->strips && i < c->strips->n; i++) {
+        const strip *s = &c->strips->strip[i];
+        uint8_t *mask, *pixels = cell_strip(cs, c, i, &mask);
+        cell_fill_unwritten(cs, &s->from, pixels, s->strides);
+        if (mask)
+            memset(mask, 0, (size_t)cell_plane_bytes(cs, s->from.extent));
+    }
+}
+
+/* A new cell with its memory. is_whole: all pixels will come at once, so they need no first value. */
 cell *cell_make(cascade *cs, int l, const int64_t *index, int is_whole)
 {
-    const struct ngff_plan *plan = cs->plan;
-    const level *at = &plan->levels[l];
-    int rank = plan->image->rank;
+    const level *at = &cs->plan->levels[l];
     cell *c = calloc(1, sizeof *c);
     if (!c)
         return NULL;
     c->level = l;
     memcpy(c->index, index, sizeof c->index);
-    c->box = cell_box(at, rank, index);
-    int32_t status;
-    if (at->source < 0 || plan_is_fused(plan, l)) {
-        status = cell_take_pixels(cs, c);
-        if (status == NGFF_OK && !is_whole && !cell_keeps_missing(cs, c)) {
-            cell_fill_unwritten(cs, &c->box, c->pixels, c->strides);
-            if (c->mask)
-                memset(c->mask, 0, (size_t)cell_plane_bytes(cs, at->cell));
-        }
-    } else {
-        box block = reduce_source_box(plan->resampling, rank, at->ratio, plan->levels[at->source].shape, &c->box);
-        status = take_gathered(cs, c, &block);
-    }
-    if (at->source < 0)
-        c->remaining = box_volume(&c->box);
-    else {
-        box block = reduce_source_box(plan->resampling, rank, at->ratio, plan->levels[at->source].shape, &c->box);
-        c->remaining = count_children(cs, at, &block);
-    }
-    if (cell_keeps_missing(cs, c))
-        c->missing = UINT64_MAX >> (64 - c->remaining);
-    if (status != NGFF_OK) {
+    c->box = cell_box(at, cs->plan->image->rank, index);
+    if (take_memory(cs, c) != NGFF_OK) {
         cell_free(cs, c);
         return NULL;
     }
+    c->remaining = at->source < 0 ? box_volume(&c->box) : count_children(cs, c);
+    if (cell_keeps_missing(cs, c))
+        c->missing = UINT64_MAX >> (64 - c->remaining);
+    else if (!is_whole)
+        fill_first(cs, c);
     return c;
 }
 
@@ -228,7 +218,7 @@ cell *cell_make_supplied(cascade *cs, int l, const int64_t *index)
     c->is_supplied = 1;
     memcpy(c->index, index, sizeof c->index);
     c->box = cell_box(&cs->plan->levels[l], cs->plan->image->rank, index);
-    if (cell_take_pixels(cs, c) == NGFF_OK)
+    if (take_memory(cs, c) == NGFF_OK)
         return c;
     cell_free(cs, c);
     return NULL;
@@ -277,13 +267,6 @@ static void spill_key(const cascade *cs, const cell *c, char key[160])
         n += snprintf(key + n, (size_t)(160 - n), "-%lld", (long long)c->index[i]);
 }
 
-/* The one buffer that an open cell holds. */
-static uint8_t **open_buffer(cascade *cs, cell *c, int64_t *bytes)
-{
-    *bytes = cell_buffer_bytes(cs, c->gathered ? c->gathered->box.extent : cell_level(cs, c)->cell);
-    return c->gathered ? &c->gathered->pixels : &c->pixels;
-}
-
 /* The open cell that was touched longest ago and is not in use; NULL if there is none. The lock is held. */
 static cell *oldest_cell(cascade *cs)
 {
@@ -302,18 +285,17 @@ int32_t cell_make_room(cascade *cs, int64_t bytes_needed, error *e)
 {
     cell *c;
     while (budget_is_over(cs->budget, bytes_needed) && (c = oldest_cell(cs))) {
-        int64_t bytes;
+        int64_t bytes = memory_bytes(cs, c);
         char key[160];
-        uint8_t **buffer = open_buffer(cs, c, &bytes);
         spill_key(cs, c, key);
         c->is_spilling = 1;
         pthread_mutex_unlock(&cs->lock);
-        int32_t status = cs->host.spill(cs->host.user, key, *buffer, (size_t)bytes, e);
+        int32_t status = cs->host.spill(cs->host.user, key, c->pixels, (size_t)bytes, e);
         pthread_mutex_lock(&cs->lock);
         c->is_spilling = 0;
         if (status == NGFF_OK && c->n_pins == 0) { /* else somebody waits to put pixels in, and it stays */
-            budget_give(cs->budget, *buffer, bytes);
-            *buffer = NULL;
+            budget_give(cs->budget, c->pixels, bytes);
+            c->pixels = NULL;
             c->is_spilled = 1;
         }
         pthread_cond_broadcast(&cs->changed);
@@ -326,18 +308,16 @@ int32_t cell_make_room(cascade *cs, int64_t bytes_needed, error *e)
 /* Brings a spilled cell back. The lock is held; the caller has pinned the cell. */
 int32_t cell_unspill(cascade *cs, cell *c, error *e)
 {
-    int64_t bytes;
+    int64_t bytes = memory_bytes(cs, c);
     char key[160];
-    uint8_t **buffer = open_buffer(cs, c, &bytes);
     spill_key(cs, c, key);
-    *buffer = budget_take(cs->budget, bytes);
-    if (!*buffer)
+    c->pixels = budget_take(cs->budget, bytes);
+    if (!c->pixels)
         return cell_out_of_memory(e, bytes);
     /* Under the lock: only runs that have too little memory come here. */
-    int32_t status = cs->host.fetch(cs->host.user, key, *buffer, (size_t)bytes, e);
-    uint8_t **mask = c->gathered ? &c->gathered->mask : &c->mask;
-    if (*mask)
-        *mask = *buffer + pixel_bytes(cs, c->gathered ? c->gathered->box.extent : cell_level(cs, c)->cell);
+    int32_t status = cs->host.fetch(cs->host.user, key, c->pixels, (size_t)bytes, e);
+    if (c->mask)
+        c->mask = c->pixels + pixel_bytes(cs, cell_level(cs, c)->cell);
     c->is_spilled = 0;
     return status;
 }
@@ -349,18 +329,6 @@ int32_t cell_written_twice(const box *region, error *e)
     for (int i = 0; i < region->rank; i++)
         n += snprintf(at + n, sizeof at - (size_t)n, "%s%lld", i ? ", " : "", (long long)region->origin[i]);
     return error_set(e, NGFF_E_STATE, "pixels at (%s) were written already; each pixel may be written once", at);
-}
-
-/* Bytes that an open cell holds: its pixels, or the block that it gathers. */
-static int64_t open_bytes(const cascade *cs, int l, const int64_t *index)
-{
-    const struct ngff_plan *plan = cs->plan;
-    const level *at = &plan->levels[l];
-    if (at->source < 0 || plan_is_fused(plan, l))
-        return cell_buffer_bytes(cs, at->cell);
-    box to = cell_box(at, plan->image->rank, index);
-    box block = reduce_source_box(plan->resampling, plan->image->rank, at->ratio, plan->levels[at->source].shape, &to);
-    return cell_buffer_bytes(cs, block.extent);
 }
 
 /* The open cell once its pixels may change, or NULL: waits while they are being written out, and keeps them. */
@@ -382,7 +350,7 @@ cell *cell_touch(cascade *cs, int l, const int64_t *index, error *e)
     cell *c = find_unspilling(cs, l, index);
     int32_t status = NGFF_OK;
     if (!c || c->is_spilled) {
-        status = cell_make_room(cs, open_bytes(cs, l, index), e);
+        status = cell_make_room(cs, cs->plan->levels[l].cell_bytes, e);
         c = find_unspilling(cs, l, index); /* the lock was let go */
     }
     if (status == NGFF_OK && c && c->is_mapped)
@@ -392,7 +360,7 @@ cell *cell_touch(cascade *cs, int l, const int64_t *index, error *e)
         if (c)
             cell_insert(cs, c);
         else
-            status = cell_out_of_memory(e, cell_buffer_bytes(cs, cs->plan->levels[l].cell));
+            status = cell_out_of_memory(e, cs->plan->levels[l].cell_bytes);
     }
     if (status == NGFF_OK) {
         c->n_pins++;

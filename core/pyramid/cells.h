@@ -7,15 +7,9 @@
 #include <stdatomic.h>
 
 #include "cascade.h"
+#include "straddle.h"
 
 enum { n_buckets = 4096 };
-
-/* The source pixels that a cell with margins or straddling windows waits for. */
-typedef struct gathered {
-    box box; /* in the source level */
-    int64_t strides[MAX_RANK];
-    uint8_t *pixels, *mask;
-} gathered;
 
 struct cascade {
     const struct ngff_plan *plan;
@@ -26,7 +20,8 @@ struct cascade {
     pthread_cond_t changed;
     cell *buckets[n_buckets];
     uint64_t clock;
-    uint8_t *done[max_levels]; /* a bit per cell of the levels that the caller gives */
+    uint8_t *done[max_levels];                /* a bit per cell of the levels that the caller gives */
+    straddle_axis axes[max_levels][MAX_RANK]; /* how a level needs its source; not of given levels */
     int64_t n_done;
     error error;
     atomic_int has_failed;
@@ -35,16 +30,15 @@ struct cascade {
 /* -- cells.c: sizes, making and finding, spilling, counting. The promises stand at the definitions. */
 const level *cell_level(const cascade *cs, const cell *c);
 int64_t cell_plane_bytes(const cascade *cs, const int64_t *extent);
-int64_t cell_buffer_bytes(const cascade *cs, const int64_t *extent);
 int64_t cell_channel_count(const cascade *cs, const box *b);
 box cell_channel_box(const cascade *cs, const box *b, int64_t k);
 int64_t cell_channel(const cascade *cs, const box *one);
 void cell_fill_unwritten(const cascade *cs, const box *b, uint8_t *pixels, const int64_t *strides);
 box cell_box(const level *at, int rank, const int64_t *index);
-int32_t cell_take_pixels(cascade *cs, cell *c);
-void cell_give_gathered(cascade *cs, cell *c);
 void cell_free(cascade *cs, cell *c);
+box cell_source(const cascade *cs, const cell *c);
 int64_t cell_first_child(const cascade *cs, const cell *c, int axis, int64_t *n);
+uint8_t *cell_strip(const cascade *cs, const cell *c, int i, uint8_t **mask);
 int cell_keeps_missing(const cascade *cs, const cell *c);
 cell *cell_make(cascade *cs, int l, const int64_t *index, int is_whole);
 cell *cell_make_supplied(cascade *cs, int l, const int64_t *index);
@@ -61,7 +55,7 @@ int cell_count_down(cascade *cs, cell *c, int64_t n, uint64_t come);
 int32_t cell_out_of_memory(error *e, int64_t bytes);
 
 /* -- family.c: reducing, and what a finished cell gives to its parents. */
-int32_t family_reduce_gathered(cascade *cs, cell *c, error *e);
+int32_t family_reduce_strips(cascade *cs, cell *c, error *e);
 void family_make_validity(const struct ngff_image *image, const uint8_t *pixels, const int64_t *strides, const box *b,
                           uint8_t *mask, int64_t mask_row_bytes);
 void family_fill_missing(cascade *cs, cell *c);

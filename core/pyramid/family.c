@@ -1,6 +1,7 @@
-/* family.c: from child to parent. A finished cell is shrunk straight into its only parent, or copied into the blocks of
- * all parents that need a part of it; a block is reduced once, whole, when its last part has come. Both ways end in
- * `reduce`, so the numbers are the same. */
+/* family.c: from child to parent. A finished cell is reduced straight into each parent as far as no other child is
+ * needed for it: wholly, where a cell has one parent and no margins. What straddles children is copied into the
+ * parent's strips, and reduced from there when the last child has come. All of it ends in `reduce`, whose result for a
+ * pixel does not depend on the box that it is part of. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,66 +134,61 @@ static int32_t reduce_into(cascade *cs, cell *to, const uint8_t *source, const i
     return status;
 }
 
-/* All children are there: the block becomes the cell's pixels. */
-int32_t family_reduce_gathered(cascade *cs, cell *c, error *e)
+/* All children are there: the strips become pixels too. */
+int32_t family_reduce_strips(cascade *cs, cell *c, error *e)
 {
-    gathered *g = c->gathered;
-    if (!g)
-        return NGFF_OK;
-    if (cs->plan->image->alpha >= 0)
-        family_make_validity(cs->plan->image, g->pixels, g->strides, &g->box, g->mask, g->box.extent[g->box.rank - 1]);
-    pthread_mutex_lock(&cs->lock);
-    int32_t status = cell_make_room(cs, cell_buffer_bytes(cs, cell_level(cs, c)->cell), e);
-    pthread_mutex_unlock(&cs->lock);
-    if (status != NGFF_OK)
-        return status;
-    if (cell_take_pixels(cs, c) != NGFF_OK ||
-        reduce_into(cs, c, g->pixels, g->strides, g->mask, g->box.extent[g->box.rank - 1], &g->box, &c->box) != NGFF_OK)
-        return cell_out_of_memory(e, cell_buffer_bytes(cs, cell_level(cs, c)->cell));
-    cell_give_gathered(cs, c);
+    for (int i = 0; c->strips && i < c->strips->n; i++) {
+        const strip *s = &c->strips->strip[i];
+        int64_t mask_row = s->from.extent[s->from.rank - 1];
+        uint8_t *mask, *pixels = cell_strip(cs, c, i, &mask);
+        if (cs->plan->image->alpha >= 0)
+            family_make_validity(cs->plan->image, pixels, s->strides, &s->from, mask, mask_row);
+        if (reduce_into(cs, c, pixels, s->strides, mask, mask_row, &s->from, &s->to) != NGFF_OK)
+            return cell_out_of_memory(e, c->strips->bytes);
+    }
     return NGFF_OK;
 }
 
 /* -- From child to parent ------------------------------------------------------------------------------------------ */
 
-/* The pixels of a fused level that a box of its source becomes. */
-static box part_of_parent(const level *at, const box *child)
+/* The pixels of a cell that one child decides. */
+static box part_of_parent(const cascade *cs, const cell *parent, const box *child)
 {
-    box part = {.rank = child->rank};
-    for (int i = 0; i < part.rank; i++) {
-        part.origin[i] = child->origin[i] / at->ratio[i];
-        part.extent[i] = ceil_div(child->origin[i] + child->extent[i], at->ratio[i]) - part.origin[i];
-    }
-    return part;
+    if (parent->strips && parent->strips->is_whole)
+        return (box){.rank = child->rank};
+    return straddle_inside(cs->axes[parent->level], &parent->box, child);
 }
 
-/* Shrinks a finished cell straight into its only parent on level l. */
-static int32_t give_fused(cascade *cs, const cell *child, cell *parent)
+/* Reduces a finished cell into a parent, as far as no other child is needed for it. */
+static int32_t give_inside(cascade *cs, const cell *child, cell *parent)
 {
-    const level *at = cell_level(cs, parent);
-    box part = part_of_parent(at, &child->box);
+    box part = part_of_parent(cs, parent, &child->box);
     int64_t mask_row = cell_level(cs, child)->cell[part.rank - 1];
+    if (box_is_empty(&part))
+        return NGFF_OK;
     return reduce_into(cs, parent, child->pixels, child->strides, child->mask, mask_row, &child->box, &part);
 }
 
-/* Copies the part of a finished cell that the parent's block needs. */
-static void give_part(cascade *cs, const cell *child, cell *parent)
+/* Copies what a strip of a parent needs of a finished cell. */
+static void give_strip(cascade *cs, const cell *child, cell *parent, int i)
 {
-    gathered *g = parent->gathered;
-    int rank = child->box.rank;
-    box part = box_intersect(&child->box, &g->box);
+    const strip *s = &parent->strips->strip[i];
+    int rank = child->box.rank, y = rank - 2;
+    box part = box_intersect(&child->box, &s->from);
+    if (box_is_empty(&part))
+        return;
+    uint8_t *mask, *pixels = cell_strip(cs, parent, i, &mask);
     pixels_copy(rank, part.extent, cs->plan->image->type->size,
-                g->pixels + strides_offset(rank, g->strides, g->box.origin, part.origin), g->strides,
+                pixels + strides_offset(rank, s->strides, s->from.origin, part.origin), s->strides,
                 child->pixels + strides_offset(rank, child->strides, child->box.origin, part.origin), child->strides);
     if (!cs->plan->image->has_mask)
         return;
-    int y = rank - 2;
-    int64_t to[2] = {g->box.extent[y + 1], 1}, from[2] = {cell_level(cs, child)->cell[y + 1], 1};
-    pixels_copy(2, part.extent + y, 1, g->mask + strides_offset(2, to, g->box.origin + y, part.origin + y), to,
+    int64_t to[2] = {s->from.extent[y + 1], 1}, from[2] = {cell_level(cs, child)->cell[y + 1], 1};
+    pixels_copy(2, part.extent + y, 1, mask + strides_offset(2, to, s->from.origin + y, part.origin + y), to,
                 child->mask + strides_offset(2, from, child->box.origin + y, part.origin + y), from);
 }
 
-/* The place of a child among the children of a fused cell, in C order. */
+/* The place of a child among the children of a cell, in C order. */
 static int child_number(const cascade *cs, const cell *parent, const int64_t *index)
 {
     int64_t number = 0, n;
@@ -203,27 +199,48 @@ static int child_number(const cascade *cs, const cell *parent, const int64_t *in
     return (int)number;
 }
 
+/* Sets a part of an array over box b, and of its mask, to what was never written. */
+static void fill_part(const cascade *cs, const box *part, const box *b, uint8_t *pixels, const int64_t *strides,
+                      uint8_t *mask, int64_t mask_row)
+{
+    static const uint8_t zero;
+    int y = b->rank - 2;
+    int64_t mask_strides[2] = {mask_row, 1};
+    cell_fill_unwritten(cs, part, pixels + strides_offset(b->rank, strides, b->origin, part->origin), strides);
+    if (mask)
+        pixels_fill(2, part->extent + y, 1, mask + strides_offset(2, mask_strides, b->origin + y, part->origin + y),
+                    mask_strides, &zero);
+}
+
+static void fill_missing_child(cascade *cs, cell *c, const box *child)
+{
+    box part = part_of_parent(cs, c, child);
+    if (!box_is_empty(&part))
+        fill_part(cs, &part, &c->box, c->pixels, c->strides, c->mask, cell_level(cs, c)->cell[c->box.rank - 1]);
+    for (int i = 0; c->strips && i < c->strips->n; i++) {
+        const strip *s = &c->strips->strip[i];
+        uint8_t *mask, *pixels = cell_strip(cs, c, i, &mask);
+        part = box_intersect(child, &s->from);
+        if (!box_is_empty(&part))
+            fill_part(cs, &part, &s->from, pixels, s->strides, mask, s->from.extent[s->from.rank - 1]);
+    }
+}
+
 /* Gives the parts of missing children their first value. */
 void family_fill_missing(cascade *cs, cell *c)
 {
-    const level *at = cell_level(cs, c);
     for (int number = 0; number < 64; number++) {
         if (!(c->missing >> number & 1))
             continue;
-        int rank = c->box.rank, y = rank - 2, rest = number;
+        int rank = c->box.rank, rest = number;
         int64_t index[MAX_RANK];
         for (int i = rank; i-- > 0;) {
             int64_t n, first = cell_first_child(cs, c, i, &n);
             index[i] = first + rest % n;
             rest /= (int)n;
         }
-        box child = cell_box(&cs->plan->levels[at->source], rank, index), part = part_of_parent(at, &child);
-        cell_fill_unwritten(cs, &part, c->pixels + strides_offset(rank, c->strides, c->box.origin, part.origin),
-                            c->strides);
-        for (int64_t row = 0; c->mask && row < part.extent[y]; row++)
-            memset(c->mask + (part.origin[y] - c->box.origin[y] + row) * at->cell[y + 1] + part.origin[y + 1] -
-                       c->box.origin[y + 1],
-                   0, (size_t)part.extent[y + 1]);
+        box child = cell_box(&cs->plan->levels[cell_level(cs, c)->source], rank, index);
+        fill_missing_child(cs, c, &child);
     }
     c->missing = 0;
 }
@@ -233,14 +250,10 @@ static int32_t give_to_parent(cascade *cs, const cell *child, int l, const int64
     cell *parent = cell_touch(cs, l, index, e);
     if (!parent)
         return e->status;
-    int32_t status = NGFF_OK;
-    uint64_t come = 0;
-    if (parent->gathered)
-        give_part(cs, child, parent);
-    else {
-        status = give_fused(cs, child, parent);
-        come = cell_keeps_missing(cs, parent) ? (uint64_t)1 << child_number(cs, parent, child->index) : 0;
-    }
+    for (int i = 0; parent->strips && i < parent->strips->n; i++)
+        give_strip(cs, child, parent, i);
+    int32_t status = give_inside(cs, child, parent);
+    uint64_t come = cell_keeps_missing(cs, parent) ? (uint64_t)1 << child_number(cs, parent, child->index) : 0;
     if (cell_count_down(cs, parent, 1, come)) {
         parent->next = *finished;
         *finished = parent;
@@ -254,9 +267,7 @@ static void parent_range(const cascade *cs, const cell *child, int l, int64_t *f
     const level *at = &cs->plan->levels[l];
     for (int i = 0; i < child->box.rank; i++) {
         int64_t step = at->cell[i] * at->ratio[i], begin = child->box.origin[i], end = begin + child->box.extent[i];
-        int64_t before = 0, after = 0;
-        if (at->ratio[i] > 1 && cs->plan->resampling >= REDUCE_GAUSS)
-            kernel_margin(cs->plan->resampling, at->ratio[i], &before, &after);
+        int64_t before = cs->axes[l][i].before, after = cs->axes[l][i].after;
         /* Parent p needs [p * step - before, (p + 1) * step + after). */
         first[i] = max_i64((begin - after) >= 0 ? (begin - after) / step : 0, 0);
         last[i] = min_i64((end - 1 + before) / step, at->cell_grid[i] - 1);
@@ -271,9 +282,7 @@ int32_t family_give_to_parents(cascade *cs, const cell *child, int l, cell **fin
     memcpy(index, first, sizeof *index * (size_t)rank);
     do {
         box parent = cell_box(&cs->plan->levels[l], rank, index);
-        box block = reduce_source_box(cs->plan->resampling, rank, cs->plan->levels[l].ratio,
-                                      cs->plan->levels[child->level].shape, &parent);
-        box both = box_intersect(&block, &child->box);
+        box source = straddle_source(cs->axes[l], &parent), both = box_intersect(&source, &child->box);
         int is_wanted = !cs->host.is_wanted || cs->host.is_wanted(cs->host.user, l, index);
         if (is_wanted && !box_is_empty(&both) && give_to_parent(cs, child, l, index, finished, e) != NGFF_OK)
             return e->status;

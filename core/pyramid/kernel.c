@@ -7,6 +7,7 @@
  * same bits whether or not its neighbourhood in the same call has holes. The taps of a target index depend on nothing
  * but the level: a level reduced in parts equals the level reduced at once. */
 #include "shrink.h"
+#include "simd.h"
 #include "window.h"
 
 #include <float.h>
@@ -181,15 +182,17 @@ static int64_t taps_at_edge(const taps *t, int resampling, int64_t first, int64_
     return count;
 }
 
-void kernel_margin(int resampling, int64_t ratio, int64_t *before, int64_t *after)
+int32_t kernel_margin(int resampling, int64_t ratio, int64_t *before, int64_t *after)
 {
     taps t;
     *before = *after = 0;
-    if (taps_make(resampling, ratio, &t))
-        return;
+    int32_t status = taps_make(resampling, ratio, &t);
+    if (status)
+        return status;
     *before = max_i64(0, -t.offset[0]);
     *after = max_i64(0, t.offset[t.n - 1] - (ratio - 1));
     taps_free(&t);
+    return NGFF_OK;
 }
 
 /* -- The filter, in float and in double -------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
  * NAME(x) and ROUND_MAGIC. Which way a target index is summed depends on nothing but its place in the level. */
 
 /* out[i] = w[0] * rows[0][i] + w[1] * rows[1][i] + ... */
+WIDE_LOOP
 static void NAME(weigh)(const void *const *rows, const WORK *w, int64_t n_rows, WORK *restrict out, int64_t n)
 {
     for (int64_t k = 0; k < n_rows; k++) {
@@ -35,6 +36,7 @@ static inline __attribute__((always_inline)) void NAME(add_pairs)(const void *co
 
 /* The same for taps that mirror each other, as all do inside the image: from the outermost pair inwards, each pair
  * added before it is weighed. The sum of two pixels of up to 16 bit is exact: half the work and half the rounding. */
+WIDE_LOOP
 static void NAME(weigh_mirrored)(const void *const *rows, const WORK *w, int64_t n_rows, WORK *restrict out, int64_t n)
 {
     int64_t n_pairs = n_rows / 2, k = 0;
@@ -89,6 +91,7 @@ static void NAME(fill)(WORK *to, int64_t n, WORK value)
 
 /* Converts n pixels (of a complex type: one part) to the work type; sets shares to 0 where one is nodata, to 1
  * elsewhere, if there is any. Returns whether there is. */
+WIDE_LOOP
 static int NAME(convert)(const filter *f, const char *from, int64_t n, WORK *restrict line, WORK *restrict shares)
 {
     const void *nodata = f->r->nodata;
@@ -206,6 +209,7 @@ static void NAME(row_edge)(const filter *f, const axis *a, int64_t x, int is_who
 
 /* Target pixels begin to end - 1, whose taps all lie within the image. The row is split into `ratio` phases, so that
  * every tap is a contiguous run. */
+WIDE_LOOP
 static void NAME(row_inside)(const filter *f, const axis *a, int64_t begin, int64_t end, const WORK *line, WORK *out,
                              int are_shares)
 {
@@ -323,6 +327,7 @@ static void NAME(filter_slab)(filter *f, int i, const char *from, const uint8_t 
 /* -- Results ----------------------------------------------------------------------------------------------------- */
 
 /* Writes a row of results: rounded half to even, clipped, never nodata. values is used up. */
+WIDE_LOOP
 static void NAME(store_row)(const filter *f, WORK *restrict values, const WORK *shares, int64_t n, char *to)
 {
     const reduction *r = f->r;

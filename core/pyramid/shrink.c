@@ -227,29 +227,10 @@ static int is_kernel(int resampling)
     return resampling >= REDUCE_GAUSS;
 }
 
-box reduce_source_box(int resampling, int rank, const int64_t *ratio, const int64_t *source_shape,
-                      const box *target_box)
+int32_t reduce_margin(int resampling, int64_t ratio, int64_t *before, int64_t *after)
 {
-    box b = {.rank = rank};
-    for (int i = 0; i < rank; i++) {
-        int64_t before = 0, after = 0;
-        if (is_kernel(resampling))
-            kernel_margin(resampling, ratio[i], &before, &after);
-        int64_t begin = target_box->origin[i] * ratio[i], end = begin + target_box->extent[i] * ratio[i];
-        begin = max_i64(begin - before, 0);
-        end = min_i64(end + after, source_shape[i]);
-        b.origin[i] = begin;
-        b.extent[i] = max_i64(end - begin, 0);
-    }
-    return b;
-}
-
-int reduce_has_margin(int resampling, int64_t ratio)
-{
-    int64_t before = 0, after = 0;
-    if (is_kernel(resampling))
-        kernel_margin(resampling, ratio, &before, &after);
-    return before > 0 || after > 0;
+    *before = *after = 0;
+    return ratio > 1 && is_kernel(resampling) ? kernel_margin(resampling, ratio, before, after) : NGFF_OK;
 }
 
 int32_t reduce(const reduction *r)

@@ -16,7 +16,7 @@ typedef struct {
     int64_t source_shape[MAX_RANK]; /* the whole source level: windows are cut and kernels replicate there */
     const void *source;             /* first pixel of source_box */
     int64_t source_strides[MAX_RANK];
-    box source_box; /* in pixels of the source level; holds all that target_box needs (reduce_source_box) */
+    box source_box; /* in pixels of the source level; holds all that target_box needs (reduce_margin) */
     void *target;   /* first pixel of target_box */
     int64_t target_strides[MAX_RANK];
     box target_box;
@@ -26,17 +26,15 @@ typedef struct {
     const void *empty; /* one pixel: the result where no source pixel is valid */
 } reduction;
 
-/* The box of the source level that target_box needs: windows, and for kernels their margin, cut to source_shape. */
-box reduce_source_box(int resampling, int rank, const int64_t *ratio, const int64_t *source_shape,
-                      const box *target_box);
-/* True if the reducer looks beyond the window of its target pixel on an axis with this ratio. */
-int reduce_has_margin(int resampling, int64_t ratio);
+/* Source pixels before and after the window of a target pixel that the reducer needs on an axis with this ratio. The
+ * box that a target box needs is then straddle_source's (straddle.h). NGFF_E_MEMORY when memory is out. */
+int32_t reduce_margin(int resampling, int64_t ratio, int64_t *before, int64_t *after);
 /* Computes all of target_box. Returns NGFF_OK, or NGFF_E_MEMORY when scratch memory is out. Thread-safe. */
 int32_t reduce(const reduction *r);
 
 /* The separable kernels' part of reduce (kernel.c). */
 int32_t reduce_kernel(const reduction *r);
 /* Pixels before and after the window of a target pixel that a kernel with this ratio needs. */
-void kernel_margin(int resampling, int64_t ratio, int64_t *before, int64_t *after);
+int32_t kernel_margin(int resampling, int64_t ratio, int64_t *before, int64_t *after);
 
 #endif

@@ -1,11 +1,12 @@
 /* statistics.c: see statistics.h.
  *
- * Sums of floating-point numbers depend on their order, so every chunk of level 0 keeps its own sum, and these are
- * added in index order at the end; minimum, maximum and count do not care. The display range (2 % to 98 %) comes from
- * an exact histogram for 8- and 16-bit integers, taken on the largest level of at most 2^24 pixels (which is level 0
- * for all but very large images: a histogram of every pixel would cost a fifth of the whole run); for other types from
- * the sorted valid pixels of the smallest level that has at least 65,536 of them (an even sample, where that level is
- * much larger). Pixels that nobody wrote count as what they read as: zero, where that is a valid value. */
+ * Moments of floating-point numbers depend on their order, so every chunk of level 0 keeps its own, and these are
+ * joined in index order at the end; minimum, maximum, count and the whole sums of integers do not care. The display
+ * range (2 % to 98 %) comes from an exact histogram for 8- and 16-bit integers, taken on the largest level of at most
+ * 2^24 pixels (which is level 0 for all but very large images: a histogram of every pixel would cost a fifth of the
+ * whole run); for other types from the sorted valid pixels of the smallest level that has at least 65,536 of them (an
+ * even sample, where that level is much larger). Pixels that nobody wrote count as what they read as: zero, where that
+ * is a valid value. */
 #include "statistics.h"
 
 #include <math.h>
@@ -21,7 +22,7 @@ static const double low_share = 0.02, high_share = 0.98;
 
 typedef struct {
     pthread_mutex_t lock;
-    tally total;         /* without the sums */
+    tally total;         /* without the moments of floating-point pixels */
     int64_t n_seen;      /* pixels of level 0 that have come, valid or not */
     int64_t own_left;    /* pixels of the histogram's level still to come from this channel */
     uint64_t *bins;      /* while the histogram is being filled */
@@ -36,7 +37,7 @@ struct statistics {
     int histogram_level; /* -1: none */
     int64_t n_channels;
     channel_state *channels;
-    double (*sums)[2]; /* sum, sum of squares: per chunk of level 0 and channel in it */
+    moments *parts; /* floating-point pixels: per chunk of level 0 and channel in it; else NULL */
     channel_summary *summaries;
 };
 
@@ -87,8 +88,10 @@ static int choose_histogram_level(const struct ngff_plan *plan)
     return level_chosen;
 }
 
-static int64_t sums_count(const struct ngff_plan *plan)
+static int64_t parts_count(const struct ngff_plan *plan)
 {
+    if (plan->image->type->class != CLASS_FLOAT)
+        return 0;
     const level *base = &plan->levels[0];
     int c = plan->image->channel_axis;
     return product_checked(base->grid, plan->image->rank) * (c < 0 ? 1 : base->chunk[c]);
@@ -96,7 +99,7 @@ static int64_t sums_count(const struct ngff_plan *plan)
 
 int64_t statistics_bytes(const struct ngff_plan *plan)
 {
-    return sums_count(plan) * (int64_t)sizeof(double[2]) + plan->image->n_channels * (int64_t)sizeof(channel_state);
+    return parts_count(plan) * (int64_t)sizeof(moments) + plan->image->n_channels * (int64_t)sizeof(channel_state);
 }
 
 statistics *statistics_create(const struct ngff_plan *plan)
@@ -112,8 +115,8 @@ statistics *statistics_create(const struct ngff_plan *plan)
     s->histogram_level = s->wants_windows ? choose_histogram_level(plan) : -1;
     s->channels = calloc((size_t)s->n_channels, sizeof *s->channels);
     s->summaries = calloc((size_t)s->n_channels, sizeof *s->summaries);
-    s->sums = calloc((size_t)sums_count(plan), sizeof *s->sums);
-    if (!s->channels || !s->summaries || !s->sums) {
+    s->parts = parts_count(plan) > 0 ? calloc((size_t)parts_count(plan), sizeof *s->parts) : NULL;
+    if (!s->channels || !s->summaries || (parts_count(plan) > 0 && !s->parts)) {
         statistics_free(s);
         return NULL;
     }
@@ -137,7 +140,7 @@ void statistics_free(statistics *s)
     }
     free(s->channels);
     free(s->summaries);
-    free(s->sums);
+    free(s->parts);
     free(s);
 }
 
@@ -168,8 +171,8 @@ static plane plane_of(const struct ngff_plan *plan, const cell *c, int64_t k, in
     return p;
 }
 
-/* Where the sums of channel k of a cell of level 0 are kept. */
-static double *sums_of(statistics *s, const cell *c, int64_t k)
+/* Where the moments of channel k of a cell of level 0 are kept. */
+static moments *part_of(statistics *s, const cell *c, int64_t k)
 {
     const level *base = &s->plan->levels[0];
     int channel_axis = s->plan->image->channel_axis;
@@ -182,7 +185,7 @@ static double *sums_of(statistics *s, const cell *c, int64_t k)
             chunk = base->chunk[i];
         }
     }
-    return s->sums[ordinal * chunk + within];
+    return &s->parts[ordinal * chunk + within];
 }
 
 static int64_t extent_of(const struct ngff_plan *plan, const cell *c, char dim)
@@ -202,10 +205,9 @@ static void add_tally(statistics *s, const cell *c, int64_t k, int64_t number)
             tally_scan(&t, type, p.pixels, p.rows, p.columns, p.row_bytes, p.nodata, p.mask, p.mask_row_bytes);
             n_seen += p.rows * p.columns;
         }
-    double *sums = sums_of(s, c, k);
-    sums[0] = t.sum;
-    sums[1] = t.sum_squares;
-    t.sum = t.sum_squares = 0;
+    if (s->parts)
+        *part_of(s, c, k) = t.moments;
+    t.moments = (moments){0};
     pthread_mutex_lock(&s->channels[number].lock);
     tally_merge(&s->channels[number].total, type, &t);
     s->channels[number].n_seen += n_seen;
@@ -279,33 +281,66 @@ typedef struct {
     int64_t step, skip; /* every step-th pixel; so many to leave out first */
 } value_list;
 
-/* Appends the valid ones of n pixels; of a large level only every step-th. */
-static int32_t append_valid(value_list *list, const struct ngff_image *image, const uint8_t *pixels, int64_t n,
-                            int64_t number, error *e)
+/* A chunk that was read back, and what says which of its pixels count. */
+typedef struct {
+    uint8_t *pixels;
+    uint8_t *mask;  /* y, x plane, or NULL */
+    uint8_t *alpha; /* the chunk with the opacity of the same place, or NULL */
+} chunk_read;
+
+/* One row of a channel in a chunk. Pixels with opacity 0 (a mask byte or a pixel of alpha) do not count. */
+typedef struct {
+    const uint8_t *pixels, *opacity; /* opacity: or NULL */
+    int64_t n, opacity_size;
+} chunk_row;
+
+/* Appends the valid ones of a row; of a large level only every step-th. */
+static int32_t append_valid(value_list *list, const struct ngff_image *image, const chunk_row *row, int64_t number,
+                            error *e)
 {
+    static const uint8_t zero[16];
     const channel *about = &image->channels[number];
     int64_t size = image->type->size;
-    if (list->n + n > list->room) {
-        int64_t room = 2 * (list->n + n);
+    if (list->n + row->n > list->room) {
+        int64_t room = 2 * (list->n + row->n);
         double *more = realloc(list->values, (size_t)room * sizeof *more);
         if (!more)
             return error_set(e, NGFF_E_MEMORY, "out of memory for the values of a channel");
         list->values = more;
         list->room = room;
     }
-    for (; list->skip < n; list->skip += list->step) {
-        const uint8_t *pixel = pixels + list->skip * size;
+    for (; list->skip < row->n; list->skip += list->step) {
+        const uint8_t *pixel = row->pixels + list->skip * size;
         double value = dtype_to_double(image->type->data_type, pixel);
         int is_nodata = about->has_nodata && memcmp(pixel, about->nodata, (size_t)size) == 0;
-        if (isfinite(value) && !is_nodata)
+        int is_hidden =
+            row->opacity && memcmp(row->opacity + list->skip * row->opacity_size, zero, (size_t)row->opacity_size) == 0;
+        if (isfinite(value) && !is_nodata && !is_hidden)
             list->values[list->n++] = value;
     }
-    list->skip -= n;
+    list->skip -= row->n;
     return NGFF_OK;
 }
 
-/* Appends the valid pixels of one channel in one chunk, which is read into pixels. */
-static int32_t append_chunk(statistics *s, int l, const int64_t *index, int64_t number, uint8_t *pixels,
+/* Where the row of a chunk at a position starts that also has the opacity: a row of the mask, or of channel alpha. */
+static void find_opacity(const struct ngff_plan *plan, const level *at, const chunk_read *chunk, const int64_t *strides,
+                         const int64_t *position, chunk_row *row)
+{
+    int rank = plan->image->rank, c = plan->image->channel_axis;
+    int64_t zero[MAX_RANK] = {0}, place[MAX_RANK];
+    if (chunk->mask) {
+        row->opacity = chunk->mask + position[rank - 2] * at->chunk[rank - 1];
+        row->opacity_size = 1;
+    } else if (chunk->alpha) {
+        memcpy(place, position, sizeof place);
+        place[c] = plan->image->alpha % at->chunk[c];
+        row->opacity = chunk->alpha + strides_offset(rank, strides, zero, place);
+        row->opacity_size = plan->image->type->size;
+    }
+}
+
+/* Appends the valid pixels of one channel in one chunk. */
+static int32_t append_chunk(statistics *s, int l, const int64_t *index, int64_t number, const chunk_read *chunk,
                             value_list *list, error *e)
 {
     const struct ngff_image *image = s->plan->image;
@@ -322,8 +357,9 @@ static int32_t append_chunk(statistics *s, int l, const int64_t *index, int64_t 
     int64_t start[MAX_RANK], zero[MAX_RANK] = {0};
     memcpy(start, position, sizeof start);
     for (;;) {
-        const uint8_t *row = pixels + strides_offset(rank, strides, zero, position);
-        if (append_valid(list, image, row, extent[rank - 1], number, e) != NGFF_OK)
+        chunk_row row = {chunk->pixels + strides_offset(rank, strides, zero, position), NULL, extent[rank - 1], 0};
+        find_opacity(s->plan, at, chunk, strides, position, &row);
+        if (append_valid(list, image, &row, number, e) != NGFF_OK)
             return e->status;
         int i = rank - 2;
         for (; i >= 0 && ++position[i] >= extent[i]; i--)
@@ -333,16 +369,32 @@ static int32_t append_chunk(statistics *s, int l, const int64_t *index, int64_t 
     }
 }
 
-static int32_t collect_level(statistics *s, int l, int64_t number, chunk_source read, void *user, uint8_t *pixels,
+static int32_t read_chunk(statistics *s, int l, int64_t *index, int64_t number, const chunk_source *from,
+                          chunk_read *chunk, error *e)
+{
+    const struct ngff_image *image = s->plan->image;
+    int c = image->channel_axis;
+    if (chunk->alpha) {
+        index[c] = image->alpha / s->plan->levels[l].chunk[c];
+        if (from->chunk(from->user, l, index, chunk->alpha, e) != NGFF_OK)
+            return e->status;
+    }
+    if (c >= 0)
+        index[c] = number / s->plan->levels[l].chunk[c];
+    if (chunk->mask && from->mask(from->user, l, index, chunk->mask, e) != NGFF_OK)
+        return e->status;
+    return from->chunk(from->user, l, index, chunk->pixels, e);
+}
+
+static int32_t collect_level(statistics *s, int l, int64_t number, const chunk_source *from, chunk_read *chunk,
                              value_list *list, error *e)
 {
     const level *at = &s->plan->levels[l];
     int rank = s->plan->image->rank, c = s->plan->image->channel_axis, i;
     int64_t index[MAX_RANK] = {0};
     do {
-        if (c >= 0)
-            index[c] = number / at->chunk[c];
-        if (read(user, l, index, pixels, e) != NGFF_OK || append_chunk(s, l, index, number, pixels, list, e) != NGFF_OK)
+        if (read_chunk(s, l, index, number, from, chunk, e) != NGFF_OK ||
+            append_chunk(s, l, index, number, chunk, list, e) != NGFF_OK)
             return e->status;
         for (i = rank - 1; i >= 0; i--) {
             if (i == c)
@@ -362,7 +414,7 @@ static int compare_doubles(const void *a, const void *b)
 }
 
 /* The valid pixels of level l in all channels that share a window with `owner`. */
-static int32_t collect_shared(statistics *s, int l, int64_t owner, chunk_source read, void *user, uint8_t *pixels,
+static int32_t collect_shared(statistics *s, int l, int64_t owner, const chunk_source *from, chunk_read *chunk,
                               value_list *list, error *e)
 {
     const struct ngff_plan *plan = s->plan;
@@ -370,21 +422,25 @@ static int32_t collect_shared(statistics *s, int l, int64_t owner, chunk_source 
     list->step = ceil_div(channel_pixels(plan, l), most_sorted / 3) | 1; /* odd: it meets every column of a chunk */
     for (int64_t k = owner; k < s->n_channels && k < owner + 3; k++)
         if (window_owner(plan, k) == owner && needs_percentiles(plan, k) &&
-            collect_level(s, l, k, read, user, pixels, list, e) != NGFF_OK)
+            collect_level(s, l, k, from, chunk, list, e) != NGFF_OK)
             return e->status;
     return NGFF_OK;
 }
 
 /* The percentiles of the channels that share a window with `owner`, from the smallest level with enough pixels. */
-static int32_t sorted_window(statistics *s, int64_t owner, chunk_source read, void *user, error *e)
+static int32_t sorted_window(statistics *s, int64_t owner, const chunk_source *from, error *e)
 {
     const struct ngff_plan *plan = s->plan;
     int64_t bytes = product_checked(plan->levels[0].chunk, plan->image->rank) * plan->image->type->size;
-    uint8_t *pixels = malloc((size_t)bytes);
+    const int64_t *plane = plan->levels[0].chunk + plan->image->rank - 2;
+    chunk_read chunk = {.pixels = malloc((size_t)bytes),
+                        .mask = plan->image->has_mask ? malloc((size_t)(plane[0] * plane[1])) : NULL,
+                        .alpha = plan->image->alpha >= 0 ? malloc((size_t)bytes) : NULL};
     value_list list = {0};
-    int32_t status = pixels ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "out of memory for a chunk");
+    int is_whole = chunk.pixels && (chunk.mask || !plan->image->has_mask) && (chunk.alpha || plan->image->alpha < 0);
+    int32_t status = is_whole ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "out of memory for a chunk");
     for (int l = plan->n_levels - 1; status == NGFF_OK && l >= 0; l--) {
-        status = collect_shared(s, l, owner, read, user, pixels, &list, e);
+        status = collect_shared(s, l, owner, from, &chunk, &list, e);
         if (list.n >= enough_pixels)
             break;
     }
@@ -396,7 +452,9 @@ static int32_t sorted_window(statistics *s, int64_t owner, chunk_source read, vo
         state->has_percentiles = 1;
     }
     free(list.values);
-    free(pixels);
+    free(chunk.pixels);
+    free(chunk.mask);
+    free(chunk.alpha);
     return status;
 }
 
@@ -414,7 +472,8 @@ static int32_t add_unwritten(statistics *s, int64_t k, error *e)
     const struct ngff_plan *plan = s->plan;
     const dtype *type = plan->image->type;
     channel_state *state = &s->channels[k], *owner = &s->channels[window_owner(plan, k)];
-    tally zeros = {.n_valid = channel_pixels(plan, 0) - state->n_seen};
+    int64_t n_unwritten = channel_pixels(plan, 0) - state->n_seen;
+    tally zeros = {.n_valid = n_unwritten, .moments = {.n = n_unwritten}};
     if (unwritten_is_valid(plan->image, k)) {
         tally_merge(&state->total, type, &zeros);
         if (state->own_left > 0 && make_bins(owner, type, e) != NGFF_OK)
@@ -428,9 +487,12 @@ static int32_t add_unwritten(statistics *s, int64_t k, error *e)
 
 /* -- The summary --------------------------------------------------------------------------------------------------- */
 
-/* Adds the sums of all chunks of a channel in index order. */
-static void add_up(const statistics *s, int64_t number, double *sum, double *sum_squares)
+/* Joins the moments of all chunks of a channel in index order, and of what nobody wrote, which total has. */
+static moments join_parts(const statistics *s, int64_t number)
 {
+    moments all = tally_moments(&s->channels[number].total, s->plan->image->type);
+    if (!s->parts)
+        return all;
     const level *base = &s->plan->levels[0];
     int c = s->plan->image->channel_axis;
     int64_t inner = 1, outer = 1, chunk = c < 0 ? 1 : base->chunk[c];
@@ -444,25 +506,23 @@ static void add_up(const statistics *s, int64_t number, double *sum, double *sum
     for (int64_t o = 0; o < outer; o++)
         for (int64_t i = 0; i < inner; i++) {
             int64_t ordinal = (o * grid + number / chunk) * inner + i;
-            *sum += s->sums[ordinal * chunk + number % chunk][0];
-            *sum_squares += s->sums[ordinal * chunk + number % chunk][1];
+            moments_join(&all, &s->parts[ordinal * chunk + number % chunk]);
         }
+    return all;
 }
 
 static void summarise_tally(const statistics *s, int64_t number, channel_summary *to)
 {
     const tally *total = &s->channels[number].total;
     int32_t type = s->plan->image->type->data_type;
-    double sum = 0, sum_squares = 0;
     to->n_valid = total->n_valid;
     if (total->n_valid == 0)
         return;
-    add_up(s, number, &sum, &sum_squares);
-    to->min = dtype_to_double(type, total->min);
-    to->max = dtype_to_double(type, total->max);
-    to->mean = sum / (double)total->n_valid;
-    double variance = sum_squares / (double)total->n_valid - to->mean * to->mean;
-    to->std_dev = variance > 0 ? sqrt(variance) : 0;
+    moments all = join_parts(s, number);
+    to->min = dtype_to_double(type, total->min) + 0.0; /* -0 or 0 would depend on which chunk came first */
+    to->max = dtype_to_double(type, total->max) + 0.0;
+    to->mean = all.mean + all.rest + 0.0;
+    to->std_dev = moments_deviation(&all);
     to->has_statistics = s->plan->options.statistics != TRI_NO && isfinite(to->mean) && isfinite(to->std_dev);
 }
 
@@ -497,7 +557,7 @@ static void summarise_window(const statistics *s, int64_t number, channel_summar
         to->high = to->low + 1;
 }
 
-int32_t statistics_finish(statistics *s, chunk_source read, void *user, const channel_summary **summaries, error *e)
+int32_t statistics_finish(statistics *s, const chunk_source *from, const channel_summary **summaries, error *e)
 {
     *summaries = NULL;
     if (!s->wants_tally)
@@ -510,7 +570,7 @@ int32_t statistics_finish(statistics *s, chunk_source read, void *user, const ch
         if (s->channels[k].bins)
             close_histogram(s, &s->channels[k]);
         if (s->wants_windows && s->histogram_level < 0 && window_owner(s->plan, k) == k &&
-            shares_percentiles(s->plan, k) && sorted_window(s, k, read, user, e) != NGFF_OK)
+            shares_percentiles(s->plan, k) && sorted_window(s, k, from, e) != NGFF_OK)
             return e->status;
     }
     for (int64_t k = 0; s->wants_windows && k < s->n_channels; k++)

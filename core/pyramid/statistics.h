@@ -9,8 +9,13 @@
 
 typedef struct statistics statistics;
 
-/* Reads one chunk of a level back, dense; for windows of wide types, which need sorted values of a small level. */
-typedef int32_t (*chunk_source)(void *user, int level, const int64_t *chunk_index, void *pixels, error *e);
+/* Reads back what was stored, dense; for windows of wide types, which need sorted values of a small level. */
+typedef struct {
+    void *user;
+    int32_t (*chunk)(void *user, int level, const int64_t *chunk_index, void *pixels, error *e);
+    /* Images with a mask: its y, x plane of the same chunk. */
+    int32_t (*mask)(void *user, int level, const int64_t *chunk_index, uint8_t *mask, error *e);
+} chunk_source;
 
 statistics *statistics_create(const struct ngff_plan *plan);
 void statistics_free(statistics *s);
@@ -19,7 +24,7 @@ void statistics_free(statistics *s);
 int32_t statistics_add(statistics *s, const cell *c, error *e);
 /* The summaries of all channels, owned by s; NULL in *summaries if there is nothing to say (complex pixels, more than
  * 256 channels without statistics). All cells must have been added. */
-int32_t statistics_finish(statistics *s, chunk_source read, void *user, const channel_summary **summaries, error *e);
+int32_t statistics_finish(statistics *s, const chunk_source *from, const channel_summary **summaries, error *e);
 /* Bytes that statistics hold per plan. */
 int64_t statistics_bytes(const struct ngff_plan *plan);
 

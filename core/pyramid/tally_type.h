@@ -6,37 +6,59 @@
  *   LOWEST, HIGHEST  of VALUE
  *   ROW_SUM, ROW_SQUARES, SQUARE(v)   hold the sums of n_block pixels; the square in ROW_SQUARES
  *   SUM, SQUARES  hold those of a whole call
+ *   MAGNITUDE(v)  instead of SQUARE: squares go into a wide_sum
  *   BLOCK_SUMS(p, n)  the quick sums of n valid pixels, a multiple of 16, for some types
  *
  * Integer pixels take the same instructions, valid or not, so that the compiler may work on many at once. Floats are
  * summed in n_lanes fixed lanes for the same reason: the order is ours, so the sum is equal in every build. */
 
+#ifdef MAGNITUDE
+#define ROW_SQUARES wide_sum
+#define SQUARES wide_sum
+#define ADD_SQUARE(sum, v) wide_add_square(&(sum), MAGNITUDE(v))
+#define ADD_SQUARES(into, from) wide_join(&(into), from)
+#else
+#define ADD_SQUARE(sum, v) ((sum) += SQUARE(v))
+#define ADD_SQUARES(into, from) ((into) += (from))
+#endif
+
 #if IS_FLOAT
 typedef struct {
-    int64_t n;
     VALUE low[n_lanes], high[n_lanes];
-    double sum[n_lanes], squares[n_lanes];
+    moments moments;
 } NAME(sums);
 
+/* The sums of one block. First about 0, and with the extremes; then about the mean. */
+typedef struct {
+    int64_t n;
+    double sum[n_lanes], squares[n_lanes];
+} NAME(block);
+
 /* n_lanes pixels, all valid. */
-static inline void NAME(add_valid)(NAME(sums) *restrict s, const PIXEL *restrict p)
+static inline void NAME(add_valid)(NAME(sums) *restrict s, NAME(block) *restrict b, const PIXEL *restrict p)
 {
     for (int k = 0; k < n_lanes; k++) {
         VALUE v = LOAD(p[k]);
         s->low[k] = v < s->low[k] ? v : s->low[k];
         s->high[k] = v > s->high[k] ? v : s->high[k];
     }
+    for (int k = 0; k < n_lanes; k++)
+        b->sum[k] += (double)LOAD(p[k]);
+    b->n += n_lanes;
+}
+
+static inline void NAME(spread_valid)(NAME(block) *restrict b, const PIXEL *restrict p, double mean)
+{
     for (int k = 0; k < n_lanes; k++) {
-        double v = (double)LOAD(p[k]);
-        s->sum[k] += v;
-        s->squares[k] += v * v;
+        double v = (double)LOAD(p[k]) - mean;
+        b->sum[k] += v;
+        b->squares[k] += v * v;
     }
-    s->n += n_lanes;
 }
 
 /* Up to n_lanes pixels, some of which may not count. */
-static inline void NAME(add_mixed)(NAME(sums) *restrict s, const PIXEL *restrict p, const uint8_t *restrict mask,
-                                   int64_t n, int has_nodata, VALUE nodata)
+static inline void NAME(add_mixed)(NAME(sums) *restrict s, NAME(block) *restrict b, const PIXEL *restrict p,
+                                   const uint8_t *restrict mask, int64_t n, int has_nodata, VALUE nodata)
 {
     for (int64_t k = 0; k < n; k++) {
         VALUE v = LOAD(p[k]);
@@ -44,20 +66,54 @@ static inline void NAME(add_mixed)(NAME(sums) *restrict s, const PIXEL *restrict
             continue;
         s->low[k] = v < s->low[k] ? v : s->low[k];
         s->high[k] = v > s->high[k] ? v : s->high[k];
-        s->sum[k] += (double)v;
-        s->squares[k] += (double)v * (double)v;
-        s->n++;
+        b->sum[k] += (double)v;
+        b->n++;
     }
 }
+
+static inline void NAME(spread_mixed)(NAME(block) *restrict b, const PIXEL *restrict p, const uint8_t *restrict mask,
+                                      int64_t n, int has_nodata, VALUE nodata, double mean)
+{
+    for (int64_t k = 0; k < n; k++) {
+        VALUE v = LOAD(p[k]);
+        if (!(v - v == 0) || (has_nodata && v == nodata) || (mask && !mask[k]))
+            continue;
+        b->sum[k] += (double)v - mean;
+        b->squares[k] += ((double)v - mean) * ((double)v - mean);
+    }
+}
+
+static double NAME(add_lanes)(const double *lanes)
+{
+    double sum = 0;
+    for (int k = 0; k < n_lanes; k++)
+        sum += lanes[k];
+    return sum;
+}
+
+/* At most n_float_block pixels: their mean, then the squares about it. The mean is rounded, so that the differences
+ * from it do not quite add up to 0; what they add up to is put right. */
 
 static inline void NAME(scan_block)(NAME(sums) *restrict s, const PIXEL *restrict p, const uint8_t *restrict mask,
                                     int64_t n, int is_mixed, int has_nodata, PIXEL nodata)
 {
+    NAME(block) b = {0}, about = {0};
     int64_t i = 0;
     for (; i + n_lanes <= n && !is_mixed; i += n_lanes)
-        NAME(add_valid)(s, p + i);
+        NAME(add_valid)(s, &b, p + i);
     for (; i < n; i += n_lanes)
-        NAME(add_mixed)(s, p + i, mask ? mask + i : NULL, min_i64(n - i, n_lanes), has_nodata, LOAD(nodata));
+        NAME(add_mixed)(s, &b, p + i, mask ? mask + i : NULL, min_i64(n - i, n_lanes), has_nodata, LOAD(nodata));
+    if (b.n == 0)
+        return;
+    double mean = NAME(add_lanes)(b.sum) / (double)b.n;
+    for (i = 0; i + n_lanes <= n && !is_mixed; i += n_lanes)
+        NAME(spread_valid)(&about, p + i, mean);
+    for (; i < n; i += n_lanes)
+        NAME(spread_mixed)
+    (&about, p + i, mask ? mask + i : NULL, min_i64(n - i, n_lanes), has_nodata, LOAD(nodata), mean);
+    double rest = NAME(add_lanes)(about.sum) / (double)b.n;
+    double squares = NAME(add_lanes)(about.squares) - rest * rest * (double)b.n;
+    moments_join(&s->moments, &(moments){b.n, mean, rest, squares < 0 ? 0 : squares});
 }
 #else
 typedef struct {
@@ -73,7 +129,7 @@ static inline __attribute__((always_inline)) void NAME(scan_block)(NAME(sums) * 
 {
     PIXEL low = s->min, high = s->max;
     ROW_SUM sum = 0;
-    ROW_SQUARES squares = 0;
+    ROW_SQUARES squares = {0};
     int32_t count = 0;
     for (int64_t i = 0; i < n; i++) {
         PIXEL v = p[i];
@@ -86,14 +142,14 @@ static inline __attribute__((always_inline)) void NAME(scan_block)(NAME(sums) * 
         low = below < low ? below : low;
         high = above > high ? above : high;
         sum += counted;
-        squares += SQUARE(counted);
+        ADD_SQUARE(squares, counted);
         count += is_valid;
     }
     s->n += count;
     s->min = low;
     s->max = high;
     s->sum += sum;
-    s->squares += squares;
+    ADD_SQUARES(s->squares, squares);
 }
 #endif
 
@@ -122,8 +178,9 @@ static void NAME(add_block)(NAME(sums) * s, const PIXEL *p, int64_t n)
 static void NAME(scan_row)(NAME(sums) * s, const PIXEL *p, const uint8_t *mask, int64_t n, int is_mixed, int has_nodata,
                            PIXEL nodata)
 {
-    for (int64_t i = 0; i < n; i += n_block) {
-        int64_t n_part = min_i64(n - i, n_block);
+    const int64_t n_most = IS_FLOAT ? n_float_block : n_block;
+    for (int64_t i = 0; i < n; i += n_most) {
+        int64_t n_part = min_i64(n - i, n_most);
         if (mask)
             NAME(scan_block)(s, p + i, mask + i, n_part, 1, has_nodata, nodata);
         else if (is_mixed)
@@ -169,25 +226,28 @@ static void NAME(merge)(tally *into, int64_t n, const void *min, const void *max
 /* The sums so far become part of the tally. */
 static void NAME(finish)(tally *t, NAME(sums) * s)
 {
-    if (s->n == 0)
-        return;
 #if IS_FLOAT
+    if (s->moments.n == 0)
+        return;
     VALUE low = s->low[0], high = s->high[0];
-    double sum = 0, squares = 0;
     for (int k = 0; k < n_lanes; k++) {
         low = s->low[k] < low ? s->low[k] : low;
         high = s->high[k] > high ? s->high[k] : high;
-        sum += s->sum[k];
-        squares += s->squares[k];
     }
     PIXEL min = STORE(low), max = STORE(high);
-    NAME(merge)(t, s->n, &min, &max);
+    NAME(merge)(t, s->moments.n, &min, &max);
+    moments_join(&t->moments, &s->moments);
 #else
-    double sum = (double)s->sum, squares = (double)s->squares;
+    if (s->n == 0)
+        return;
     NAME(merge)(t, s->n, &s->min, &s->max);
+    t->sum += s->sum;
+#ifdef MAGNITUDE
+    wide_join(&t->squares, s->squares);
+#else
+    wide_add(&t->squares, s->squares);
 #endif
-    t->sum += sum;
-    t->sum_squares += squares;
+#endif
 }
 
 static void NAME(scan)(tally *t, const char *pixels, int64_t n_rows, int64_t n_columns, int64_t row_bytes,
@@ -228,4 +288,7 @@ static void NAME(scan)(tally *t, const char *pixels, int64_t n_rows, int64_t n_c
 #undef SQUARE
 #undef SUM
 #undef SQUARES
+#undef MAGNITUDE
+#undef ADD_SQUARE
+#undef ADD_SQUARES
 #undef BLOCK_SUMS

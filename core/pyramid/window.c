@@ -3,6 +3,7 @@
 #include "simd.h"
 #include "window.h"
 #include "box.h"
+#include "moments.h"
 #include "options.h"
 
 #include <float.h>
@@ -14,9 +15,6 @@ enum { BLOCK = 256, short_window = 4096 };
 typedef struct {
     window_reducer average, mode, rms, min, max;
 } window_type;
-
-__extension__ typedef __int128 int128;
-__extension__ typedef unsigned __int128 uint128;
 
 static int mask_any_invalid(const window_row *w)
 {
@@ -50,19 +48,6 @@ static uint16_t next_half(uint16_t v)
     if (v == sign)
         return 1;
     return (uint16_t)(v & sign ? v - 1 : v + 1);
-}
-
-/* The sum of squares of 64-bit integers: high * 2^128 + low. */
-typedef struct {
-    uint128 low;
-    uint64_t high;
-} wide_sum;
-
-static void wide_add_square(wide_sum *sum, uint64_t magnitude)
-{
-    uint128 square = (uint128)magnitude * magnitude;
-    sum->low += square;
-    sum->high += sum->low < square;
 }
 
 /* The square root of sum / n, half rounded up; n > 0 numbers were summed. r - 1/2 <= root is the same as

@@ -165,8 +165,10 @@ int32_t change_first_mask(void *user, const int64_t *index, uint8_t *mask, error
     read_back back = {w->before, w->store};
     const level *base = &w->before->levels[0];
     int y = w->before->image->rank - 2;
+    int64_t whole[MAX_RANK] = {0};
+    memcpy(whole + y, index, 2 * sizeof *index);
     if (w->before->image->has_mask)
-        return read_back_mask(&back, 0, index, mask, e);
+        return read_back_mask(&back, 0, whole, mask, e);
     memset(mask, 0, (size_t)(base->chunk[y] * base->chunk[y + 1]));
     return NGFF_OK;
 }
@@ -189,7 +191,7 @@ int32_t change_supply(void *user, const cell *c, error *e)
             index[channels]++;
     }
     if (plan->image->has_mask && e->status == NGFF_OK)
-        read_back_mask(&back, c->level, c->index + plan->image->rank - 2, c->mask, e);
+        read_back_mask(&back, c->level, c->index, c->mask, e);
     return e->status;
 }
 
@@ -308,7 +310,8 @@ static int32_t clear_levels(ngff_writer *w, error *e)
 
 static int32_t run_pass(ngff_writer *w, error *e)
 {
-    update_spread(w->update);
+    if (update_spread(w->update) != NGFF_OK)
+        return error_set(e, NGFF_E_MEMORY, "out of memory");
     if (levels_differ(w->before, w->plan) && clear_levels(w, e) != NGFF_OK)
         return e->status;
     if (writer_start_pass(w, e) != NGFF_OK)

@@ -32,34 +32,30 @@ static int32_t find_in_shard(store *s, const char *key, size_t place, size_t n_c
     return status;
 }
 
-/* Decodes n bytes of an object from offset (n = 0: all of it); found: what the search for them said. */
-static int32_t read_bytes(const read_back *back, const char *key, int32_t found, int64_t offset, size_t n,
-                          const codec_spec *spec, const uint8_t *fill, void *pixels, int64_t n_pixels, error *e)
+/* Reads n bytes of an object (0: all) and decodes them. NGFF_E_NOT_FOUND where there is none. */
+static int32_t get_decoded(const read_back *back, const char *key, int64_t offset, size_t n, const codec_spec *spec,
+                           void *pixels, size_t pixel_bytes, error *e)
 {
-    int64_t stride = spec->type_size;
     uint8_t *bytes = NULL;
     size_t n_read = 0;
     codec_context *context = codec_context_create();
-    int32_t status = context ? found : error_set(e, NGFF_E_MEMORY, "out of memory");
+    int32_t status = context ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "out of memory");
     if (status == NGFF_OK)
         status = back->store->ops->get(back->store, key, offset, n, &bytes, &n_read, e);
     if (status == NGFF_OK)
-        status = codec_decode(context, spec, bytes, n_read, pixels, (size_t)(n_pixels * stride), e);
-    if (status == NGFF_E_NOT_FOUND) {
-        pixels_fill(1, &n_pixels, stride, pixels, &stride, fill);
-        status = NGFF_OK;
-    }
+        status = codec_decode(context, spec, bytes, n_read, pixels, pixel_bytes, e);
     free(bytes);
     codec_context_free(context);
-    return status == NGFF_OK ? NGFF_OK : error_set(e, status, "%s cannot be read back", key);
+    return status;
 }
 
 int32_t read_back_chunk(void *user, int l, const int64_t *index, void *pixels, error *e)
 {
-    read_back *back = user;
+    const read_back *back = user;
     const struct ngff_plan *plan = back->plan;
     const level *at = &plan->levels[l];
-    int64_t object[MAX_RANK] = {0}, n_pixels = product_checked(at->chunk, plan->image->rank), offset = 0;
+    int64_t object[MAX_RANK] = {0}, n_pixels = product_checked(at->chunk, plan->image->rank);
+    int64_t stride = plan->image->type->size, offset = 0;
     size_t place = 0, n_chunks = 1, n = 0;
     for (int i = 0; i < plan->image->rank; i++) {
         int64_t per_shard = at->shard[i] / at->chunk[i];
@@ -70,25 +66,32 @@ int32_t read_back_chunk(void *user, int l, const int64_t *index, void *pixels, e
     char key[192], name[128];
     metadata_chunk_key(plan->options.version, plan->image->rank, object, name);
     snprintf(key, sizeof key, "%s/%s", at->path, name);
-    int32_t status = NGFF_OK;
-    if (at->is_sharded)
-        status = find_in_shard(back->store, key, place, n_chunks, &offset, &n, e);
-    return status == NGFF_OK || status == NGFF_E_NOT_FOUND
-               ? read_bytes(back, key, status, offset, n, &plan->codec, plan->fill, pixels, n_pixels, e)
-               : error_set(e, status, "%s cannot be read back", key);
+    int32_t status = at->is_sharded ? find_in_shard(back->store, key, place, n_chunks, &offset, &n, e) : NGFF_OK;
+    if (status == NGFF_OK)
+        status = get_decoded(back, key, offset, n, &plan->codec, pixels, (size_t)(n_pixels * stride), e);
+    if (status == NGFF_E_NOT_FOUND) {
+        pixels_fill(1, &n_pixels, stride, pixels, &stride, plan->fill);
+        status = NGFF_OK;
+    }
+    return status == NGFF_OK ? NGFF_OK : error_set(e, status, "%s cannot be read back", key);
 }
 
 int32_t read_back_mask(void *user, int l, const int64_t *index, uint8_t *mask, error *e)
 {
-    static const uint8_t invalid[16];
     const read_back *back = user;
-    const level *at = &back->plan->levels[l];
-    int y = back->plan->image->rank - 2;
-    codec_spec spec = back->plan->codec;
-    char key[256], path[64], name[128];
+    const struct ngff_plan *plan = back->plan;
+    int y = plan->image->rank - 2;
+    size_t n = (size_t)(plan->levels[l].chunk[y] * plan->levels[l].chunk[y + 1]);
+    codec_spec spec = plan->codec;
+    char key[192], path[64], name[128];
     spec.type_size = 1;
-    plan_mask_path(back->plan, l, path);
-    metadata_chunk_key(back->plan->options.version, 2, index, name);
+    plan_mask_path(plan, l, path);
+    metadata_chunk_key(plan->options.version, 2, index + y, name);
     snprintf(key, sizeof key, "%s/%s", path, name);
-    return read_bytes(back, key, NGFF_OK, 0, 0, &spec, invalid, mask, at->chunk[y] * at->chunk[y + 1], e);
+    int32_t status = get_decoded(back, key, 0, 0, &spec, mask, n, e);
+    if (status == NGFF_E_NOT_FOUND) {
+        memset(mask, 0, n);
+        status = NGFF_OK;
+    }
+    return status == NGFF_OK ? NGFF_OK : error_set(e, status, "%s cannot be read back", key);
 }

@@ -13,6 +13,8 @@ typedef struct {
 
 /* One chunk of a level, dense; fill where it was not stored. user: a read_back. */
 int32_t read_back_chunk(void *user, int level, const int64_t *chunk_index, void *pixels, error *e);
+/* The y, x plane of the mask that goes with the chunk; 0 where it was not stored. */
+int32_t read_back_mask(void *user, int level, const int64_t *chunk_index, uint8_t *mask, error *e);
 
 /* The same for the mask (axes y, x; index of y and x). */
 int32_t read_back_mask(void *user, int level, const int64_t *chunk_index, uint8_t *mask, error *e);

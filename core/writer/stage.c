@@ -159,20 +159,33 @@ static uint8_t *take_spare(stage *s, error *e)
     return pixels;
 }
 
-/* Memory for a chunk: the chunks used longest ago leave for it. */
-static uint8_t *take_pixels(stage *s, error *e)
+/* The chunks used longest ago leave memory until bytes more fit in. */
+static int32_t make_room(stage *s, int64_t bytes, error *e)
 {
-    while (s->oldest && s->used_bytes + s->chunk_bytes > s->most_bytes) {
+    while (s->oldest && s->used_bytes + bytes > s->most_bytes) {
         slot *c = s->oldest;
         char key[160];
         scratch_key(s, c->index, key);
         if (s->host.spill(s->host.user, key, c->pixels, (size_t)s->chunk_bytes, e) != NGFF_OK)
-            return NULL;
+            return e->status;
         list_remove(s, c);
         give_pixels(s, c->pixels);
         c->pixels = NULL;
         s->used_bytes -= s->chunk_bytes;
     }
+    return NGFF_OK;
+}
+
+int32_t stage_limit(stage *s, int64_t most_bytes, error *e)
+{
+    s->most_bytes = most_bytes;
+    return make_room(s, 0, e);
+}
+
+static uint8_t *take_pixels(stage *s, error *e)
+{
+    if (make_room(s, s->chunk_bytes, e) != NGFF_OK)
+        return NULL;
     uint8_t *pixels = take_spare(s, e);
     if (pixels)
         s->used_bytes += s->chunk_bytes;

@@ -35,6 +35,8 @@ int stage_meets(const stage *s, const box *region);
 /* Copies a region of whole chunks out and forgets them: what was spilled comes straight from the scratch object. */
 int32_t stage_drain(stage *s, const box *region, void *pixels, const int64_t *strides, error *e);
 
+/* Another limit from now on: what is beyond it leaves memory at once. */
+int32_t stage_limit(stage *s, int64_t most_bytes, error *e);
 /* Bytes of pixels in memory now. */
 int64_t stage_bytes(const stage *s);
 

@@ -1,11 +1,11 @@
 /* update.c: see update.h. Two bits per cell of the pyramid. A cell looks down at the source pixels that it needs
- * (reduce_source_box, margins included), so that this is the same geometry as that of the pass. */
+ * (straddle_source, margins included), so that this is the same geometry as that of the pass. */
 #include "update.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "shrink.h"
+#include "cascade.h"
 
 struct update {
     const struct ngff_plan *plan;
@@ -112,7 +112,8 @@ int update_next(const struct ngff_plan *plan, int l, int64_t *index)
 }
 
 /* The cells of its source level that a cell is made from: first and last per axis. */
-static void children_of(const struct ngff_plan *plan, int l, const int64_t *index, int64_t *first, int64_t *last)
+static void children_of(const struct ngff_plan *plan, int l, const straddle_axis *axes, const int64_t *index,
+                        int64_t *first, int64_t *last)
 {
     const level *at = &plan->levels[l], *from = &plan->levels[at->source];
     int rank = plan->image->rank;
@@ -121,7 +122,7 @@ static void children_of(const struct ngff_plan *plan, int l, const int64_t *inde
         origin[i] = index[i] * at->cell[i];
     box whole = box_make(rank, NULL, at->shape), cell = box_make(rank, origin, at->cell);
     cell = box_intersect(&cell, &whole);
-    box block = reduce_source_box(plan->resampling, rank, at->ratio, from->shape, &cell);
+    box block = straddle_source(axes, &cell);
     for (int i = 0; i < rank; i++) {
         first[i] = block.origin[i] / from->cell[i];
         last[i] = (block.origin[i] + block.extent[i] - 1) / from->cell[i];
@@ -129,11 +130,11 @@ static void children_of(const struct ngff_plan *plan, int l, const int64_t *inde
 }
 
 /* A cell is wanted if one of its children is; the others are then needed. */
-static void look_down(update *u, int l, const int64_t *index)
+static void look_down(update *u, int l, const straddle_axis *axes, const int64_t *index)
 {
     int rank = u->plan->image->rank, source = u->plan->levels[l].source;
     int64_t first[MAX_RANK], last[MAX_RANK], child[MAX_RANK];
-    children_of(u->plan, l, index, first, last);
+    children_of(u->plan, l, axes, index, first, last);
     memcpy(child, first, sizeof child);
     int is_wanted = update_is_wanted(u, l, index);
     for (int is_more = 1; is_more && !is_wanted; is_more = count_up(rank, first, last, child))
@@ -148,12 +149,16 @@ static void look_down(update *u, int l, const int64_t *index)
     while (count_up(rank, first, last, child));
 }
 
-void update_spread(update *u)
+int32_t update_spread(update *u)
 {
     for (int l = 1; l < u->plan->n_levels; l++) {
         int64_t index[MAX_RANK] = {0};
+        straddle_axis axes[MAX_RANK];
+        if (cascade_axes(u->plan, l, axes) != NGFF_OK)
+            return NGFF_E_MEMORY;
         do
-            look_down(u, l, index);
+            look_down(u, l, axes, index);
         while (update_next(u->plan, l, index));
     }
+    return NGFF_OK;
 }

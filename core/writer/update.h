@@ -15,8 +15,8 @@ void update_want(update *u, int level, const int64_t *cell_index);
 void update_want_level(update *u, int level);
 /* A cell that is stored already: not wanted, but needed. */
 void update_leave(update *u, int level, const int64_t *cell_index);
-/* Goes up the pyramid: what is made from wanted cells is wanted, what is missing for that is needed. */
-void update_spread(update *u);
+/* Goes up the pyramid: what is made from wanted cells is wanted, what is missing for that is needed. NGFF_E_MEMORY. */
+int32_t update_spread(update *u);
 
 int update_is_wanted(const update *u, int level, const int64_t *cell_index);
 int update_is_needed(const update *u, int level, const int64_t *cell_index);

@@ -174,8 +174,8 @@ static void enter_thread(void *user)
 
 /* -- Open ---------------------------------------------------------------------------------------------------------- */
 
-/* Bytes that a stage may hold: half of MEMORY, so that the pass at close has the other half. */
-static int64_t stage_limit(const ngff_plan *plan)
+/* Bytes that the stages may hold together: half of MEMORY. */
+static int64_t staging_memory(const ngff_plan *plan)
 {
     static const int64_t most = (int64_t)512 << 20;
     int64_t machine = options_machine_memory();
@@ -184,36 +184,58 @@ static int64_t stage_limit(const ngff_plan *plan)
     return machine > 0 ? min_i64(machine / 4, most) : most;
 }
 
-/* What the pass needs: made when the writer opens or, in push mode, when it closes; then what the stage still holds
- * counts against a MEMORY that the user gave. */
+/* The part of the plan's memory for pixels that the pass may take. In push mode what the stages still hold counts
+ * against a MEMORY that the user gave; where both do not fit, the stages leave memory. */
+static int32_t share_memory(ngff_writer *w, int64_t *for_pass, error *e)
+{
+    const ngff_plan *plan = w->plan;
+    int64_t least = plan->memory_minimum - (plan->memory - plan->pixel_memory), staged = 0;
+    *for_pass = plan->pixel_memory;
+    if (!w->is_push || plan->options.memory_bytes == 0)
+        return NGFF_OK;
+    int64_t most = plan->pixel_memory - least, masks = w->masks ? min_i64(stage_bytes(w->masks), most / 4) : 0;
+    if (w->masks && stage_limit(w->masks, masks, e) == NGFF_OK)
+        staged += stage_bytes(w->masks);
+    if (e->status == NGFF_OK && stage_limit(w->pixels, most - masks, e) == NGFF_OK)
+        staged += stage_bytes(w->pixels);
+    *for_pass -= staged;
+    return e->status;
+}
+
+/* What the pass needs: made when the writer opens or, in push mode, when it closes. */
 int32_t writer_start_pass(ngff_writer *w, error *e)
 {
     ngff_plan *plan = w->plan;
     int n_workers = plan->n_threads > plan->n_readers ? plan->n_threads - plan->n_readers : 0;
-    int64_t staged = w->pixels && plan->options.memory_bytes > 0 ? stage_bytes(w->pixels) : 0;
-    int64_t least = plan->memory_minimum - (plan->memory - plan->pixel_memory);
+    int64_t for_pass, n_cells = 0;
     cascade_host host = {.user = w, .emit = emit, .spill = spill, .fetch = fetch};
     int is_whole = !w->before || update_is_whole(w->update, 0);
     if (w->update) {
         host.is_wanted = change_is_wanted;
         host.supply = change_supply;
     }
-    w->budget = budget_create(staged > 0 ? max_i64(plan->pixel_memory - staged, least) : plan->pixel_memory);
+    if (share_memory(w, &for_pass, e) != NGFF_OK)
+        return e->status;
+    w->budget = budget_create(for_pass);
     w->statistics = is_whole ? statistics_create(plan) : NULL;
     w->shards = shards_create(plan, w->store);
     w->pool = pool_create(n_workers, queue_depth, enter_thread, w);
     w->orders = calloc((size_t)plan->n_levels, sizeof *w->orders);
-    if (w->orders && w->budget && (w->statistics || !is_whole) && w->shards && w->pool)
-        w->cascade = cascade_create(plan, w->budget, w->pool, &host);
-    if (!w->cascade)
-        return error_set(e, NGFF_E_MEMORY, "out of memory");
-    shards_set_listener(w->shards, note_stored, w);
-    for (int l = 0; l < plan->n_levels; l++)
+    cascade *made = w->orders && w->budget && (w->statistics || !is_whole) && w->shards && w->pool
+                        ? cascade_create(plan, w->budget, w->pool, &host)
+                        : NULL;
+    if (made)
+        shards_set_listener(w->shards, note_stored, w);
+    for (int l = 0; l < plan->n_levels && made; l++)
         if (plan->levels[l].source < 0) {
             order_start(&w->orders[l], plan, l);
-            w->n_cells += product_checked(plan->levels[l].cell_grid, plan->image->rank);
+            n_cells += product_checked(plan->levels[l].cell_grid, plan->image->rank);
         }
-    return NGFF_OK;
+    pthread_mutex_lock(&w->lock); /* ngff_writer_progress may be looking, from another thread */
+    w->cascade = made;
+    w->n_cells = n_cells;
+    pthread_mutex_unlock(&w->lock);
+    return made ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "out of memory");
 }
 
 /* A writer without its pass; the error of the plan is its own. */
@@ -289,7 +311,7 @@ int32_t writer_start_stage(ngff_writer *w, error *e)
     stage_host host = {w, w->before ? change_first_pixels : first_pixels, spill, fetch};
     w->is_push = 1;
     w->pixels = stage_create("stage", plan->image->rank, base->shape, base->chunk, plan->image->type->size,
-                             stage_limit(plan), &host);
+                             staging_memory(plan), &host);
     return w->pixels ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "out of memory");
 }
 
@@ -468,9 +490,13 @@ int32_t writer_start_mask_stage(ngff_writer *w, error *e)
     const level *base = &w->plan->levels[0];
     int y = w->plan->image->rank - 2;
     stage_host host = {w, w->before ? change_first_mask : first_mask, spill, fetch};
+    int64_t memory = staging_memory(w->plan);
+    if (w->masks)
+        return NGFF_OK;
+    w->masks = stage_create("mask", 2, base->shape + y, base->chunk + y, 1, memory / 4, &host);
     if (!w->masks)
-        w->masks = stage_create("mask", 2, base->shape + y, base->chunk + y, 1, stage_limit(w->plan) / 4, &host);
-    return w->masks ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "out of memory");
+        return error_set(e, NGFF_E_MEMORY, "out of memory");
+    return stage_limit(w->pixels, memory - memory / 4, e);
 }
 
 static void push(ngff_writer *w, const box *region, const void *pixels, const int64_t *strides, const uint8_t *mask,
@@ -581,11 +607,14 @@ int32_t ngff_writer_replan(ngff_writer *w, ngff_plan *plan)
 
 double ngff_writer_progress(ngff_writer *w)
 {
-    if (w->is_closed && w->error.status == NGFF_OK)
+    pthread_mutex_lock(&w->lock);
+    int is_done = w->is_closed && w->error.status == NGFF_OK;
+    cascade *running = w->cascade;
+    int64_t n_cells = w->n_cells;
+    pthread_mutex_unlock(&w->lock);
+    if (is_done)
         return 1.0;
-    if (!w->cascade || w->n_cells == 0)
-        return 0.0;
-    return 0.999 * (double)cascade_done(w->cascade) / (double)w->n_cells;
+    return running && n_cells > 0 ? 0.999 * (double)cascade_done(running) / (double)n_cells : 0.0;
 }
 
 /* -- Close --------------------------------------------------------------------------------------------------------- */
@@ -604,7 +633,8 @@ static int32_t put_metadata(void *user, const char *key, const void *bytes, size
 int32_t writer_summarise(ngff_writer *w, const channel_summary **summaries, error *e)
 {
     read_back back = {w->plan, w->store};
-    return statistics_finish(w->statistics, read_back_chunk, &back, summaries, e);
+    chunk_source from = {&back, read_back_chunk, read_back_mask};
+    return statistics_finish(w->statistics, &from, summaries, e);
 }
 
 static int32_t write_metadata(ngff_writer *w, error *e)
@@ -707,7 +737,10 @@ int32_t ngff_writer_close(ngff_writer *w)
         change_finish(w, &e);
     else
         make_store(w, &e);
+    writer_keep(w, &e);
+    pthread_mutex_lock(&w->lock);
     w->is_closed = 1;
+    pthread_mutex_unlock(&w->lock);
     if (writer_keep(w, &e) != NGFF_OK)
         give_up(w);
     return w->error.status;

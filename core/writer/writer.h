@@ -27,7 +27,7 @@ struct ngff_writer {
     statistics *statistics; /* NULL where a part of the pixels passes only */
     shards *shards;
     order *orders;        /* per level; those of levels that the writer makes are not used */
-    pthread_mutex_t lock; /* error, orders, benches */
+    pthread_mutex_t lock; /* error, orders, benches; and what ngff_writer_progress reads while close goes on */
     struct bench *benches;
     int64_t n_cells;
     int is_open, is_closed;

@@ -469,7 +469,8 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
     const char *dry_run = ngff_plan_option(plan.get(), "DRY_RUN");
     if (dry_run != nullptr && EQUAL(dry_run, "YES")) {
         const SourceLayout layout = source_layout(source, image.type);
-        if (!set_source(plan.get(), image, layout, 1))
+        const auto readers = source_readers(source, layout, useful_readers(plan.get(), image, layout));
+        if (!set_source(plan.get(), image, layout, static_cast<int>(readers.size())))
             return nullptr;
         raise_warnings(plan.get());
         fputs(ngff_plan_text(plan.get()), stdout);

@@ -1,5 +1,5 @@
 /* reduce_shim.c: reduce() for ctypes. tests/golden/check_reduce.py drives the reducers through it. */
-#include "shrink.h"
+#include "reducing.h"
 
 #if defined(__GNUC__)
 #define EXPORTED __attribute__((visibility("default")))
@@ -20,7 +20,7 @@ void shim_source_box(int resampling, int rank, const int64_t *ratio, const int64
                      const int64_t *target_origin, const int64_t *target_extent, int64_t *origin, int64_t *extent)
 {
     box target = box_make(rank, target_origin, target_extent);
-    box source = reduce_source_box(resampling, rank, ratio, source_shape, &target);
+    box source = source_box_of(resampling, rank, ratio, source_shape, &target);
     for (int i = 0; i < rank; i++) {
         origin[i] = source.origin[i];
         extent[i] = source.extent[i];

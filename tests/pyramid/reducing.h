@@ -3,6 +3,18 @@
 #define TESTS_REDUCING_H
 
 #include "shrink.h"
+#include "straddle.h"
+
+/* The source pixels that a target box needs. */
+static inline box source_box_of(int resampling, int rank, const int64_t *ratio, const int64_t *shape, const box *target)
+{
+    straddle_axis axes[MAX_RANK];
+    for (int i = 0; i < rank; i++) {
+        axes[i] = (straddle_axis){.cell = 1, .shape = shape[i], .ratio = ratio[i]};
+        reduce_margin(resampling, ratio[i], &axes[i].before, &axes[i].after);
+    }
+    return straddle_source(axes, target);
+}
 
 typedef struct {
     int resampling, type, rank;

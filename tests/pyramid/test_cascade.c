@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "shrink.h"
+#include "straddle.h"
 
 /* Keeps what is emitted, as whole levels. */
 typedef struct {
@@ -42,7 +43,9 @@ static int32_t emit(void *user, const cell *c, error *e)
         pixels_copy(2, c->box.extent + rank - 2, 1,
                     h->masks[c->level] + strides_offset(2, to, zero, c->box.origin + rank - 2), to, c->mask, from);
     }
+    int64_t bytes = product_checked(at->cell, rank) * size + (c->mask ? at->cell[rank - 1] * at->cell[rank - 2] : 0);
     pthread_mutex_lock(&h->lock);
+    CHECK(ceil_div(bytes, 64) * 64 + (c->strips ? c->strips->bytes : 0) <= at->cell_bytes); /* as the plan says */
     h->emitted[c->level][place]++;
     int fails = h->n_emitted++ == h->fail_at;
     pthread_mutex_unlock(&h->lock);

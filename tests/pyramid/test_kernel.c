@@ -159,7 +159,7 @@ static void reduce_tile(const reducing *how, const box *tile, const uint16_t *fr
                    .target_box = *tile};
     memcpy(r.ratio, how->ratio, sizeof r.ratio);
     memcpy(r.source_shape, how->shape, sizeof r.source_shape);
-    r.source_box = reduce_source_box(how->resampling, 2, how->ratio, how->shape, tile);
+    r.source_box = source_box_of(how->resampling, 2, how->ratio, how->shape, tile);
     int64_t strides[2], zero[2] = {0};
     strides_dense(2, how->shape, 2, strides);
     strides_dense(2, r.source_box.extent, 2, r.source_strides);

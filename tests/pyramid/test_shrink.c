@@ -248,14 +248,21 @@ static void the_source_box_is_cut_to_the_level(void)
 {
     int64_t ratio[2] = {2, 3}, shape[2] = {5, 10}, origin[2] = {1, 2}, extent[2] = {2, 2};
     box target = box_make(2, origin, extent);
-    box b = reduce_source_box(REDUCE_AVERAGE, 2, ratio, shape, &target);
+    box b = source_box_of(REDUCE_AVERAGE, 2, ratio, shape, &target);
     CHECK_INT(b.origin[0], 2);
     CHECK_INT(b.extent[0], 3);
     CHECK_INT(b.origin[1], 6);
     CHECK_INT(b.extent[1], 4);
-    CHECK(!reduce_has_margin(REDUCE_AVERAGE, 3));
-    CHECK(!reduce_has_margin(REDUCE_GAUSS, 1));
-    CHECK(reduce_has_margin(REDUCE_GAUSS, 2));
+    b = source_box_of(REDUCE_GAUSS, 2, ratio, shape, &target);
+    CHECK_INT(b.origin[0], 0); /* GAUSS of factor 2 reaches 2 pixels beyond the window */
+    CHECK_INT(b.extent[0], 5);
+    int64_t before = 1, after = 1;
+    reduce_margin(REDUCE_AVERAGE, 3, &before, &after);
+    CHECK(before == 0 && after == 0);
+    reduce_margin(REDUCE_GAUSS, 1, &before, &after);
+    CHECK(before == 0 && after == 0);
+    reduce_margin(REDUCE_GAUSS, 2, &before, &after);
+    CHECK(before == 2 && after == 2);
 }
 
 int main(void)

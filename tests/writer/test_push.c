@@ -1,4 +1,6 @@
 /* test_push.c: what is pushed in any order, again and again, gives the store that a pull of the same pixels gives. */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "pictures.h"
@@ -149,8 +151,16 @@ static void another_plan_may_be_given_before_the_end(void)
     CHECK_INT(ngff_writer_replan(w, first), NGFF_E_STATE);
     ngff_writer_free(w);
 
-    refused = writer_push_store(first, store_memory_open());
+    /* what does not fit is the writer's first error, as any wrong argument: it stays, and nothing is published */
+    s = store_memory_open();
+    refused = writer_push_store(first, s);
     CHECK_INT(ngff_writer_replan(refused, larger), NGFF_E_ARGUMENT);
+    CHECK_TEXT(ngff_writer_error(refused), "the new plan has other axes, another size, data type or chunk");
+    CHECK_INT(ngff_writer_write(refused, (const int64_t[]){0, 0}, (const int64_t[]){1, 4}, one, NULL, NULL, 0),
+              NGFF_E_ARGUMENT);
+    CHECK_INT(ngff_writer_replan(refused, first), NGFF_E_ARGUMENT);
+    CHECK_INT(ngff_writer_close(refused), NGFF_E_ARGUMENT);
+    CHECK(!store_memory_is_published(s));
     ngff_writer_free(refused);
     refused = writer_push_store(first, store_memory_open());
     CHECK_INT(ngff_writer_replan(refused, coarser), NGFF_E_ARGUMENT);
@@ -205,6 +215,52 @@ static void levels_that_the_caller_gives_are_refused(void)
     ngff_plan_free(given);
 }
 
+typedef struct {
+    ngff_writer *writer;
+    atomic_int must_end;
+    int n_falling, n_asked;
+    double last;
+} onlooker;
+
+static void *look_on(void *argument)
+{
+    onlooker *o = argument;
+    do {
+        double now = ngff_writer_progress(o->writer);
+        o->n_falling += now < o->last;
+        o->n_asked++;
+        o->last = now;
+    } while (!atomic_load(&o->must_end));
+    return NULL;
+}
+
+/* A host may show the progress of a long close from another thread. */
+static void progress_may_be_asked_for_while_the_writer_closes(void)
+{
+    for (int i = 0; i < 10; i++) {
+        const picture *p = &pictures[3];
+        ngff_plan *plan = make_plan(p, "NUM_THREADS=2");
+        store *s = store_memory_open();
+        uint8_t *pixels = make_pixels(p);
+        writing w = {p, pixels, NULL, writer_push_store(plan, s)};
+        onlooker o = {.writer = w.writer};
+        pthread_t thread;
+        write_all(&w, BY_ROWS);
+        CHECK(ngff_writer_progress(w.writer) == 0);
+        pthread_create(&thread, NULL, look_on, &o);
+        if (i == 5)
+            store_memory_fail_after(s, 20);
+        CHECK_INT(ngff_writer_close(w.writer), i == 5 ? NGFF_E_STORAGE : NGFF_OK);
+        atomic_store(&o.must_end, 1);
+        pthread_join(thread, NULL);
+        CHECK(o.n_falling == 0 && o.n_asked > 0);
+        CHECK(i == 5 ? ngff_writer_progress(w.writer) < 1 : ngff_writer_progress(w.writer) == 1);
+        ngff_writer_free(w.writer);
+        ngff_plan_free(plan);
+        free(pixels);
+    }
+}
+
 /* Whatever put fails, scratch included, the writer says so and nothing is published. */
 static void every_failing_put_is_reported(void)
 {
@@ -243,6 +299,7 @@ int main(void)
     RUN(another_plan_may_be_given_before_the_end);
     RUN(calls_of_the_other_mode_are_refused);
     RUN(levels_that_the_caller_gives_are_refused);
+    RUN(progress_may_be_asked_for_while_the_writer_closes);
     RUN(every_failing_put_is_reported);
     CHECK_EXIT();
 }

@@ -151,6 +151,32 @@ static void reads_as_a_plain_array_in_any_memory(void)
     check_equals_a_plain_array(0);
 }
 
+static void a_lower_limit_holds_at_once(void)
+{
+    owner o = {.chunk_pixels = 2 * 8 * 16, .fail_spill = -1, .fail_fetch = -1};
+    stage_host host = {&o, first, spill, fetch};
+    stage *s = stage_create("test", 3, shape, chunk, 2, 1 << 30, &host);
+    static uint16_t pixels[3 * 50 * 37], found[3 * 50 * 37];
+    int64_t zero[3] = {0}, whole[3];
+    error e = {0};
+    for (int i = 0; i < 3 * 50 * 37; i++)
+        pixels[i] = (uint16_t)i;
+    box all = box_make(3, zero, shape);
+    strides_dense(3, shape, 2, whole);
+    CHECK_INT(stage_write(s, &all, pixels, whole, &e), NGFF_OK);
+    CHECK(stage_bytes(s) > 3 * 50 * 37 * 2);
+    CHECK_INT(stage_limit(s, 2000, &e), NGFF_OK);
+    CHECK_INT(stage_bytes(s), 1536); /* three chunks of 512 bytes */
+    CHECK_INT(stage_limit(s, 0, &e), NGFF_OK);
+    CHECK_INT(stage_bytes(s), 0);
+    CHECK_INT(stage_read(s, &all, found, whole, &e), NGFF_OK);
+    CHECK(memcmp(found, pixels, sizeof found) == 0);
+    o.fail_spill = o.n_spilled;
+    CHECK_INT(stage_limit(s, -1, &e), NGFF_E_STORAGE);
+    stage_free(s);
+    free_scratch(&o);
+}
+
 static void strides_may_run_backwards_or_stand_still(void)
 {
     owner o = {.chunk_pixels = 2 * 8 * 16, .fail_spill = -1, .fail_fetch = -1};
@@ -213,6 +239,7 @@ static void a_failing_scratch_is_reported_and_loses_nothing(void)
 int main(void)
 {
     RUN(reads_as_a_plain_array_in_any_memory);
+    RUN(a_lower_limit_holds_at_once);
     RUN(strides_may_run_backwards_or_stand_still);
     RUN(chunks_nobody_wrote_are_not_kept);
     RUN(a_failing_scratch_is_reported_and_loses_nothing);
