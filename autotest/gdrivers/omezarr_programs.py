@@ -28,6 +28,8 @@ def run(program, *arguments, status=0):
     else:
         command = [program]
     done = subprocess.run(command + [str(a) for a in arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if "Cannot guess driver" in done.stderr and "-of" in arguments:
+        pytest.skip(f"{program} of this GDAL ignores -of")  # gdal_proximity.py of 3.10
     assert done.returncode == status, f"status {done.returncode}: {done.stdout}{done.stderr}"
     return done.stdout + done.stderr
 

@@ -171,6 +171,9 @@ def test_small_map_is_drawn_from_an_overview(result, folder):
 
 def test_processing_algorithms(result):
     if "no_processing" in result:
+        # Newer ones refuse a name whose last suffix is no format's before they look at the additional parameters.
+        refused = "Output format is invalid" in result["no_processing"] and not result["version"].startswith("3.22")
+        assert refused or "ImportError" in result["no_processing"] or "ModuleNotFound" in result["no_processing"], result["no_processing"]
         pytest.skip(result["no_processing"])
     assert result["translate"]["valid"]
     np.testing.assert_array_equal(bands(result["translate"]), PICTURE)
