@@ -467,6 +467,13 @@ static int32_t read_array(metadata_source source, void *user, int version, const
     return status;
 }
 
+int32_t metadata_read_array(metadata_source source, void *user, int version, const char *path, stored_array *a,
+                            error *e)
+{
+    *a = (stored_array){.rank = 0};
+    return read_array(source, user, version, path, a, NULL, e);
+}
+
 /* -- The image ------------------------------------------------------------------------------------------------- */
 
 /* True for a path that stays below the root: parts without "." and "..", no drive, no scheme, no control characters. */

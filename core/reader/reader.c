@@ -14,8 +14,7 @@
 #include <string.h>
 
 #include "codec.h"
-#include "metadata.h"
-#include "store.h"
+#include "reader.h"
 
 enum {
     most_idle = 64,           /* contexts kept for later */
@@ -460,15 +459,17 @@ static void metadata_error(ngff_reader *reader, int32_t status, const error *cau
         error_set(&reader->error, status, "%s: %s", reader->path, message);
 }
 
-ngff_reader *ngff_reader_open(const char *path)
+ngff_reader *reader_open_store(store *s, const char *path)
 {
     ngff_reader *reader = calloc(1, sizeof *reader);
-    if (!reader)
+    if (!reader) {
+        s->ops->free(s);
         return NULL;
+    }
     pthread_mutex_init(&reader->lock, NULL);
     reader->path = strdup(path ? path : "");
-    reader->store = reader->path ? store_open(reader->path) : NULL;
-    if (!reader->store) {
+    reader->store = s;
+    if (!reader->path) {
         ngff_reader_free(reader);
         return NULL;
     }
@@ -481,6 +482,12 @@ ngff_reader *ngff_reader_open(const char *path)
     else
         metadata_error(reader, status, &cause);
     return reader;
+}
+
+ngff_reader *ngff_reader_open(const char *path)
+{
+    store *s = store_open(path ? path : "");
+    return s ? reader_open_store(s, path) : NULL;
 }
 
 void ngff_reader_free(ngff_reader *reader)
@@ -498,6 +505,31 @@ void ngff_reader_free(ngff_reader *reader)
     free(reader->answer);
     free(reader->path);
     free(reader);
+}
+
+const stored_image *reader_image(const ngff_reader *reader)
+{
+    return &reader->image;
+}
+
+store *reader_store(const ngff_reader *reader)
+{
+    return reader->store;
+}
+
+const char *reader_path(const ngff_reader *reader)
+{
+    return reader->path;
+}
+
+int32_t reader_document(void *user, const char *key, char **text, size_t *n, error *e)
+{
+    return document_get(user, key, text, n, e);
+}
+
+int32_t reader_array_chunk(ngff_reader *reader, const stored_array *array, const int64_t *index, void *pixels, error *e)
+{
+    return chunk_read(reader, array, index, pixels, e);
 }
 
 /* -- What the image is ----------------------------------------------------------------------------------------- */

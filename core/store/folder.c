@@ -11,7 +11,7 @@
 
 enum { n_set_start = 1024, longest_path = 4096 };
 
-static const char owner_name[] = ".owner";
+static const char owner_name[] = ".owner", scratch_name[] = ".scratch";
 
 typedef struct {
     store base;
@@ -300,6 +300,44 @@ static int32_t folder_size(store *s, const char *key, uint64_t *n, error *e)
     return f->calls->file_size(path, n) == 0 ? NGFF_OK : NGFF_E_NOT_FOUND;
 }
 
+/* -- The list of objects ------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const folder *folder;
+    const char *root;
+    int32_t (*visit)(void *user, const char *key);
+    void *user;
+} lister;
+
+/* What lies below the folder "root/key", without what only the claim knows. */
+static int32_t list_below(const lister *l, const char *key, int depth, error *e)
+{
+    enum { deepest = 64 };
+    char path[longest_path], below[longest_path];
+    int32_t status = NGFF_OK;
+    snprintf(path, sizeof path, "%s%s%s", l->root, key[0] ? "/" : "", key);
+    char **names = depth < deepest ? l->folder->calls->list(path) : NULL;
+    for (int i = 0; names && names[i]; i++) {
+        int is_own = l->folder->is_claimed && !key[0] &&
+                     (strcmp(names[i], owner_name) == 0 || strcmp(names[i], scratch_name) == 0);
+        int is_short = snprintf(below, sizeof below, "%s%s%s", key, key[0] ? "/" : "", names[i]) < (int)sizeof below &&
+                       snprintf(path, sizeof path, "%s/%s", l->root, below) < (int)sizeof path;
+        if (status == NGFF_OK && !is_own && is_short)
+            status = l->folder->calls->kind(path) == KIND_FOLDER ? list_below(l, below, depth + 1, e)
+                                                                 : l->visit(l->user, below);
+        free(names[i]);
+    }
+    free(names);
+    return status < 0 ? error_set(e, status, "%s: the list of objects was not finished", l->root) : NGFF_OK;
+}
+
+static int32_t folder_list(store *s, int32_t (*visit)(void *user, const char *key), void *user, error *e)
+{
+    const folder *f = (const folder *)s;
+    lister l = {f, f->is_claimed ? f->partial : f->path, visit, user};
+    return list_below(&l, "", 0, e);
+}
+
 /* -- Scratch: spilled cells ---------------------------------------------------------------------------------------- */
 
 static int32_t folder_scratch_put(store *s, const char *key, const void *bytes, size_t n, error *e)
@@ -419,6 +457,7 @@ static const store_ops folder_ops = {
     .enter_thread = folder_enter_thread,
     .scratch_put = folder_scratch_put,
     .scratch_get = folder_scratch_get,
+    .list = folder_list,
     .free = folder_free,
 };
 

@@ -380,6 +380,23 @@ static int32_t objects_scratch_get(store *s, const char *key, void *bytes, size_
     return NGFF_OK;
 }
 
+static int32_t objects_list(store *s, int32_t (*visit)(void *user, const char *key), void *user, error *e)
+{
+    const objects *o = (const objects *)s;
+    char cause[256];
+    quiet before = begin_quiet();
+    char **keys = VSIReadDirRecursive(o->path);
+    end_quiet(&before, 0, cause);
+    int32_t status = keys ? NGFF_OK : NGFF_E_UNSUPPORTED;
+    for (int i = 0; keys && keys[i] && status == NGFF_OK; i++) {
+        size_t n = strlen(keys[i]);
+        if (n > 0 && keys[i][n - 1] != '/')
+            status = visit(user, keys[i]);
+    }
+    CSLDestroy(keys);
+    return status < 0 ? error_set(e, status, "the objects below %s cannot be listed", o->path) : NGFF_OK;
+}
+
 static void objects_enter_thread(store *s)
 {
     (void)s;
@@ -407,6 +424,7 @@ static const store_ops object_ops = {
     .enter_thread = objects_enter_thread,
     .scratch_put = objects_scratch_put,
     .scratch_get = objects_scratch_get,
+    .list = objects_list,
     .free = objects_free,
 };
 

@@ -15,11 +15,14 @@
 #include "codec.h"
 #include "metadata.h"
 #include "order.h"
+#include "preview.h"
 #include "read_back.h"
+#include "reader.h"
 #include "shards.h"
 #include "stage.h"
 #include "statistics.h"
 #include "store.h"
+#include "stored.h"
 
 /* What one thread needs to encode: taken from a last-in-first-out list, so that it is warm. */
 typedef struct bench {
@@ -45,6 +48,12 @@ struct ngff_writer {
     int is_open, is_closed;
     int is_push;           /* pixels and mask wait in the stages until close */
     stage *pixels, *masks; /* masks: from the first mask on */
+
+    char *path;                                    /* for messages; NULL where the store came without one */
+    chunk_set *stored_chunks, *stored_mask_chunks; /* per level; NULL: not recorded */
+    held_object root;                              /* the document that is put last */
+    ngff_reader *preview;
+    int is_finished, is_verified;
 };
 
 /* -- A finished cell: chunks to the store -------------------------------------------------------------------------- */
@@ -94,6 +103,16 @@ static int32_t encode(bench *b, const codec_spec *spec, const uint8_t *pixels, s
     return codec_encode(b->codec, spec, pixels, n, b->bytes, b->capacity, n_encoded, e);
 }
 
+/* Remembers that a chunk is stored. rank, index, grid: of the last axes, all or y and x. */
+static void record(chunk_set *sets, int l, int rank, const int64_t *index, const int64_t *grid)
+{
+    int64_t chunk = 0;
+    for (int i = 0; i < rank; i++)
+        chunk = chunk * grid[i] + index[i];
+    if (sets)
+        chunk_set_add(&sets[l], chunk);
+}
+
 static int32_t put_chunk(ngff_writer *w, bench *b, int l, const int64_t *index, const uint8_t *pixels, error *e)
 {
     const ngff_plan *plan = w->plan;
@@ -104,6 +123,8 @@ static int32_t put_chunk(ngff_writer *w, bench *b, int l, const int64_t *index, 
     size_t n = 0;
     if (!is_fill && encode(b, &plan->codec, pixels, (size_t)(n_pixels * size), &bytes, &n, e) != NGFF_OK)
         return e->status;
+    if (!is_fill)
+        record(w->stored_chunks, l, plan->image->rank, index, at->grid);
     if (at->is_sharded)
         return shards_add(w->shards, l, index, bytes, n, e);
     if (is_fill)
@@ -130,6 +151,7 @@ static int32_t put_mask(ngff_writer *w, bench *b, const cell *c, error *e)
         return e->status;
     char key[192], path[64], name[128];
     plan_mask_path(plan, c->level, path);
+    record(w->stored_mask_chunks, c->level, 2, c->index + y, at->grid + y);
     metadata_chunk_key(plan->options.version, 2, c->index + y, name);
     snprintf(key, sizeof key, "%s/%s", path, name);
     return w->store->ops->put(w->store, key, encoded, n_encoded, e);
@@ -194,6 +216,31 @@ static int64_t stage_limit(const ngff_plan *plan)
     return machine > 0 ? min_i64(machine / 4, most) : most;
 }
 
+/* One set per level, of all axes or of the last two; NULL where they would be too large: then nothing is recorded. */
+static chunk_set *make_sets(const ngff_plan *plan, int is_mask)
+{
+    static const int64_t most_chunks = (int64_t)1 << 33; /* 1 GiB of bits */
+    int rank = plan->image->rank, first = is_mask ? rank - 2 : 0;
+    chunk_set *sets = calloc((size_t)plan->n_levels, sizeof *sets);
+    for (int l = 0; sets && l < plan->n_levels; l++) {
+        int64_t n = product_checked(plan->levels[l].grid + first, rank - first);
+        if (n >= 0 && n <= most_chunks && chunk_set_make(&sets[l], n))
+            continue;
+        while (l >= 0)
+            chunk_set_release(&sets[l--]);
+        free(sets);
+        return NULL;
+    }
+    return sets;
+}
+
+static void free_sets(chunk_set *sets, const ngff_plan *plan)
+{
+    for (int l = 0; sets && l < plan->n_levels; l++)
+        chunk_set_release(&sets[l]);
+    free(sets);
+}
+
 /* What the pass needs: made when the writer opens or, in push mode, when it closes; then what the stage still holds
  * counts against a MEMORY that the user gave. */
 static int32_t start_pass(ngff_writer *w, error *e)
@@ -212,6 +259,8 @@ static int32_t start_pass(ngff_writer *w, error *e)
         w->cascade = cascade_create(plan, w->budget, w->pool, &host);
     if (!w->cascade)
         return error_set(e, NGFF_E_MEMORY, "out of memory");
+    w->stored_chunks = make_sets(plan, 0);
+    w->stored_mask_chunks = plan->image->has_mask ? make_sets(plan, 1) : NULL;
     for (int l = 0; l < plan->n_levels; l++)
         if (plan->levels[l].source < 0) {
             order_start(&w->orders[l], plan, l);
@@ -248,7 +297,10 @@ ngff_writer *ngff_writer_open(ngff_plan *plan, const char *path)
     if (!plan || !path)
         return NULL;
     store *s = store_open(path);
-    return s ? writer_open_store(plan, s) : NULL;
+    ngff_writer *w = s ? writer_open_store(plan, s) : NULL;
+    if (w)
+        w->path = strdup(path);
+    return w;
 }
 
 static int32_t first_pixels(void *user, const int64_t *index, uint8_t *pixels, error *e)
@@ -319,7 +371,10 @@ ngff_writer *ngff_writer_open_push(ngff_plan *plan, const char *path)
     if (!plan || !path)
         return NULL;
     store *s = store_open(path);
-    return s ? writer_push_store(plan, s) : NULL;
+    ngff_writer *w = s ? writer_push_store(plan, s) : NULL;
+    if (w)
+        w->path = strdup(path);
+    return w;
 }
 
 int64_t writer_pixel_peak(const ngff_writer *w)
@@ -357,7 +412,7 @@ static int32_t check_region(ngff_writer *w, int32_t l, const int64_t *origin, co
 {
     if (keep(w, e) != NGFF_OK)
         return w->error.status;
-    if (!w->is_open || w->is_closed)
+    if (!w->is_open || w->is_closed || w->is_finished)
         return error_set(e, NGFF_E_STATE, "the writer is not open");
     if (l < 0 || l >= w->plan->n_levels || w->plan->levels[l].source >= 0)
         return error_set(e, NGFF_E_ARGUMENT, "level %d is not one that the caller gives", l);
@@ -528,7 +583,7 @@ int32_t ngff_writer_replan(ngff_writer *w, ngff_plan *plan)
         return w->error.status;
     const struct ngff_image *now = w->plan->image, *then = plan ? plan->image : NULL;
     size_t bytes = (size_t)now->rank * sizeof(int64_t);
-    if (!w->is_push || !w->is_open || w->is_closed)
+    if (!w->is_push || !w->is_open || w->is_closed || w->is_finished)
         error_set(&e, NGFF_E_STATE, "only a writer that is open for push takes another plan");
     else if (!plan || error_copy(&e, &plan->error) != NGFF_OK)
         error_set(&e, NGFF_E_ARGUMENT, "no plan was given");
@@ -562,10 +617,44 @@ typedef struct {
     error *error;
 } sink;
 
+/* The root's own document waits: with it the store is an image. */
+static int32_t hold(held_object *root, const char *key, const void *bytes, size_t n, error *e)
+{
+    root->bytes = malloc(n + 1);
+    if (!root->bytes)
+        return error_set(e, NGFF_E_MEMORY, "out of memory for %s", key);
+    memcpy(root->bytes, bytes, n);
+    root->n = n;
+    snprintf(root->key, sizeof root->key, "%s", key);
+    return NGFF_OK;
+}
+
 static int32_t put_metadata(void *user, const char *key, const void *bytes, size_t n)
 {
     sink *to = user;
+    int is_v2 = to->writer->plan->options.version == VERSION_04;
+    if (strcmp(key, is_v2 ? ".zattrs" : "zarr.json") == 0)
+        return hold(&to->writer->root, key, bytes, n, to->error);
     return to->writer->store->ops->put(to->writer->store, key, bytes, n, to->error);
+}
+
+/* The record of the chunks that are stored, as members of the block "omezarr". texts: to be freed. */
+static int make_record(const ngff_writer *w, late_member *late, char **texts)
+{
+    static const size_t most_empty_text = 48 << 10; /* more is not worth it: then only the counts are kept */
+    static const char *const names[] = {"stored_chunks", "empty_chunks", "stored_mask_chunks", "empty_mask_chunks"};
+    int n = 0;
+    for (int i = 0; i < 4; i++) {
+        const chunk_set *sets = i < 2 ? w->stored_chunks : w->stored_mask_chunks;
+        char *text = !sets        ? NULL
+                     : i % 2 == 0 ? stored_counts_text(sets, w->plan->n_levels)
+                                  : stored_empty_text(sets, w->plan->n_levels, most_empty_text);
+        if (text) {
+            texts[n] = text;
+            late[n++] = (late_member){names[i], text};
+        }
+    }
+    return n;
 }
 
 static int32_t write_metadata(ngff_writer *w, error *e)
@@ -575,7 +664,12 @@ static int32_t write_metadata(ngff_writer *w, error *e)
     if (statistics_finish(w->statistics, read_back_chunk, &back, &summaries, e) != NGFF_OK)
         return e->status;
     sink to = {w, e};
-    int32_t status = metadata_write(w->plan, summaries, put_metadata, &to, e);
+    late_member late[4];
+    char *texts[4];
+    int n_late = make_record(w, late, texts);
+    int32_t status = metadata_write_late(w->plan, summaries, late, n_late, put_metadata, &to, e);
+    while (n_late > 0)
+        free(texts[--n_late]);
     return status == NGFF_OK ? NGFF_OK : error_set(e, status, "the metadata could not be written");
 }
 
@@ -637,18 +731,87 @@ static void drain(ngff_writer *w, error *e)
     }
 }
 
-int32_t ngff_writer_close(ngff_writer *w)
+/* All but the root's document is stored. */
+static int32_t finish(ngff_writer *w)
 {
     error e = {0};
-    if (w->is_closed || !w->is_open)
-        return w->error.status != NGFF_OK ? w->error.status : NGFF_OK;
+    if (w->is_finished)
+        return w->error.status;
+    w->is_finished = 1;
     if (w->is_push && w->error.status == NGFF_OK && start_pass(w, &e) == NGFF_OK)
         drain(w, &e);
     if (keep(w, &e) == NGFF_OK)
         cascade_finish(w->cascade);
     else if (w->pool)
         pool_wait(w->pool);
-    if (keep(w, &e) == NGFF_OK && shards_finish(w->shards, &e) == NGFF_OK && write_metadata(w, &e) == NGFF_OK)
+    if (keep(w, &e) == NGFF_OK && shards_finish(w->shards, &e) == NGFF_OK)
+        write_metadata(w, &e);
+    return keep(w, &e);
+}
+
+ngff_reader *ngff_writer_reader(ngff_writer *w)
+{
+    error e = {0};
+    if (!w->is_open || w->is_closed)
+        error_set(&e, NGFF_E_STATE, "the writer is not open");
+    if (keep(w, &e) != NGFF_OK || finish(w) != NGFF_OK)
+        return NULL;
+    if (w->preview)
+        return w->preview;
+    store *s = preview_open(w->store, &w->root);
+    w->preview = s ? reader_open_store(s, w->path ? w->path : "the new store") : NULL;
+    if (!w->preview)
+        error_set(&e, NGFF_E_MEMORY, "out of memory");
+    else if (ngff_reader_status(w->preview) != NGFF_OK)
+        error_set(&e, ngff_reader_status(w->preview), "what was written cannot be read: %s",
+                  ngff_reader_error(w->preview));
+    return keep(w, &e) == NGFF_OK ? w->preview : NULL;
+}
+
+typedef struct {
+    ngff_writer *writer;
+    int32_t (*progress)(void *user, double share);
+    void *user;
+    char first[900]; /* finding that is no note */
+} verification;
+
+static void keep_finding(void *user, int32_t kind, const char *text)
+{
+    verification *v = user;
+    if (kind != NGFF_FINDING_NOTE && !v->first[0])
+        snprintf(v->first, sizeof v->first, "%s", text);
+}
+
+static int32_t tell_progress(void *user, double share)
+{
+    const verification *v = user;
+    return v->progress ? v->progress(v->user, share) : 1;
+}
+
+int32_t ngff_writer_verify(ngff_writer *w, int32_t (*progress)(void *user, double share), void *user)
+{
+    error e = {0};
+    verification v = {w, progress, user, ""};
+    ngff_reader *reader = ngff_writer_reader(w);
+    int32_t status = reader ? ngff_reader_verify(reader, keep_finding, tell_progress, &v) : w->error.status;
+    w->is_verified = status == NGFF_OK;
+    if (status == NGFF_E_CANCELLED)
+        error_set(&e, status, "cancelled");
+    else if (status != NGFF_OK)
+        error_set(&e, status, "what was written is not whole, so it was not published: %s", v.first);
+    return keep(w, &e);
+}
+
+int32_t ngff_writer_close(ngff_writer *w)
+{
+    error e = {0};
+    if (w->is_closed || !w->is_open)
+        return w->error.status != NGFF_OK ? w->error.status : NGFF_OK;
+    if (finish(w) == NGFF_OK && w->plan->options.verify != VERIFY_NO && !w->is_verified)
+        ngff_writer_verify(w, NULL, NULL);
+    ngff_reader_free(w->preview);
+    w->preview = NULL;
+    if (keep(w, &e) == NGFF_OK && w->store->ops->put(w->store, w->root.key, w->root.bytes, w->root.n, &e) == NGFF_OK)
         w->store->ops->publish(w->store, &e);
     w->is_closed = 1;
     if (keep(w, &e) != NGFF_OK)
@@ -668,6 +831,11 @@ void ngff_writer_free(ngff_writer *w)
             pool_wait(w->pool);
         w->store->ops->abandon(w->store);
     }
+    ngff_reader_free(w->preview);
+    free(w->root.bytes);
+    free_sets(w->stored_chunks, w->plan);
+    free_sets(w->stored_mask_chunks, w->plan);
+    free(w->path);
     pool_free(w->pool);
     cascade_free(w->cascade);
     shards_free(w->shards);
