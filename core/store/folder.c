@@ -402,11 +402,15 @@ static int32_t folder_publish(store *s, error *e)
     char path[longest_path];
     if (check_destination(f, f->is_overwrite, e) != NGFF_OK) /* somebody may have put something there meanwhile */
         return e->status;
-    snprintf(path, sizeof path, "%s/.scratch", f->partial);
-    if (f->calls->kind(path) == KIND_FOLDER)
-        f->calls->remove_tree(path);
-    snprintf(path, sizeof path, "%s/%s", f->partial, owner_name);
-    f->calls->remove_file(path);
+    static const char *const own[] = {scratch_name, owner_name}; /* the owner last: a kill before leaves its record */
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", f->partial, own[i]);
+        int kind = f->calls->kind(path);
+        if (kind != KIND_NONE)
+            (kind == KIND_FOLDER ? f->calls->remove_tree : f->calls->remove_file)(path);
+        if (f->calls->kind(path) != KIND_NONE) /* it would be published */
+            return error_set(e, NGFF_E_STORAGE, "cannot remove %s, which is no part of the store", path);
+    }
     int32_t status;
     if (f->calls->kind(f->path) == KIND_FOLDER)
         status = replace_old(f, e);
