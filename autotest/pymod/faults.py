@@ -113,7 +113,7 @@ class Sweep:
             for option in options:
                 command += ["-co", option]
             command += [self.source, target]
-        environment = dict(os.environ, FAULT_COUNT=f"{work}/count", GDAL_PAM_ENABLED="NO", CPL_TMPDIR=work,
+        environment = dict(os.environ, FAULT_COUNT=f"{work}/count", GDAL_HTTP_RETRY_DELAY="0.001", GDAL_PAM_ENABLED="NO", CPL_TMPDIR=work,
                            GDAL_DRIVER_PATH=os.environ["GDAL_DRIVER_PATH"].split(":")[0] + ":" + FAULTS)
         if fault:
             environment["FAULT"] = fault
