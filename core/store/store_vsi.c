@@ -435,17 +435,21 @@ static int object_read(const char *path, int64_t offset, size_t n, uint8_t **byt
     }
 }
 
-/* Deletes one object. Whether it is gone shows only the next list: where an answer was lost, a second request finds
- * nothing. */
-static void object_remove(const char *path)
+/* Deletes one object; 0 or an errno. Where an answer was lost, the second request finds nothing. */
+static int object_remove(const char *path, char cause[256])
 {
     for (int attempt = 1;; attempt++) {
         request r;
         request_begin(&r, 0);
         int has_failed = VSIUnlink(path) != 0;
+        int is_gone = has_failed && (errno == ENOENT || r.heard.http_status == 404);
         request_end(&r);
-        if (!has_failed || r.heard.http_status == 404 || meaning_of(&r.heard) != EAGAIN || !wait_for_attempt(attempt))
-            return;
+        if (!has_failed || is_gone)
+            return 0;
+        int meaning = meaning_of(&r.heard);
+        explain(&r.heard, meaning, cause);
+        if (meaning != EAGAIN || !wait_for_attempt(attempt))
+            return meaning == EAGAIN ? EIO : meaning;
     }
 }
 
@@ -557,24 +561,25 @@ static int32_t remove_objects(objects *o, error *e)
                 size_t n = strlen(keys[i]);
                 if (n == 0 || keys[i][n - 1] == '/' || is_claim(keys[i]) || is_root != (pass == 0))
                     continue;
-                char *path = object_path(o, keys[i]);
-                if (path)
-                    object_remove(path);
+                /* The first that cannot be removed ends it: with a server that is gone each would take its time. */
+                char *path = object_path(o, keys[i]), cause[256] = "";
+                if (e->status == NGFF_OK && (!path || object_remove(path, cause) != 0))
+                    error_set(e, NGFF_E_STORAGE, "%s/%s cannot be removed: %s", o->path, keys[i], cause);
                 free(path);
                 n_left++;
             }
         CSLDestroy(keys);
-        if (n_left == 0)
-            return NGFF_OK;
+        if (n_left == 0 || e->status != NGFF_OK)
+            return e->status;
     }
     return error_set(e, NGFF_E_STORAGE, "the objects below %s cannot be removed", o->path);
 }
 
 static void remove_claim(objects *o)
 {
-    char *path = object_path(o, claim_key);
+    char *path = object_path(o, claim_key), cause[256];
     if (path)
-        object_remove(path);
+        object_remove(path, cause);
     free(path);
 }
 
