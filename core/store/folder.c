@@ -374,24 +374,36 @@ static int32_t cannot_publish(const folder *f, int failure, error *e)
     return error_set(e, NGFF_E_STORAGE, "cannot rename %s to %s: %s", f->partial, f->path, strerror(failure));
 }
 
+/* Renames; where the answer was lost, what is there tells. Returns 0 or errno. */
+static int move(const folder *f, const char *from, const char *to)
+{
+    int failure = f->calls->rename_new(from, to);
+    return failure && f->calls->kind(from) == KIND_NONE && f->calls->kind(to) != KIND_NONE ? 0 : failure;
+}
+
 /* Puts the new store in the place of the old one: by exchange, else by two renames. */
 static int32_t replace_old(folder *f, error *e)
 {
-    if (f->calls->exchange(f->partial, f->path) == 0) {
+    int failure = f->calls->exchange(f->partial, f->path);
+    if (failure == 0) {
         error ignored = {0};
         write_owner(f, &ignored);          /* so that the next run cleans up if this one is killed while it removes */
         f->calls->remove_tree(f->partial); /* holds the old store now */
         return NGFF_OK;
     }
+    /* Only where there is no such call: after any other failure nobody knows which of the two is where. */
+    if (failure != ENOSYS && failure != EINVAL && failure != ENOTSUP)
+        return cannot_publish(f, failure, e);
     f->calls->remove_tree(f->retired);
-    int failure = f->calls->rename_new(f->path, f->retired);
+    failure = move(f, f->path, f->retired);
     if (failure)
         return cannot_publish(f, failure, e);
-    failure = f->calls->rename_new(f->partial, f->path);
-    if (failure) {
-        f->calls->rename_new(f->retired, f->path);
+    failure = move(f, f->partial, f->path);
+    if (failure && move(f, f->retired, f->path) != 0)
+        return error_set(e, NGFF_E_STORAGE, "cannot rename %s to %s: %s; the old store is now %s", f->partial, f->path,
+                         strerror(failure), f->retired);
+    if (failure)
         return cannot_publish(f, failure, e);
-    }
     f->calls->remove_tree(f->retired);
     return NGFF_OK;
 }
@@ -415,7 +427,7 @@ static int32_t folder_publish(store *s, error *e)
     if (f->calls->kind(f->path) == KIND_FOLDER)
         status = replace_old(f, e);
     else {
-        int failure = f->calls->rename_new(f->partial, f->path);
+        int failure = move(f, f->partial, f->path);
         status = failure ? cannot_publish(f, failure, e) : NGFF_OK;
     }
     if (status == NGFF_OK)
