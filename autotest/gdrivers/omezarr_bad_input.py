@@ -317,6 +317,16 @@ def test_few_file_handles_are_enough(tmp_path, place, n_files):
     np.testing.assert_array_equal(gdaltest.our_levels(place / "a.ome.zarr")[0], gdaltest.random_array((3, 300, 280), "uint8"))
 
 
+@pytest.mark.parametrize("options", [[], ["OVERWRITE=YES"]])
+def test_the_old_store_of_a_stopped_overwrite_is_told(place, options):
+    """What two renames leave where there is no exchange."""
+    gdaltest.write(place / ".a.ome.zarr.retired", source(1))
+    before = gdaltest.snapshot(place)
+    message = gdaltest.refused(place / "a.ome.zarr", source(2), *options)
+    assert ".a.ome.zarr.retired" in message and "rename" in message
+    assert gdaltest.snapshot(place) == before
+
+
 # -- Names ---------------------------------------------------------------------------------------------------------------
 
 
@@ -474,3 +484,19 @@ def test_two_writers_at_one_place_one_wins(tmp_path, place):
     assert sorted(writer.returncode == 0 for writer in writers) == [False, True], errors
     assert os.listdir(place) == ["a.ome.zarr"]
     np.testing.assert_array_equal(gdaltest.our_levels(place / "a.ome.zarr")[0], gdaltest.random_array((3, 1500, 1500), "uint8"))
+
+
+def test_small_writers_race_and_exactly_one_wins_each_time(tmp_path, place):
+    """OMEZARR_RACES=100 are 200 starts."""
+    sources = [tiff(tmp_path / f"{n}.tif", shape=(n + 1, 60, 50)) for n in range(2)]
+    digests = [gdaltest.tree_digest(gdaltest.write(tmp_path / f"whole{n}", gdal.Open(path))) for n, path in enumerate(sources)]
+    for n in range(int(os.environ.get("OMEZARR_RACES", 10))):
+        store = place / f"{n}.ome.zarr"
+        writers = [subprocess.Popen(["gdal_translate", "-q", "-of", "OMEZARR", path, str(store)], env=environment(), stdin=subprocess.DEVNULL,
+                                    stderr=subprocess.PIPE, text=True) for path in sources]
+        errors = [writer.communicate()[1] for writer in writers]
+        wins = [writer.returncode == 0 for writer in writers]
+        assert sorted(wins) == [False, True], errors
+        assert "another program" in errors[wins.index(False)] or "OVERWRITE=YES" in errors[wins.index(False)]
+        assert gdaltest.tree_digest(store) == digests[wins.index(True)]
+        assert len(os.listdir(place)) == n + 1

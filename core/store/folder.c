@@ -175,10 +175,22 @@ static void remove_leftovers(const folder *f)
     free(aside);
 }
 
+/* Where there is no exchange, a program that dies between the two renames leaves the old store under its second name. */
+static int32_t check_retired(const folder *f, error *e)
+{
+    if (f->calls->kind(f->path) != KIND_NONE || f->calls->kind(f->retired) != KIND_FOLDER)
+        return NGFF_OK;
+    return error_set(e, NGFF_E_EXISTS,
+                     "%s is the old store of an overwrite that was stopped; rename it to %s, or remove it", f->retired,
+                     f->path);
+}
+
 static int32_t folder_begin(store *s, int overwrite, error *e)
 {
     folder *f = (folder *)s;
     f->is_overwrite = overwrite;
+    if (check_retired(f, e) != NGFF_OK)
+        return e->status;
     if (check_destination(f, overwrite, e) != NGFF_OK)
         return e->status;
     int failure = f->calls->make_folder(f->partial);
