@@ -359,6 +359,18 @@ def test_stores_in_memory_are_verified_too(tmp_vsimem):
     assert gdaltest.create_copy(path, plain_source(), "BLOCKSIZE=32", "VERIFY=SOURCE") is not None
 
 
+@pytest.mark.parametrize("options", [[], ["NGFF_VERSION=0.4"], ["SHARD=64"]])
+def test_sparse_stores_in_archives_are_read_and_verified(tmp_path, options):
+    """Archives have no random writing, as object stores: there a missing object must not look like a failure."""
+    store = gdaltest.write(tmp_path / "a.ome.zarr", sparse_source(), "BLOCKSIZE=32", *options)
+    for kind, prefix in (("zip", "/vsizip/"), ("tar", "/vsitar/")):
+        archive = shutil.make_archive(str(tmp_path / "a"), kind, store)
+        dataset = gdal.Open(f"OMEZARR:{prefix}{archive}")
+        np.testing.assert_array_equal(gdaltest.pixels(dataset), gdaltest.our_levels(store)[0])
+        done = tool(prefix + archive)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 # -- Stores by others ------------------------------------------------------------------------------------------------------
 
 
