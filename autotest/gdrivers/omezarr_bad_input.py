@@ -261,6 +261,7 @@ def test_every_size_of_a_disk_gives_a_whole_store_or_an_error_and_nothing(tmp_pa
 
 
 @pytest.mark.root
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_create_on_a_full_disk_leaves_nothing_and_says_so(tmp_path):
     with small_file_system(tmp_path / "small", "size=100k") as folder:
         with gdaltest.collected_messages() as messages:
