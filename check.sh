@@ -5,7 +5,7 @@
 set -uo pipefail
 cd "$(dirname "$0")" || exit 2
 here=$PWD
-all="build ctest pytest header symbols nogdal sanitizers threads fuzz chroot"
+all="build ctest pytest header symbols nogdal sanitizers plugin threads fuzz chroot"
 steps=${*:-$all}
 [ "$steps" = quick ] && steps="build ctest pytest"
 logs=$here/build/logs
@@ -66,6 +66,36 @@ step_sanitizers() {
         ctest --test-dir build-asan --output-on-failure -j"$(nproc)" || return 1
     scripts/build.sh build-lsan -DNGFF_SANITIZE=address,undefined -DNGFF_WITH_GDAL=OFF || return 1
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ctest --test-dir build-lsan --output-on-failure -j"$(nproc)"
+}
+
+step_plugin() { # the plugin in an unmodified gdal_translate: under ASan and UBSan, then under valgrind
+    local place run n=0 options
+    place=$(mktemp -d) || return 1
+    scripts/build.sh build-asan -DNGFF_SANITIZE=address,undefined -DNGFF_WERROR=ON || return 1
+    export GDAL_PAM_ENABLED=NO
+    gdal_translate -q -outsize 300 260 autotest/gdrivers/data/rocky_mountain.tif "$place/in.tif" || return 1
+    local asan=(env "LD_PRELOAD=$(${CC:-gcc} -print-file-name=libasan.so) $(${CC:-gcc} -print-file-name=libubsan.so)"
+        ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+        "GDAL_DRIVER_PATH=$here/build-asan/driver/gdal")
+    local valgrind=(env "GDAL_DRIVER_PATH=$here/build/driver/gdal" valgrind -q --error-exitcode=9 --leak-check=full
+        --show-leak-kinds=definite --errors-for-leak-kinds=definite)
+    command -v valgrind >/dev/null || valgrind=()
+    for options in "NGFF_VERSION=0.4 VERIFY=SOURCE" "SHARD=128 BLOCKSIZE=64 VERIFY=SOURCE" \
+        "OVERVIEW_RESAMPLING=GAUSS SCALE_FACTORS=3,9 BLOCKSIZE=32 MEMORY=1"; do
+        for run in asan valgrind; do
+            local -n tool=$run
+            [ ${#tool[@]} -gt 0 ] || continue
+            # shellcheck disable=SC2086
+            "${tool[@]}" gdal_translate -q -of OMEZARR $(printf -- '-co %s ' $options) "$place/in.tif" \
+                "$place/$run$n.ome.zarr" || { echo "$run, $options: failed" && rm -rf "$place" && return 1; }
+            "${tool[@]}" gdalinfo -checksum "$place/$run$n.ome.zarr" >"$place/info" ||
+                { cat "$place/info" && rm -rf "$place" && return 1; }
+        done
+        n=$((n + 1))
+    done
+    rm -rf "$place"
+    [ ${#valgrind[@]} -gt 0 ] || echo "(valgrind is not installed)"
+    echo "$n runs and readings without a finding"
 }
 
 step_threads() { # ThreadSanitizer on what runs in threads; it needs a fixed address layout

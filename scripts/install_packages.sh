@@ -4,7 +4,7 @@
 set -euo pipefail
 
 build="cmake ninja-build gcc g++ pkg-config gdal-bin libgdal-dev libblosc-dev libzstd-dev liblz4-dev libdeflate-dev libcjson-dev"
-test="strace python3-gdal python3-venv python3-pip clang binutils ca-certificates curl python3-qgis qgis-providers"
+test="strace valgrind locales python3-gdal python3-venv python3-pip clang binutils ca-certificates curl python3-qgis qgis-providers"
 modules="gdal blosc libzstd liblz4 libdeflate libcjson"
 
 wanted=$build

@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 import threading
 import time
 
@@ -235,6 +236,44 @@ def test_a_full_disk_leaves_the_old_store(tmp_path, options):
         assert gdaltest.snapshot(folder) == before
 
 
+KINDS = {"0.5": [], "0.4": ["NGFF_VERSION=0.4"], "sharded": ["SHARD=128"]}
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_size_of_a_disk_gives_a_whole_store_or_an_error_and_nothing(tmp_path, kind):
+    options = ["BLOCKSIZE=64", "COMPRESS=NONE", *KINDS[kind]]
+    gdaltest.write(tmp_path / "whole", source(1, (1, 200, 180)), *options)
+    whole = gdaltest.tree_digest(tmp_path / "whole")
+    ends = []
+    for limit in [f"size={n}k" for n in range(4, 400, 28)] + [f"nr_inodes={n}" for n in range(2, 60, 5)]:
+        with small_file_system(tmp_path / f"small-{limit}", limit) as folder:
+            with gdaltest.collected_messages() as messages:
+                try:
+                    gdaltest.create_copy(folder / "a.ome.zarr", source(1, (1, 200, 180)), *options)
+                    ends.append(gdaltest.tree_digest(folder / "a.ome.zarr") == whole)
+                    assert ends[-1] and os.listdir(folder) == ["a.ome.zarr"], limit
+                except RuntimeError as error:
+                    ends.append(False)
+                    assert str(folder) in str(error) and "No space left" in str(error), (limit, error)
+                    assert os.listdir(folder) == [], limit
+    assert True in ends and False in ends
+
+
+@pytest.mark.root
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_create_on_a_full_disk_leaves_nothing_and_says_so(tmp_path):
+    with small_file_system(tmp_path / "small", "size=100k") as folder:
+        with gdaltest.collected_messages() as messages:
+            dataset = gdaltest.OMEZARR.Create(str(folder / "a.ome.zarr"), 300, 280, 1, gdal.GDT_Byte, ["COMPRESS=NONE", "BLOCKSIZE=64"])
+            with contextlib.suppress(RuntimeError):
+                dataset.GetRasterBand(1).WriteRaster(0, 0, 300, 280, gdaltest.random_array((280, 300), "uint8").tobytes())
+            with contextlib.suppress(RuntimeError):
+                dataset = None
+        assert any("No space left" in text and str(folder) in text for text in messages.errors())
+        assert os.listdir(folder) == []
+
+
 @pytest.mark.root
 def test_a_read_only_place_is_refused(tmp_path):
     with small_file_system(tmp_path / "small", "ro") as folder:
@@ -269,24 +308,67 @@ def test_a_limit_on_file_size_is_an_error(tmp_path, place):
     assert os.listdir(place) == []
 
 
-def test_few_file_handles_are_enough(tmp_path, place):
+@pytest.mark.parametrize("n_files", [20, 40])
+def test_few_file_handles_are_enough(tmp_path, place, n_files):
     def limit():
-        resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (n_files, n_files))
 
     done = translate("-co", "NUM_THREADS=8", "-co", "BLOCKSIZE=16", "-co", "SHARD=64", tiff(tmp_path / "a.tif", "TILED=YES"), place / "a.ome.zarr", preexec_fn=limit)
     assert done.returncode == 0, done.stderr
     np.testing.assert_array_equal(gdaltest.our_levels(place / "a.ome.zarr")[0], gdaltest.random_array((3, 300, 280), "uint8"))
 
 
+@pytest.mark.parametrize("options", [[], ["OVERWRITE=YES"]])
+def test_the_old_store_of_a_stopped_overwrite_is_told(place, options):
+    """What two renames leave where there is no exchange."""
+    gdaltest.write(place / ".a.ome.zarr.retired", source(1))
+    before = gdaltest.snapshot(place)
+    message = gdaltest.refused(place / "a.ome.zarr", source(2), *options)
+    assert ".a.ome.zarr.retired" in message and "rename" in message
+    assert gdaltest.snapshot(place) == before
+
+
 # -- Names ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["with space.ome.zarr", "ünïcødé 图像.ome.zarr", "a#b?c=d&e%20f.ome.zarr", "quote'\".ome.zarr", "-dash", "no_extension", ".hidden"])
+@pytest.mark.parametrize("name", ["with space.ome.zarr", "ünïcødé 图像.ome.zarr", "a#b?c=d&e%20f.ome.zarr", "quote'\".ome.zarr", "new\nline.ome.zarr", "-dash", "no_extension", ".hidden"])
 def test_odd_names_work(place, name):
     array = gdaltest.random_array((2, 40, 50), "uint8")
     store = gdaltest.write(place / name, gdaltest.mem(array))
     assert os.listdir(place) == [name]
     np.testing.assert_array_equal(gdaltest.our_levels(store)[0], array)
+
+
+IN_LOCALE = """
+import locale, sys
+from osgeo import gdal
+gdal.UseExceptions()
+locale.setlocale(locale.LC_ALL, sys.argv[1])
+print(locale.localeconv()["decimal_point"])
+source = gdal.Open(sys.argv[2])
+for number, options in enumerate((["AXES=z:3", "AXIS_SCALE=z:2.5"], ["WINDOW=0.5:1.5,0.5:1.5,0.5:1.5", "NGFF_VERSION=0.4"], [])):
+    gdal.GetDriverByName("OMEZARR").CreateCopy(f"{sys.argv[3]}/{number}", source, 0, options + ["BLOCKSIZE=64"])
+"""
+
+
+def a_locale_with_a_decimal_comma(folder):
+    """Made here, so that the machine need not have one: glibc takes it from LOCPATH."""
+    done = subprocess.run(["localedef", "-i", "de_DE", "-f", "UTF-8", str(folder / "de_DE.UTF-8")], capture_output=True, text=True)
+    if done.returncode not in (0, 1) or not (folder / "de_DE.UTF-8" / "LC_NUMERIC").exists():
+        pytest.skip("no locale with a decimal comma can be made: " + done.stderr[-200:])
+    return dict(environment(), LOCPATH=str(folder))
+
+
+def test_a_decimal_comma_changes_no_byte(tmp_path):
+    with_comma = a_locale_with_a_decimal_comma(tmp_path)
+    path = str(tmp_path / "a.tif")
+    gdal.GetDriverByName("GTiff").CreateCopy(path, source(4, (3, 90, 80), "uint16")).FlushCache()
+    for name, point in (("C", "."), ("de_DE.UTF-8", ",")):
+        (tmp_path / name / "out").mkdir(parents=True, exist_ok=True)
+        done = subprocess.run([sys.executable, "-c", IN_LOCALE, name, path, str(tmp_path / name / "out")], env=with_comma, capture_output=True, text=True)
+        assert done.returncode == 0 and done.stdout == point + "\n", done.stderr
+    assert len(gdaltest.files_of(tmp_path / "C" / "out")) > 50
+    assert gdaltest.tree_digest(tmp_path / "C" / "out") == gdaltest.tree_digest(tmp_path / "de_DE.UTF-8" / "out")
 
 
 def test_a_trailing_slash_and_a_relative_path_are_the_same_place(place, monkeypatch):
@@ -335,6 +417,7 @@ def test_cancel_at_any_call_leaves_nothing_new(place, threads, old):
     if old:
         gdaltest.write(place / "a.ome.zarr", source(2))
     before = gdaltest.snapshot(place)
+    n_threads = len(os.listdir("/proc/self/task"))
     n = 0
     while True:
         n += 1
@@ -347,12 +430,14 @@ def test_cancel_at_any_call_leaves_nothing_new(place, threads, old):
         with gdaltest.collected_messages() as messages:
             try:
                 dataset = gdaltest.create_copy(place / "a.ome.zarr", picture, *options, callback=progress)
-            except RuntimeError:
+            except RuntimeError as error:
+                messages.append((gdal.CE_Failure, str(error)))
                 dataset = None
         if dataset is not None:
             break
         assert len(calls) == n, "called again after it said stop"
-        assert any("ser" in text for _, text in messages) or True
+        assert any("User terminated" in text for text in messages.errors())
+        assert len(os.listdir("/proc/self/task")) == n_threads, "a thread was not joined"
         assert gdaltest.snapshot(place) == before, f"cancel at call {n} ({calls[-1]})"
     assert n > 2  # how many calls there are depends on how many regions the calling thread gets
     dataset = None
@@ -400,3 +485,19 @@ def test_two_writers_at_one_place_one_wins(tmp_path, place):
     assert sorted(writer.returncode == 0 for writer in writers) == [False, True], errors
     assert os.listdir(place) == ["a.ome.zarr"]
     np.testing.assert_array_equal(gdaltest.our_levels(place / "a.ome.zarr")[0], gdaltest.random_array((3, 1500, 1500), "uint8"))
+
+
+def test_small_writers_race_and_exactly_one_wins_each_time(tmp_path, place):
+    """OMEZARR_RACES=100 are 200 starts."""
+    sources = [tiff(tmp_path / f"{n}.tif", shape=(n + 1, 60, 50)) for n in range(2)]
+    digests = [gdaltest.tree_digest(gdaltest.write(tmp_path / f"whole{n}", gdal.Open(path))) for n, path in enumerate(sources)]
+    for n in range(int(os.environ.get("OMEZARR_RACES", 10))):
+        store = place / f"{n}.ome.zarr"
+        writers = [subprocess.Popen(["gdal_translate", "-q", "-of", "OMEZARR", path, str(store)], env=environment(), stdin=subprocess.DEVNULL,
+                                    stderr=subprocess.PIPE, text=True) for path in sources]
+        errors = [writer.communicate()[1] for writer in writers]
+        wins = [writer.returncode == 0 for writer in writers]
+        assert sorted(wins) == [False, True], errors
+        assert "another program" in errors[wins.index(False)] or "OVERWRITE=YES" in errors[wins.index(False)]
+        assert gdaltest.tree_digest(store) == digests[wins.index(True)]
+        assert len(os.listdir(place)) == n + 1

@@ -1,48 +1,41 @@
-"""Straight to an object store: a real S3 server (moto) on 127.0.0.1, looked at with boto3, not with GDAL."""
+"""Straight to an object store: a real S3 server (moto) on 127.0.0.1, looked at with boto3, not with GDAL; and behind a
+proxy that fails, hangs up, and loses answers."""
 
 import os
-import socket
+import re
+import signal
 import subprocess
-import sys
 import time
 
+import gdaltest
+import numpy as np
 import pytest
 
-import gdaltest
-
-boto3 = pytest.importorskip("boto3")
+pytest.importorskip("boto3")
 pytest.importorskip("moto.server")
 
+import s3proxy  # noqa: E402
 from osgeo import gdal  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def s3():
+def servers():
     """A bucket of a server of its own; the options that lead GDAL to it hold while the module runs."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
-    client = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1",
-                          aws_access_key_id="a", aws_secret_access_key="b")
-    for _ in range(200):
-        try:
-            client.create_bucket(Bucket="bucket")
-            break
-        except Exception:
-            assert server.poll() is None, "the S3 server has ended"
-            time.sleep(0.1)
-    options = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1",
-               "AWS_S3_ENDPOINT": f"127.0.0.1:{port}", "AWS_HTTPS": "NO", "AWS_VIRTUAL_HOSTING": "FALSE"}
+    servers = s3proxy.Servers()
+    options = dict(servers.options(), GDAL_HTTP_RETRY_DELAY="0.01")
     for name, value in options.items():
         gdal.SetConfigOption(name, value)
-    yield client
+    yield servers
     for name in options:
         gdal.SetConfigOption(name, None)
-    server.terminate()
-    server.wait()
+    servers.close()
+
+
+@pytest.fixture
+def s3(servers):
+    gdal.VSICurlClearCache()
+    yield servers.client
+    assert servers.uploads() == []
 
 
 def objects(client, prefix):
@@ -131,3 +124,210 @@ def test_a_cancelled_run_leaves_no_object(s3, at):
         gdaltest.create_copy(f"/vsis3/bucket/stop{at}.ome.zarr", source(), "BLOCKSIZE=16",
                              callback=lambda share, *_: share < at)
     assert objects(s3, f"stop{at}.ome.zarr/") == {}
+
+
+# -- What networks do --------------------------------------------------------------------------------------------------
+
+SMALL = ["BLOCKSIZE=32", "LAYOUT=FLAT", "NUM_THREADS=1"]
+
+
+def small(seed=1):
+    return gdaltest.mem(gdaltest.random_array((1, 50, 60), "uint8", seed))
+
+
+@pytest.fixture
+def whole(tmp_path):
+    return files(gdaltest.write(tmp_path / "whole", small(), *SMALL))
+
+
+def n_puts(whole):
+    return len(whole) + 2  # the claim, and the claim again when the place was found free
+
+
+def name_of(request):
+    return re.sub("[^a-z0-9]", "", request.node.name.lower()) + ".ome.zarr"
+
+
+@pytest.mark.parametrize("shift", [0, 2])
+def test_each_put_in_turn_fails_once_and_the_store_is_whole(s3, servers, whole, request, shift):
+    actions = [503, "reset", "lost", 500, 429]
+    for n in range(1, n_puts(whole) + 1):
+        path, action = f"{n}{name_of(request)}", actions[(n + shift) % 5]
+        with servers.proxy.rule(action, first=n, part=path) as rule:
+            gdaltest.write(f"/vsis3/bucket/{path}", small(), *SMALL)
+        assert rule.n_done == 1 and rule.n_seen == n_puts(whole) + 1, (n, action)
+        assert objects(s3, path + "/") == whole, (n, action)
+
+
+@pytest.mark.parametrize("action", [403, 503, "reset"])
+def test_each_put_in_turn_fails_for_ever_and_nothing_is_left(s3, servers, whole, request, action):
+    for n in range(1, n_puts(whole) + 1):
+        path = f"{n}{name_of(request)}"
+        with servers.proxy.rule(action, first=n, count=10**6, part=path) as rule:
+            message = gdaltest.refused(f"/vsis3/bucket/{path}", small(), *SMALL)
+        assert rule.n_done == (1 if action == 403 else 5), (n, rule.n_done)
+        assert f"/vsis3/bucket/{path}" in message and "credentials" in message and "canary" not in message
+        if action == 403:
+            assert "AccessDenied" in message and "expired" in message
+        assert objects(s3, path + "/") == {}, n
+        with pytest.raises(RuntimeError):
+            gdal.Open(f"OMEZARR:/vsis3/bucket/{path}")
+
+
+def test_a_server_that_hangs_once_is_given_up_after_the_timeout(s3, servers, whole, request):
+    path = name_of(request)
+    with gdaltest.config_option("GDAL_HTTP_TIMEOUT", "2"), servers.proxy.rule("hang", first=4, part=path):
+        gdaltest.write(f"/vsis3/bucket/{path}", small(), *SMALL)
+    assert objects(s3, path + "/") == whole
+
+
+@pytest.mark.parametrize("version", ["0.5", "0.4"])
+def test_an_overwrite_with_faults_mixes_nothing(s3, servers, tmp_path, request, version):
+    options = SMALL + [f"NGFF_VERSION={version}"]
+    new = files(gdaltest.write(tmp_path / "new", small(2), *options))
+    large = gdaltest.mem(gdaltest.random_array((1, 100, 90), "uint8", 3))
+    for n, (method, action) in enumerate([("DELETE", 503), ("DELETE", "reset"), ("DELETE", "lost"), ("GET", 503), ("GET", "reset"), ("PUT", "lost")]):
+        path = f"{n}{name_of(request)}"
+        gdaltest.write(f"/vsis3/bucket/{path}", large, *options)
+        with servers.proxy.rule(action, method=method, first=2, part=path) as rule:
+            gdaltest.write(f"/vsis3/bucket/{path}", small(2), "OVERWRITE=YES", *options)
+        assert rule.n_done == 1
+        assert objects(s3, path + "/") == new, (method, action)
+
+
+def test_what_cannot_be_deleted_is_not_overwritten(s3, servers, request):
+    path = name_of(request)
+    gdaltest.write(f"/vsis3/bucket/{path}", small(), *SMALL)
+    before = objects(s3, path + "/")
+    with servers.proxy.rule(403, method="DELETE", count=10**6, part=path):
+        message = gdaltest.refused(f"/vsis3/bucket/{path}", small(2), "OVERWRITE=YES", *SMALL)
+    assert "cannot be removed" in message
+    left = objects(s3, path + "/")
+    assert left.pop(".omezarr-claim") and left == before
+
+
+@pytest.mark.parametrize("action", [403, 503, "reset"])
+def test_a_place_that_cannot_be_looked_at_is_not_written(s3, servers, request, action):
+    """The existing store would else look like a free place."""
+    path = name_of(request)
+    gdaltest.write(f"/vsis3/bucket/{path}", small(), *SMALL)
+    before = objects(s3, path + "/")
+    for part in (path, "prefix="):
+        with servers.proxy.rule(action, method="GET", count=10**6, part=part):
+            gdaltest.refused(f"/vsis3/bucket/{path}", small(2), *SMALL)
+        assert {k: v for k, v in objects(s3, path + "/").items() if k != ".omezarr-claim"} == before
+        s3.delete_object(Bucket="bucket", Key=f"{path}/.omezarr-claim")
+
+
+def test_a_large_object_is_one_put(s3, servers, request):
+    array = np.random.default_rng(1).integers(0, 256, (1, 7600, 8000), dtype="uint8")
+    path = name_of(request)
+    gdaltest.write(f"/vsis3/bucket/{path}", gdaltest.mem(array), "COMPRESS=NONE", "BLOCKSIZE=4000", "SHARD=8000", "OVERVIEWS=NONE")
+    sizes = [e["Size"] for e in s3.list_objects_v2(Bucket="bucket", Prefix=path)["Contents"]]
+    assert max(sizes) > 60 << 20
+    assert not [p for m, p in servers.proxy.requests if path in p and ("uploads" in p or "partNumber" in p)]
+    for entry in s3.list_objects_v2(Bucket="bucket", Prefix=path)["Contents"]:
+        s3.delete_object(Bucket="bucket", Key=entry["Key"])
+
+
+# -- Reading -----------------------------------------------------------------------------------------------------------
+
+
+def read_all(path):
+    gdal.VSICurlClearCache()
+    return gdaltest.pixels(gdal.Open(f"OMEZARR:/vsis3/bucket/{path}"))
+
+
+@pytest.mark.parametrize("options", [["SHARD=NONE"], ["SHARD=64"]])
+def test_a_missing_chunk_is_fill_and_a_failed_one_is_never(s3, servers, request, options):
+    array = np.zeros((1, 130, 130), "uint8")
+    array[0, 70:, 70:] = 9
+    path = name_of(request)
+    gdaltest.write(f"/vsis3/bucket/{path}", gdaltest.mem(array), "BLOCKSIZE=32", *options)
+    assert (read_all(path) == array).all()
+    for action in (503, "reset", 500):
+        with servers.proxy.rule(action, method="GET", part="image/c/0/", first=2) as rule:
+            assert (read_all(path) == array).all()
+        assert rule.n_done == 1
+    for action in (403, "bare 403", 503, "reset"):
+        with servers.proxy.rule(action, method="GET", part="image/c/0/", first=2, count=10**6):
+            with pytest.raises(RuntimeError):
+                read_all(path)
+
+
+def test_tensorstore_reads_it_from_there(s3, servers, request, monkeypatch):
+    tensorstore = pytest.importorskip("tensorstore")
+    path = name_of(request)
+    gdaltest.write(f"/vsis3/bucket/{path}", small(), *SMALL)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    store = {"driver": "s3", "bucket": "bucket", "path": f"{path}/0/", "endpoint": f"http://127.0.0.1:{servers.port}", "aws_region": "us-east-1"}
+    array = tensorstore.open({"driver": "zarr3", "kvstore": store}, read=True).result().read().result()
+    np.testing.assert_array_equal(array.reshape(1, 50, 60), gdaltest.random_array((1, 50, 60), "uint8", 1))
+
+
+# -- Two writers, dead writers -----------------------------------------------------------------------------------------
+
+
+def start(servers, source, path, *options, through_proxy=False):
+    command = ["gdal_translate", "-q", "-of", "OMEZARR"]
+    for option in SMALL + list(options):
+        command += ["-co", option]
+    environment = dict(os.environ, GDAL_PAM_ENABLED="NO", **servers.options(through_proxy))
+    return subprocess.Popen(command + [source, f"/vsis3/bucket/{path}"], env=environment, stdin=subprocess.DEVNULL,
+                            stderr=subprocess.PIPE, text=True)
+
+
+def test_of_two_writers_exactly_one_wins(s3, servers, tmp_path, request):
+    sources = []
+    for seed in (1, 2):
+        sources.append(str(tmp_path / f"{seed}.tif"))
+        gdal.GetDriverByName("GTiff").CreateCopy(sources[-1], small(seed)).FlushCache()
+    expected = [files(gdaltest.write(tmp_path / f"{n}", gdal.Open(source), *SMALL)) for n, source in enumerate(sources)]
+    for n in range(8):
+        path = f"{n}{name_of(request)}"
+        options = ["OVERWRITE=YES"] if n % 2 else []
+        writers = [start(servers, source, path, *options) for source in sources]
+        errors = [writer.communicate()[1] for writer in writers]
+        wins = [writer.returncode == 0 for writer in writers]
+        if options and wins == [True, True]:  # one after the other
+            assert objects(s3, path + "/") in expected
+            continue
+        assert sorted(wins) == [False, True], errors
+        assert objects(s3, path + "/") == expected[wins.index(True)]
+        assert "another program" in errors[wins.index(False)] or "OVERWRITE=YES" in errors[wins.index(False)]
+
+
+def test_after_a_kill_at_any_put_nothing_opens_and_the_next_run_succeeds(s3, servers, tmp_path, whole, request):
+    source = str(tmp_path / "a.tif")
+    gdal.GetDriverByName("GTiff").CreateCopy(source, small()).FlushCache()
+    for n in range(1, n_puts(whole) + 1, 2):
+        path = f"{n}{name_of(request)}"
+        with servers.proxy.rule("hang", first=n, part=path) as rule:
+            process = start(servers, source, path, through_proxy=True)
+            while rule.n_done == 0 and process.poll() is None:
+                time.sleep(0.01)
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+        assert "zarr.json" not in objects(s3, path + "/")
+        gdaltest.write(f"/vsis3/bucket/{path}", small(), *SMALL)
+        assert objects(s3, path + "/") == whole
+
+
+def test_a_claim_from_another_machine_is_respected(s3, request):
+    path = name_of(request)
+    s3.put_object(Bucket="bucket", Key=f"{path}/.omezarr-claim", Body=b"1 elsewhere 0x1-1 writing")
+    message = gdaltest.refused(f"/vsis3/bucket/{path}", small(), "OVERWRITE=YES", *SMALL)
+    assert ".omezarr-claim" in message and "remove" in message
+    assert objects(s3, path + "/") == {".omezarr-claim": b"1 elsewhere 0x1-1 writing"}
+
+
+def test_a_dead_claim_that_had_not_begun_to_write_gives_no_right_to_remove_what_is_there(s3, request):
+    path = name_of(request)
+    process = subprocess.Popen(["true"])
+    process.wait()
+    claim = f"{process.pid} {os.uname().nodename} 0x1-1".encode()
+    s3.put_object(Bucket="bucket", Key=f"{path}/.omezarr-claim", Body=claim)
+    s3.put_object(Bucket="bucket", Key=f"{path}/notes.txt", Body=b"mine")
+    message = gdaltest.refused(f"/vsis3/bucket/{path}", small(), "OVERWRITE=YES", *SMALL)
+    assert "untouched" in message and objects(s3, path + "/") == {"notes.txt": b"mine"}

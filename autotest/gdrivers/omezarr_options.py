@@ -74,6 +74,7 @@ OPTIONS = {
     "ORIGIN": (["ORIGIN=SOUTHING"], lambda s: gdaltest.transforms(s)[0][1] == [0, -4999995, 500005], ["NORTHING"]),
     "COPY_SRC_MDD": (["COPY_SRC_MDD=NO"], lambda s: shapes(s), ["PERHAPS"]),
     "OVERWRITE": (["OVERWRITE=YES"], lambda s: shapes(s), ["FORCE"]),
+    "VERIFY": (["VERIFY=SOURCE"], lambda s: shapes(s), ["2", "ALL"]),
     "DRY_RUN": (["DRY_RUN=NO"], lambda s: shapes(s), ["2", "PLAN"]),
 }
 

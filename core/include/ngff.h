@@ -173,6 +173,7 @@ NGFF_API const char *ngff_plan_option(ngff_plan *plan, const char *name);
 /* -- Writer: pixels of level 0 in, a whole pyramid out --------------------------------------------------------- */
 
 typedef struct ngff_writer ngff_writer;
+typedef struct ngff_reader ngff_reader;
 
 /* Claims the destination. path: a plain path, or with GDAL any VSI path. An existing store is refused unless
  * OVERWRITE=YES; a folder that is not an OME-Zarr is always refused. Nothing opens there before ngff_writer_close
@@ -249,6 +250,14 @@ NGFF_API int32_t ngff_writer_read(ngff_writer *writer, const int64_t *origin, co
  * Thread-safe, also while the writer closes. */
 NGFF_API double ngff_writer_progress(ngff_writer *writer);
 
+/* A look at what was written, before anybody else can see it: finishes all levels, writes all objects but the one that
+ * makes an image of them, and gives a reader. It belongs to the writer and lives until ngff_writer_close or free, which
+ * are all that may follow. NULL on failure. */
+NGFF_API ngff_reader *ngff_writer_reader(ngff_writer *writer);
+/* ngff_reader_verify of what was written; a finding is the writer's error. progress may be NULL; returning 0 cancels.
+ * With the option VERIFY ngff_writer_close does it where the host has not. */
+NGFF_API int32_t ngff_writer_verify(ngff_writer *writer, int32_t (*progress)(void *user, double share), void *user);
+
 /* Finishes all levels (pixels never written are fill), writes the metadata and publishes the store. Success means
  * that every byte was accepted and every object closed without error. After a failure nothing new is visible. */
 NGFF_API int32_t ngff_writer_close(ngff_writer *writer);
@@ -256,8 +265,6 @@ NGFF_API int32_t ngff_writer_close(ngff_writer *writer);
 NGFF_API void ngff_writer_free(ngff_writer *writer);
 
 /* -- Reader ---------------------------------------------------------------------------------------------------- */
-
-typedef struct ngff_reader ngff_reader;
 
 /* Opens the image at path (its root folder). NGFF_E_NOT_FOUND: no OME-Zarr image there, or several side by side. */
 NGFF_API ngff_reader *ngff_reader_open(const char *path);
@@ -333,6 +340,26 @@ NGFF_API int32_t ngff_reader_read_mask(ngff_reader *reader, int32_t level, const
 /* Most bytes of decoded chunks that ngff_reader_read keeps, at first 64 MiB; one chunk is always kept, none with 0,
  * which also forgets what is kept (for a host that has changed the store). Thread-safe. */
 NGFF_API void ngff_reader_set_cache(ngff_reader *reader, int64_t size_bytes);
+
+/* -- Verify ---------------------------------------------------------------------------------------------------- */
+
+/* What a finding is. */
+#define NGFF_FINDING_NOTE 0   /* something that was not checked, and why */
+#define NGFF_FINDING_STRAY 1  /* an object that is no part of the image */
+#define NGFF_FINDING_DAMAGE 2 /* something is missing, damaged, or cannot be read */
+
+/* Looks at every object of the store: all documents are there, are JSON and equal to the root's copies of them; every
+ * chunk that was stored is there and decodes to its size, every shard index has its checksum; chunks that were left out
+ * as empty are not there; nothing else is there. Stores by others do not say which chunks were stored: then a missing
+ * chunk counts as empty. A flipped bit in a chunk is found where its codec has a checksum (gzip, zlib; crc32c behind
+ * any) or cannot decode it; without a codec it looks like another pixel.
+ * finding (may be NULL) is called for each finding, with one line that names the level, the chunk and the object;
+ * progress (may be NULL) with the share that is done, 0 to 1: it returns 0 to stop. Both on the calling thread.
+ * Returns NGFF_OK, also with notes; NGFF_E_CORRUPT for damage or strays; NGFF_E_CANCELLED; or, when nothing is known
+ * to be damaged but not all could be read, the error of that (NGFF_E_STORAGE ...). A reader that failed to open gives
+ * its error as the one finding. */
+NGFF_API int32_t ngff_reader_verify(ngff_reader *reader, void (*finding)(void *user, int32_t kind, const char *text),
+                                    int32_t (*progress)(void *user, double share), void *user);
 
 #ifdef __cplusplus
 }

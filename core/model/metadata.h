@@ -24,6 +24,12 @@ typedef int32_t (*metadata_sink)(void *user, const char *key, const void *bytes,
  * the root's own document last. summaries: one per channel, or NULL (no omero, no statistics). */
 int32_t metadata_write(const struct ngff_plan *plan, const channel_summary *summaries, metadata_sink sink, void *user,
                        error *e);
+/* As metadata_write, with members of the block "omezarr" that are known only now: n pairs of name and JSON text. */
+typedef struct {
+    const char *name, *json;
+} late_member;
+int32_t metadata_write_late(const struct ngff_plan *plan, const channel_summary *summaries, const late_member *late,
+                            int n_late, metadata_sink sink, void *user, error *e);
 /* Number of objects that metadata_write emits. */
 int64_t metadata_count(const struct ngff_plan *plan);
 /* Key of a chunk below its array: "c/0/3/1" (v3), "0/3/1" (v2). to: at least 128 bytes. */
@@ -97,5 +103,16 @@ int32_t metadata_array(const stored_image *image, const char *path, metadata_sou
                        stored_array *array, error *e);
 /* The attributes of another node as JSON text (malloc'ed), or NULL. */
 char *metadata_node_attributes(const stored_image *image, const char *path, metadata_source source, void *user);
+
+/* The copies of the other documents that the root holds (consolidated metadata). */
+typedef struct consolidated consolidated;
+/* *c is NULL where the root holds none. */
+int32_t consolidated_open(metadata_source source, void *user, int version, consolidated **c, error *e);
+void consolidated_free(consolidated *c);
+/* Key of document number i, "scale0/zarr.json"; NULL after the last. Until the next call. */
+const char *consolidated_key(consolidated *c, int i);
+/* Judges the text of a document: it must be JSON, and equal to the root's copy where there is one (c may be NULL).
+ * Returns 1, 0 for a document of which the root has no copy, or an error. */
+int32_t consolidated_judge(const consolidated *c, const char *key, const char *text, size_t n, error *e);
 
 #endif

@@ -24,6 +24,8 @@ enum {
 typedef struct {
     const struct ngff_plan *plan;
     const channel_summary *summaries;
+    const late_member *late;
+    int n_late;
     metadata_sink sink; /* NULL: count only */
     void *user;
     error *e;
@@ -508,6 +510,10 @@ static int32_t add_block(walk *w, cJSON *attributes)
         status = add_own_member(w, block, "nodata", nodata_member(w));
     if (!status && has_statistics(w))
         status = add_own_member(w, block, "statistics", statistics_member(w));
+    if (w->n_late > 0 && is_v2(w) && w->plan->is_consolidated) /* a lost .zmetadata can be told from none */
+        tree_put(block, "consolidated", cJSON_CreateTrue(), &w->is_whole);
+    for (int i = 0; i < w->n_late; i++)
+        tree_put(block, w->late[i].name, cJSON_CreateRaw(w->late[i].json), &w->is_whole);
     for (int i = 0; i < image->n_attributes && !status; i++) {
         const attribute *a = &image->attributes[i];
         size_t n = strlen(a->json);
@@ -770,14 +776,27 @@ static int32_t emit_store(walk *w)
     return w->e->status;
 }
 
-int32_t metadata_write(const struct ngff_plan *plan, const channel_summary *summaries, metadata_sink sink, void *user,
-                       error *e)
+int32_t metadata_write_late(const struct ngff_plan *plan, const channel_summary *summaries, const late_member *late,
+                            int n_late, metadata_sink sink, void *user, error *e)
 {
     error own = {0};
-    walk w = {.plan = plan, .summaries = summaries, .sink = sink, .user = user, .e = &own, .is_whole = 1};
+    walk w = {.plan = plan,
+              .summaries = summaries,
+              .late = late,
+              .n_late = n_late,
+              .sink = sink,
+              .user = user,
+              .e = &own,
+              .is_whole = 1};
     emit_store(&w);
     cJSON_Delete(w.nodes);
     return own.status ? error_copy(e, &own) : NGFF_OK;
+}
+
+int32_t metadata_write(const struct ngff_plan *plan, const channel_summary *summaries, metadata_sink sink, void *user,
+                       error *e)
+{
+    return metadata_write_late(plan, summaries, NULL, 0, sink, user, e);
 }
 
 int64_t metadata_count(const struct ngff_plan *plan)

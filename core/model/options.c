@@ -85,6 +85,11 @@ static const word overviews_words[] = {{"IGNORE_EXISTING", OVERVIEWS_IGNORE, 0},
 static const word window_words[] = {
     {"PERCENTILE", WINDOW_PERCENTILE, 0}, {"MINMAX", WINDOW_MINMAX, 0}, {"DTYPE", WINDOW_DTYPE, 0}, {NULL, 0, 0}};
 static const word origin_words[] = {{"PIXEL", ORIGIN_PIXEL, 0}, {"SOUTHING", ORIGIN_SOUTHING, 0}, {NULL, 0, 0}};
+static const word verify_words[] = {{"NO", VERIFY_NO, 0},
+                                    {"STORE", VERIFY_STORE, 0},
+                                    {"SOURCE", VERIFY_SOURCE, 0},
+                                    {"YES", VERIFY_STORE, 1},
+                                    {NULL, 0, 0}};
 static const word shard_words[] = {{"AUTO", SHARD_AUTO, 0}, {"NONE", SHARD_NONE, 0}, {NULL, 0, 0}};
 static const word threads_words[] = {{"ALL_CPUS", 0, 0}, {NULL, 0, 0}};
 
@@ -775,6 +780,15 @@ static const row table[] = {
         .standard = "NO",
         .help = "Wait until all of the store is on the disk before it becomes visible",
         .offset = offsetof(options, sync),
+        .is_of_run = 1,
+    },
+    {
+        .name = "VERIFY",
+        .words = verify_words,
+        .standard = "NO",
+        .help = "Before publishing: STORE decodes all that was written; SOURCE also compares every pixel of the full "
+                "size with the source",
+        .offset = offsetof(options, verify),
         .is_of_run = 1,
     },
     {

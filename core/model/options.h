@@ -26,6 +26,7 @@ enum {
 enum { WINDOW_PERCENTILE, WINDOW_MINMAX, WINDOW_DTYPE, WINDOW_GIVEN };
 enum { ORIGIN_PIXEL, ORIGIN_SOUTHING };
 enum { SHARD_AUTO, SHARD_NONE, SHARD_GIVEN };
+enum { VERIFY_NO, VERIFY_STORE, VERIFY_SOURCE };
 enum { OVERVIEWS_IGNORE, OVERVIEWS_AUTO, OVERVIEWS_FORCE, OVERVIEWS_NONE };
 
 /* Sizes per axis as the user typed them: one number for y and x, a full list in axis order, or by letter. */
@@ -67,6 +68,7 @@ typedef struct {
     char *axis_units; /* "z:um,t:s" as typed or NULL */
     char *name;       /* NULL: the image's */
     int origin;
+    int verify; /* VERIFY_* */
     int overwrite, resume, sync, dry_run, copy_src_mdd /* TRI_* */;
     char **typed; /* the accepted NAME=VALUE strings with names in their canonical spelling, NULL-terminated */
 } options;

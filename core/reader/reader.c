@@ -593,7 +593,8 @@ static int32_t part_open(ngff_reader *reader, const char *root, const char *part
     return status;
 }
 
-ngff_reader *ngff_reader_open_part(const char *path, const char *part, const char *const *options)
+/* A reader that is nowhere yet; NULL when memory is out. */
+static ngff_reader *make_reader(void)
 {
     ngff_reader *reader = calloc(1, sizeof *reader);
     if (!reader)
@@ -602,7 +603,16 @@ ngff_reader *ngff_reader_open_part(const char *path, const char *part, const cha
     reader->limits = (stored_limits){json_max_bytes, default_chunk_bytes};
     reader->buffers = budget_create(default_cache);
     reader->cache = reader->buffers ? chunk_cache_create(reader->buffers, default_cache) : NULL;
-    if (!reader->cache || place_reader(reader, path ? path : "", "") != NGFF_OK) {
+    if (reader->cache)
+        return reader;
+    ngff_reader_free(reader);
+    return NULL;
+}
+
+ngff_reader *ngff_reader_open_part(const char *path, const char *part, const char *const *options)
+{
+    ngff_reader *reader = make_reader();
+    if (!reader || place_reader(reader, path ? path : "", "") != NGFF_OK) {
         ngff_reader_free(reader);
         return NULL;
     }
@@ -610,6 +620,23 @@ ngff_reader *ngff_reader_open_part(const char *path, const char *part, const cha
         return reader;
     error cause = {0};
     int32_t status = part_open(reader, path ? path : "", part ? part : "", &cause);
+    if (status != NGFF_OK && reader->error.status == NGFF_OK)
+        metadata_error(reader, status, &cause);
+    return reader;
+}
+
+ngff_reader *reader_open_store(store *s, const char *path)
+{
+    ngff_reader *reader = make_reader();
+    const stored_place root = {.is_exact = 1};
+    error cause = {0};
+    if (!reader || !(reader->path = strdup(path))) {
+        ngff_reader_free(reader);
+        s->ops->free(s);
+        return NULL;
+    }
+    reader->store = s;
+    int32_t status = image_open(reader, "", &root, &cause);
     if (status != NGFF_OK && reader->error.status == NGFF_OK)
         metadata_error(reader, status, &cause);
     return reader;
@@ -644,6 +671,31 @@ void ngff_reader_free(ngff_reader *reader)
     free(reader->answer);
     free(reader->path);
     free(reader);
+}
+
+const stored_image *reader_image(const ngff_reader *reader)
+{
+    return &reader->image;
+}
+
+store *reader_store(const ngff_reader *reader)
+{
+    return reader->store;
+}
+
+const char *reader_path(const ngff_reader *reader)
+{
+    return reader->path;
+}
+
+int32_t reader_document(void *user, const char *key, char **text, size_t *n, error *e)
+{
+    return document_get(user, key, text, n, e);
+}
+
+int32_t reader_array_chunk(ngff_reader *reader, const stored_array *array, const int64_t *index, void *pixels, error *e)
+{
+    return chunk_read(reader, array, index, pixels, e);
 }
 
 /* -- What the image is ----------------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* reader.h: what reader.c (one chunk) and region.c (any box of chunks) share. */
+/* reader.h: what the files of this folder share, and what a writer that looks at its own work knows of a reader. */
 #ifndef NGFF_READER_READER_H
 #define NGFF_READER_READER_H
 
@@ -73,5 +73,17 @@ int32_t level_error(const ngff_reader *reader, int32_t level_index, error *e);
 
 /* The reader does not use the threads of region.c any more. */
 void reader_threads_release(ngff_reader *reader);
+
+/* A reader on a store that it owns from now on. path: for messages. */
+ngff_reader *reader_open_store(store *s, const char *path);
+
+const stored_image *reader_image(const ngff_reader *reader);
+store *reader_store(const ngff_reader *reader);
+const char *reader_path(const ngff_reader *reader);
+/* metadata_source: one object as text. user: the reader. */
+int32_t reader_document(void *user, const char *key, char **text, size_t *n, error *e);
+/* Decodes one chunk of any array of the store. Returns 1, 0 for a missing one, or an error. Thread-safe. */
+int32_t reader_array_chunk(ngff_reader *reader, const stored_array *array, const int64_t *index, void *pixels,
+                           error *e);
 
 #endif

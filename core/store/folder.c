@@ -11,7 +11,7 @@
 
 enum { n_set_start = 1024, longest_path = 4096 };
 
-static const char owner_name[] = ".owner", record_name[] = ".record";
+static const char owner_name[] = ".owner", record_name[] = ".record", scratch_name[] = ".scratch";
 
 typedef struct {
     store base;
@@ -196,6 +196,17 @@ static void remove_leftovers(const folder *f)
     free(aside);
 }
 
+/* Where there is no exchange, a program that dies between the two renames leaves the old store under its second name.
+ */
+static int32_t check_retired(const folder *f, error *e)
+{
+    if (f->calls->kind(f->path) != KIND_NONE || f->calls->kind(f->retired) != KIND_FOLDER)
+        return NGFF_OK;
+    return error_set(e, NGFF_E_EXISTS,
+                     "%s is the old store of an overwrite that was stopped; rename it to %s, or remove it", f->retired,
+                     f->path);
+}
+
 static int32_t is_being_written(const folder *f, error *e)
 {
     return error_set(e, NGFF_E_EXISTS,
@@ -229,7 +240,9 @@ static int32_t folder_begin(store *s, int overwrite, error *e)
 {
     folder *f = (folder *)s;
     f->is_overwrite = overwrite;
-    return check_destination(f, overwrite, e) == NGFF_OK ? claim(f, e) : e->status;
+    if (check_retired(f, e) != NGFF_OK || check_destination(f, overwrite, e) != NGFF_OK)
+        return e->status;
+    return claim(f, e);
 }
 
 /* -- Resuming ------------------------------------------------------------------------------------------------------ */
@@ -517,12 +530,52 @@ static int32_t folder_size(store *s, const char *key, uint64_t *n, error *e)
     return f->calls->file_size(path, n) == 0 ? NGFF_OK : NGFF_E_NOT_FOUND;
 }
 
+/* -- The list of objects ------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const folder *folder;
+    const char *root;
+    int32_t (*visit)(void *user, const char *key);
+    void *user;
+} lister;
+
+/* What lies below the folder "root/key", without what only the claim knows. */
+static int32_t list_below(const lister *l, const char *key, int depth, error *e)
+{
+    enum { deepest = 64 };
+    char path[longest_path], below[longest_path];
+    int32_t status = NGFF_OK;
+    snprintf(path, sizeof path, "%s%s%s", l->root, key[0] ? "/" : "", key);
+    char **names = depth < deepest ? l->folder->calls->list(path) : NULL;
+    for (int i = 0; names && names[i]; i++) {
+        int is_own = l->folder->is_claimed && !key[0] &&
+                     (strcmp(names[i], owner_name) == 0 || strcmp(names[i], scratch_name) == 0 ||
+                      strcmp(names[i], record_name) == 0);
+        int is_short = snprintf(below, sizeof below, "%s%s%s", key, key[0] ? "/" : "", names[i]) < (int)sizeof below &&
+                       snprintf(path, sizeof path, "%s/%s", l->root, below) < (int)sizeof path;
+        if (status == NGFF_OK && !is_own && is_short)
+            status = l->folder->calls->kind(path) == KIND_FOLDER ? list_below(l, below, depth + 1, e)
+                                                                 : l->visit(l->user, below);
+        free(names[i]);
+    }
+    free(names);
+    return status < 0 ? error_set(e, status, "%s: the list of objects was not finished", l->root) : NGFF_OK;
+}
+
+static int32_t folder_list(store *s, int32_t (*visit)(void *user, const char *key), void *user, error *e)
+{
+    const folder *f = (const folder *)s;
+    lister l = {f, object_root(f), visit, user};
+    return list_below(&l, "", 0, e);
+}
+
 /* -- Scratch: spilled cells ---------------------------------------------------------------------------------------- */
 
 /* Scratch lies in the partial folder, whether a store is made or changed. */
 static int32_t scratch_path(const folder *f, const char *key, char path[longest_path], error *e)
 {
-    return snprintf(path, longest_path, "%s/.scratch/%s", f->partial, key) < longest_path ? NGFF_OK : too_long(path, e);
+    return snprintf(path, longest_path, "%s/%s/%s", f->partial, scratch_name, key) < longest_path ? NGFF_OK
+                                                                                                  : too_long(path, e);
 }
 
 static int32_t folder_scratch_put(store *s, const char *key, const void *bytes, size_t n, error *e)
@@ -571,25 +624,37 @@ static int32_t cannot_publish(const folder *f, int failure, error *e)
     return error_set(e, NGFF_E_STORAGE, "cannot rename %s to %s: %s", f->partial, f->path, strerror(failure));
 }
 
+/* Renames; where the answer was lost, what is there tells. Returns 0 or errno. */
+static int move(const folder *f, const char *from, const char *to)
+{
+    int failure = f->calls->rename_new(from, to);
+    return failure && f->calls->kind(from) == KIND_NONE && f->calls->kind(to) != KIND_NONE ? 0 : failure;
+}
+
 /* Puts the new store in the place of the old one: by exchange, else by two renames. */
 static int32_t replace_old(folder *f, error *e)
 {
-    if (f->calls->exchange(f->partial, f->path) == 0) {
+    int failure = f->calls->exchange(f->partial, f->path);
+    if (failure == 0) {
         error ignored = {0};
         write_owner(f, f->partial, (long)getpid(),
                     &ignored);             /* so that the next run cleans up if this one is killed while it removes */
         f->calls->remove_tree(f->partial); /* holds the old store now */
         return NGFF_OK;
     }
+    /* Only where there is no such call: after any other failure nobody knows which of the two is where. */
+    if (failure != ENOSYS && failure != EINVAL && failure != ENOTSUP)
+        return cannot_publish(f, failure, e);
     f->calls->remove_tree(f->retired);
-    int failure = f->calls->rename_new(f->path, f->retired);
+    failure = move(f, f->path, f->retired);
     if (failure)
         return cannot_publish(f, failure, e);
-    failure = f->calls->rename_new(f->partial, f->path);
-    if (failure) {
-        f->calls->rename_new(f->retired, f->path);
+    failure = move(f, f->partial, f->path);
+    if (failure && move(f, f->retired, f->path) != 0)
+        return error_set(e, NGFF_E_STORAGE, "cannot rename %s to %s: %s; the old store is now %s", f->partial, f->path,
+                         strerror(failure), f->retired);
+    if (failure)
         return cannot_publish(f, failure, e);
-    }
     f->calls->remove_tree(f->retired);
     return NGFF_OK;
 }
@@ -602,21 +667,23 @@ static int32_t folder_publish(store *s, error *e)
         return end_update(f, e);
     if (check_destination(f, f->is_overwrite, e) != NGFF_OK) /* somebody may have put something there meanwhile */
         return e->status;
-    snprintf(path, sizeof path, "%s/.scratch", f->partial);
-    if (f->calls->kind(path) == KIND_FOLDER)
-        f->calls->remove_tree(path);
-    snprintf(path, sizeof path, "%s/%s", f->partial, record_name);
-    if (f->calls->kind(path) == KIND_FILE)
-        f->calls->remove_file(path);
-    snprintf(path, sizeof path, "%s/%s", f->partial, owner_name);
-    f->calls->remove_file(path);
+    /* The owner last: a kill before leaves its record. */
+    static const char *const own[] = {scratch_name, record_name, owner_name};
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/%s", f->partial, own[i]);
+        int kind = f->calls->kind(path);
+        if (kind != KIND_NONE)
+            (kind == KIND_FOLDER ? f->calls->remove_tree : f->calls->remove_file)(path);
+        if (f->calls->kind(path) != KIND_NONE) /* it would be published */
+            return error_set(e, NGFF_E_STORAGE, "cannot remove %s, which is no part of the store", path);
+    }
     if (f->is_synced)
         f->calls->sync(f->partial);
     int32_t status;
     if (f->calls->kind(f->path) == KIND_FOLDER)
         status = replace_old(f, e);
     else {
-        int failure = f->calls->rename_new(f->partial, f->path);
+        int failure = move(f, f->partial, f->path);
         status = failure ? cannot_publish(f, failure, e) : NGFF_OK;
     }
     if (status == NGFF_OK && f->is_synced)
@@ -672,6 +739,7 @@ static const store_ops folder_ops = {
     .enter_thread = folder_enter_thread,
     .scratch_put = folder_scratch_put,
     .scratch_get = folder_scratch_get,
+    .list = folder_list,
     .free = folder_free,
 };
 

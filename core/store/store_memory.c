@@ -243,6 +243,15 @@ static int32_t memory_size(store *s, const char *key, uint64_t *n, error *e)
     return o ? NGFF_OK : NGFF_E_NOT_FOUND;
 }
 
+static int32_t memory_list(store *s, int32_t (*visit)(void *user, const char *key), void *user, error *e)
+{
+    memory *m = (memory *)s;
+    int32_t status = NGFF_OK;
+    for (const object *o = m->first; o && status == NGFF_OK; o = o->next)
+        status = visit(user, o->key);
+    return status < 0 ? error_set(e, status, "the list of objects was not finished") : NGFF_OK;
+}
+
 static int32_t memory_scratch_put(store *s, const char *key, const void *bytes, size_t n, error *e)
 {
     memory *m = (memory *)s;
@@ -293,6 +302,7 @@ static const store_ops memory_ops = {
     .size = memory_size,
     .scratch_put = memory_scratch_put,
     .scratch_get = memory_scratch_get,
+    .list = memory_list,
     .free = memory_free,
 };
 

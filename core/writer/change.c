@@ -72,6 +72,8 @@ static int32_t look_at_store(ngff_writer *w, error *e)
             error_set(e, NGFF_E_MEMORY, "out of memory");
         else
             metadata_summaries(&stored, get_text, w->store, n_channels, w->summaries, e);
+        for (int i = 0; i < 4; i++)
+            w->before_record[i] = metadata_attribute(&stored, record_names[i], get_text, w->store);
         free(foreign);
     }
     w->was_dirty = w->store->ops->size(w->store, STORE_DIRTY_KEY, &n, e) == NGFF_OK;
@@ -232,6 +234,51 @@ static int levels_differ(const ngff_plan *a, const ngff_plan *b)
     for (int l = 0; !differ && l < a->n_levels; l++)
         differ = level_differs(&a->levels[l], &b->levels[l]);
     return differ;
+}
+
+/* The chunks of each level before the change, all axes or y and x; 0 if the record does not say. */
+static int read_sets(const ngff_plan *before, char *const *record, int first, chunk_set *sets)
+{
+    int64_t counts[max_levels];
+    int n = before->n_levels, is_known = record[0] && stored_counts_read(record[0], counts, n) == n;
+    for (int l = 0; l < n && is_known; l++)
+        is_known =
+            chunk_set_make(&sets[l], product_checked(before->levels[l].grid + first, before->image->rank - first));
+    is_known = is_known && stored_empty_read(record[1], sets, n);
+    for (int l = 0; l < n && is_known; l++)
+        is_known = chunk_set_count(&sets[l]) == counts[l]; /* a long list of empty chunks is not kept */
+    return is_known;
+}
+
+/* Moves what was known into the sets of the levels that stay as they are; gives the sets up where it is not known. */
+static void start_sets(ngff_writer *w, chunk_set **now, int is_mask)
+{
+    chunk_set before[max_levels] = {{0}};
+    const ngff_plan *plan = w->before;
+    int is_new = is_mask && !plan->image->has_mask;
+    int is_known =
+        is_new || read_sets(plan, w->before_record + (is_mask ? 2 : 0), is_mask ? plan->image->rank - 2 : 0, before);
+    for (int l = 0; l < plan->n_levels && l < w->plan->n_levels && *now && is_known && !is_new; l++)
+        if (!level_differs(&plan->levels[l], &w->plan->levels[l])) {
+            chunk_set swap = (*now)[l];
+            (*now)[l] = before[l];
+            before[l] = swap;
+        }
+    for (int l = 0; l < max_levels; l++)
+        chunk_set_release(&before[l]);
+    for (int l = 0; !is_known && *now && l < w->plan->n_levels; l++)
+        chunk_set_release(&(*now)[l]);
+    if (!is_known) {
+        free(*now);
+        *now = NULL;
+    }
+}
+
+void change_start_sets(ngff_writer *w)
+{
+    start_sets(w, &w->stored_chunks, 0);
+    if (w->plan->image->has_mask)
+        start_sets(w, &w->stored_mask_chunks, 1);
 }
 
 static box cell_box_of(const ngff_plan *plan, int l, const int64_t *index)
@@ -456,13 +503,22 @@ static int32_t put_documents(ngff_writer *w, int is_untrue, int after_repair, er
 {
     const channel_summary *summaries = NULL;
     documents before = {.error = e}, now = {.writer = w, .error = e};
-    if (metadata_write(w->before, w->summaries, put_document, &before, e) == NGFF_OK &&
+    late_member old[4], late[4];
+    char *texts[4];
+    int n_old = 0, n_late = w->shards ? writer_make_record(w, late, texts) : -1;
+    for (int i = 0; i < 4; i++)
+        if (w->before_record[i])
+            old[n_old++] = (late_member){record_names[i], w->before_record[i]};
+    if (metadata_write_late(w->before, w->summaries, old, n_old, put_document, &before, e) == NGFF_OK &&
         summarise(w, is_untrue, &summaries, e) == NGFF_OK) {
         qsort(before.list, before.n, sizeof *before.list, compare_keys);
         now.before = after_repair ? NULL : &before;
-        if (metadata_write(w->plan, summaries, put_document, &now, e) == NGFF_OK)
+        if (metadata_write_late(w->plan, summaries, n_late < 0 ? old : late, n_late < 0 ? n_old : n_late, put_document,
+                                &now, e) == NGFF_OK)
             remove_obsolete(w, &before, &now, e);
     }
+    while (n_late > 0)
+        free(texts[--n_late]);
     free_documents(&before);
     free_documents(&now);
     return e->status;
@@ -497,6 +553,8 @@ void change_free(ngff_writer *w)
 {
     if (w->before)
         pthread_rwlock_destroy(&w->replacing);
+    for (int i = 0; i < 4; i++)
+        free(w->before_record[i]);
     free(w->summaries);
     ngff_plan_free(w->before);
 }

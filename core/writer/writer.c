@@ -13,6 +13,7 @@
 
 #include "codec.h"
 #include "read_back.h"
+#include "reader.h"
 #include "writer.h"
 
 /* What one thread needs to encode: taken from a last-in-first-out list, so that it is warm. */
@@ -77,6 +78,24 @@ static int32_t note_stored(void *user, int l, const int64_t *index, size_t n, er
     return w->record && l == 0 ? record_stored(w->record, index, n, e) : NGFF_OK;
 }
 
+/* The place of a chunk in a level's grid: of the last axes, all or y and x. */
+static int64_t chunk_number(int rank, const int64_t *index, const int64_t *grid)
+{
+    int64_t chunk = 0;
+    for (int i = 0; i < rank; i++)
+        chunk = chunk * grid[i] + index[i];
+    return chunk;
+}
+
+/* Remembers whether a chunk is stored. */
+static void remember(chunk_set *sets, int l, int64_t chunk, int is_stored)
+{
+    if (sets && is_stored)
+        chunk_set_add(&sets[l], chunk);
+    else if (sets)
+        chunk_set_remove(&sets[l], chunk);
+}
+
 static int32_t put_chunk(ngff_writer *w, bench *b, int l, const int64_t *index, const uint8_t *pixels, error *e)
 {
     const ngff_plan *plan = w->plan;
@@ -87,6 +106,7 @@ static int32_t put_chunk(ngff_writer *w, bench *b, int l, const int64_t *index, 
     size_t n = 0;
     if (!is_fill && encode(b, &plan->codec, pixels, (size_t)(n_pixels * size), &bytes, &n, e) != NGFF_OK)
         return e->status;
+    remember(w->stored_chunks, l, chunk_number(plan->image->rank, index, at->grid), !is_fill);
     if (at->is_sharded)
         return shards_add(w->shards, l, index, bytes, n, e);
     if (is_fill && !w->before)
@@ -115,6 +135,7 @@ static int32_t put_mask(ngff_writer *w, bench *b, const cell *c, error *e)
         return NGFF_OK;
     char key[192], path[64], name[128];
     plan_mask_path(plan, c->level, path);
+    remember(w->stored_mask_chunks, c->level, chunk_number(2, c->index + y, at->grid + y), !is_fill);
     metadata_chunk_key(plan->options.version, 2, c->index + y, name);
     snprintf(key, sizeof key, "%s/%s", path, name);
     if (is_fill)
@@ -122,6 +143,29 @@ static int32_t put_mask(ngff_writer *w, bench *b, const cell *c, error *e)
     if (encode(b, &spec, c->mask, n, &encoded, &n_encoded, e) != NGFF_OK)
         return e->status;
     return w->store->ops->put(w->store, key, encoded, n_encoded, e);
+}
+
+/* Of a cell that is stored already: just the chunks that hold more than fill are. */
+static void remember_cell(ngff_writer *w, const cell *c)
+{
+    static const uint8_t zero;
+    const ngff_plan *plan = w->plan;
+    const level *at = &plan->levels[c->level];
+    int channels = plan->image->channel_axis, y = plan->image->rank - 2;
+    int64_t n_pixels = product_checked(at->chunk, plan->image->rank), size = plan->image->type->size;
+    int64_t n_chunks = channels < 0 ? 1 : ceil_div(c->box.extent[channels], at->chunk[channels]);
+    int64_t index[MAX_RANK] = {0};
+    for (int i = 0; i < plan->image->rank; i++)
+        index[i] = c->box.origin[i] / at->chunk[i];
+    for (int64_t k = 0; k < n_chunks; k++) {
+        int is_fill = pixels_all_equal(c->pixels + k * n_pixels * size, n_pixels, size, plan->fill);
+        remember(w->stored_chunks, c->level, chunk_number(plan->image->rank, index, at->grid), !is_fill);
+        if (channels >= 0)
+            index[channels]++;
+    }
+    if (plan->image->has_mask)
+        remember(w->stored_mask_chunks, c->level, chunk_number(2, c->index + y, at->grid + y),
+                 !pixels_all_equal(c->mask, at->cell[y] * at->cell[y + 1], 1, &zero));
 }
 
 /* A cell is one chunk, or the chunks of its channels one after the other. */
@@ -136,8 +180,10 @@ static int32_t emit(void *user, const cell *c, error *e)
     int64_t index[MAX_RANK] = {0};
     if (w->statistics && statistics_add(w->statistics, c, e) != NGFF_OK)
         return e->status;
-    if (c->is_supplied)
+    if (c->is_supplied) {
+        remember_cell(w, c);
         return NGFF_OK;
+    }
     bench *b = take_bench(w);
     if (!b)
         return error_set(e, NGFF_E_MEMORY, "out of memory for an encoded chunk of %lld bytes", (long long)chunk_bytes);
@@ -184,6 +230,31 @@ static int64_t staging_memory(const ngff_plan *plan)
     return machine > 0 ? min_i64(machine / 4, most) : most;
 }
 
+/* One set per level, of all axes or of the last two; NULL where they would be too large: then nothing is recorded. */
+static chunk_set *make_sets(const ngff_plan *plan, int is_mask)
+{
+    static const int64_t most_chunks = (int64_t)1 << 33; /* 1 GiB of bits */
+    int rank = plan->image->rank, first = is_mask ? rank - 2 : 0;
+    chunk_set *sets = calloc((size_t)plan->n_levels, sizeof *sets);
+    for (int l = 0; sets && l < plan->n_levels; l++) {
+        int64_t n = product_checked(plan->levels[l].grid + first, rank - first);
+        if (n >= 0 && n <= most_chunks && chunk_set_make(&sets[l], n))
+            continue;
+        while (l >= 0)
+            chunk_set_release(&sets[l--]);
+        free(sets);
+        return NULL;
+    }
+    return sets;
+}
+
+static void free_sets(chunk_set *sets, const ngff_plan *plan)
+{
+    for (int l = 0; sets && l < plan->n_levels; l++)
+        chunk_set_release(&sets[l]);
+    free(sets);
+}
+
 /* The part of the plan's memory for pixels that the pass may take. In push mode what the stages still hold counts
  * against a MEMORY that the user gave; where both do not fit, the stages leave memory. */
 static int32_t share_memory(ngff_writer *w, int64_t *for_pass, error *e)
@@ -224,8 +295,13 @@ int32_t writer_start_pass(ngff_writer *w, error *e)
     cascade *made = w->orders && w->budget && (w->statistics || !is_whole) && w->shards && w->pool
                         ? cascade_create(plan, w->budget, w->pool, &host)
                         : NULL;
-    if (made)
+    if (made) {
         shards_set_listener(w->shards, note_stored, w);
+        w->stored_chunks = make_sets(plan, 0);
+        w->stored_mask_chunks = plan->image->has_mask ? make_sets(plan, 1) : NULL;
+        if (w->before)
+            change_start_sets(w);
+    }
     for (int l = 0; l < plan->n_levels && made; l++)
         if (plan->levels[l].source < 0) {
             order_start(&w->orders[l], plan, l);
@@ -270,7 +346,10 @@ ngff_writer *ngff_writer_open(ngff_plan *plan, const char *path)
     if (!plan || !path)
         return NULL;
     store *s = store_open(path);
-    return s ? writer_open_store(plan, s) : NULL;
+    ngff_writer *w = s ? writer_open_store(plan, s) : NULL;
+    if (w)
+        w->path = strdup(path);
+    return w;
 }
 
 static int32_t first_pixels(void *user, const int64_t *index, uint8_t *pixels, error *e)
@@ -348,7 +427,10 @@ ngff_writer *ngff_writer_open_push(ngff_plan *plan, const char *path)
     if (!plan || !path)
         return NULL;
     store *s = store_open(path);
-    return s ? writer_push_store(plan, s) : NULL;
+    ngff_writer *w = s ? writer_push_store(plan, s) : NULL;
+    if (w)
+        w->path = strdup(path);
+    return w;
 }
 
 int64_t writer_pixel_peak(const ngff_writer *w)
@@ -386,7 +468,7 @@ static int32_t check_region(ngff_writer *w, int32_t l, const int64_t *origin, co
 {
     if (writer_keep(w, e) != NGFF_OK)
         return w->error.status;
-    if (!w->is_open || w->is_closed)
+    if (!w->is_open || w->is_closed || w->is_finished)
         return error_set(e, NGFF_E_STATE, "the writer is not open");
     if (l < 0 || l >= w->plan->n_levels || w->plan->levels[l].source >= 0)
         return error_set(e, NGFF_E_ARGUMENT, "level %d is not one that the caller gives", l);
@@ -585,7 +667,7 @@ int32_t ngff_writer_replan(ngff_writer *w, ngff_plan *plan)
         return w->error.status;
     const struct ngff_image *now = w->plan->image, *then = plan ? plan->image : NULL;
     size_t bytes = (size_t)now->rank * sizeof(int64_t);
-    if (!w->is_push || !w->is_open || w->is_closed)
+    if (!w->is_push || !w->is_open || w->is_closed || w->is_finished)
         error_set(&e, NGFF_E_STATE, "only a writer that is open for push takes another plan");
     else if (!plan || error_copy(&e, &plan->error) != NGFF_OK)
         error_set(&e, NGFF_E_ARGUMENT, "no plan was given");
@@ -624,9 +706,24 @@ typedef struct {
     error *error;
 } sink;
 
+/* The root's own document waits: with it the store is an image. */
+static int32_t hold(held_object *root, const char *key, const void *bytes, size_t n, error *e)
+{
+    root->bytes = malloc(n + 1);
+    if (!root->bytes)
+        return error_set(e, NGFF_E_MEMORY, "out of memory for %s", key);
+    memcpy(root->bytes, bytes, n);
+    root->n = n;
+    snprintf(root->key, sizeof root->key, "%s", key);
+    return NGFF_OK;
+}
+
 static int32_t put_metadata(void *user, const char *key, const void *bytes, size_t n)
 {
     sink *to = user;
+    int is_v2 = to->writer->plan->options.version == VERSION_04;
+    if (strcmp(key, is_v2 ? ".zattrs" : "zarr.json") == 0)
+        return hold(&to->writer->root, key, bytes, n, to->error);
     return to->writer->store->ops->put(to->writer->store, key, bytes, n, to->error);
 }
 
@@ -637,13 +734,37 @@ int32_t writer_summarise(ngff_writer *w, const channel_summary **summaries, erro
     return statistics_finish(w->statistics, &from, summaries, e);
 }
 
+const char *const record_names[4] = {"stored_chunks", "empty_chunks", "stored_mask_chunks", "empty_mask_chunks"};
+
+int writer_make_record(const ngff_writer *w, late_member *late, char **texts)
+{
+    static const size_t most_empty_text = 48 << 10; /* more is not worth it: then only the counts are kept */
+    int n = 0;
+    for (int i = 0; i < 4; i++) {
+        const chunk_set *sets = i < 2 ? w->stored_chunks : w->stored_mask_chunks;
+        char *text = !sets        ? NULL
+                     : i % 2 == 0 ? stored_counts_text(sets, w->plan->n_levels)
+                                  : stored_empty_text(sets, w->plan->n_levels, most_empty_text);
+        if (text) {
+            texts[n] = text;
+            late[n++] = (late_member){record_names[i], text};
+        }
+    }
+    return n;
+}
+
 static int32_t write_metadata(ngff_writer *w, error *e)
 {
     const channel_summary *summaries = NULL;
     if (writer_summarise(w, &summaries, e) != NGFF_OK)
         return e->status;
     sink to = {w, e};
-    int32_t status = metadata_write(w->plan, summaries, put_metadata, &to, e);
+    late_member late[4];
+    char *texts[4];
+    int n_late = writer_make_record(w, late, texts);
+    int32_t status = metadata_write_late(w->plan, summaries, late, n_late, put_metadata, &to, e);
+    while (n_late > 0)
+        free(texts[--n_late]);
     return status == NGFF_OK ? NGFF_OK : error_set(e, status, "the metadata could not be written");
 }
 
@@ -715,16 +836,85 @@ static void give_up(ngff_writer *w)
         w->store->ops->abandon(w->store);
 }
 
-/* The rest of the pixels, the metadata, and all becomes visible. */
-static void make_store(ngff_writer *w, error *e)
+/* All but the root's document is stored. */
+static int32_t finish(ngff_writer *w)
 {
-    if (w->is_push && w->error.status == NGFF_OK && writer_start_pass(w, e) == NGFF_OK)
-        drain(w, e);
-    if (writer_keep(w, e) == NGFF_OK)
+    error e = {0};
+    if (w->is_finished)
+        return w->error.status;
+    w->is_finished = 1;
+    if (w->is_push && w->error.status == NGFF_OK && writer_start_pass(w, &e) == NGFF_OK)
+        drain(w, &e);
+    if (writer_keep(w, &e) == NGFF_OK)
         cascade_finish(w->cascade);
     else if (w->pool)
         pool_wait(w->pool);
-    if (writer_keep(w, e) == NGFF_OK && shards_finish(w->shards, e) == NGFF_OK && write_metadata(w, e) == NGFF_OK)
+    if (writer_keep(w, &e) == NGFF_OK && shards_finish(w->shards, &e) == NGFF_OK)
+        write_metadata(w, &e);
+    return writer_keep(w, &e);
+}
+
+ngff_reader *ngff_writer_reader(ngff_writer *w)
+{
+    error e = {0};
+    if (!w->is_open || w->is_closed || w->before)
+        error_set(&e, NGFF_E_STATE, w->before ? "a change in place is not looked at before" : "the writer is not open");
+    if (writer_keep(w, &e) != NGFF_OK || finish(w) != NGFF_OK)
+        return NULL;
+    if (w->preview)
+        return w->preview;
+    store *s = preview_open(w->store, &w->root);
+    w->preview = s ? reader_open_store(s, w->path ? w->path : "the new store") : NULL;
+    if (!w->preview)
+        error_set(&e, NGFF_E_MEMORY, "out of memory");
+    else if (ngff_reader_status(w->preview) != NGFF_OK)
+        error_set(&e, ngff_reader_status(w->preview), "what was written cannot be read: %s",
+                  ngff_reader_error(w->preview));
+    return writer_keep(w, &e) == NGFF_OK ? w->preview : NULL;
+}
+
+typedef struct {
+    ngff_writer *writer;
+    int32_t (*progress)(void *user, double share);
+    void *user;
+    char first[900]; /* finding that is no note */
+} verification;
+
+static void keep_finding(void *user, int32_t kind, const char *text)
+{
+    verification *v = user;
+    if (kind != NGFF_FINDING_NOTE && !v->first[0])
+        snprintf(v->first, sizeof v->first, "%s", text);
+}
+
+static int32_t tell_progress(void *user, double share)
+{
+    const verification *v = user;
+    return v->progress ? v->progress(v->user, share) : 1;
+}
+
+int32_t ngff_writer_verify(ngff_writer *w, int32_t (*progress)(void *user, double share), void *user)
+{
+    error e = {0};
+    verification v = {w, progress, user, ""};
+    ngff_reader *reader = ngff_writer_reader(w);
+    int32_t status = reader ? ngff_reader_verify(reader, keep_finding, tell_progress, &v) : w->error.status;
+    w->is_verified = status == NGFF_OK;
+    if (status == NGFF_E_CANCELLED)
+        error_set(&e, status, "cancelled");
+    else if (status != NGFF_OK)
+        error_set(&e, status, "what was written is not whole, so it was not published: %s", v.first);
+    return writer_keep(w, &e);
+}
+
+static void publish(ngff_writer *w, error *e)
+{
+    if (finish(w) == NGFF_OK && w->plan->options.verify != VERIFY_NO && !w->is_verified)
+        ngff_writer_verify(w, NULL, NULL);
+    ngff_reader_free(w->preview);
+    w->preview = NULL;
+    if (writer_keep(w, e) == NGFF_OK &&
+        w->store->ops->put(w->store, w->root.key, w->root.bytes, w->root.n, e) == NGFF_OK)
         w->store->ops->publish(w->store, e);
 }
 
@@ -736,7 +926,7 @@ int32_t ngff_writer_close(ngff_writer *w)
     if (w->before)
         change_finish(w, &e);
     else
-        make_store(w, &e);
+        publish(w, &e);
     writer_keep(w, &e);
     pthread_mutex_lock(&w->lock);
     w->is_closed = 1;
@@ -759,6 +949,11 @@ void ngff_writer_free(ngff_writer *w)
         give_up(w);
     }
     record_free(w->record);
+    ngff_reader_free(w->preview);
+    free(w->root.bytes);
+    free_sets(w->stored_chunks, w->plan);
+    free_sets(w->stored_mask_chunks, w->plan);
+    free(w->path);
     pool_free(w->pool);
     cascade_free(w->cascade);
     shards_free(w->shards);

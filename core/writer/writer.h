@@ -8,11 +8,13 @@
 #include "cascade.h"
 #include "metadata.h"
 #include "order.h"
+#include "preview.h"
 #include "record.h"
 #include "shards.h"
 #include "stage.h"
 #include "statistics.h"
 #include "store.h"
+#include "stored.h"
 #include "update.h"
 
 struct bench;
@@ -34,11 +36,17 @@ struct ngff_writer {
     int is_push;           /* pixels and mask wait in the stages until close */
     stage *pixels, *masks; /* masks: from the first mask on */
 
-    record *record; /* of a pull: what is stored */
+    record *record;                                /* of a pull: what is stored */
+    char *path;                                    /* for messages; NULL where the store came without one */
+    chunk_set *stored_chunks, *stored_mask_chunks; /* per level; NULL: not recorded */
+    held_object root;                              /* the document that is put last */
+    ngff_reader *preview;
+    int is_finished, is_verified;
 
     /* A change of a store that is there: */
     ngff_plan *before;          /* NULL where a store is made */
     channel_summary *summaries; /* as the store has them, and room for as many */
+    char *before_record[4];     /* the record as the store has it; NULL where it has none */
     int is_claimed, was_dirty;
     pthread_rwlock_t replacing; /* a shard is replaced, or its index and a chunk of it are read */
     update *update;             /* in the pass of a change, or of a run that was resumed: what it makes */
@@ -56,6 +64,9 @@ int32_t writer_start_mask_stage(ngff_writer *w, error *e);
 int32_t writer_start_pass(ngff_writer *w, error *e);
 /* Takes a region of level 0 from the stages through the pass. */
 int32_t writer_drain_region(ngff_writer *w, const box *region, error *e);
+/* The record of the chunks that are stored, as members of the block "omezarr": at most four. texts: to be freed. */
+extern const char *const record_names[4];
+int writer_make_record(const ngff_writer *w, late_member *late, char **texts);
 /* What is to be said about the channels, once all cells have passed. */
 int32_t writer_summarise(ngff_writer *w, const channel_summary **summaries, error *e);
 
@@ -68,6 +79,8 @@ int32_t change_claim_pixels(ngff_writer *w, error *e);
 /* The pixels and the mask of a chunk of level 0 as they are stored. */
 int32_t change_first_pixels(void *user, const int64_t *index, uint8_t *pixels, error *e);
 int32_t change_first_mask(void *user, const int64_t *index, uint8_t *mask, error *e);
+/* The sets of stored chunks as the store has them, where levels stay; gives them up where they are not known. */
+void change_start_sets(ngff_writer *w);
 /* The pixels of a cell that is not wanted, for the cascade. */
 int32_t change_supply(void *user, const cell *c, error *e);
 int change_is_wanted(void *user, int level, const int64_t *cell_index);

@@ -273,9 +273,11 @@ bool WritingDataset::open(const CPLStringList &options)
     if (!plan)
         return false;
     if (EQUAL(ngff_plan_option(plan.get(), "DRY_RUN"), "YES") ||
+        EQUAL(ngff_plan_option(plan.get(), "VERIFY"), "SOURCE") ||
         EQUAL(ngff_plan_option(plan.get(), "OVERVIEWS"), "FORCE_USE_EXISTING")) {
         CPLError(CE_Failure, CPLE_NotSupported,
-                 "DRY_RUN=YES and OVERVIEWS=FORCE_USE_EXISTING need a source: use them with gdal_translate");
+                 "DRY_RUN=YES, VERIFY=SOURCE and OVERVIEWS=FORCE_USE_EXISTING need a source: use them with "
+                 "gdal_translate");
         return false;
     }
     raise_warnings(plan.get());

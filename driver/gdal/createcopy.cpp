@@ -13,6 +13,7 @@
 
 #include "cpl_multiproc.h"
 
+#include "compare.h"
 #include "dryrun.h"
 #include "imagefrom.h"
 #include "ngff.h"
@@ -224,6 +225,7 @@ class ProgressTeller
     GDALProgressFunc m_function;
     void *m_data;
     double m_told = -1;
+    double m_low = 0, m_high = 1; /* of the part of the work that is being done */
     bool m_is_stopped = false;
 
   public:
@@ -231,8 +233,16 @@ class ProgressTeller
     {
     }
 
+    /* What follows is this part of the whole. */
+    void begin_part(double low, double high)
+    {
+        m_low = low;
+        m_high = high;
+    }
+
     bool tell(double share)
     {
+        share = m_low + (m_high - m_low) * share;
         if (m_is_stopped || share < m_told + 0.0025)
             return !m_is_stopped;
         m_told = std::min(share, 1.0);
@@ -244,6 +254,7 @@ class ProgressTeller
 
     bool tell_end()
     {
+        begin_part(0, 1);
         m_told = m_told < 1 ? -1 : m_told;
         return m_told >= 1 ? !m_is_stopped : tell(1);
     }
@@ -286,7 +297,42 @@ static bool copy_pixels(CopyJob &job, const std::vector<std::unique_ptr<SourceRe
     for (ReaderThread &thread : threads)
         if (thread.thread != nullptr)
             CPLJoinThread(thread.thread);
-    return !job.must_stop && teller.tell_end();
+    return !job.must_stop;
+}
+
+/* -- VERIFY ---------------------------------------------------------------------------------------------------- */
+
+static int32_t tell_share(void *teller, double share)
+{
+    return static_cast<ProgressTeller *>(teller)->tell(share);
+}
+
+/* All is written: what VERIFY asks for, before anybody else can see the store, then the end of the progress. False,
+ * with the reason or an error in job.errors, if something is not right or the user stops. */
+static bool check_and_tell_end(CopyJob &job, GDALDataset *source, const std::string &mode, ProgressTeller &teller,
+                               std::string *reason)
+{
+    const bool compares = EQUAL(mode.c_str(), "SOURCE");
+    const ErrorKeeper keeper(job);
+    if (EQUAL(mode.c_str(), "NO"))
+        return teller.tell_end();
+    teller.begin_part(0.5, compares ? 0.75 : 0.995);
+    if (ngff_writer_verify(job.writer, tell_share, &teller) != NGFF_OK)
+        return false;
+    if (!compares)
+        return teller.tell_end();
+    char message[1200] = "";
+    teller.begin_part(0.75, 0.995);
+    const comparison all = {ngff_writer_reader(job.writer),
+                            GDALDataset::ToHandle(source),
+                            job.image.bands.data(),
+                            job.image.type,
+                            tell_share,
+                            &teller};
+    const int result = compare_with_source(&all, message, sizeof message);
+    if (result == COMPARE_DIFFERENT || result == COMPARE_UNREADABLE)
+        *reason = std::string("VERIFY=SOURCE: the new store was not published: ") + message;
+    return result == COMPARE_EQUAL && teller.tell_end();
 }
 
 /* -- Places ---------------------------------------------------------------------------------------------------- */
@@ -405,7 +451,7 @@ static void raise_errors(const std::vector<KeptError> &errors, int32_t status, c
         CPLError(error.type, error.number, "%s", error.message.c_str());
         has_failure = has_failure || error.type >= CE_Failure;
     }
-    if (status != NGFF_OK)
+    if (status != NGFF_OK && !(status == NGFF_E_CANCELLED && has_failure)) /* who cancels has said so */
         raise(status, message.c_str());
     else if (!has_failure)
         CPLError(CE_Failure, CPLE_FileIO, "The source cannot be read");
@@ -432,13 +478,18 @@ static bool write_image(ngff_plan *plan, const ImageFromSource &image, const std
     if (!writer)
         return false;
     CopyJob job{image, layout, levels, writer.get()};
+    const std::string mode = ngff_plan_option(plan, "VERIFY");
+    std::string reason;
     bool is_written;
+    if (!EQUAL(mode.c_str(), "NO"))
+        teller.begin_part(0, 0.5);
     {
         const BlockCacheLimit limit(cache_bytes(plan, image, layout, readers.size()));
-        is_written = copy_pixels(job, readers, teller) && ngff_writer_close(writer.get()) == NGFF_OK;
+        is_written = copy_pixels(job, readers, teller) && check_and_tell_end(job, source, mode, teller, &reason) &&
+                     ngff_writer_close(writer.get()) == NGFF_OK;
     }
-    const int32_t status = ngff_writer_status(writer.get());
-    const std::string message = status != NGFF_OK ? ngff_writer_error(writer.get()) : "";
+    const int32_t status = !reason.empty() ? NGFF_E_CORRUPT : ngff_writer_status(writer.get());
+    const std::string message = !reason.empty() ? reason : status != NGFF_OK ? ngff_writer_error(writer.get()) : "";
     writer.reset();
     readers.clear();
     if (!is_written)

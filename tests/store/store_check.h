@@ -358,6 +358,39 @@ static void thousands_of_folders_are_made(void)
     CHECK(!exists(below(".folders.partial")));
 }
 
+static int32_t gather(void *user, const char *key)
+{
+    char *all = user;
+    strcat(strcat(all, key), ";");
+    return strcmp(key, "stop") == 0 ? NGFF_E_CANCELLED : NGFF_OK;
+}
+
+/* Before and after publishing: all objects, without the claim's record and scratch. */
+static void objects_are_listed(void)
+{
+    error e = {0};
+    char all[300] = "";
+    store *s = open_at(below("listed"));
+    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(put_text(s, "a/b/c", "1"), NGFF_OK);
+    CHECK_INT(s->ops->scratch_put(s, "spilled", "x", 1, &e), NGFF_OK);
+    CHECK_INT(s->ops->list(s, gather, all, &e), NGFF_OK);
+    CHECK_TEXT(all, "a/b/c;");
+    CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
+    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    s->ops->free(s);
+    s = open_at(below("listed"));
+    all[0] = 0;
+    CHECK_INT(s->ops->list(s, gather, all, &e), NGFF_OK);
+    CHECK(strlen(all) == strlen("a/b/c;zarr.json;") && strstr(all, "a/b/c;") && strstr(all, "zarr.json;"));
+    s->ops->free(s);
+    s = open_at(below("nothing there"));
+    all[0] = 0;
+    CHECK_INT(s->ops->list(s, gather, all, &e), NGFF_OK);
+    CHECK_TEXT(all, "");
+    s->ops->free(s);
+}
+
 static inline void run_folder_checks(void)
 {
     RUN(store_is_invisible_until_it_is_published);
@@ -373,6 +406,7 @@ static inline void run_folder_checks(void)
     RUN(thousands_of_folders_are_made);
     RUN(objects_are_replaced_under_a_mark);
     RUN(only_one_changes_a_store);
+    RUN(objects_are_listed);
 }
 
 #endif

@@ -1,0 +1,187 @@
+/* stored.c: see stored.h. */
+#include "stored.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int chunk_set_make(chunk_set *set, int64_t n)
+{
+    set->n = n;
+    set->bits = calloc((size_t)n / 8 + 1, 1);
+    return set->bits != NULL;
+}
+
+void chunk_set_release(chunk_set *set)
+{
+    free((void *)set->bits);
+    *set = (chunk_set){0, NULL};
+}
+
+void chunk_set_add(chunk_set *set, int64_t chunk)
+{
+    if (chunk >= 0 && chunk < set->n)
+        atomic_fetch_or_explicit(&set->bits[chunk / 8], (uint8_t)(1 << chunk % 8), memory_order_relaxed);
+}
+
+void chunk_set_remove(chunk_set *set, int64_t chunk)
+{
+    if (chunk >= 0 && chunk < set->n)
+        atomic_fetch_and_explicit(&set->bits[chunk / 8], (uint8_t) ~(1 << chunk % 8), memory_order_relaxed);
+}
+
+int chunk_set_has(const chunk_set *set, int64_t chunk)
+{
+    return chunk >= 0 && chunk < set->n && (set->bits[chunk / 8] >> chunk % 8 & 1);
+}
+
+int64_t chunk_set_count(const chunk_set *set)
+{
+    int64_t n = 0;
+    for (int64_t byte = 0; byte <= set->n / 8; byte++)
+        n += __builtin_popcount(set->bits[byte]);
+    return n;
+}
+
+/* -- Text ------------------------------------------------------------------------------------------------------ */
+
+typedef struct {
+    char *text;
+    size_t n, room, most;
+} growing;
+
+/* Appends; the text is given up when memory is out or it becomes longer than most. */
+static void put(growing *g, const char *text)
+{
+    size_t n = strlen(text);
+    if (g->n + n + 1 > g->room) {
+        size_t room = 2 * (g->n + n + 1);
+        char *more = g->n + n <= g->most && (g->text || g->room == 0) ? realloc(g->text, room) : NULL;
+        if (!more) {
+            free(g->text);
+            g->text = NULL;
+            g->room = SIZE_MAX / 2;
+            g->n = 0;
+            return;
+        }
+        g->text = more;
+        g->room = room;
+    }
+    if (g->text) {
+        memcpy(g->text + g->n, text, n + 1);
+        g->n += n;
+    }
+}
+
+static void put_number(growing *g, int64_t number, int is_first)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%s%" PRId64, is_first ? "" : ",", number);
+    put(g, text);
+}
+
+char *stored_counts_text(const chunk_set *sets, int n)
+{
+    growing g = {.most = SIZE_MAX / 4};
+    put(&g, "[");
+    for (int i = 0; i < n; i++)
+        put_number(&g, chunk_set_count(&sets[i]), i == 0);
+    put(&g, "]");
+    return g.text;
+}
+
+char *stored_empty_text(const chunk_set *sets, int n, size_t most)
+{
+    growing g = {.most = most};
+    int64_t n_empty = 0;
+    put(&g, "[");
+    for (int i = 0; i < n; i++) {
+        int is_first = 1;
+        put(&g, i ? ",[" : "[");
+        for (int64_t chunk = 0, end; g.text && chunk < sets[i].n; chunk = end) {
+            for (end = chunk + 1; end < sets[i].n && chunk_set_has(&sets[i], end) == chunk_set_has(&sets[i], chunk);)
+                end++;
+            if (chunk_set_has(&sets[i], chunk))
+                continue;
+            put_number(&g, chunk, is_first);
+            put_number(&g, end - chunk, 0);
+            is_first = 0;
+            n_empty++;
+        }
+        put(&g, "]");
+    }
+    put(&g, "]");
+    if (n_empty == 0 || g.n > most) {
+        free(g.text);
+        g.text = NULL;
+    }
+    return g.text;
+}
+
+/* -- Reading --------------------------------------------------------------------------------------------------- */
+
+static void skip_space(const char **p)
+{
+    while (**p == ' ' || **p == '\t' || **p == '\n' || **p == '\r')
+        (*p)++;
+}
+
+static int take(const char **p, char expected)
+{
+    skip_space(p);
+    if (**p != expected)
+        return 0;
+    (*p)++;
+    return 1;
+}
+
+static int take_number(const char **p, int64_t *number)
+{
+    skip_space(p);
+    int n = 0;
+    *number = 0;
+    for (; **p >= '0' && **p <= '9' && n < 18; (*p)++, n++)
+        *number = *number * 10 + (**p - '0');
+    return n > 0 && !(**p >= '0' && **p <= '9');
+}
+
+int stored_counts_read(const char *text, int64_t *counts, int n)
+{
+    int n_read = 0;
+    if (!take(&text, '['))
+        return -1;
+    while (n_read < n && take_number(&text, &counts[n_read])) {
+        n_read++;
+        if (!take(&text, ','))
+            break;
+    }
+    return take(&text, ']') ? n_read : -1;
+}
+
+int stored_empty_read(const char *text, chunk_set *sets, int n)
+{
+    for (int i = 0; i < n; i++)
+        for (int64_t chunk = 0; chunk < sets[i].n; chunk++)
+            chunk_set_add(&sets[i], chunk);
+    if (!text)
+        return 1;
+    if (!take(&text, '['))
+        return 0;
+    for (int i = 0; i < n; i++) {
+        int64_t first = 0, length = 0;
+        if ((i > 0 && !take(&text, ',')) || !take(&text, '['))
+            return 0;
+        while (take_number(&text, &first)) {
+            if (!take(&text, ',') || !take_number(&text, &length) || first >= sets[i].n || length > sets[i].n - first)
+                return 0;
+            for (int64_t chunk = first; chunk < first + length; chunk++)
+                chunk_set_remove(&sets[i], chunk);
+            if (!take(&text, ','))
+                break;
+        }
+        if (!take(&text, ']'))
+            return 0;
+    }
+    return take(&text, ']');
+}

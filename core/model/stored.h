@@ -1,0 +1,37 @@
+/* stored.h: which chunks of every level and mask are stored. A chunk that holds only fill is not, so without this
+ * record nobody could tell an empty chunk from a lost one. In the block "omezarr" it is two members: how many chunks of
+ * each level are stored, and which are not, as runs in C order. */
+#ifndef NGFF_MODEL_STORED_H
+#define NGFF_MODEL_STORED_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The chunks of one array, one bit each, set where the chunk is stored. */
+typedef struct {
+    int64_t n;
+    _Atomic uint8_t *bits;
+} chunk_set;
+
+/* All clear. 0 when memory is out. */
+int chunk_set_make(chunk_set *set, int64_t n);
+void chunk_set_release(chunk_set *set);
+/* Thread-safe. */
+void chunk_set_add(chunk_set *set, int64_t chunk);
+void chunk_set_remove(chunk_set *set, int64_t chunk);
+int chunk_set_has(const chunk_set *set, int64_t chunk);
+int64_t chunk_set_count(const chunk_set *set);
+
+/* "[12,4,1]": the count of each set; malloc'ed, NULL when memory is out. */
+char *stored_counts_text(const chunk_set *sets, int n);
+/* "[[],[3,2,9,1],[]]": per set the first and the number of each run of chunks that are not stored; NULL where all are,
+ * where the text would be longer than most bytes, or when memory is out. */
+char *stored_empty_text(const chunk_set *sets, int n, size_t most);
+
+/* Reads "[12,4,1]" into at most n counts; the number of counts, or -1 if it is none. */
+int stored_counts_read(const char *text, int64_t *counts, int n);
+/* Sets in each set all chunks but those of the text (NULL: none is empty). 0 if the text is none for these sets. */
+int stored_empty_read(const char *text, chunk_set *sets, int n);
+
+#endif

@@ -1,0 +1,65 @@
+/* preview.c: see preview.h. */
+#include "preview.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    store base;
+    store *below;
+    const held_object *held;
+} preview;
+
+static int is_held(const preview *p, const char *key)
+{
+    return p->held->bytes && strcmp(p->held->key, key) == 0;
+}
+
+static int32_t preview_get(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
+                           error *e)
+{
+    const preview *p = (const preview *)s;
+    if (!is_held(p, key))
+        return p->below->ops->get(p->below, key, offset, n, bytes, n_read, e);
+    size_t size = p->held->n;
+    size_t first = offset >= 0 ? (size_t)offset : n < size ? size - n : 0;
+    first = first < size ? first : size;
+    *n_read = n > 0 && n < size - first ? n : size - first;
+    *bytes = malloc(*n_read + 1);
+    if (!*bytes)
+        return error_set(e, NGFF_E_MEMORY, "memory is out");
+    memcpy(*bytes, p->held->bytes + first, *n_read);
+    (*bytes)[*n_read] = 0;
+    return NGFF_OK;
+}
+
+static int32_t preview_size(store *s, const char *key, uint64_t *n, error *e)
+{
+    const preview *p = (const preview *)s;
+    if (!is_held(p, key))
+        return p->below->ops->size(p->below, key, n, e);
+    *n = p->held->n;
+    return NGFF_OK;
+}
+
+static int32_t preview_list(store *s, int32_t (*visit)(void *user, const char *key), void *user, error *e)
+{
+    const preview *p = (const preview *)s;
+    int32_t status = p->held->bytes ? visit(user, p->held->key) : NGFF_OK;
+    return status < 0 ? status : p->below->ops->list(p->below, visit, user, e);
+}
+
+static void preview_free(store *s)
+{
+    free(s);
+}
+
+store *preview_open(store *s, const held_object *held)
+{
+    static const store_ops ops = {.get = preview_get, .size = preview_size, .list = preview_list, .free = preview_free};
+    preview *p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    *p = (preview){.base = {&ops}, .below = s, .held = held};
+    return &p->base;
+}

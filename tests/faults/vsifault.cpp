@@ -1,0 +1,300 @@
+/* vsifault.cpp: a GDAL plugin that adds two file systems with faults (fault.h), both on plain files:
+ *
+ *     /vsifault//tmp/a          folders, renaming, writing anywhere: what /vsimem/ or a mounted archive is to the core
+ *     /vsifaultobject//tmp/a    an object store: no folders to make, no renaming; an object is there, whole, when its
+ * close has succeeded, or it is not there
+ *
+ * C++, because GDAL's C interface for handlers (VSIInstallPluginHandler) cannot say that there is no random writing,
+ * and because that of 3.6 calls libc's unlink instead of the handler's. */
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cpl_conv.h>
+#include <cpl_string.h>
+#include <cpl_vsi_virtual.h>
+
+#include "fault.h"
+
+extern "C" __attribute__((visibility("default"))) void GDALRegisterMe(void);
+
+namespace
+{
+
+std::string real_path(const char *path)
+{
+    std::string real(strchr(path + 1, '/'));
+    while (real.size() > 1 && real[1] == '/')
+        real.erase(0, 1);
+    return real;
+}
+
+bool fails(int fault)
+{
+    return fault == FAULT_FAIL || fault == FAULT_SHORT;
+}
+
+int end(int fault, int result)
+{
+    fault_after();
+    if (fault == FAULT_LOST)
+        errno = EIO;
+    return fault == FAULT_LOST ? -1 : result;
+}
+
+VSIVirtualHandle *open_real(const char *path, const char *access)
+{
+    return reinterpret_cast<VSIVirtualHandle *>(VSIFOpenL(real_path(path).c_str(), access));
+}
+
+/* -- Folders and files ----------------------------------------------------------------------------------------- */
+
+class File final : public VSIVirtualHandle
+{
+    std::unique_ptr<VSIVirtualHandle> m_real;
+    std::string m_path;
+
+  public:
+    File(VSIVirtualHandle *real, const char *path) : m_real(real), m_path(real_path(path))
+    {
+    }
+    ~File() override
+    {
+        Close();
+    }
+    int Seek(vsi_l_offset offset, int whence) override
+    {
+        return m_real->Seek(offset, whence);
+    }
+    vsi_l_offset Tell() override
+    {
+        return m_real->Tell();
+    }
+    size_t Read(void *to, size_t size, size_t n) override
+    {
+        return m_real->Read(to, size, n);
+    }
+    int Eof() override
+    {
+        return m_real->Eof();
+    }
+    size_t Write(const void *from, size_t size, size_t n) override
+    {
+        const int fault = fault_next("write", m_path.c_str());
+        if (fault == FAULT_FAIL)
+            return 0;
+        if (fault == FAULT_SHORT) {
+            m_real->Write(from, 1, size * n / 2);
+            errno = ENOSPC;
+            return n / 2;
+        }
+        const size_t written = m_real->Write(from, size, n);
+        return end(fault, 0) == 0 ? written : 0;
+    }
+    int Flush() override
+    {
+        const int fault = fault_next("flush", m_path.c_str());
+        return fails(fault) ? -1 : end(fault, m_real->Flush());
+    }
+    int Truncate(vsi_l_offset n) override
+    {
+        const int fault = fault_next("truncate", m_path.c_str());
+        return fails(fault) ? -1 : end(fault, m_real->Truncate(n));
+    }
+    int Close() override
+    {
+        if (!m_real)
+            return 0;
+        const int fault = fault_next("close", m_path.c_str());
+        const int result = m_real->Close();
+        m_real.reset();
+        struct stat s;
+        if (fails(fault)) { /* what was still to be stored is lost */
+            if (stat(m_path.c_str(), &s) == 0 && truncate(m_path.c_str(), s.st_size / 2) != 0)
+                abort();
+            return -1;
+        }
+        return end(fault, result);
+    }
+};
+
+class Files final : public VSIFilesystemHandler
+{
+  public:
+    VSIVirtualHandle *Open(const char *path, const char *access, bool, CSLConstList) override
+    {
+        if (strpbrk(access, "wa+") == nullptr)
+            return open_real(path, access);
+        const int fault = fault_next("open", path);
+        if (fails(fault))
+            return nullptr;
+        VSIVirtualHandle *real = open_real(path, access);
+        if (fault == FAULT_LOST && real != nullptr) { /* it was made, and nobody knows */
+            real->Close();
+            delete real;
+            real = nullptr;
+        }
+        fault_after();
+        return real != nullptr ? new File(real, path) : nullptr;
+    }
+    int Stat(const char *path, VSIStatBufL *s, int flags) override
+    {
+        return VSIStatExL(real_path(path).c_str(), s, flags);
+    }
+    int Unlink(const char *path) override
+    {
+        const int fault = fault_next("unlink", path);
+        return fails(fault) ? -1 : end(fault, VSIUnlink(real_path(path).c_str()));
+    }
+    int Rename(const char *from, const char *to) override
+    {
+        const int fault = fault_next("rename", to);
+        return fails(fault) ? -1 : end(fault, VSIRename(real_path(from).c_str(), real_path(to).c_str()));
+    }
+    int Mkdir(const char *path, long mode) override
+    {
+        const int fault = fault_next("mkdir", path);
+        return fails(fault) ? -1 : end(fault, VSIMkdir(real_path(path).c_str(), mode));
+    }
+    int Rmdir(const char *path) override
+    {
+        const int fault = fault_next("rmdir", path);
+        return fails(fault) ? -1 : end(fault, VSIRmdir(real_path(path).c_str()));
+    }
+    char **ReadDirEx(const char *path, int most) override
+    {
+        return VSIReadDirEx(real_path(path).c_str(), most);
+    }
+};
+
+/* -- Objects --------------------------------------------------------------------------------------------------- */
+
+void make_folders(const std::string &path)
+{
+    for (size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1))
+        mkdir(path.substr(0, slash).c_str(), 0777);
+}
+
+/* An object has no folders: those that hold nothing any more go with it. */
+void remove_folders(std::string path)
+{
+    do {
+        path.resize(path.rfind('/'));
+    } while (!path.empty() && rmdir(path.c_str()) == 0);
+}
+
+class Upload final : public VSIVirtualHandle
+{
+    std::string m_path, m_bytes{};
+    bool m_is_open = true;
+
+  public:
+    explicit Upload(const std::string &path) : m_path(path)
+    {
+    }
+    ~Upload() override
+    {
+        Close();
+    }
+    int Seek(vsi_l_offset offset, int whence) override
+    {
+        const bool stays = (whence == SEEK_SET && offset == m_bytes.size()) || (whence != SEEK_SET && offset == 0);
+        errno = EINVAL;
+        return stays ? 0 : -1;
+    }
+    vsi_l_offset Tell() override
+    {
+        return m_bytes.size();
+    }
+    size_t Read(void *, size_t, size_t) override
+    {
+        return 0;
+    }
+    int Eof() override
+    {
+        return 0;
+    }
+    size_t Write(const void *from, size_t size, size_t n) override
+    {
+        if (fault_next("write", m_path.c_str()) != FAULT_NONE)
+            return 0;
+        m_bytes.append(static_cast<const char *>(from), size * n);
+        fault_after();
+        return n;
+    }
+    int Close() override
+    {
+        if (!m_is_open)
+            return 0;
+        m_is_open = false;
+        const int fault = fault_next("put", m_path.c_str());
+        if (fails(fault))
+            return -1;
+        const std::string coming = m_path + ".coming";
+        make_folders(m_path);
+        FILE *file = fopen(coming.c_str(), "wb");
+        bool is_stored = file != nullptr && fwrite(m_bytes.data(), 1, m_bytes.size(), file) == m_bytes.size();
+        is_stored = file != nullptr && fclose(file) == 0 && is_stored;
+        is_stored = is_stored && rename(coming.c_str(), m_path.c_str()) == 0;
+        fault_after();
+        return is_stored && fault == FAULT_NONE ? 0 : -1;
+    }
+};
+
+class ObjectStore final : public VSIFilesystemHandler
+{
+  public:
+    VSIVirtualHandle *Open(const char *path, const char *access, bool, CSLConstList) override
+    {
+        const std::string real = real_path(path);
+        if (strchr(access, '+') != nullptr || *access == 'a') {
+            errno = EINVAL;
+            return nullptr;
+        }
+        if (*access == 'r')
+            return open_real(path, access);
+        if (fault_next("open", path) != FAULT_NONE)
+            return nullptr;
+        fault_after();
+        return new Upload(real);
+    }
+    int Stat(const char *path, VSIStatBufL *s, int flags) override
+    {
+        return VSIStatExL(real_path(path).c_str(), s, flags);
+    }
+    int Unlink(const char *path) override
+    {
+        const std::string real = real_path(path);
+        const int fault = fault_next("delete", path);
+        if (fails(fault))
+            return -1;
+        const int result = unlink(real.c_str());
+        remove_folders(real);
+        return end(fault, result);
+    }
+    char **ReadDirEx(const char *path, int most) override
+    {
+        return VSIReadDirEx(real_path(path).c_str(), most);
+    }
+    bool IsLocal(const char *) override
+    {
+        return false;
+    }
+    bool SupportsRandomWrite(const char *, bool) override
+    {
+        return false;
+    }
+};
+
+} // namespace
+
+void GDALRegisterMe(void)
+{
+    VSIFileManager::InstallHandler("/vsifault/", new Files);
+    VSIFileManager::InstallHandler("/vsifaultobject/", new ObjectStore);
+}

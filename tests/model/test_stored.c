@@ -1,0 +1,93 @@
+/* test_stored.c: the record of stored chunks, by hand. */
+#include "stored.h"
+
+#include <stdlib.h>
+
+#include "check.h"
+
+static void make(chunk_set *set, int64_t n, const int64_t *stored, int n_stored)
+{
+    CHECK(chunk_set_make(set, n));
+    for (int i = 0; i < n_stored; i++)
+        chunk_set_add(set, stored[i]);
+}
+
+static void counts_and_runs_are_texts_that_read_back(void)
+{
+    chunk_set sets[3], back[3];
+    int64_t counts[3] = {0};
+    make(&sets[0], 17, (int64_t[]){0, 1, 8, 16}, 4);
+    make(&sets[1], 2, (int64_t[]){0, 1}, 2);
+    make(&sets[2], 1, NULL, 0);
+    char *text = stored_counts_text(sets, 3), *empty = stored_empty_text(sets, 3, 1000);
+    CHECK_TEXT(text, "[4,2,0]");
+    CHECK_TEXT(empty, "[[2,6,9,7],[],[0,1]]");
+    CHECK_INT(stored_counts_read(text, counts, 3), 3);
+    CHECK_INT(counts[0], 4);
+    CHECK_INT(counts[2], 0);
+    for (int i = 0; i < 3; i++)
+        CHECK(chunk_set_make(&back[i], sets[i].n));
+    CHECK(stored_empty_read(empty, back, 3));
+    for (int i = 0; i < 3; i++)
+        for (int64_t chunk = 0; chunk < sets[i].n; chunk++)
+            CHECK_INT(chunk_set_has(&back[i], chunk), chunk_set_has(&sets[i], chunk));
+    free(text);
+    free(empty);
+    for (int i = 0; i < 3; i++) {
+        chunk_set_release(&sets[i]);
+        chunk_set_release(&back[i]);
+    }
+}
+
+static void nothing_is_said_where_all_are_stored_or_the_text_would_be_too_long(void)
+{
+    chunk_set set;
+    make(&set, 3, (int64_t[]){0, 1, 2}, 3);
+    CHECK(stored_empty_text(&set, 1, 1000) == NULL);
+    chunk_set_release(&set);
+    CHECK(chunk_set_make(&set, 100000));
+    for (int64_t chunk = 0; chunk < 100000; chunk += 2)
+        chunk_set_add(&set, chunk);
+    CHECK(stored_empty_text(&set, 1, 1000) == NULL);
+    char *text = stored_empty_text(&set, 1, 10 << 20);
+    CHECK(text && strlen(text) > 100000);
+    free(text);
+    chunk_set_release(&set);
+}
+
+static void chunks_outside_are_neither_kept_nor_there(void)
+{
+    chunk_set set;
+    make(&set, 8, (int64_t[]){-1, 8, 100}, 3);
+    CHECK_INT(chunk_set_count(&set), 0);
+    CHECK(!chunk_set_has(&set, -1) && !chunk_set_has(&set, 8));
+    chunk_set_release(&set);
+}
+
+static void texts_by_others_are_refused(void)
+{
+    static const char *const bad[] = {
+        "",          "x",         "[",        "[[0,1]",        "[[0]]",
+        "[[5,1]]",   "[[0,6]]",   "[[-1,1]]", "[[0,1],[0,1]]", "[[4,99999999999999999999]]",
+        "[[0,1.5]]", "{\"a\":1}", "[0,1]"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        chunk_set set;
+        CHECK(chunk_set_make(&set, 5));
+        CHECK(!stored_empty_read(bad[i], &set, 1));
+        chunk_set_release(&set);
+    }
+    int64_t counts[2];
+    CHECK_INT(stored_counts_read("[1,2,3]", counts, 2), -1);
+    CHECK_INT(stored_counts_read("[1]", counts, 2), 1);
+    CHECK_INT(stored_counts_read("[ 1 , 2 ]", counts, 2), 2);
+    CHECK_INT(stored_counts_read("\"x\"", counts, 2), -1);
+}
+
+int main(void)
+{
+    RUN(counts_and_runs_are_texts_that_read_back);
+    RUN(nothing_is_said_where_all_are_stored_or_the_text_would_be_too_long);
+    RUN(chunks_outside_are_neither_kept_nor_there);
+    RUN(texts_by_others_are_refused);
+    CHECK_EXIT();
+}

@@ -1,0 +1,131 @@
+/* test_preview.c: a writer's work is looked at before anybody else can see it, and is not published when it is bad. */
+#include "preview.h"
+#include "read_back.h"
+
+#include <stdlib.h>
+
+#include "check.h"
+#include "store_memory.h"
+
+static void the_held_object_is_read_like_any_other(void)
+{
+    store *below = store_memory_open();
+    held_object held = {"zarr.json", (uint8_t *)"abcdef", 6};
+    store *s = preview_open(below, &held);
+    static const struct {
+        int64_t offset;
+        size_t n;
+        const char *expected;
+    } cases[] = {{0, 0, "abcdef"}, {0, 3, "abc"},       {2, 0, "cdef"}, {2, 100, "cdef"},
+                 {-1, 2, "ef"},    {-1, 100, "abcdef"}, {9, 1, ""}};
+    error e = {0};
+    CHECK_INT(below->ops->put(below, "a", "x", 1, &e), NGFF_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint8_t *bytes = NULL;
+        size_t n = 0;
+        CHECK_INT(s->ops->get(s, "zarr.json", cases[i].offset, cases[i].n, &bytes, &n, &e), NGFF_OK);
+        CHECK_INT(n, strlen(cases[i].expected));
+        CHECK_TEXT((char *)bytes, cases[i].expected);
+        free(bytes);
+    }
+    uint64_t size = 0;
+    CHECK_INT(s->ops->size(s, "zarr.json", &size, &e), NGFF_OK);
+    CHECK_INT(size, 6);
+    CHECK_INT(s->ops->size(s, "a", &size, &e), NGFF_OK);
+    CHECK_INT(size, 1);
+    CHECK_INT(s->ops->size(s, "b", &size, &e), NGFF_E_NOT_FOUND);
+    s->ops->free(s);
+    below->ops->free(below);
+}
+
+static ngff_writer *written(store *s, const char *const *options)
+{
+    const int64_t shape[2] = {8, 8}, origin[2] = {0, 0};
+    uint16_t pixels[64];
+    for (int i = 0; i < 64; i++)
+        pixels[i] = (uint16_t)(i + 1);
+    ngff_image *image = ngff_image_create("yx", shape, NGFF_UINT16);
+    ngff_plan *plan = ngff_plan_create(image, options);
+    ngff_writer *w = writer_open_store(plan, s);
+    CHECK_INT(ngff_writer_write(w, origin, shape, pixels, NULL, NULL, 0), NGFF_OK);
+    ngff_plan_free(plan);
+    ngff_image_free(image);
+    return w;
+}
+
+static const char *const plain[] = {"BLOCKSIZE=4", "COMPRESS=GZIP", "VERIFY=STORE", NULL};
+
+static void nothing_is_published_before_close(void)
+{
+    store *s = store_memory_open();
+    ngff_writer *w = written(s, plain);
+    ngff_reader *reader = ngff_writer_reader(w);
+    uint16_t chunk[16];
+    uint64_t size;
+    error e = {0};
+    CHECK(reader && ngff_reader_level_count(reader) == 2);
+    CHECK_INT(ngff_reader_chunk(reader, 0, (int64_t[]){1, 1}, chunk, NULL, 0), 1);
+    CHECK_INT(chunk[0], 4 * 8 + 4 + 1);
+    CHECK_INT(s->ops->size(s, "zarr.json", &size, &e), NGFF_E_NOT_FOUND);
+    CHECK(!store_memory_is_published(s));
+    CHECK(ngff_writer_write(w, (int64_t[]){0, 0}, (int64_t[]){1, 1}, chunk, NULL, NULL, 0) == NGFF_E_STATE);
+    ngff_writer_free(w);
+}
+
+static void a_whole_store_is_published(void)
+{
+    store *s = store_memory_open();
+    ngff_writer *w = written(s, plain);
+    CHECK_INT(ngff_writer_close(w), NGFF_OK);
+    CHECK(store_memory_is_published(s));
+    ngff_writer_free(w);
+}
+
+/* A disk that keeps something else than it was given. */
+static void spoil(void *user, const char *key, const uint8_t *bytes, size_t n)
+{
+    if (strcmp(key, user) == 0)
+        ((uint8_t *)bytes)[n / 2] ^= 1;
+}
+
+static void a_store_with_one_wrong_bit_is_not_published(void)
+{
+    static const char *const keys[] = {"scale0/image/c/1/0", "ovr_2x/image/c/0/0", "ovr_2x/image/zarr.json"};
+    for (int i = 0; i < 3; i++) {
+        store *s = store_memory_open();
+        ngff_writer *w = written(s, plain);
+        CHECK(ngff_writer_reader(w) != NULL);
+        store_memory_visit(s, spoil, (void *)keys[i]);
+        CHECK(ngff_writer_close(w) < 0);
+        CHECK(strstr(ngff_writer_error(w), "not published") != NULL);
+        CHECK(strstr(ngff_writer_error(w), keys[i]) != NULL);
+        CHECK(!store_memory_is_published(s));
+        ngff_writer_free(w);
+    }
+}
+
+static int32_t stop(void *user, double share)
+{
+    (void)user;
+    return share < 0.5;
+}
+
+static void the_look_can_be_cancelled(void)
+{
+    store *s = store_memory_open();
+    ngff_writer *w = written(s, plain);
+    CHECK_INT(ngff_writer_verify(w, stop, NULL), NGFF_E_CANCELLED);
+    CHECK_INT(ngff_writer_close(w), NGFF_E_CANCELLED);
+    CHECK(!store_memory_is_published(s));
+    ngff_writer_free(w);
+}
+
+int main(void)
+{
+    RUN(the_held_object_is_read_like_any_other);
+    RUN(nothing_is_published_before_close);
+    RUN(a_whole_store_is_published);
+    RUN(a_store_with_one_wrong_bit_is_not_published);
+    RUN(the_look_can_be_cancelled);
+    CHECK_EXIT();
+}
