@@ -441,7 +441,7 @@ static void write_grid(const writing *w, const int64_t *extent, int is_shuffled)
     free(turn);
 }
 
-__attribute__((unused)) static void write_all(const writing *w, int manner)
+static void write_all(const writing *w, int manner)
 {
     int rank = rank_of(w->picture);
     int64_t origin[MAX_RANK], extent[MAX_RANK];
@@ -493,7 +493,7 @@ static int by_key(const void *a, const void *b)
     return strcmp(((const kept *)a)->key, ((const kept *)b)->key);
 }
 
-__attribute__((unused)) static snapshot take_snapshot(store *s)
+static snapshot take_snapshot(store *s)
 {
     snapshot all = {0};
     store_memory_visit(s, keep_object, &all);

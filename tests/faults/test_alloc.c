@@ -1,0 +1,363 @@
+/* test_alloc.c: the Nth allocation of the library fails, for every N, once and from then on. What was asked for then ends
+ * in an error code, never in a crash, a leak (LeakSanitizer runs this too) or a store that opens and is not whole.
+ *
+ * The linker hands every malloc, calloc, realloc and strdup of our objects to the wrappers below; the codecs' own
+ * libraries and the C library keep theirs. cJSON takes its hooks from here. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "folder.h"
+#include "update.h"
+#include "writer/pictures.h"
+
+/* -- Allocations that fail ------------------------------------------------------------------------------------------ */
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *at, size_t n);
+char *__real_strdup(const char *text);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *at, size_t n);
+char *__wrap_strdup(const char *text);
+
+static atomic_long until_failure = -1; /* -1: none fails */
+static atomic_int for_ever, n_failed;
+
+static int fails(void)
+{
+    long before = atomic_load(&until_failure);
+    if (before < 0)
+        return 0;
+    before = atomic_fetch_sub(&until_failure, 1);
+    int is_hit = before == 0 || (before < 0 && atomic_load(&for_ever));
+    if (is_hit && atomic_load(&for_ever))
+        atomic_store(&until_failure, 0);
+    else if (before <= 0)
+        atomic_store(&until_failure, -1);
+    if (is_hit)
+        atomic_fetch_add(&n_failed, 1);
+    return is_hit;
+}
+
+void *__wrap_malloc(size_t n)
+{
+    return fails() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return fails() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *at, size_t n)
+{
+    return fails() ? NULL : __real_realloc(at, n);
+}
+
+char *__wrap_strdup(const char *text)
+{
+    return fails() ? NULL : __real_strdup(text);
+}
+
+static void begin_failing(long n, int is_for_ever)
+{
+    atomic_store(&n_failed, 0);
+    atomic_store(&for_ever, is_for_ever);
+    atomic_store(&until_failure, n);
+}
+
+/* Returns how many have failed. */
+static int end_failing(void)
+{
+    atomic_store(&until_failure, -1);
+    return atomic_load(&n_failed);
+}
+
+/* -- What is done meanwhile ------------------------------------------------------------------------------------------ */
+
+static char place[200], path[240];
+
+typedef struct {
+    const picture *picture;
+    const uint8_t *pixels, *mask;
+    const char *threads;
+} subject;
+
+/* The image of a picture, with something of everything, or NULL. */
+static ngff_image *describe(const picture *p)
+{
+    static const double affine[6] = {1, 2, 0, 3, 0, -2}, ones[MAX_RANK] = {1, 1, 1, 1, 1};
+    ngff_image *image = ngff_image_create(p->dims, p->shape, p->type);
+    if (!image)
+        return NULL;
+    ngff_image_set_name(image, "name");
+    ngff_image_set_scale(image, ones);
+    ngff_image_set_channel(image, 0, "label", "FF0000");
+    ngff_image_set_georeference(image, affine, "EPSG:1", "WKT", "{\"a\":1}", 0);
+    ngff_image_set_attribute(image, "bands", "[{\"b\":2}]");
+    if (p->has_mask)
+        ngff_image_set_mask(image, 1);
+    if (p->has_alpha)
+        ngff_image_set_alpha(image, channels_of(p) - 1);
+    return image;
+}
+
+static ngff_plan *plan_of(const subject *s)
+{
+    const char *options[12];
+    int n = 0;
+    for (; s->picture->options[n]; n++)
+        options[n] = s->picture->options[n];
+    options[n++] = s->threads;
+    options[n++] = "CHANNEL_NAMES=one";
+    options[n] = NULL;
+    ngff_image *image = describe(s->picture);
+    ngff_plan *plan = image ? ngff_plan_create(image, options) : NULL;
+    if (plan)
+        ngff_plan_text(plan);
+    ngff_image_free(image);
+    return plan;
+}
+
+static int32_t closed(writing *w)
+{
+    int32_t status = NGFF_E_MEMORY;
+    if (w->writer) {
+        status = ngff_writer_status(w->writer);
+        if (status == NGFF_OK)
+            status = ngff_writer_close(w->writer);
+        ngff_writer_free(w->writer);
+    }
+    return status;
+}
+
+static int32_t pull_all(const subject *s)
+{
+    ngff_plan *plan = plan_of(s);
+    store *at = plan ? store_file_open(path) : NULL;
+    writing w = {s->picture, s->pixels, s->mask, at ? writer_open_store(plan, at) : NULL};
+    if (w.writer && ngff_writer_status(w.writer) == NGFF_OK)
+        pull(&w);
+    int32_t status = closed(&w);
+    ngff_plan_free(plan);
+    return status;
+}
+
+static int32_t push_all(const subject *s)
+{
+    ngff_plan *plan = plan_of(s);
+    store *at = plan ? store_file_open(path) : NULL;
+    writing w = {s->picture, s->pixels, s->mask, at ? writer_push_store(plan, at) : NULL};
+    const int64_t odd[MAX_RANK] = {2, 2, 20, 17, 23};
+    int64_t extent[MAX_RANK];
+    for (int i = 0; i < rank_of(s->picture); i++)
+        extent[i] = odd[i + MAX_RANK - rank_of(s->picture)];
+    if (w.writer && ngff_writer_status(w.writer) == NGFF_OK)
+        write_grid(&w, extent, 0);
+    int32_t status = closed(&w);
+    ngff_plan_free(plan);
+    return status;
+}
+
+static int32_t change_a_part(const subject *s)
+{
+    ngff_plan *plan = plan_of(s);
+    store *at = plan ? store_file_open(path) : NULL;
+    writing w = {s->picture, s->pixels, s->mask, at ? writer_update_store(plan, at) : NULL};
+    int64_t origin[MAX_RANK] = {0}, extent[MAX_RANK];
+    for (int i = 0; i < rank_of(s->picture); i++)
+        extent[i] = min_i64(s->picture->shape[i], 9);
+    if (w.writer && ngff_writer_status(w.writer) == NGFF_OK)
+        write_region(&w, origin, extent);
+    int32_t status = closed(&w);
+    ngff_plan_free(plan);
+    return status;
+}
+
+/* All chunks of all levels; the sum of what they hold goes to *sum. */
+static int32_t read_all(uint64_t *sum)
+{
+    ngff_reader *reader = ngff_reader_open(path);
+    int32_t status = reader ? ngff_reader_status(reader) : NGFF_E_MEMORY;
+    int rank = status == NGFF_OK ? (int)strlen(ngff_reader_dims(reader)) : 0;
+    *sum = 0;
+    for (int l = 0; status == NGFF_OK && l < ngff_reader_level_count(reader); l++) {
+        int64_t shape[MAX_RANK], chunk[MAX_RANK], index[MAX_RANK] = {0}, first[MAX_RANK] = {0}, last[MAX_RANK];
+        ngff_reader_level_shape(reader, l, shape);
+        ngff_reader_level_chunk(reader, l, chunk);
+        for (int i = 0; i < rank; i++)
+            last[i] = (shape[i] - 1) / chunk[i];
+        size_t n = (size_t)(volume_of(rank, chunk) * ngff_type_size(ngff_reader_data_type(reader)));
+        uint8_t *pixels = __real_malloc(n);
+        do {
+            char text[200];
+            int32_t got = ngff_reader_chunk(reader, l, index, pixels, text, sizeof text);
+            status = got < 0 ? got : NGFF_OK;
+            for (size_t i = 0; got >= 0 && i < n; i++)
+                *sum = *sum * 31 + pixels[i];
+        } while (status == NGFF_OK && count_up(rank, first, last, index));
+        free(pixels);
+    }
+    if (status == NGFF_OK)
+        ngff_reader_attribute(reader, "bands");
+    ngff_reader_free(reader);
+    return status;
+}
+
+/* -- The sweeps ----------------------------------------------------------------------------------------------------- */
+
+static const int chosen[] = {3, 6, 8, 10, 20, 23, 25, 26}; /* nodata, alpha, mask, 5 axes, gauss, shards, 0.4 */
+
+static int is_there(void)
+{
+    return access(path, F_OK) == 0;
+}
+
+/* Steps grow with N: neighbours late in a run fail in the same place of the next chunk. */
+static long next_of(long n)
+{
+    return n + 1 + n / 60;
+}
+
+typedef int32_t (*work)(const subject *s);
+
+/* What makes a store, with every allocation failing in turn. */
+static void sweep_making(work make, const char *threads)
+{
+    for (size_t i = 0; i < sizeof chosen / sizeof chosen[0]; i++) {
+        const picture *p = &pictures[chosen[i]];
+        uint8_t *pixels = make_pixels(p), *mask = p->has_mask ? make_mask(p) : NULL;
+        subject s = {p, pixels, mask, threads};
+        uint64_t expected, found;
+        CHECK_INT(make(&s), NGFF_OK);
+        CHECK_INT(read_all(&expected), NGFF_OK);
+        local_remove_tree(path);
+        for (int is_for_ever = 0; is_for_ever < 2; is_for_ever++) {
+            int n_hit = 1, n_failed_runs = 0;
+            for (long n = 0; n_hit > 0; n = next_of(n)) {
+                begin_failing(n, is_for_ever);
+                int32_t status = make(&s);
+                n_hit = end_failing();
+                CHECK(status <= 0);
+                if (status == NGFF_OK) { /* what failed was not needed, or nothing did: the store is right */
+                    CHECK_INT(read_all(&found), NGFF_OK);
+                    CHECK(found == expected);
+                    if (found != expected)
+                        fprintf(stderr, "%s, allocation %ld, %s\n", p->name, n, is_for_ever ? "for ever" : "once");
+                } else {
+                    CHECK(n_hit > 0);
+                    CHECK(!is_there());
+                    n_failed_runs++;
+                }
+                local_remove_tree(path);
+            }
+            CHECK(n_failed_runs > 20);
+        }
+        free(pixels);
+        free(mask);
+    }
+}
+
+static void a_pull_fails_cleanly(void)
+{
+    sweep_making(pull_all, "NUM_THREADS=0");
+}
+
+static void a_pull_with_threads_fails_cleanly(void)
+{
+    sweep_making(pull_all, "NUM_THREADS=3");
+}
+
+static void a_push_fails_cleanly(void)
+{
+    sweep_making(push_all, "NUM_THREADS=0");
+}
+
+/* A change that fails has changed nothing, or left the mark; the next one mends it. */
+static void a_change_fails_cleanly_and_is_mended(void)
+{
+    for (size_t i = 0; i < sizeof chosen / sizeof chosen[0]; i++) {
+        const picture *p = &pictures[chosen[i]];
+        uint8_t *pixels = make_pixels(p), *others = make_pixels(p), *mask = p->has_mask ? make_mask(p) : NULL;
+        int64_t n_bytes = volume_of(rank_of(p), p->shape) * ngff_type_size(p->type);
+        subject s = {p, pixels, mask, "NUM_THREADS=0"}, change = s;
+        uint64_t before, after, found;
+        char dirty[300];
+        for (int64_t k = 0; k < n_bytes; k++)
+            others[k] ^= 1;
+        change.pixels = others;
+        snprintf(dirty, sizeof dirty, "%s/%s", path, STORE_DIRTY_KEY);
+        CHECK_INT(pull_all(&s), NGFF_OK);
+        CHECK_INT(read_all(&before), NGFF_OK);
+        CHECK_INT(change_a_part(&change), NGFF_OK);
+        CHECK_INT(read_all(&after), NGFF_OK);
+        CHECK(before != after);
+        int n_hit = 1, n_dirty = 0;
+        for (long n = 0; n_hit > 0; n = next_of(n)) {
+            local_remove_tree(path);
+            CHECK_INT(pull_all(&s), NGFF_OK);
+            begin_failing(n, 1);
+            int32_t status = change_a_part(&change);
+            n_hit = end_failing();
+            int is_dirty = access(dirty, F_OK) == 0;
+            n_dirty += is_dirty;
+            CHECK(status == NGFF_OK ? !is_dirty : n_hit > 0);
+            if (is_dirty)
+                CHECK_INT(change_a_part(&change), NGFF_OK);
+            CHECK_INT(read_all(&found), NGFF_OK);
+            CHECK(found == (status == NGFF_OK || is_dirty ? after : before));
+        }
+        CHECK(n_dirty > 3);
+        local_remove_tree(path);
+        free(pixels);
+        free(others);
+        free(mask);
+    }
+}
+
+static void a_reader_fails_cleanly(void)
+{
+    for (size_t i = 0; i < sizeof chosen / sizeof chosen[0]; i++) {
+        const picture *p = &pictures[chosen[i]];
+        uint8_t *pixels = make_pixels(p), *mask = p->has_mask ? make_mask(p) : NULL;
+        subject s = {p, pixels, mask, "NUM_THREADS=0"};
+        uint64_t expected, found;
+        CHECK_INT(pull_all(&s), NGFF_OK);
+        CHECK_INT(read_all(&expected), NGFF_OK);
+        for (int is_for_ever = 0; is_for_ever < 2; is_for_ever++) {
+            int n_hit = 1;
+            for (long n = 0; n_hit > 0; n = next_of(n)) {
+                begin_failing(n, is_for_ever);
+                int32_t status = read_all(&found);
+                n_hit = end_failing();
+                CHECK(status == NGFF_OK ? found == expected : n_hit > 0);
+            }
+        }
+        local_remove_tree(path);
+        free(pixels);
+        free(mask);
+    }
+}
+
+int main(void)
+{
+    const char *base = getenv("TMPDIR");
+    cJSON_Hooks hooks = {__wrap_malloc, free};
+    cJSON_InitHooks(&hooks);
+    snprintf(place, sizeof place, "%s/ngff-alloc-XXXXXX", base ? base : access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    CHECK(mkdtemp(place) != NULL);
+    snprintf(path, sizeof path, "%s/a.ome.zarr", place);
+    RUN(a_reader_fails_cleanly);
+    RUN(a_pull_fails_cleanly);
+    RUN(a_pull_with_threads_fails_cleanly);
+    RUN(a_push_fails_cleanly);
+    RUN(a_change_fails_cleanly_and_is_mended);
+    CHECK_INT(rmdir(place), 0);
+    CHECK_EXIT();
+}
