@@ -92,8 +92,8 @@ void metadata_release(stored_image *image);
 int32_t metadata_summaries(const stored_image *image, metadata_source source, void *user, int64_t n,
                            channel_summary *summaries, error *e);
 /* The members of the root's attributes that are no part of NGFF, of the geo conventions or of our block: one JSON
- * object, malloc'ed. */
-char *metadata_foreign_attributes(const stored_image *image);
+ * object, malloc'ed, or NULL if there are none. NGFF_E_MEMORY. */
+int32_t metadata_foreign_attributes(const stored_image *image, char **json);
 
 /* One member of the attribute block "omezarr" as JSON text (malloc'ed) or NULL; large ones through the source. */
 char *metadata_attribute(const stored_image *image, const char *name, metadata_source source, void *user);

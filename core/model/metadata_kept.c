@@ -8,6 +8,7 @@
 
 #include "json.h"
 #include "metadata.h"
+#include "metadata_tree.h"
 
 static const cJSON *member(const cJSON *object, const char *name)
 {
@@ -71,20 +72,23 @@ static int is_ours(const char *name)
     return strncmp(name, "spatial:", 8) == 0 || strncmp(name, "proj:", 5) == 0;
 }
 
-char *metadata_foreign_attributes(const stored_image *image)
+int32_t metadata_foreign_attributes(const stored_image *image, char **json)
 {
-    cJSON *attributes = cJSON_Parse(image->attributes);
-    cJSON *foreign = cJSON_CreateObject();
-    for (const cJSON *item = attributes ? attributes->child : NULL; foreign && item; item = item->next) {
-        char *text = is_ours(item->string) ? NULL : json_copy(json_member(json_whole(image->attributes), item->string));
-        if (text)
-            cJSON_AddItemToObject(foreign, item->string, cJSON_CreateRaw(text));
+    cJSON *attributes = cJSON_Parse(image->attributes), *foreign = cJSON_CreateObject();
+    int is_whole = attributes && foreign;
+    *json = NULL;
+    for (const cJSON *item = is_whole ? attributes->child : NULL; item; item = item->next) {
+        if (is_ours(item->string))
+            continue;
+        char *text = json_copy(json_member(json_whole(image->attributes), item->string));
+        tree_put(foreign, item->string, text ? cJSON_CreateRaw(text) : NULL, &is_whole);
         free(text);
     }
-    char *printed = foreign && foreign->child ? cJSON_PrintUnformatted(foreign) : NULL;
-    char *copy = printed ? strdup(printed) : NULL;
+    char *printed = is_whole && foreign->child ? cJSON_PrintUnformatted(foreign) : NULL;
+    *json = printed ? strdup(printed) : NULL;
+    is_whole = is_whole && (!foreign->child || *json);
     cJSON_free(printed);
     cJSON_Delete(attributes);
     cJSON_Delete(foreign);
-    return copy;
+    return is_whole ? NGFF_OK : NGFF_E_MEMORY;
 }

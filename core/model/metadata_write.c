@@ -146,7 +146,7 @@ static cJSON *compressor_v2(walk *w, const codec_spec *codec)
 static cJSON *bytes_codec(walk *w, int item_size)
 {
     cJSON *configuration = item_size > 1 ? cJSON_CreateObject() : NULL;
-    if (configuration)
+    if (item_size > 1) /* without memory for it, the document is not whole */
         tree_put(configuration, "endian", cJSON_CreateString("little"), &w->is_whole);
     return tree_named("bytes", configuration, &w->is_whole);
 }
@@ -502,7 +502,7 @@ static int32_t add_block(walk *w, cJSON *attributes)
     int32_t status = NGFF_OK;
     tree_put(block, "version", tree_whole(1), &w->is_whole);
     cJSON *options = options_member(w);
-    if (cJSON_GetArraySize(options) > 0)
+    if (!options || cJSON_GetArraySize(options) > 0)
         tree_put(block, "options", options, &w->is_whole);
     else
         cJSON_Delete(options);
@@ -695,10 +695,11 @@ static cJSON *omero(walk *w)
 static void add_kept(walk *w, const char *json, cJSON *object)
 {
     cJSON *kept = json ? cJSON_Parse(json) : NULL;
+    w->is_whole &= !json || kept;
     for (const cJSON *item = kept ? kept->child : NULL; item; item = item->next) {
         char *text = json_copy(json_member(json_whole(json), item->string));
-        if (text && !cJSON_GetObjectItemCaseSensitive(object, item->string))
-            tree_put(object, item->string, cJSON_CreateRaw(text), &w->is_whole);
+        if (!cJSON_GetObjectItemCaseSensitive(object, item->string))
+            tree_put(object, item->string, text ? cJSON_CreateRaw(text) : NULL, &w->is_whole);
         free(text);
     }
     cJSON_Delete(kept);

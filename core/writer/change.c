@@ -66,9 +66,10 @@ static int32_t look_at_store(ngff_writer *w, error *e)
     if (metadata_read(get_text, w->store, &stored, e) != NGFF_OK)
         return e->status;
     if (check_stored(w->plan, &stored, e) == NGFF_OK) {
-        char *foreign = metadata_foreign_attributes(&stored);
+        char *foreign = NULL;
+        int32_t status = metadata_foreign_attributes(&stored, &foreign);
         w->summaries = calloc(2 * (size_t)n_channels, sizeof *w->summaries);
-        if (!w->summaries || plan_keep(w->plan, stored.levels[0].fill, foreign) != NGFF_OK)
+        if (status != NGFF_OK || !w->summaries || plan_keep(w->plan, stored.levels[0].fill, foreign) != NGFF_OK)
             error_set(e, NGFF_E_MEMORY, "out of memory");
         else
             metadata_summaries(&stored, get_text, w->store, n_channels, w->summaries, e);
