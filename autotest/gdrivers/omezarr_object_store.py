@@ -266,6 +266,24 @@ def test_tensorstore_reads_it_from_there(s3, servers, request, monkeypatch):
     np.testing.assert_array_equal(array.reshape(1, 50, 60), gdaltest.random_array((1, 50, 60), "uint8", 1))
 
 
+def test_google_cloud_storage_gets_the_same_objects(s3, servers, whole, request):
+    """moto answers GDAL's requests for /vsigs/ as well."""
+    path = name_of(request)
+    options = {"CPL_GS_ENDPOINT": f"http://127.0.0.1:{servers.proxy.port}/", "GS_ACCESS_KEY_ID": "a", "GS_SECRET_ACCESS_KEY": "b"}
+    for name, value in options.items():
+        gdal.SetConfigOption(name, value)
+    try:
+        with servers.proxy.rule(503, first=4, part=path) as rule:
+            gdaltest.write(f"/vsigs/bucket/{path}", small(), *SMALL)
+        assert rule.n_done == 1 and objects(s3, path + "/") == whole
+        with pytest.raises(RuntimeError, match="OVERWRITE=YES"):
+            gdaltest.create_copy(f"/vsigs/bucket/{path}", small(), *SMALL)
+        assert (gdaltest.pixels(gdal.Open(f"OMEZARR:/vsigs/bucket/{path}")) == gdaltest.random_array((1, 50, 60), "uint8", 1)).all()
+    finally:
+        for name in options:
+            gdal.SetConfigOption(name, None)
+
+
 # -- Two writers, dead writers -----------------------------------------------------------------------------------------
 
 

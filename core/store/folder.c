@@ -196,8 +196,7 @@ static void remove_leftovers(const folder *f)
     free(aside);
 }
 
-/* Where there is no exchange, a program that dies between the two renames leaves the old store under its second name.
- */
+/* Where there is no exchange, who dies between the two renames leaves the old store under its second name. */
 static int32_t check_retired(const folder *f, error *e)
 {
     if (f->calls->kind(f->path) != KIND_NONE || f->calls->kind(f->retired) != KIND_FOLDER)

@@ -70,7 +70,7 @@ typedef struct {
     int32_t (*scratch_put)(store *s, const char *key, const void *bytes, size_t n, error *e);
     int32_t (*scratch_get)(store *s, const char *key, void *bytes, size_t n, error *e); /* and removes it */
     /* Visits the key of every object, in no order, where get reads; what is not part of the image to come (the claim's
-     * record, scratch) is left out. A negative result of visit stops. NGFF_E_UNSUPPORTED: the place cannot be listed. */
+     * record, scratch) is left out. A negative result of visit stops. NGFF_E_UNSUPPORTED: it cannot be listed. */
     int32_t (*list)(store *s, int32_t (*visit)(void *user, const char *key), void *user, error *e);
     void (*free)(store *s);
 } store_ops;
