@@ -123,6 +123,33 @@ static void parts_of_an_object_are_read(void)
     s->ops->free(s);
 }
 
+/* The caller's room is never passed, and the rest of the object is told. */
+static void objects_are_read_into_the_callers_room(void)
+{
+    static const struct {
+        int64_t offset;
+        size_t room;
+        uint64_t n_there;
+        const char *expected;
+    } cases[] = {{0, 9, 6, "pixels###"}, {0, 6, 6, "pixels###"}, {0, 3, 6, "pix######"},  {4, 9, 2, "ls#######"},
+                 {2, 3, 4, "xel######"}, {6, 9, 0, "#########"}, {90, 9, 0, "#########"}, {1, 0, 5, "#########"}};
+    error e = {0};
+    store *s = open_at(below("one.ome.zarr"));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char bytes[10] = "#########";
+        uint64_t n_there = 99;
+        CHECK_INT(s->ops->get_into(s, "a/b/c/0", cases[i].offset, bytes, cases[i].room, &n_there, &e), NGFF_OK);
+        CHECK_INT(n_there, cases[i].n_there);
+        CHECK_TEXT(bytes, cases[i].expected);
+    }
+    uint64_t n_there;
+    char byte;
+    CHECK_INT(s->ops->get_into(s, "a/b/c/1", 0, &byte, 1, &n_there, &e), NGFF_E_NOT_FOUND);
+    CHECK_INT(s->ops->get_into(s, "a/b/c", 0, &byte, 1, &n_there, &e), NGFF_E_NOT_FOUND);
+    CHECK_INT(s->ops->get_into(s, "zarr.json/x", 0, &byte, 1, &n_there, &e), NGFF_E_NOT_FOUND);
+    s->ops->free(s);
+}
+
 static void existing_store_is_replaced_only_with_overwrite(void)
 {
     error e = {0}, e2 = {0};
@@ -395,6 +422,7 @@ static inline void run_folder_checks(void)
 {
     RUN(store_is_invisible_until_it_is_published);
     RUN(parts_of_an_object_are_read);
+    RUN(objects_are_read_into_the_callers_room);
     RUN(existing_store_is_replaced_only_with_overwrite);
     RUN(old_store_stays_whole_until_the_new_one_is_published);
     RUN(what_is_not_ours_is_refused_even_with_overwrite);
