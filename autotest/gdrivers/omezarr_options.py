@@ -75,6 +75,8 @@ OPTIONS = {
     "COPY_SRC_MDD": (["COPY_SRC_MDD=NO"], lambda s: shapes(s), ["PERHAPS"]),
     "OVERWRITE": (["OVERWRITE=YES"], lambda s: shapes(s), ["FORCE"]),
     "VERIFY": (["VERIFY=SOURCE"], lambda s: shapes(s), ["2", "ALL"]),
+    "RESUME": (["RESUME=YES"], lambda s: shapes(s), ["MAYBE"]),
+    "SYNC": (["SYNC=YES"], lambda s: shapes(s), ["2"]),
     "DRY_RUN": (["DRY_RUN=NO"], lambda s: shapes(s), ["2", "PLAN"]),
 }
 
