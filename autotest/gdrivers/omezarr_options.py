@@ -100,8 +100,9 @@ def test_every_listed_option_has_a_description_and_its_choices_have_values():
 @pytest.mark.parametrize("name", OPTIONS)
 def test_good_value(tmp_path, name):
     options, holds, _ = OPTIONS[name]
+    in_a_file = gdal.GetDriverByName("GTiff").CreateCopy(str(tmp_path / "source.tif"), source())  # RESUME wants one
     with gdaltest.collected_messages() as messages:
-        store = gdaltest.write(tmp_path / "a.ome.zarr", source(), *options)
+        store = gdaltest.write(tmp_path / "a.ome.zarr", in_a_file, *options)
     assert holds(store)
     assert messages == []
 

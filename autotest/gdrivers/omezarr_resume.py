@@ -102,6 +102,25 @@ def test_without_resume_all_begins_again(killed, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["a.ome.zarr", "source.tif"]
 
 
+@pytest.mark.parametrize("resume", ["RESUME=YES", "RESUME=NO"])
+@pytest.mark.parametrize("other", [False, True])
+def test_what_a_killed_program_had_moved_aside_is_found(killed, tmp_path, resume, other):
+    source, path, options = killed
+    mover = subprocess.Popen(["true"])
+    mover.wait()
+    aside = tmp_path / f".a.ome.zarr.dead-{mover.pid}"
+    if other:
+        shutil.copytree(tmp_path / ".a.ome.zarr.partial", aside)
+    else:
+        os.rename(tmp_path / ".a.ome.zarr.partial", aside)
+        before = os.stat(aside / "scale0" / "image" / "c" / "0" / "0").st_mtime_ns
+    gdaltest.write(path, gdal.Open(source), *options, resume)
+    if not other:
+        after = os.stat(os.path.join(path, "scale0", "image", "c", "0", "0")).st_mtime_ns
+        assert (after == before) == (resume == "RESUME=YES")
+    assert sorted(os.listdir(tmp_path)) == ["a.ome.zarr", "source.tif"]
+
+
 def test_threads_and_memory_may_differ(killed, tmp_path):
     source, path, options = killed
     gdaltest.write(path, gdal.Open(source), *options, "RESUME=YES", "NUM_THREADS=1", "MEMORY=1MB")

@@ -188,6 +188,29 @@ static char *move_aside(const folder *f)
     return NULL;
 }
 
+/* What a program had moved aside when it died: it is put back, or removed if another partial folder is there. */
+static void recover_moved(const folder *f)
+{
+    char *prefix = beside(f->path, ".dead-");
+    const char *slash = prefix ? strrchr(prefix, '/') : NULL;
+    char *parent = slash ? strndup(prefix, (size_t)(slash - prefix) + (slash == prefix)) : strdup(".");
+    const char *start = slash ? slash + 1 : prefix;
+    char **names = prefix && parent ? f->calls->list(parent) : NULL;
+    for (int i = 0; names && names[i]; i++) {
+        size_t n = strlen(start);
+        long mover = strncmp(names[i], start, n) == 0 ? atol(names[i] + n) : 0;
+        char *moved = mover > 0 ? join(parent, names[i]) : NULL;
+        if (moved && kill((pid_t)mover, 0) != 0 && errno == ESRCH && is_owner_dead(f, moved) &&
+            f->calls->rename_new(moved, f->partial) != 0)
+            f->calls->remove_tree(moved);
+        free(moved);
+        free(names[i]);
+    }
+    free(names);
+    free(parent);
+    free(prefix);
+}
+
 static void remove_leftovers(const folder *f)
 {
     char *aside = move_aside(f);
@@ -241,6 +264,7 @@ static int32_t folder_begin(store *s, int overwrite, error *e)
     f->is_overwrite = overwrite;
     if (check_retired(f, e) != NGFF_OK || check_destination(f, overwrite, e) != NGFF_OK)
         return e->status;
+    recover_moved(f);
     return claim(f, e);
 }
 
@@ -266,6 +290,7 @@ static int32_t folder_resume(store *s, int overwrite, char **record, error *e)
     f->is_overwrite = overwrite;
     if (check_destination(f, overwrite, e) != NGFF_OK)
         return e->status;
+    recover_moved(f);
     if (f->calls->kind(f->partial) != KIND_FOLDER)
         return 0;
     char *aside = is_owner_dead(f, f->partial) ? move_aside(f) : NULL;
