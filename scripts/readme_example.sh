@@ -22,7 +22,9 @@ ${CC:-cc} -std=c11 -Wall -Wextra -Werror "$scratch/example.c" -o "$scratch/examp
 mkdir "$scratch/run"
 (cd "$scratch/run" && "$scratch/example")
 
-# By CMake, from the same moved tree.
+# By CMake, from the same moved tree, with the build tool that this build has.
+CMAKE_GENERATOR=$(sed -n 's/^CMAKE_GENERATOR:INTERNAL=//p' "$build/CMakeCache.txt")
+export CMAKE_GENERATOR
 mkdir "$scratch/project" "$scratch/run-cmake"
 cat >"$scratch/project/CMakeLists.txt" <<'CMAKE'
 cmake_minimum_required(VERSION 3.20)

@@ -222,7 +222,7 @@ static int is_there(void)
 /* Steps grow with N: neighbours late in a run fail in the same place of the next chunk. */
 static long next_of(long n)
 {
-    return n + 1 + n / 60;
+    return n + 1 + n / 40;
 }
 
 typedef int32_t (*work)(const subject *s);
