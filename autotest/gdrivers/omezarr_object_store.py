@@ -69,7 +69,7 @@ def test_the_objects_are_the_files_of_a_local_store(s3, tmp_path, options):
 
 def test_it_opens_there_with_pixels_and_overviews(s3):
     gdaltest.write("/vsis3/bucket/open.ome.zarr", source(), "BLOCKSIZE=64")
-    dataset = gdal.Open("OMEZARR:/vsis3/bucket/open.ome.zarr")
+    dataset = gdal.Open("/vsis3/bucket/open.ome.zarr")  # in the same process, that looked there before
     assert (gdaltest.pixels(dataset) == gdaltest.pixels(source())).all()
     assert dataset.GetRasterBand(1).GetOverviewCount() == 2
 
@@ -349,3 +349,62 @@ def test_a_dead_claim_that_had_not_begun_to_write_gives_no_right_to_remove_what_
     s3.put_object(Bucket="bucket", Key=f"{path}/notes.txt", Body=b"mine")
     message = gdaltest.refused(f"/vsis3/bucket/{path}", small(), "OVERWRITE=YES", *SMALL)
     assert "untouched" in message and objects(s3, path + "/") == {"notes.txt": b"mine"}
+
+
+# -- Changes in place, and runs that go on -------------------------------------------------------------------------------
+
+
+def change(path):
+    dataset = gdal.OpenEx(str(path), gdal.OF_RASTER | gdal.OF_UPDATE)
+    dataset.GetRasterBand(2).WriteRaster(20, 30, 50, 40, gdaltest.random_array((40, 50), "uint16", 5).tobytes())
+    dataset.GetRasterBand(1).SetDescription("first")
+    dataset.SetMetadataItem("changed", "yes")
+    dataset.FlushCache()
+    del dataset
+
+
+@pytest.mark.parametrize("options", [["SHARD=NONE"], ["NGFF_VERSION=0.4"]])
+def test_a_store_is_changed_in_place(s3, tmp_path, request, options):
+    path = name_of(request).replace("[", "").replace("]", "")
+    for place in (f"/vsis3/bucket/{path}", tmp_path / "a.ome.zarr"):
+        gdaltest.write(place, source(), "BLOCKSIZE=32", *options)
+        before = gdaltest.pixels(gdal.Open(str(place)))
+        change(place)
+        after = gdaltest.pixels(gdal.Open(str(place)))
+        assert (after != before).any()
+    found = objects(s3, path + "/")
+    assert found == files(tmp_path / "a.ome.zarr")
+    assert not [key for key in found if "omezarr-" in key], "neither claim nor mark is left"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_pixels_in_shards_are_not_changed_there(s3, request):
+    path = name_of(request)
+    gdaltest.write(f"/vsis3/bucket/{path}", source(), "BLOCKSIZE=32", "SHARD=128")
+    before = objects(s3, path + "/")
+    with gdaltest.collected_messages() as messages:
+        try:
+            change(f"/vsis3/bucket/{path}")
+            said = ""
+        except RuntimeError as error:
+            said = str(error)
+    assert any("shard" in text and path in text for text in [said, *messages.errors()]), (said, messages.errors())
+    assert objects(s3, path + "/") == before
+
+
+def test_a_killed_run_goes_on(s3, servers, tmp_path, request):
+    source = str(tmp_path / "a.tif")
+    gdal.GetDriverByName("GTiff").CreateCopy(source, small()).FlushCache()
+    whole = files(gdaltest.write(tmp_path / "whole.ome.zarr", gdal.Open(source), *SMALL))
+    for n in range(2, n_puts(whole) + 1, 3):
+        path = f"{n}{name_of(request)}"
+        with servers.proxy.rule("hang", first=n, part=path) as rule:
+            process = start(servers, source, path, "RESUME=YES", through_proxy=True)
+            while rule.n_done == 0 and process.poll() is None:
+                time.sleep(0.01)
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+        assert "zarr.json" not in objects(s3, path + "/")
+        again = start(servers, source, path, "RESUME=YES")
+        assert (again.wait(), again.stderr.read()) == (0, "")
+        assert objects(s3, path + "/") == whole

@@ -545,3 +545,43 @@ def test_create_verifies_the_store_and_refuses_to_compare_without_a_source(tmp_p
     with pytest.raises(RuntimeError, match="VERIFY=SOURCE"):
         gdaltest.OMEZARR.Create(str(tmp_path / "b.ome.zarr"), 70, 60, 1, gdal.GDT_Byte, ["VERIFY=SOURCE"])
     assert os.listdir(tmp_path) == ["a.ome.zarr"]
+
+
+# -- Stores that were changed, or finished by a later run ------------------------------------------------------------------
+
+
+def change_pixels(path):
+    dataset = gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_UPDATE)
+    dataset.GetRasterBand(1).WriteRaster(3, 5, 90, 70, gdaltest.random_array((70, 90), "uint16", 3).tobytes())
+    dataset.GetRasterBand(2).Fill(0)  # chunks that are no longer stored
+    dataset.FlushCache()
+
+
+def change_metadata(path):
+    dataset = gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_UPDATE)
+    dataset.SetMetadataItem("changed", "yes")
+    dataset.FlushCache()
+
+
+def add_levels(path):
+    gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_UPDATE).BuildOverviews("AVERAGE", [2, 4, 8])
+
+
+def remove_levels(path):
+    gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_UPDATE).BuildOverviews("NONE", [])
+
+
+CHANGES = [change_pixels, change_metadata, add_levels, remove_levels]
+
+
+@pytest.mark.parametrize("options", [["SHARD=NONE"], ["SHARD=64"], ["NGFF_VERSION=0.4"]])
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_store_is_whole_and_what_it_loses_is_named(core, tmp_path, change, options):
+    source = gdaltest.mem(gdaltest.smooth_array((2, 150, 140), "uint16"))
+    store = tmp_path / "a.ome.zarr"
+    gdaltest.write(store, source, "BLOCKSIZE=32", *options)
+    change(str(store))
+    assert core.verify(store) == (0, [])
+    for name in gdaltest.files_of(store)[::5]:
+        expect_named(store, name, damaged(core, store, name, lambda path, before: os.unlink(path)), "delete")
+    assert core.verify(store) == (0, [])

@@ -973,7 +973,10 @@ static int32_t objects_publish(store *s, error *e)
     o->is_claimed = 0;
     remove_notes(o);
     remove_claim(o);
-    VSICurlPartialClearCache(o->path);
+    /* GDAL listed the folder above when it looked for an old store; what it keeps of that would hide the new one. */
+    char *slash = strrchr(o->path, '/'), *parent = slash ? strndup(o->path, (size_t)(slash - o->path)) : NULL;
+    VSICurlPartialClearCache(parent ? parent : o->path);
+    free(parent);
     return is_claim_ours(o) ? error_set(e, NGFF_E_STORAGE, "%s is whole, but %s in it cannot be removed: remove it",
                                         o->path, claim_key)
                             : NGFF_OK;

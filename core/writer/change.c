@@ -98,6 +98,8 @@ ngff_writer *ngff_writer_open_update(ngff_plan *plan, const char *path)
     store *s = plan && path ? store_open(path) : NULL;
     ngff_writer *w = s ? writer_update_store(plan, s) : NULL;
     error named = {0};
+    if (w)
+        w->path = strdup(path);
     if (w && w->error.status != NGFF_OK && !strstr(w->error.message, path)) {
         error_set(&named, w->error.status, "%s: %s", path, w->error.message);
         w->error = named;
@@ -137,9 +139,11 @@ int32_t change_claim_pixels(ngff_writer *w, error *e)
 {
     for (int l = 0; l < w->plan->n_levels; l++)
         if (w->store->ops->is_remote && w->plan->levels[l].is_sharded)
-            return error_set(e, NGFF_E_UNSUPPORTED,
-                             "the pixels of a sharded store on an object store cannot be changed: each change would "
-                             "send whole shards again; write the image anew");
+            return error_set(
+                e, NGFF_E_UNSUPPORTED,
+                "%s: the pixels of a sharded store on an object store cannot be changed: each change would "
+                "send whole shards again; write the image anew",
+                w->path ? w->path : "the store");
     return claim(w, e);
 }
 
