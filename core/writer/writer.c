@@ -6,14 +6,12 @@
  * finished cell comes through `emit`. Close waits, completes what is open, writes the metadata and publishes. Hosts
  * that push fill a stage instead; close then takes its pixels through the same pass. */
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "codec.h"
 #include "read_back.h"
-#include "reader.h"
 #include "writer.h"
 
 /* What one thread needs to encode: taken from a last-in-first-out list, so that it is warm. */
@@ -562,7 +560,7 @@ int32_t ngff_writer_level_commit(ngff_writer *w, int32_t l, const int64_t *origi
 }
 
 /* The y, x part of a region. */
-static box plane_of(const box *region)
+box writer_plane_of(const box *region)
 {
     return box_make(2, region->origin + region->rank - 2, region->extent + region->rank - 2);
 }
@@ -584,7 +582,7 @@ int32_t writer_start_mask_stage(ngff_writer *w, error *e)
 static void push(ngff_writer *w, const box *region, const void *pixels, const int64_t *strides, const uint8_t *mask,
                  int64_t mask_stride, error *e)
 {
-    box plane = plane_of(region);
+    box plane = writer_plane_of(region);
     int64_t mask_strides[2] = {mask_stride, 1};
     if (w->before && change_claim_pixels(w, e) != NGFF_OK)
         return;
@@ -648,7 +646,7 @@ int32_t ngff_writer_read(ngff_writer *w, const int64_t *origin, const int64_t *e
         error_set(&e, NGFF_E_STATE, "pixels can be read back only from a writer that was opened for push");
         return writer_keep(w, &e);
     }
-    box plane = plane_of(&region);
+    box plane = writer_plane_of(&region);
     strides_dense(region.rank, region.extent, w->plan->image->type->size, dense);
     if (pixels)
         stage_read(w->pixels, &region, pixels, strides ? strides : dense, &e);
@@ -699,243 +697,6 @@ double ngff_writer_progress(ngff_writer *w)
     return running && n_cells > 0 ? 0.999 * (double)cascade_done(running) / (double)n_cells : 0.0;
 }
 
-/* -- Close --------------------------------------------------------------------------------------------------------- */
-
-typedef struct {
-    ngff_writer *writer;
-    error *error;
-} sink;
-
-/* The root's own document waits: with it the store is an image. */
-static int32_t hold(held_object *root, const char *key, const void *bytes, size_t n, error *e)
-{
-    root->bytes = malloc(n + 1);
-    if (!root->bytes)
-        return error_set(e, NGFF_E_MEMORY, "out of memory for %s", key);
-    memcpy(root->bytes, bytes, n);
-    root->n = n;
-    snprintf(root->key, sizeof root->key, "%s", key);
-    return NGFF_OK;
-}
-
-static int32_t put_metadata(void *user, const char *key, const void *bytes, size_t n)
-{
-    sink *to = user;
-    int is_v2 = to->writer->plan->options.version == VERSION_04;
-    if (strcmp(key, is_v2 ? ".zattrs" : "zarr.json") == 0)
-        return hold(&to->writer->root, key, bytes, n, to->error);
-    return to->writer->store->ops->put(to->writer->store, key, bytes, n, to->error);
-}
-
-int32_t writer_summarise(ngff_writer *w, const channel_summary **summaries, error *e)
-{
-    read_back back = {w->plan, w->store};
-    chunk_source from = {&back, read_back_chunk, read_back_mask};
-    return statistics_finish(w->statistics, &from, summaries, e);
-}
-
-const char *const record_names[4] = {"stored_chunks", "empty_chunks", "stored_mask_chunks", "empty_mask_chunks"};
-
-int writer_make_record(const ngff_writer *w, late_member *late, char **texts)
-{
-    static const size_t most_empty_text = 48 << 10; /* more is not worth it: then only the counts are kept */
-    int n = 0;
-    for (int i = 0; i < 4; i++) {
-        const chunk_set *sets = i < 2 ? w->stored_chunks : w->stored_mask_chunks;
-        char *text = !sets        ? NULL
-                     : i % 2 == 0 ? stored_counts_text(sets, w->plan->n_levels)
-                                  : stored_empty_text(sets, w->plan->n_levels, most_empty_text);
-        if (text) {
-            texts[n] = text;
-            late[n++] = (late_member){record_names[i], text};
-        }
-    }
-    return n;
-}
-
-static int32_t write_metadata(ngff_writer *w, error *e)
-{
-    const channel_summary *summaries = NULL;
-    if (writer_summarise(w, &summaries, e) != NGFF_OK)
-        return e->status;
-    sink to = {w, e};
-    late_member late[4];
-    char *texts[4];
-    int n_late = writer_make_record(w, late, texts);
-    int32_t status = metadata_write_late(w->plan, summaries, late, n_late, put_metadata, &to, e);
-    while (n_late > 0)
-        free(texts[--n_late]);
-    return status == NGFF_OK ? NGFF_OK : error_set(e, status, "the metadata could not be written");
-}
-
-/* Takes the mask of a region from the stage; what was never written is 0. */
-static int32_t drain_mask(ngff_writer *w, const box *region, uint8_t *mask, int64_t mask_stride, error *e)
-{
-    box plane = plane_of(region);
-    int64_t strides[2] = {mask_stride, 1};
-    static const uint8_t zero;
-    if (w->masks) /* not drained: the planes of axes t, z and c share it */
-        return stage_read(w->masks, &plane, mask, strides, e);
-    pixels_fill(2, plane.extent, 1, mask, strides, &zero);
-    return NGFF_OK;
-}
-
-/* A region that is not one cell goes through a buffer of its own. */
-static int32_t drain_through_buffer(ngff_writer *w, const box *region, error *e)
-{
-    const struct ngff_image *image = w->plan->image;
-    int64_t strides[MAX_RANK], n = box_volume(region), width = region->extent[region->rank - 1];
-    uint8_t *pixels = malloc((size_t)(n * image->type->size));
-    uint8_t *mask = image->has_mask ? malloc((size_t)(width * region->extent[region->rank - 2])) : NULL;
-    strides_dense(region->rank, region->extent, image->type->size, strides);
-    if (!pixels || (image->has_mask && !mask))
-        error_set(e, NGFF_E_MEMORY, "out of memory for a region of %lld pixels", (long long)n);
-    else if (stage_drain(w->pixels, region, pixels, strides, e) == NGFF_OK &&
-             (!mask || drain_mask(w, region, mask, width, e) == NGFF_OK))
-        cascade_write(w->cascade, 0, region, pixels, strides, mask, width, e);
-    free(pixels);
-    free(mask);
-    return e->status;
-}
-
-int32_t writer_drain_region(ngff_writer *w, const box *region, error *e)
-{
-    cell *c = NULL;
-    int32_t is_mapped = cascade_map(w->cascade, 0, region, &c, e);
-    if (is_mapped < 0)
-        return is_mapped;
-    if (!is_mapped)
-        return drain_through_buffer(w, region, e);
-    if (stage_drain(w->pixels, region, c->pixels, c->strides, e) != NGFF_OK ||
-        (w->plan->image->has_mask &&
-         drain_mask(w, region, c->mask, w->plan->levels[0].cell[region->rank - 1], e) != NGFF_OK))
-        return e->status;
-    return cascade_commit(w->cascade, 0, region, e);
-}
-
-/* Push mode: the pixels of the stage take the one pass, in plan order. Regions that nobody touched are left out, as a
- * pull leaves out what it never writes. */
-static void drain(ngff_writer *w, error *e)
-{
-    box region;
-    while (writer_keep(w, e) == NGFF_OK && order_next(&w->orders[0], &region)) {
-        box plane = plane_of(&region);
-        int has_mask = w->plan->image->has_mask && w->masks && stage_meets(w->masks, &plane);
-        if (has_mask || stage_meets(w->pixels, &region))
-            writer_drain_region(w, &region, e);
-    }
-}
-
-/* Nothing stays of a failed run, unless it is to be resumed. */
-static void give_up(ngff_writer *w)
-{
-    error ignored = {0};
-    if (w->record && w->plan->options.resume && record_flush(w->record, &ignored) == NGFF_OK)
-        w->store->ops->release(w->store);
-    else
-        w->store->ops->abandon(w->store);
-}
-
-/* All but the root's document is stored. */
-static int32_t finish(ngff_writer *w)
-{
-    error e = {0};
-    if (w->is_finished)
-        return w->error.status;
-    w->is_finished = 1;
-    if (w->is_push && w->error.status == NGFF_OK && writer_start_pass(w, &e) == NGFF_OK)
-        drain(w, &e);
-    if (writer_keep(w, &e) == NGFF_OK)
-        cascade_finish(w->cascade);
-    else if (w->pool)
-        pool_wait(w->pool);
-    if (writer_keep(w, &e) == NGFF_OK && shards_finish(w->shards, &e) == NGFF_OK)
-        write_metadata(w, &e);
-    return writer_keep(w, &e);
-}
-
-ngff_reader *ngff_writer_reader(ngff_writer *w)
-{
-    error e = {0};
-    if (!w->is_open || w->is_closed || w->before)
-        error_set(&e, NGFF_E_STATE, w->before ? "a change in place is not looked at before" : "the writer is not open");
-    if (writer_keep(w, &e) != NGFF_OK || finish(w) != NGFF_OK)
-        return NULL;
-    if (w->preview)
-        return w->preview;
-    store *s = preview_open(w->store, &w->root);
-    w->preview = s ? reader_open_store(s, w->path ? w->path : "the new store") : NULL;
-    if (!w->preview)
-        error_set(&e, NGFF_E_MEMORY, "out of memory");
-    else if (ngff_reader_status(w->preview) != NGFF_OK)
-        error_set(&e, ngff_reader_status(w->preview), "what was written cannot be read: %s",
-                  ngff_reader_error(w->preview));
-    return writer_keep(w, &e) == NGFF_OK ? w->preview : NULL;
-}
-
-typedef struct {
-    ngff_writer *writer;
-    int32_t (*progress)(void *user, double share);
-    void *user;
-    char first[900]; /* finding that is no note */
-} verification;
-
-static void keep_finding(void *user, int32_t kind, const char *text)
-{
-    verification *v = user;
-    if (kind != NGFF_FINDING_NOTE && !v->first[0])
-        snprintf(v->first, sizeof v->first, "%s", text);
-}
-
-static int32_t tell_progress(void *user, double share)
-{
-    const verification *v = user;
-    return v->progress ? v->progress(v->user, share) : 1;
-}
-
-int32_t ngff_writer_verify(ngff_writer *w, int32_t (*progress)(void *user, double share), void *user)
-{
-    error e = {0};
-    verification v = {w, progress, user, ""};
-    ngff_reader *reader = ngff_writer_reader(w);
-    int32_t status = reader ? ngff_reader_verify(reader, keep_finding, tell_progress, &v) : w->error.status;
-    w->is_verified = status == NGFF_OK;
-    if (status == NGFF_E_CANCELLED)
-        error_set(&e, status, "cancelled");
-    else if (status != NGFF_OK)
-        error_set(&e, status, "what was written is not whole, so it was not published: %s", v.first);
-    return writer_keep(w, &e);
-}
-
-static void publish(ngff_writer *w, error *e)
-{
-    if (finish(w) == NGFF_OK && w->plan->options.verify != VERIFY_NO && !w->is_verified)
-        ngff_writer_verify(w, NULL, NULL);
-    ngff_reader_free(w->preview);
-    w->preview = NULL;
-    if (writer_keep(w, e) == NGFF_OK &&
-        w->store->ops->put(w->store, w->root.key, w->root.bytes, w->root.n, e) == NGFF_OK)
-        w->store->ops->publish(w->store, e);
-}
-
-int32_t ngff_writer_close(ngff_writer *w)
-{
-    error e = {0};
-    if (w->is_closed || !w->is_open)
-        return w->error.status != NGFF_OK ? w->error.status : NGFF_OK;
-    if (w->before)
-        change_finish(w, &e);
-    else
-        publish(w, &e);
-    writer_keep(w, &e);
-    pthread_mutex_lock(&w->lock);
-    w->is_closed = 1;
-    pthread_mutex_unlock(&w->lock);
-    if (writer_keep(w, &e) != NGFF_OK)
-        give_up(w);
-    return w->error.status;
-}
-
 void ngff_writer_free(ngff_writer *w)
 {
     if (!w)
@@ -946,7 +707,7 @@ void ngff_writer_free(ngff_writer *w)
             cascade_fail(w->cascade, &e);
         if (w->pool)
             pool_wait(w->pool);
-        give_up(w);
+        writer_give_up(w);
     }
     record_free(w->record);
     ngff_reader_free(w->preview);

@@ -62,6 +62,11 @@ int32_t writer_start_stage(ngff_writer *w, error *e);
 int32_t writer_start_mask_stage(ngff_writer *w, error *e);
 /* What the pass needs. */
 int32_t writer_start_pass(ngff_writer *w, error *e);
+/* The region of the mask that covers a region of level 0: its y and x. */
+box writer_plane_of(const box *region);
+
+/* -- close.c -- */
+
 /* Takes a region of level 0 from the stages through the pass. */
 int32_t writer_drain_region(ngff_writer *w, const box *region, error *e);
 /* The record of the chunks that are stored, as members of the block "omezarr": at most four. texts: to be freed. */
@@ -69,6 +74,9 @@ extern const char *const record_names[4];
 int writer_make_record(const ngff_writer *w, late_member *late, char **texts);
 /* What is to be said about the channels, once all cells have passed. */
 int32_t writer_summarise(ngff_writer *w, const channel_summary **summaries, error *e);
+
+/* Removes what was made, or keeps it for a run that goes on. */
+void writer_give_up(ngff_writer *w);
 
 /* -- change.c -- */
 

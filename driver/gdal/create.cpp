@@ -360,7 +360,8 @@ CPLErr WritingDataset::OMEZARR_GET_GEOTRANSFORM_DEFINITION
 
 CPLErr WritingDataset::OMEZARR_SET_GEOTRANSFORM_DEFINITION
 {
-    /* In a store that has one, the transform of no georeference takes it away, as in GeoTIFF (gdal_edit.py -unsetgt). */
+    /* In a store that has one, the transform of no georeference takes it away, as in GeoTIFF (gdal_edit.py -unsetgt).
+     */
     static const double none[6] = {0, 1, 0, 0, 0, 1};
     const bool is_none = memcmp(OMEZARR_GEOTRANSFORM_DATA, none, sizeof none) == 0;
     m_has_geotransform = !(is_none && m_stored && m_has_geotransform);

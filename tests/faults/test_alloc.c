@@ -1,5 +1,5 @@
-/* test_alloc.c: the Nth allocation of the library fails, for every N, once and from then on. What was asked for then ends
- * in an error code, never in a crash, a leak (LeakSanitizer runs this too) or a store that opens and is not whole.
+/* test_alloc.c: the Nth allocation of the library fails, for every N, once and from then on. What was asked for then
+ * ends in an error code, never in a crash, a leak (LeakSanitizer runs this too) or a store that opens and is not whole.
  *
  * The linker hands every malloc, calloc, realloc and strdup of our objects to the wrappers below; the codecs' own
  * libraries and the C library keep theirs. cJSON takes its hooks from here. */
@@ -15,7 +15,8 @@
 #include "update.h"
 #include "writer/pictures.h"
 
-/* -- Allocations that fail ------------------------------------------------------------------------------------------ */
+/* -- Allocations that fail ------------------------------------------------------------------------------------------
+ */
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
@@ -79,7 +80,8 @@ static int end_failing(void)
     return atomic_load(&n_failed);
 }
 
-/* -- What is done meanwhile ------------------------------------------------------------------------------------------ */
+/* -- What is done meanwhile ------------------------------------------------------------------------------------------
+ */
 
 static char place[200], path[240];
 
@@ -210,7 +212,8 @@ static int32_t read_all(uint64_t *sum)
     return status;
 }
 
-/* -- The sweeps ----------------------------------------------------------------------------------------------------- */
+/* -- The sweeps -----------------------------------------------------------------------------------------------------
+ */
 
 static const int chosen[] = {3, 6, 8, 10, 20, 23, 25, 26}; /* nodata, alpha, mask, 5 axes, gauss, shards, 0.4 */
 
@@ -350,7 +353,10 @@ int main(void)
     const char *base = getenv("TMPDIR");
     cJSON_Hooks hooks = {__wrap_malloc, free};
     cJSON_InitHooks(&hooks);
-    snprintf(place, sizeof place, "%s/ngff-alloc-XXXXXX", base ? base : access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    snprintf(place, sizeof place, "%s/ngff-alloc-XXXXXX",
+             base                            ? base
+             : access("/dev/shm", W_OK) == 0 ? "/dev/shm"
+                                             : "/tmp");
     CHECK(mkdtemp(place) != NULL);
     snprintf(path, sizeof path, "%s/a.ome.zarr", place);
     RUN(a_reader_fails_cleanly);
