@@ -15,8 +15,7 @@
 #include "update.h"
 #include "writer/pictures.h"
 
-/* -- Allocations that fail ------------------------------------------------------------------------------------------
- */
+/* -- Allocations that fail ----------------------------------------------------------------------------------------- */
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
@@ -80,8 +79,7 @@ static int end_failing(void)
     return atomic_load(&n_failed);
 }
 
-/* -- What is done meanwhile ------------------------------------------------------------------------------------------
- */
+/* -- What is done meanwhile ---------------------------------------------------------------------------------------- */
 
 static char place[200], path[240];
 
@@ -212,8 +210,7 @@ static int32_t read_all(uint64_t *sum)
     return status;
 }
 
-/* -- The sweeps -----------------------------------------------------------------------------------------------------
- */
+/* -- The sweeps ---------------------------------------------------------------------------------------------------- */
 
 static const int chosen[] = {3, 6, 8, 10, 20, 23, 25, 26}; /* nodata, alpha, mask, 5 axes, gauss, shards, 0.4 */
 
