@@ -49,6 +49,23 @@ for text in said:
 sys.exit(bool(said))
 """
 
+UPDATE = """
+import sys
+from osgeo import gdal
+gdal.DontUseExceptions()
+said = []
+gdal.PushErrorHandler(lambda level, number, text: said.append(text) if level >= gdal.CE_Failure else None)
+source = gdal.Open(sys.argv[1])
+target = gdal.OpenEx(sys.argv[2], gdal.OF_RASTER | gdal.OF_UPDATE, allowed_drivers=["OMEZARR"])
+if target is not None:
+    target.GetRasterBand(1).WriteRaster(0, 0, source.RasterXSize, source.RasterYSize, source.ReadRaster())
+    target.SetMetadataItem("changed", "yes")
+    target = None
+for text in said:
+    print("ERROR", text, file=sys.stderr)
+sys.exit(bool(said))
+"""
+
 OURS = [
     Scenario("0.5", "translate", ["BLOCKSIZE=64"], False),
     Scenario("0.4", "translate", ["BLOCKSIZE=64", "NGFF_VERSION=0.4"], False),
@@ -57,6 +74,8 @@ OURS = [
     Scenario("overwrite 0.4", "translate", ["BLOCKSIZE=64", "OVERWRITE=YES", "NGFF_VERSION=0.4"], True),
     Scenario("spilled", "translate", ["BLOCKSIZE=16", "SCALE_FACTORS=3,9", "OVERVIEW_RESAMPLING=GAUSS", "MEMORY=1", "SHARD=NONE"], False),
     Scenario("Create + close", "create", ["BLOCKSIZE=64", "MEMORY=8KB"], False),
+    Scenario("update", "update", ["BLOCKSIZE=64", "SHARD=NONE"], True),
+    Scenario("update 0.4", "update", ["BLOCKSIZE=64", "NGFF_VERSION=0.4"], True),
 ]
 PEERS = [
     Scenario("Zarr", "Zarr", ["BLOCKSIZE=64,64"], False),
@@ -70,7 +89,7 @@ class Sweep:
     def __init__(self, scenario, place, folder, threads=1):
         self.scenario, self.place, self.folder = scenario, place, str(folder)
         self.threads = threads
-        self.is_ours = scenario.program in ("translate", "create")
+        self.is_ours = scenario.program in ("translate", "create", "update")
         self.name = {"GTiff": "a.tif", "Zarr": "a.zarr"}.get(scenario.program, "a.ome.zarr")
         self.array = gdaltest.random_array((1, 130, 150), "uint8", 7)
         self.source = f"{folder}/source.tif"
@@ -79,9 +98,10 @@ class Sweep:
         self.old_array = None
         if scenario.has_old:
             os.mkdir(f"{folder}/old")
-            self.old_array = gdaltest.random_array((1, 90, 100), "uint8", 8)
-            gdaltest.write(f"{folder}/old/{self.name}", gdaltest.mem(self.old_array), "BLOCKSIZE=32",
-                           *[o for o in scenario.options if o.startswith("NGFF")])
+            is_update = scenario.program == "update"
+            self.old_array = gdaltest.random_array(self.array.shape if is_update else (1, 90, 100), "uint8", 8)
+            gdaltest.write(f"{folder}/old/{self.name}", gdaltest.mem(self.old_array),
+                           *(scenario.options if is_update else ["BLOCKSIZE=32"] + [o for o in scenario.options if o.startswith("NGFF")]))
             self.old = self.tree(f"{folder}/old/{self.name}")
         code, said, out, n_calls = self.run("whole")
         assert code == 0, (scenario, place, said)
@@ -96,17 +116,19 @@ class Sweep:
                 return {"": file.read()}
         return {name: text for name, text in gdaltest.snapshot(path).items() if text != "folder"}
 
-    def run(self, label, fault=None):
-        """Exit status, messages, the folder that holds what was left, and the number of calls."""
+    def run(self, label, fault=None, again=False):
+        """Exit status, messages, the folder that holds what was left, and the number of calls. again: on what was left."""
         work = f"{self.folder}/{label}"
         out = f"{work}/out"
-        os.makedirs(out)
-        if self.old is not None:
+        os.makedirs(out, exist_ok=again)
+        if self.old is not None and not again:
             shutil.copytree(f"{self.folder}/old/{self.name}", f"{out}/{self.name}")
         target = {"local": "", "vsi": "/vsifault/", "object": "/vsifaultobject/"}[self.place] + f"{out}/{self.name}"
         options = list(self.scenario.options) + ([f"NUM_THREADS={self.threads}"] if self.is_ours else [])
         if self.scenario.program == "create":
             command = [sys.executable, "-c", CREATE, self.source, target, *options]
+        elif self.scenario.program == "update":
+            command = [sys.executable, "-c", UPDATE, self.source, target]
         else:
             driver = "OMEZARR" if self.is_ours else self.scenario.program
             command = ["gdal_translate", "-q", "-of", driver]
@@ -163,13 +185,16 @@ class Sweep:
 
     def state(self, out):
         """What is at the destination: "new", "old" (bit for bit), "absent", "torn"; "new pixels",
-        "old pixels": all readers find these, and there is another object too, such as the claim of who was killed."""
+        "old pixels": all readers find these, and there is another object too, such as the claim of who was killed;
+        "marked": a change in place that has not ended, and says so."""
         path = f"{out}/{self.name}"
         tree = self.tree(path) if os.path.exists(path) else None
         if tree is not None and tree == self.new:
             return "new"
         if tree is not None and tree == self.old:
             return "old"
+        if self.scenario.program == "update" and tree is not None and ".omezarr-dirty" in tree:
+            return "marked"
         opens = self.who_opens(path) if tree is not None else set()
         return "absent" if not opens else f"{opens.pop()} pixels" if opens in ({"new"}, {"old"}) else "torn"
 
@@ -178,6 +203,10 @@ class Sweep:
         label = f"{n}-{action}"
         code, said, out, _ = self.run(label, f"{n}:{action}")
         state = self.state(out)
+        if state == "marked":  # the next change mends it
+            again, more, _, _ = self.run(label, again=True)
+            if again != 0 or self.state(out) != "new":
+                state, said = "torn", f"{said} not mended: {more}"
         left = sorted(name for name in os.listdir(out) if name != self.name) if os.path.isdir(out) else []
         if self.place == "object" and state == "absent" and os.path.exists(f"{out}/{self.name}"):
             left.append("objects")
@@ -190,7 +219,7 @@ class Sweep:
         is_new = state == "new" or (not self.is_ours and state == "new pixels")
         loses_old = self.old is not None and state == "absent"
         if code == -9:
-            return "kill: torn" if state == "torn" else "kill: old lost" if loses_old else \
+            return "kill: marked" if state == "marked" else "kill: torn" if state == "torn" else "kill: old lost" if loses_old else \
                 "kill: new" if is_new else "kill: old" if state.startswith("old") else "kill: nothing" if state == "absent" else "kill: new pixels"
         if code == 0:
             return "harmless" if is_new else "LIE"
@@ -200,6 +229,8 @@ class Sweep:
             return "honest, but torn"
         if "ERROR" not in said:
             return "silent failure"
+        if state == "marked":
+            return "honest, marked"
         return "honest, old lost" if loses_old else "honest" if not is_new else "honest, but done"
 
     def all(self, actions, every=1, first=1, workers=2):
@@ -218,6 +249,8 @@ BAD = ("LIE", "CRASH", "silent failure", "honest, but torn", "kill: torn", "hone
 def may_happen(result, sweep):
     """What a place cannot promise: see the README. An object store has no exchange, so an overwrite deletes the old root
     first; a VSI file system with folders has two renames, and between them the old store is only at its second name, which messages tell."""
+    if sweep.scenario.program == "update":
+        return False
     if sweep.place == "object":
         return result in ("honest, old lost", "kill: old lost")
     return sweep.place == "vsi" and result in ("kill: old lost", "honest, old lost")
