@@ -422,6 +422,7 @@ def test_a_process_killed_before_the_end_has_changed_nothing(tmp_path):
     assert (gdaltest.our_levels(path)[0] == 3).all()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_of_two_writers_one_is_refused(tmp_path):
     path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(gdaltest.random_array((1, 30, 30), "uint8")))
     one, two = update(path), update(path)
