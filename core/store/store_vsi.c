@@ -914,6 +914,13 @@ static int32_t objects_remove_chunks(store *s, const char *key, error *e)
     return remove_below((objects *)s, key, 1, e);
 }
 
+static int32_t check_claim_gone(objects *o, error *e)
+{
+    return is_claim_ours(o) ? error_set(e, NGFF_E_STORAGE, "%s is whole, but %s in it cannot be removed: remove it",
+                                        o->path, claim_key)
+                            : NGFF_OK;
+}
+
 static int32_t end_update(objects *o, error *e)
 {
     char cause[256] = "", *mark = object_path(o, STORE_DIRTY_KEY);
@@ -923,7 +930,7 @@ static int32_t end_update(objects *o, error *e)
     remove_claim(o);
     o->is_update = 0;
     VSICurlPartialClearCache(o->path);
-    return e->status;
+    return e->status == NGFF_OK ? check_claim_gone(o, e) : e->status;
 }
 
 /* -- Object stores: the end ---------------------------------------------------------------------------------------- */
@@ -977,9 +984,7 @@ static int32_t objects_publish(store *s, error *e)
     char *slash = strrchr(o->path, '/'), *parent = slash ? strndup(o->path, (size_t)(slash - o->path)) : NULL;
     VSICurlPartialClearCache(parent ? parent : o->path);
     free(parent);
-    return is_claim_ours(o) ? error_set(e, NGFF_E_STORAGE, "%s is whole, but %s in it cannot be removed: remove it",
-                                        o->path, claim_key)
-                            : NGFF_OK;
+    return check_claim_gone(o, e);
 }
 
 static void objects_abandon(store *s)
