@@ -585,3 +585,23 @@ def test_a_changed_store_is_whole_and_what_it_loses_is_named(core, tmp_path, cha
     for name in gdaltest.files_of(store)[::5]:
         expect_named(store, name, damaged(core, store, name, lambda path, before: os.unlink(path)), "delete")
     assert core.verify(store) == (0, [])
+
+
+@pytest.mark.parametrize("options,is_read", [([], False), (["VERIFY=NO"], False), (["VERIFY=STORE"], True)])
+def test_what_was_written_is_read_back_only_when_asked_for(tmp_path, options, is_read):
+    if shutil.which("strace") is None:
+        pytest.skip("no strace")
+    source = str(tmp_path / "source.tif")
+    gdaltest.mem(gdaltest.random_array((1, 90, 90), "uint8"), driver="GTiff", path=source)
+    trace = str(tmp_path / "trace")
+    command = ["gdal_translate", "-q", "-of", "OMEZARR", "-co", "SHARD=NONE"]
+    for option in options:
+        command += ["-co", option]
+    run = subprocess.run(["strace", "-f", "-o", trace, "-e", "trace=openat", *command, source, str(tmp_path / "a.ome.zarr")],
+                         env=os.environ, capture_output=True, text=True)
+    if "ptrace" in run.stderr:
+        pytest.skip("no ptrace here")
+    assert run.returncode == 0, run.stderr
+    with open(trace) as lines:
+        reads = [line for line in lines if "/c/0/0" in line and "O_RDONLY" in line]
+    assert bool(reads) == is_read

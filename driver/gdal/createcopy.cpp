@@ -307,6 +307,12 @@ static int32_t tell_share(void *teller, double share)
     return static_cast<ProgressTeller *>(teller)->tell(share);
 }
 
+/* The option is empty where it was not given. */
+static bool is_checked(const std::string &mode)
+{
+    return EQUAL(mode.c_str(), "STORE") || EQUAL(mode.c_str(), "SOURCE");
+}
+
 /* All is written: what VERIFY asks for, before anybody else can see the store, then the end of the progress. False,
  * with the reason or an error in job.errors, if something is not right or the user stops. */
 static bool check_and_tell_end(CopyJob &job, GDALDataset *source, const std::string &mode, ProgressTeller &teller,
@@ -314,7 +320,7 @@ static bool check_and_tell_end(CopyJob &job, GDALDataset *source, const std::str
 {
     const bool compares = EQUAL(mode.c_str(), "SOURCE");
     const ErrorKeeper keeper(job);
-    if (EQUAL(mode.c_str(), "NO"))
+    if (!is_checked(mode))
         return teller.tell_end();
     teller.begin_part(0.5, compares ? 0.75 : 0.995);
     if (ngff_writer_verify(job.writer, tell_share, &teller) != NGFF_OK)
@@ -481,7 +487,7 @@ static bool write_image(ngff_plan *plan, const ImageFromSource &image, const std
     const std::string mode = ngff_plan_option(plan, "VERIFY");
     std::string reason;
     bool is_written;
-    if (!EQUAL(mode.c_str(), "NO"))
+    if (is_checked(mode))
         teller.begin_part(0, 0.5);
     {
         const BlockCacheLimit limit(cache_bytes(plan, image, layout, readers.size()));
