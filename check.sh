@@ -107,7 +107,7 @@ step_threads() { # ThreadSanitizer on what runs in threads; it needs a fixed add
 }
 
 step_fuzz() {
-    scripts/fuzz.sh "${FUZZ_SECONDS:-20}"
+    scripts/fuzz.sh "${FUZZ_SECONDS:-60}"
 }
 
 step_chroot() { # GDAL 3.13's own Zarr driver, without our plugin, reads what we wrote
