@@ -1,10 +1,11 @@
 /* floor_read LEVEL CODEC WIDTH HEIGHT PIXEL_BYTES THREADS X,Y,W,H[,VIEW]...: the least work that brings windows of a
  * level into memory.
  *
- * LEVEL is the folder of a Zarr v2 array of two axes with chunks of 512 x 512, each in a file "row/column". Threads take
- * the next chunk of a window, pread the file, decode it into a buffer of their own and copy the rows that are wanted.
- * With VIEW the window is then sampled to VIEW x VIEW pixels, the nearest ones. No GDAL, no metadata, no cache, no error
- * handling but abort. CODEC: none, blosc or zstd. Prints the seconds that it took, CPU seconds, and a sum of the pixels. */
+ * LEVEL is the folder of a Zarr v2 array of two axes with chunks of 512 x 512, each in a file "row/column". Threads
+ * take the next chunk of a window, pread the file, decode it into a buffer of their own and copy the rows that are
+ * wanted. With VIEW the window is then sampled to VIEW x VIEW pixels, the nearest ones. No GDAL, no metadata, no cache,
+ * no error handling but abort. CODEC: none, blosc or zstd. Prints the seconds that it took, CPU seconds, and a sum of
+ * the pixels. */
 #include <blosc.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -56,13 +57,15 @@ static const uint8_t *chunk_read(worker *w, int row, int column)
     int file = openat(folder, name, O_RDONLY);
     if (file < 0)
         return NULL;
-    if (fstat(file, &s) != 0 || (size_t)s.st_size > chunk_bytes + 4096 || pread(file, w->stored, (size_t)s.st_size, 0) != s.st_size)
+    if (fstat(file, &s) != 0 || (size_t)s.st_size > chunk_bytes + 4096 ||
+        pread(file, w->stored, (size_t)s.st_size, 0) != s.st_size)
         abort();
     close(file);
     if (codec[0] == 'n')
         return w->stored;
-    if (codec[0] == 'b' ? blosc_decompress_ctx(w->stored, w->chunk, chunk_bytes, 1) != (int)chunk_bytes
-                        : ZSTD_decompressDCtx(w->zstd, w->chunk, chunk_bytes, w->stored, (size_t)s.st_size) != chunk_bytes)
+    if (codec[0] == 'b'
+            ? blosc_decompress_ctx(w->stored, w->chunk, chunk_bytes, 1) != (int)chunk_bytes
+            : ZSTD_decompressDCtx(w->zstd, w->chunk, chunk_bytes, w->stored, (size_t)s.st_size) != chunk_bytes)
         abort();
     return w->chunk;
 }
@@ -89,9 +92,13 @@ static void *run(void *argument)
         size_t n = (size_t)(x1 - x0) * (size_t)pixel_bytes;
         const uint8_t *chunk = chunk_read(w, row, column);
         for (int y = y0; y < y1; y++) {
-            uint8_t *to = now->to + ((size_t)(y - now->y) * (size_t)now->w + (size_t)(x0 - now->x)) * (size_t)pixel_bytes;
+            uint8_t *to =
+                now->to + ((size_t)(y - now->y) * (size_t)now->w + (size_t)(x0 - now->x)) * (size_t)pixel_bytes;
             if (chunk)
-                memcpy(to, chunk + ((size_t)(y - row * CHUNK) * CHUNK + (size_t)(x0 - column * CHUNK)) * (size_t)pixel_bytes, n);
+                memcpy(to,
+                       chunk +
+                           ((size_t)(y - row * CHUNK) * CHUNK + (size_t)(x0 - column * CHUNK)) * (size_t)pixel_bytes,
+                       n);
             else
                 memset(to, 0, n);
         }

@@ -1,8 +1,8 @@
 /* read_gdal DRIVER NAME THREADS X,Y,W,H[,VIEW]...: windows of band 1 through GDAL, as an application reads them.
  *
- * Opens NAME with one driver, reads each window in one RasterIO (with VIEW: into VIEW x VIEW pixels, so that GDAL takes an
- * overview), into memory of malloc that the next window uses again. Prints the seconds that reading
- * took, its CPU seconds and those of opening, without GDAL's start and the sums, and the sum of the pixels. */
+ * Opens NAME with one driver, reads each window in one RasterIO (with VIEW: into VIEW x VIEW pixels, so that GDAL takes
+ * an overview), into memory of malloc that the next window uses again. Prints the seconds that reading took, its CPU
+ * seconds and those of opening, without GDAL's start and the sums, and the sum of the pixels. */
 #include <cpl_conv.h>
 #include <cpl_string.h>
 #include <gdal.h>
@@ -20,8 +20,8 @@ int main(int argc, char **argv)
     char **options = strcmp(argv[1], "Zarr") == 0 ? NULL : CSLSetNameValue(NULL, "NUM_THREADS", argv[3]);
     const char *const drivers[] = {argv[1], NULL};
     double begin = seconds(), summing = 0;
-    GDALDatasetH dataset = GDALOpenEx(argv[2], GDAL_OF_RASTER | GDAL_OF_VERBOSE_ERROR, drivers,
-                                      (const char *const *)options, NULL);
+    GDALDatasetH dataset =
+        GDALOpenEx(argv[2], GDAL_OF_RASTER | GDAL_OF_VERBOSE_ERROR, drivers, (const char *const *)options, NULL);
     if (!dataset)
         return 1;
     double opened = seconds(), cpu = cpu_seconds();
