@@ -82,8 +82,11 @@ static const word overviews_words[] = {{"IGNORE_EXISTING", OVERVIEWS_IGNORE, 0},
                                        {"FORCE_USE_EXISTING", OVERVIEWS_FORCE, 0},
                                        {"NONE", OVERVIEWS_NONE, 0},
                                        {NULL, 0, 0}};
-static const word window_words[] = {
-    {"PERCENTILE", WINDOW_PERCENTILE, 0}, {"MINMAX", WINDOW_MINMAX, 0}, {"DTYPE", WINDOW_DTYPE, 0}, {NULL, 0, 0}};
+static const word window_words[] = {{"AUTO", WINDOW_AUTO, 0},
+                                    {"PERCENTILE", WINDOW_PERCENTILE, 0},
+                                    {"MINMAX", WINDOW_MINMAX, 0},
+                                    {"DTYPE", WINDOW_DTYPE, 0},
+                                    {NULL, 0, 0}};
 static const word origin_words[] = {{"PIXEL", ORIGIN_PIXEL, 0}, {"SOUTHING", ORIGIN_SOUTHING, 0}, {NULL, 0, 0}};
 static const word verify_words[] = {{"NO", VERIFY_NO, 0},
                                     {"STORE", VERIFY_STORE, 0},
@@ -673,9 +676,11 @@ static const row table[] = {
     {
         .name = "WINDOW",
         .words = window_words,
-        .shown = "PERCENTILE, MINMAX, DTYPE, or lo:hi,lo:hi,...",
-        .standard = "PERCENTILE; RGB bytes 0:255",
-        .help = "Display range of the channels; PERCENTILE: 2 to 98 %",
+        .shown = "AUTO, PERCENTILE, MINMAX, DTYPE, or lo:hi,lo:hi,...",
+        .standard = "AUTO",
+        .help =
+            "Display range of the channels. PERCENTILE: 2 to 98 %. AUTO: the same, counted on every n-th row beyond "
+            "2^25 pixels; RGB bytes 0:255",
         .read = read_window,
         .offset = offsetof(options, window_mode),
     },

@@ -2,9 +2,9 @@
  *
  * Moments of floating-point numbers depend on their order, so every chunk of level 0 keeps its own, and these are
  * joined in index order at the end; minimum, maximum, count and the whole sums of integers do not care. The display
- * range (2 % to 98 %) comes from an exact histogram for 8- and 16-bit integers, taken on the largest level of at most
- * 2^24 pixels (which is level 0 for all but very large images: a histogram of every pixel would cost a fifth of the
- * whole run); for other types from the sorted valid pixels of the smallest level that has at least 65,536 of them (an
+ * range (2 % to 98 %) comes from a histogram of level 0 for 8- and 16-bit integers: of all pixels up to 2^25 in a
+ * channel, of every n-th row beyond (counting all of them would cost a fifth of the whole run; WINDOW=PERCENTILE asks
+ * for it); for other types from the sorted valid pixels of the smallest level that has at least 65,536 of them (an
  * even sample, where that level is much larger). Pixels that nobody wrote count as what they read as: zero, where that
  * is a valid value. */
 #include "statistics.h"
@@ -17,14 +17,14 @@
 #include "tally.h"
 
 enum { most_windows = 256, enough_pixels = 65536, most_sorted = 1 << 20 };
-static const int64_t most_histogram_pixels = (int64_t)1 << 24;
+static const int64_t most_counted_pixels = (int64_t)1 << 25;
 static const double low_share = 0.02, high_share = 0.98;
 
 typedef struct {
     pthread_mutex_t lock;
     tally total;         /* without the moments of floating-point pixels */
     int64_t n_seen;      /* pixels of level 0 that have come, valid or not */
-    int64_t own_left;    /* pixels of the histogram's level still to come from this channel */
+    int64_t own_left;    /* pixels for the histogram still to come from this channel */
     uint64_t *bins;      /* while the histogram is being filled */
     int64_t bins_left;   /* pixels still to come from all channels that share it */
     int has_percentiles; /* low and high are known */
@@ -34,7 +34,7 @@ typedef struct {
 struct statistics {
     const struct ngff_plan *plan;
     int wants_tally, wants_windows;
-    int histogram_level; /* -1: none */
+    int64_t row_step; /* every so manieth row goes into the histogram; 0: there is none */
     int64_t n_channels;
     channel_state *channels;
     moments *parts; /* floating-point pixels: per chunk of level 0 and channel in it; else NULL */
@@ -56,9 +56,12 @@ static int is_integer(const dtype *type)
 static int needs_percentiles(const struct ngff_plan *plan, int64_t k)
 {
     const struct ngff_image *image = plan->image;
-    if (plan->options.window_mode != WINDOW_PERCENTILE || image->channels[k].has_window || k == image->alpha)
+    int mode = plan->options.window_mode;
+    if (image->channels[k].has_window || k == image->alpha)
         return 0;
-    return !(image->kind == NGFF_KIND_RGB && k < 3 && image->type->data_type == NGFF_UINT8);
+    if (mode == WINDOW_AUTO)
+        return !(image->kind == NGFF_KIND_RGB && k < 3 && image->type->data_type == NGFF_UINT8);
+    return mode == WINDOW_PERCENTILE;
 }
 
 /* True if any channel that shares the window of this one needs its pixels. */
@@ -78,14 +81,20 @@ static int64_t channel_pixels(const struct ngff_plan *plan, int l)
     return n;
 }
 
-static int choose_histogram_level(const struct ngff_plan *plan)
+/* Rows of one channel at level 0, over all t and z. */
+static int64_t channel_rows(const struct ngff_plan *plan)
 {
-    int level_chosen = 0;
+    return channel_pixels(plan, 0) / plan->levels[0].shape[plan->image->rank - 1];
+}
+
+/* Odd, so that the rows of chunks, of source blocks and of sensors that repeat by twos are all met. */
+static int64_t choose_row_step(const struct ngff_plan *plan)
+{
     if (!is_integer(plan->image->type) || plan->image->type->size > 2)
-        return -1;
-    while (channel_pixels(plan, level_chosen) > most_histogram_pixels && level_chosen + 1 < plan->n_levels)
-        level_chosen++;
-    return level_chosen;
+        return 0;
+    if (plan->options.window_mode == WINDOW_PERCENTILE || channel_pixels(plan, 0) <= most_counted_pixels)
+        return 1;
+    return ceil_div(channel_pixels(plan, 0), most_counted_pixels) | 1;
 }
 
 static int64_t parts_count(const struct ngff_plan *plan)
@@ -112,7 +121,7 @@ statistics *statistics_create(const struct ngff_plan *plan)
     s->n_channels = plan->image->n_channels;
     s->wants_windows = is_real && s->n_channels <= most_windows;
     s->wants_tally = is_real && (plan->options.statistics != TRI_NO || s->wants_windows);
-    s->histogram_level = s->wants_windows ? choose_histogram_level(plan) : -1;
+    s->row_step = s->wants_windows ? choose_row_step(plan) : 0;
     s->channels = calloc((size_t)s->n_channels, sizeof *s->channels);
     s->summaries = calloc((size_t)s->n_channels, sizeof *s->summaries);
     s->parts = parts_count(plan) > 0 ? calloc((size_t)parts_count(plan), sizeof *s->parts) : NULL;
@@ -122,8 +131,9 @@ statistics *statistics_create(const struct ngff_plan *plan)
     }
     for (int64_t k = 0; k < s->n_channels; k++) {
         pthread_mutex_init(&s->channels[k].lock, NULL);
-        if (s->histogram_level >= 0 && needs_percentiles(plan, k)) {
-            s->channels[k].own_left = channel_pixels(plan, s->histogram_level);
+        if (s->row_step > 0 && needs_percentiles(plan, k)) {
+            s->channels[k].own_left =
+                ceil_div(channel_rows(plan), s->row_step) * plan->levels[0].shape[plan->image->rank - 1];
             s->channels[window_owner(plan, k)].bins_left += s->channels[k].own_left;
         }
     }
@@ -237,6 +247,24 @@ static int32_t make_bins(channel_state *owner, const dtype *type, error *e)
     return owner->bins ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "out of memory for the histogram of a channel");
 }
 
+/* Only every row_step-th row of the channel, counted over t, z and y; the plane is at t and z of the cell. */
+static void thin_out(const statistics *s, const cell *c, int64_t t, int64_t z, plane *p)
+{
+    const struct ngff_image *image = s->plan->image;
+    const int64_t *shape = s->plan->levels[0].shape;
+    int t_axis = image_axis(image, 't'), z_axis = image_axis(image, 'z'), y_axis = image->rank - 2;
+    int64_t row = t_axis < 0 ? 0 : c->box.origin[t_axis] + t;
+    if (z_axis >= 0)
+        row = row * shape[z_axis] + c->box.origin[z_axis] + z;
+    row = row * shape[y_axis] + c->box.origin[y_axis];
+    int64_t first = min_i64(ceil_div(row, s->row_step) * s->row_step - row, p->rows);
+    p->pixels += first * p->row_bytes;
+    p->mask = p->mask ? p->mask + first * p->mask_row_bytes : NULL;
+    p->rows = ceil_div(p->rows - first, s->row_step);
+    p->row_bytes *= s->row_step;
+    p->mask_row_bytes *= s->row_step;
+}
+
 static int32_t add_histogram(statistics *s, const cell *c, int64_t k, int64_t number, error *e)
 {
     const dtype *type = s->plan->image->type;
@@ -246,6 +274,7 @@ static int32_t add_histogram(statistics *s, const cell *c, int64_t k, int64_t nu
     for (int64_t frame = 0; status == NGFF_OK && frame < extent_of(s->plan, c, 't'); frame++)
         for (int64_t z = 0; z < extent_of(s->plan, c, 'z'); z++) {
             plane p = plane_of(s->plan, c, k, frame, z);
+            thin_out(s, c, frame, z, &p);
             histogram_scan(owner->bins, type, p.pixels, p.rows, p.columns, p.row_bytes, p.nodata, p.mask,
                            p.mask_row_bytes);
             s->channels[number].own_left -= p.rows * p.columns;
@@ -265,7 +294,7 @@ int32_t statistics_add(statistics *s, const cell *c, error *e)
         int64_t number = channel_axis < 0 ? 0 : c->box.origin[channel_axis] + k;
         if (c->level == 0 && s->wants_tally)
             add_tally(s, c, k, number);
-        if (c->level == s->histogram_level && needs_percentiles(s->plan, number) &&
+        if (c->level == 0 && s->row_step > 0 && needs_percentiles(s->plan, number) &&
             add_histogram(s, c, k, number, e) != NGFF_OK)
             return e->status;
     }
@@ -569,8 +598,8 @@ int32_t statistics_finish(statistics *s, const chunk_source *from, const channel
         summarise_tally(s, k, &s->summaries[k]);
         if (s->channels[k].bins)
             close_histogram(s, &s->channels[k]);
-        if (s->wants_windows && s->histogram_level < 0 && window_owner(s->plan, k) == k &&
-            shares_percentiles(s->plan, k) && sorted_window(s, k, from, e) != NGFF_OK)
+        if (s->wants_windows && s->row_step == 0 && window_owner(s->plan, k) == k && shares_percentiles(s->plan, k) &&
+            sorted_window(s, k, from, e) != NGFF_OK)
             return e->status;
     }
     for (int64_t k = 0; s->wants_windows && k < s->n_channels; k++)

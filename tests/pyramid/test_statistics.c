@@ -393,6 +393,31 @@ static void large_levels_are_sampled_evenly(void)
     free_subject(&s);
 }
 
+/* Every third row, over z and y, is 10, the others are 200: what is counted is seen in the window. */
+static void beyond_two_to_the_25_every_third_row_is_counted(void)
+{
+    const int64_t height = 4097, width = 4099;
+    for (int counts_all = 0; counts_all < 2; counts_all++) {
+        subject s = make_subject(ngff_image_create("zyx", SHAPE(2, height, width), NGFF_UINT8),
+                                 OPTIONS("BLOCKSIZE=1,500,512", counts_all ? "WINDOW=PERCENTILE" : "WINDOW=AUTO"));
+        for (int64_t row = 0; row < 2 * height; row++)
+            memset(s.pixels + row * width, row % 3 == 0 ? 10 : 200, (size_t)width);
+        add_all(&s);
+        CHECK(s.summaries->start == 10 && s.summaries->end == (counts_all ? 200 : 11));
+        free_subject(&s);
+    }
+}
+
+static void rgb_bytes_are_stretched_only_when_asked(void)
+{
+    subject s = make_subject(rgb_image(NGFF_UINT8, 3), OPTIONS("WINDOW=PERCENTILE"));
+    for (int i = 0; i < 300; i++)
+        s.pixels[i] = (uint8_t)(100 + i % 2);
+    add_all(&s);
+    CHECK(s.summaries[1].start == 100 && s.summaries[1].end == 101);
+    free_subject(&s);
+}
+
 typedef struct {
     subject *subject;
     int64_t first;
@@ -444,6 +469,8 @@ int main(void)
     RUN(statistics_can_be_left_out_but_windows_stay);
     RUN(pixels_that_nobody_wrote_count_as_what_they_read_as);
     RUN(large_levels_are_sampled_evenly);
+    RUN(beyond_two_to_the_25_every_third_row_is_counted);
+    RUN(rgb_bytes_are_stretched_only_when_asked);
     RUN(threads_give_the_same_bits);
     CHECK_EXIT();
 }
