@@ -34,6 +34,7 @@ RASTERS = {
     "gzip": (3, "uint8", NORTH_UP, 32633, ["COMPRESS=GZIP"]),
     "none": (3, "uint8", NORTH_UP, 32633, ["COMPRESS=NONE"]),
     "blosc_lz4": (3, "uint16", NORTH_UP, 32633, ["COMPRESS=BLOSC", "BLOSC_CNAME=lz4"]),
+    "crc32c": (3, "uint16", NORTH_UP, 32633, ["CHECKSUM=YES"]),
     "shards": (3, "uint16", NORTH_UP, 32633, ["SHARD=512"]),
     "masked": (3, "uint8", NORTH_UP, 32633, []),
     "separate": (3, "uint8", NORTH_UP, 32633, ["CONSOLIDATED=NO"]),

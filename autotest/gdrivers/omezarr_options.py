@@ -47,6 +47,7 @@ OPTIONS = {
     "BLOSC_CLEVEL": (["COMPRESS=BLOSC", "BLOSC_CLEVEL=4"], lambda s: codec(s)["blosc"]["clevel"] == 4, ["10", "x"]),
     "BLOSC_CNAME": (["COMPRESS=BLOSC", "BLOSC_CNAME=lz4hc"], lambda s: codec(s)["blosc"]["cname"] == "lz4hc", ["snappy", "lz5"]),
     "BLOSC_SHUFFLE": (["COMPRESS=BLOSC", "BLOSC_SHUFFLE=BIT"], lambda s: codec(s)["blosc"]["shuffle"] == "bitshuffle", ["2", "NIBBLE"]),
+    "CHECKSUM": (["COMPRESS=BLOSC", "CHECKSUM=YES"], lambda s: "crc32c" in codec(s), ["2", "MD5"]),
     "BLOCKSIZE": (["BLOCKSIZE=1,64,32"], lambda s: chunk(s) == [1, 64, 32], ["0", "-5", "x", "64,", "q:5", "1,2,3,4,5,6", "y:8,y:8", "64x64"]),
     "BLOCKXSIZE": (["BLOCKXSIZE=48"], lambda s: chunk(s)[2] == 48, ["0", "x"]),
     "BLOCKYSIZE": (["BLOCKYSIZE=48"], lambda s: chunk(s)[1] == 48, ["0", "x"]),
@@ -145,6 +146,8 @@ def test_options_of_other_drivers_and_typos_are_refused_with_the_nearest_of_ours
     (["OVERVIEWS=NONE", "OVERVIEW_COUNT=2"], "OVERVIEW"),
     (["OVERVIEWS=NONE", "SCALE_FACTORS=2"], "SCALE_FACTORS"),
     (["BLOCKSIZE=64", "SHARD=100"], "SHARD"),
+    (["CHECKSUM=YES", "NGFF_VERSION=0.4", "COMPRESS=BLOSC"], "CHECKSUM=YES"),
+    (["CHECKSUM=YES", "NGFF_VERSION=0.4", "COMPRESS=LZ4"], "COMPRESS=LZ4"),
 ])
 def test_contradictions_are_refused_before_anything_is_written(tmp_path, options, named):
     message = gdaltest.refused(tmp_path / "a.ome.zarr", source(), *options)

@@ -79,7 +79,7 @@ KINDS = {
     "gzip": (picture, ["COMPRESS=GZIP"]),
     "none": (picture, ["COMPRESS=NONE"]),
 }
-ONLY_05 = {"shards": (picture, ["SHARD=64"])}
+ONLY_05 = {"shards": (picture, ["SHARD=64"]), "crc32c": (lambda: picture(2, "uint16"), ["CHECKSUM=YES"])}
 VARIANTS = [("0.5", "OVERVIEWS"), ("0.5", "SCALES"), ("0.5", "FLAT"), ("0.4", "OVERVIEWS"), ("0.4", "SCALES"), ("0.4", "FLAT")]
 
 

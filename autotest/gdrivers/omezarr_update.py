@@ -158,7 +158,7 @@ def rich_source():
     return source
 
 
-VARIANTS = [[], ["NGFF_VERSION=0.4"], ["LAYOUT=SCALES"], ["LAYOUT=FLAT"], ["SHARD=32", "COMPRESS=ZSTD", "LEVEL=3"],
+VARIANTS = [[], ["NGFF_VERSION=0.4"], ["LAYOUT=SCALES"], ["LAYOUT=FLAT"], ["SHARD=32", "COMPRESS=ZSTD", "LEVEL=3"], ["CHECKSUM=YES"],
             ["ORIGIN=SOUTHING", "NAME=a name", "CHANNEL_NAMES=a\\,b,c", "WINDOW=1:5", "STATISTICS=NO"]]
 
 

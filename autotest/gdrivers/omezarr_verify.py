@@ -79,6 +79,9 @@ STORES = {
     "blosc": (plain_source, "COMPRESS=BLOSC"),
     "gzip": (plain_source, "COMPRESS=GZIP"),
     "none": (plain_source, "COMPRESS=NONE"),
+    "04_zstd": (masked_source, "NGFF_VERSION=0.4", "COMPRESS=ZSTD"),
+    "crc32c": (masked_source, "COMPRESS=BLOSC", "CHECKSUM=YES"),
+    "crc32c_sharded": (plain_source, "COMPRESS=NONE", "CHECKSUM=YES", "SHARD=64"),
     "sharded": (sparse_source, "SHARD=64"),
     "sharded_none": (plain_source, "SHARD=64", "COMPRESS=NONE"),
     "masked": (masked_source, "COMPRESS=GZIP"),
@@ -201,7 +204,7 @@ def test_a_flipped_bit_that_leaves_good_json_is_named_by_the_roots_copy(core, tm
         assert "root's copy" in result[1][0][1]
 
 
-CHECKED = ["gzip", "masked", "masked_04", "04_zlib"]  # codecs with a checksum
+CHECKED = ["zstd", "04_zstd", "crc32c", "crc32c_sharded", "gzip", "masked", "masked_04", "04_zlib"]  # codecs with a checksum
 
 
 @pytest.mark.parametrize("kind", CHECKED)
@@ -231,7 +234,7 @@ def test_every_flipped_byte_of_a_chunk_with_a_checksum_is_named_or_changes_no_pi
     assert n_harmless < len(chunks)
 
 
-@pytest.mark.parametrize("options", [["COMPRESS=ZSTD"], ["COMPRESS=BLOSC"], ["NGFF_VERSION=0.4", "COMPRESS=LZ4"], ["COMPRESS=NONE"]])
+@pytest.mark.parametrize("options", [["COMPRESS=ZSTD", "CHECKSUM=NO"], ["COMPRESS=BLOSC"], ["NGFF_VERSION=0.4", "COMPRESS=LZ4"], ["COMPRESS=NONE"]])
 def test_a_flipped_bit_is_told_or_is_another_pixel_which_only_the_source_shows(tmp_path, core, options):
     """Codecs without a checksum: never silent against the source, and what STORE alone cannot see are pixels."""
     source = str(tmp_path / "a.tif")

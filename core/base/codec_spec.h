@@ -10,7 +10,9 @@ enum { SHUFFLE_NONE, SHUFFLE_BYTE, SHUFFLE_BIT };
 typedef struct {
     int compress; /* COMPRESS_*, never AUTO */
     int level, blosc_cname, blosc_shuffle;
-    int type_size; /* bytes of one pixel, for shuffles */
+    int type_size;     /* bytes of one pixel, for shuffles */
+    int zstd_checksum; /* the frame of zstd ends with one */
+    int has_crc32c;    /* Zarr's codec crc32c behind the encoded chunk */
 } codec_spec;
 
 /* Names as in blosc's metadata: "zstd", "lz4", "lz4hc", "zlib", "blosclz". NULL / -1 when unknown. */

@@ -17,7 +17,7 @@ static const codec codecs[] = {
 enum { n_codecs = sizeof codecs / sizeof codecs[0] };
 
 /* Readers in Java and blosc itself count the bytes of a chunk in 32 bits with a sign. */
-enum { most_bytes = INT32_MAX };
+enum { most_bytes = INT32_MAX, checksum_bytes = 4 };
 
 /* The row of a spec, NULL for an unknown codec. */
 static const codec *codec_find(const codec_spec *spec)
@@ -45,7 +45,8 @@ void codec_context_free(codec_context *context)
 size_t codec_bound(const codec_spec *spec, size_t n)
 {
     const codec *row = codec_find(spec);
-    return row && n > 0 && n <= most_bytes ? row->bound(n) : 0;
+    size_t bound = row && n > 0 && n <= most_bytes ? row->bound(n) : 0;
+    return bound > 0 && spec->has_crc32c ? bound + checksum_bytes : bound;
 }
 
 int32_t codec_encode(codec_context *context, const codec_spec *spec, const void *from, size_t n, void *to,
@@ -58,7 +59,13 @@ int32_t codec_encode(codec_context *context, const codec_spec *spec, const void 
     if (capacity < bound)
         return error_set(e, NGFF_E_ARGUMENT, "the buffer for an encoded chunk has %zu bytes, not the %zu it needs",
                          capacity, bound);
-    return codec_find(spec)->encode(context, spec, from, n, to, capacity, n_written, e);
+    size_t room = spec->has_crc32c ? capacity - checksum_bytes : capacity;
+    int32_t status = codec_find(spec)->encode(context, spec, from, n, to, room, n_written, e);
+    if (status == NGFF_OK && spec->has_crc32c) {
+        checksum_append(to, *n_written);
+        *n_written += checksum_bytes;
+    }
+    return status;
 }
 
 int32_t codec_decode(codec_context *context, const codec_spec *spec, const void *from, size_t n, void *to,
@@ -70,6 +77,10 @@ int32_t codec_decode(codec_context *context, const codec_spec *spec, const void 
                          spec->compress);
     if (n == 0)
         return error_set(e, NGFF_E_CORRUPT, "the chunk is empty: 0 bytes are stored");
+    if (spec->has_crc32c && checksum_remove(from, &n, e) != NGFF_OK)
+        return e->status;
+    if (n == 0)
+        return error_set(e, NGFF_E_CORRUPT, "the chunk is empty: it has a checksum and nothing before it");
     return row->decode(context, from, n, to, n_expected, e);
 }
 

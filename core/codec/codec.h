@@ -22,7 +22,8 @@ int32_t codec_encode(codec_context *context, const codec_spec *spec, const void 
                      size_t capacity, size_t *n_written, error *e);
 
 /* Decodes into exactly n_expected bytes; anything else (also trailing bytes, a header that claims another size) is
- * NGFF_E_CORRUPT. Never reads or writes out of bounds, whatever the input. */
+ * NGFF_E_CORRUPT. Never reads or writes out of bounds, whatever the input. Of spec only compress and has_crc32c
+ * count. */
 int32_t codec_decode(codec_context *context, const codec_spec *spec, const void *from, size_t n, void *to,
                      size_t n_expected, error *e);
 
@@ -31,6 +32,8 @@ void bytes_to_native(void *pixels, size_t n_bytes, int item_size, int is_big_end
 
 /* CRC-32C (Castagnoli) of the bytes, as Zarr's crc32c codec stores it. */
 uint32_t crc32c(const void *bytes, size_t n);
+/* The same without the machine's instruction for it. */
+uint32_t crc32c_portable(const void *bytes, size_t n);
 
 /* Takes the four bytes that Zarr's crc32c codec has put behind the n bytes off *n, after a check of them. */
 int32_t checksum_remove(const void *bytes, size_t *n, error *e);

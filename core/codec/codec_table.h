@@ -36,6 +36,8 @@ codec_encode_function bytes_encode, zstd_encode, blosc_encode, gzip_encode, zlib
 codec_decode_function bytes_decode, zstd_decode, blosc_decode, gzip_decode, zlib_decode, lz4_decode;
 codec_release_function zstd_release, deflate_release, lz4_release;
 
+/* Puts the checksum of n bytes behind them (4 bytes). */
+void checksum_append(uint8_t *bytes, size_t n);
 /* The error of a decoder whose input gave another size than the chunk's. */
 int32_t codec_wrong_size(error *e, const char *name, uint64_t n_found, size_t n_expected);
 int32_t codec_no_memory(error *e, const char *name);

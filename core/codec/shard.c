@@ -61,16 +61,3 @@ int32_t shard_index_decode(const uint8_t *from, size_t n_bytes, uint64_t shard_b
 {
     return shard_layout_decode((shard_layout){.has_checksum = 1}, from, n_bytes, shard_bytes, entries, n_chunks, e);
 }
-
-int32_t checksum_remove(const void *bytes, size_t *n, error *e)
-{
-    if (*n < 4)
-        return error_set(e, NGFF_E_CORRUPT, "%zu bytes cannot end with a crc32c checksum", *n);
-    uint32_t stored = (uint32_t)number_get((const uint8_t *)bytes + *n - 4, 4), computed = crc32c(bytes, *n - 4);
-    if (stored != computed)
-        return error_set(e, NGFF_E_CORRUPT,
-                         "the checksum of the chunk is %08" PRIx32 ", not %08" PRIx32 ": it is damaged or cut off",
-                         computed, stored);
-    *n -= 4;
-    return NGFF_OK;
-}

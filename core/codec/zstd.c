@@ -1,5 +1,6 @@
-/* zstd.c: one zstd frame per chunk. The frame carries the content size (some readers insist on it) and no checksum;
- * states are kept in the context, because making one costs more than compressing a small chunk. */
+/* zstd.c: one zstd frame per chunk. The frame carries the content size (some readers insist on it) and, where the
+ * plan wants it, a checksum of the pixels that every reader checks when it decodes; states are kept in the context,
+ * because making one costs more than compressing a small chunk. */
 #include "codec_table.h"
 
 #include <zstd.h>
@@ -16,7 +17,9 @@ int32_t zstd_encode(codec_context *context, const codec_spec *spec, const void *
         context->zstd_compressor = ZSTD_createCCtx();
     if (!context->zstd_compressor)
         return codec_no_memory(e, "zstd");
-    size_t written = ZSTD_compressCCtx(context->zstd_compressor, to, capacity, from, n, spec->level);
+    ZSTD_CCtx_setParameter(context->zstd_compressor, ZSTD_c_compressionLevel, spec->level);
+    ZSTD_CCtx_setParameter(context->zstd_compressor, ZSTD_c_checksumFlag, spec->zstd_checksum);
+    size_t written = ZSTD_compress2(context->zstd_compressor, to, capacity, from, n);
     if (ZSTD_isError(written))
         return error_set(e, NGFF_E_MEMORY, "zstd cannot compress a chunk of %zu bytes: %s", n,
                          ZSTD_getErrorName(written));

@@ -45,7 +45,6 @@ typedef struct {
     int is_sharded;
     int index_is_first;     /* a shard's index is at its start */
     int index_has_checksum; /* crc32c behind the index */
-    int chunk_has_checksum; /* crc32c behind every encoded chunk */
     codec_spec codec;
     uint8_t fill[16];
     int is_big_endian;

@@ -273,7 +273,7 @@ static int32_t read_codec_v3(const char *name, const cJSON *configuration, store
         return NGFF_OK;
     }
     if ((*stage == 1 || *stage == 2) && strcmp(name, "crc32c") == 0) {
-        a->chunk_has_checksum = 1;
+        a->codec.has_crc32c = 1;
         *stage = 3;
         return NGFF_OK;
     }

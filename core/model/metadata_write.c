@@ -167,7 +167,7 @@ static void add_compressor_v3(walk *w, const codec_spec *codec, cJSON *codecs)
         tree_put(configuration, "level", tree_whole(codec->level), &w->is_whole);
     }
     if (codec->compress == COMPRESS_ZSTD)
-        tree_put(configuration, "checksum", cJSON_CreateFalse(), &w->is_whole);
+        tree_put(configuration, "checksum", cJSON_CreateBool(codec->zstd_checksum), &w->is_whole);
     tree_add(codecs, tree_named(names[codec->compress], configuration, &w->is_whole), &w->is_whole);
 }
 
@@ -176,6 +176,8 @@ static cJSON *codecs_v3(walk *w, const array_spec *a)
     cJSON *codecs = cJSON_CreateArray();
     tree_add(codecs, bytes_codec(w, a->type->item_size), &w->is_whole);
     add_compressor_v3(w, &a->codec, codecs);
+    if (a->codec.has_crc32c)
+        tree_add(codecs, tree_named("crc32c", NULL, &w->is_whole), &w->is_whole);
     if (!a->is_sharded)
         return codecs;
     cJSON *sharding = cJSON_CreateObject(), *index = cJSON_CreateArray(), *outer = cJSON_CreateArray();

@@ -543,6 +543,15 @@ static const row table[] = {
         .offset = offsetof(options, blosc_shuffle),
     },
     {
+        .name = "CHECKSUM",
+        .words = tri_words,
+        .standard = "AUTO",
+        .help =
+            "A checksum for every chunk, so that a flipped bit is an error in any reader. AUTO: where it costs nothing "
+            "(ZSTD; GZIP and ZLIB always have one); YES: also crc32c behind BLOSC and NONE (0.5)",
+        .offset = offsetof(options, checksum),
+    },
+    {
         .name = "BLOCKSIZE",
         .aliases = "CHUNKS",
         .shown = "n, or 1,512,512 in axis order, or z:16,y:256,x:256",

@@ -59,6 +59,7 @@ typedef struct {
     int n_threads;        /* 0: ALL_CPUS */
     int64_t memory_bytes; /* 0: what the plan needs */
     int statistics;       /* TRI_* */
+    int checksum;         /* TRI_* */
     int window_mode;
     double *windows; /* WINDOW_GIVEN: start, end per channel */
     int n_windows;

@@ -169,6 +169,21 @@ static int32_t apply_image_options(plan *p)
 
 /* -- Codec, reducer, fill value ------------------------------------------------------------------------------------ */
 
+/* Zstd's frames and deflate have one of their own; Zarr v3 can put one behind the other codecs. */
+static int32_t resolve_checksum(plan *p)
+{
+    codec_spec *c = &p->codec;
+    int has_own = c->compress == COMPRESS_ZSTD || c->compress == COMPRESS_GZIP || c->compress == COMPRESS_ZLIB;
+    c->zstd_checksum = c->compress == COMPRESS_ZSTD && p->options.checksum != TRI_NO;
+    c->has_crc32c = !has_own && p->options.checksum == TRI_YES;
+    if (c->has_crc32c && p->options.version == VERSION_04)
+        return error_set(&p->error, NGFF_E_OPTION,
+                         "CHECKSUM=YES: Zarr v2 (NGFF_VERSION=0.4) has no checksum for COMPRESS=%s; use COMPRESS=ZSTD, "
+                         "or NGFF_VERSION=0.5",
+                         compress_name(c->compress));
+    return NGFF_OK;
+}
+
 static int32_t resolve_codec(plan *p)
 {
     const options *o = &p->options;
@@ -182,6 +197,8 @@ static int32_t resolve_codec(plan *p)
     c->blosc_cname = o->blosc_cname;
     c->blosc_shuffle = o->blosc_shuffle;
     c->type_size = type->size;
+    if (resolve_checksum(p) != NGFF_OK)
+        return p->error.status;
     if (type->class == CLASS_COMPLEX || type->item_size * 8 == 16)
         if (type->class == CLASS_COMPLEX || type->class == CLASS_FLOAT)
             plan_warn(p, "OME-Zarr viewers do not show pixels of type %s; readers of Zarr arrays do", type->v3);
@@ -403,6 +420,8 @@ static void describe_codec(const plan *p, char to[64])
         snprintf(to, 64, "%s", compress_name(c->compress));
     else
         snprintf(to, 64, "%s level %d", compress_name(c->compress), c->level);
+    if (c->has_crc32c)
+        snprintf(to + strlen(to), 64 - strlen(to), ", crc32c");
 }
 
 const char *ngff_plan_text(ngff_plan *p)

@@ -309,8 +309,6 @@ static int32_t decode(ngff_reader *reader, const stored_array *array, const chun
                       size_t n_bytes, void *pixels, error *e)
 {
     error cause = {0};
-    if (array->chunk_has_checksum && checksum_remove(bytes, &n_bytes, &cause) != NGFF_OK)
-        return object_error(reader, place->key, &cause, e);
     codec_context *context = context_take(reader);
     uint8_t *other = has_own_order(array) ? malloc(place->n_bytes) : NULL;
     if (!context || (has_own_order(array) && !other)) {
@@ -333,7 +331,7 @@ static int32_t decode(ngff_reader *reader, const stored_array *array, const chun
 /* True where the stored bytes are the pixels, but for the byte order. */
 static int is_stored_plain(const stored_array *array)
 {
-    return array->codec.compress == COMPRESS_NONE && !array->chunk_has_checksum && !has_own_order(array);
+    return array->codec.compress == COMPRESS_NONE && !array->codec.has_crc32c && !has_own_order(array);
 }
 
 static int32_t plain_read(ngff_reader *reader, const stored_array *array, const chunk_place *place, void *pixels,

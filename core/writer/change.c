@@ -38,8 +38,8 @@ static int is_as_planned(const ngff_plan *plan, int l, const stored_array *a)
     return strcmp(a->path, at->path) == 0 && a->type == plan->image->type && a->rank == plan->image->rank &&
            memcmp(a->shape, at->shape, bytes) == 0 && memcmp(a->chunk, at->chunk, bytes) == 0 &&
            memcmp(a->shard, at->shard, bytes) == 0 && a->is_sharded == at->is_sharded && !a->index_is_first &&
-           a->index_has_checksum == a->is_sharded && !a->chunk_has_checksum && !a->is_big_endian &&
-           a->separator == '/' && a->key_version == plan->options.version &&
+           a->index_has_checksum == a->is_sharded && a->codec.has_crc32c == plan->codec.has_crc32c &&
+           !a->is_big_endian && a->separator == '/' && a->key_version == plan->options.version &&
            a->codec.compress == plan->codec.compress && (!has_cname || a->codec.blosc_cname == plan->codec.blosc_cname);
 }
 

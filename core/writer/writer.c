@@ -22,6 +22,12 @@ typedef struct bench {
     size_t capacity;
 } bench;
 
+/* The pixels are stored as they are. */
+static int is_stored_plain(const codec_spec *spec)
+{
+    return spec->compress == COMPRESS_NONE && !spec->has_crc32c;
+}
+
 /* -- A finished cell: chunks to the store -------------------------------------------------------------------------- */
 
 static bench *take_bench(ngff_writer *w)
@@ -40,8 +46,8 @@ static bench *take_bench(ngff_writer *w)
         return NULL;
     b->capacity = codec_bound(&plan->codec, chunk);
     b->codec = codec_context_create();
-    b->bytes = plan->codec.compress == COMPRESS_NONE ? NULL : malloc(b->capacity);
-    if (b->codec && (b->bytes || plan->codec.compress == COMPRESS_NONE))
+    b->bytes = is_stored_plain(&plan->codec) ? NULL : malloc(b->capacity);
+    if (b->codec && (b->bytes || is_stored_plain(&plan->codec)))
         return b;
     codec_context_free(b->codec);
     free(b->bytes);
@@ -63,7 +69,7 @@ static int32_t encode(bench *b, const codec_spec *spec, const uint8_t *pixels, s
 {
     *encoded = pixels;
     *n_encoded = n;
-    if (spec->compress == COMPRESS_NONE)
+    if (is_stored_plain(spec))
         return NGFF_OK;
     *encoded = b->bytes;
     return codec_encode(b->codec, spec, pixels, n, b->bytes, b->capacity, n_encoded, e);

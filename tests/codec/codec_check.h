@@ -113,6 +113,27 @@ static inline void check_damage(const codec_spec *spec)
     codec_context_free(context);
 }
 
+/* With a checksum: a flipped bit anywhere is an error, or changes no pixel. */
+static inline void check_flips(const codec_spec *spec)
+{
+    codec_context *context = codec_context_create();
+    const size_t n = 3000;
+    for (int kind = 0; kind < n_samples; kind++) {
+        uint8_t *bytes = sample_make(kind, n);
+        size_t n_encoded, n_found = 0;
+        uint8_t *encoded = encoded_make(context, spec, bytes, n, &n_encoded);
+        for (size_t bit = 0; bit < n_encoded * 8; bit++) {
+            encoded[bit / 8] ^= (uint8_t)(1 << bit % 8);
+            n_found += decode_status(context, spec, encoded, n_encoded, n, bytes) == NGFF_E_CORRUPT;
+            encoded[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        }
+        CHECK(n_found >= (spec->has_crc32c ? n_encoded * 8 : n_encoded * 8 - 16));
+        free(bytes);
+        free(encoded);
+    }
+    codec_context_free(context);
+}
+
 /* The vectors in these tests hold 256 uint16, little endian, of value i / 64. numcodecs 0.16.6 made them from
  * numpy's (arange(256) // 64).astype("<u2") unless a comment says otherwise. */
 static inline void check_vector(const codec_spec *spec, const uint8_t *vector, size_t n)

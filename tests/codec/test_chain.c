@@ -42,6 +42,30 @@ static void short_buffer_is_refused_before_encoding(void)
     codec_context_free(context);
 }
 
+static void crc32c_stands_behind_any_codec(void)
+{
+    codec_context *context = codec_context_create();
+    for (int compress = COMPRESS_NONE; compress <= COMPRESS_LZ4; compress++) {
+        codec_spec plain = {.compress = compress, .level = 1, .type_size = 2, .blosc_shuffle = SHUFFLE_BYTE};
+        codec_spec checked = plain;
+        checked.has_crc32c = 1;
+        check_round_trips(&checked);
+        check_flips(&checked);
+        size_t n_plain, n_checked;
+        uint8_t *bytes = sample_make(sample_ramp, 5000);
+        uint8_t *one = encoded_make(context, &plain, bytes, 5000, &n_plain);
+        uint8_t *other = encoded_make(context, &checked, bytes, 5000, &n_checked);
+        uint32_t crc = crc32c(one, n_plain);
+        CHECK(n_checked == n_plain + 4 && memcmp(one, other, n_plain) == 0);
+        CHECK(other[n_plain] == (crc & 0xFF) && other[n_plain + 3] == crc >> 24);
+        CHECK_INT(decode_status(context, &checked, other + n_plain, 4, 5000, NULL), NGFF_E_CORRUPT);
+        free(bytes);
+        free(one);
+        free(other);
+    }
+    codec_context_free(context);
+}
+
 static void first_error_is_kept(void)
 {
     codec_spec spec = {.compress = COMPRESS_NONE};
@@ -63,6 +87,7 @@ int main(void)
     RUN(chunk_over_the_limit_has_no_bound);
     RUN(unknown_codec_is_refused);
     RUN(short_buffer_is_refused_before_encoding);
+    RUN(crc32c_stands_behind_any_codec);
     RUN(first_error_is_kept);
     RUN(freeing_no_context_is_harmless);
     CHECK_EXIT();

@@ -47,8 +47,10 @@ static void crc_is_the_definition_for_every_length_and_alignment(void)
     for (int i = 0; i < 80; i++)
         bytes[i] = (uint8_t)(i * i * 31 + 7);
     for (size_t from = 0; from < 9; from++)
-        for (size_t n = 0; from + n <= 80; n++)
+        for (size_t n = 0; from + n <= 80; n++) {
             CHECK_INT(crc32c(bytes + from, n), crc_by_bits(bytes + from, n));
+            CHECK_INT(crc32c_portable(bytes + from, n), crc_by_bits(bytes + from, n));
+        }
 }
 
 int main(void)

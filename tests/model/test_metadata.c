@@ -186,7 +186,7 @@ static void version_05_says_what_ngff_zarr_says(void)
             same(root, path, theirs, path);
         }
         CHECK_TEXT(at(object(&m, key), "codecs"), "[{\"name\":\"bytes\",\"configuration\":{\"endian\":\"little\"}},{"
-                                                  "\"name\":\"zstd\",\"configuration\":{\"level\":1,\"checksum\":false}"
+                                                  "\"name\":\"zstd\",\"configuration\":{\"level\":1,\"checksum\":true}"
                                                   "}]");
     }
     CHECK_TEXT(at(object(&m, "scale2/zarr.json"), ""), "{\"zarr_format\":3,\"node_type\":\"group\",\"attributes\":{}}");
@@ -355,25 +355,29 @@ static void rotated_and_geographic_and_codeless_maps_are_told_apart(void)
 static void codecs_are_written_as_their_readers_want_them(void)
 {
     static const struct {
-        const char *compress, *version, *expected;
+        const char *compress, *version, *expected, *more;
     } table[] = {
-        {"COMPRESS=NONE", "VERSION=0.4", "null"},
-        {"COMPRESS=ZSTD", "VERSION=0.4", "{\"id\":\"zstd\",\"level\":1}"},
-        {"COMPRESS=GZIP", "VERSION=0.4", "{\"id\":\"gzip\",\"level\":6}"},
-        {"COMPRESS=ZLIB", "VERSION=0.4", "{\"id\":\"zlib\",\"level\":6}"},
-        {"COMPRESS=LZ4", "VERSION=0.4", "{\"id\":\"lz4\",\"acceleration\":1}"},
-        {"COMPRESS=NONE", "VERSION=0.5", "(none)"},
-        {"COMPRESS=GZIP", "VERSION=0.5", "{\"name\":\"gzip\",\"configuration\":{\"level\":6}}"},
+        {"COMPRESS=NONE", "VERSION=0.4", "null", NULL},
+        {"COMPRESS=ZSTD", "VERSION=0.4", "{\"id\":\"zstd\",\"level\":1}", NULL},
+        {"COMPRESS=GZIP", "VERSION=0.4", "{\"id\":\"gzip\",\"level\":6}", NULL},
+        {"COMPRESS=ZLIB", "VERSION=0.4", "{\"id\":\"zlib\",\"level\":6}", NULL},
+        {"COMPRESS=LZ4", "VERSION=0.4", "{\"id\":\"lz4\",\"acceleration\":1}", NULL},
+        {"COMPRESS=NONE", "VERSION=0.5", "(none)", NULL},
+        {"COMPRESS=GZIP", "VERSION=0.5", "{\"name\":\"gzip\",\"configuration\":{\"level\":6}}", NULL},
         {"COMPRESS=BLOSC", "VERSION=0.5",
          "{\"name\":\"blosc\",\"configuration\":{\"cname\":\"zstd\",\"clevel\":1,\"shuffle\":\"shuffle\",\"typesize\":"
          "4,"
-         "\"blocksize\":0}}"},
+         "\"blocksize\":0}}",
+         NULL},
+        {"COMPRESS=ZSTD", "VERSION=0.5", "{\"name\":\"zstd\",\"configuration\":{\"level\":1,\"checksum\":false}}",
+         "CHECKSUM=NO"},
+        {"COMPRESS=NONE", "VERSION=0.5", "{\"name\":\"crc32c\"}", "CHECKSUM=YES"},
     };
     static const int64_t shape[] = {10, 20};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         memory m;
-        write_store(ngff_image_create("yx", shape, NGFF_FLOAT32), NULL, &m, table[i].compress, table[i].version, NULL,
-                    NULL);
+        write_store(ngff_image_create("yx", shape, NGFF_FLOAT32), NULL, &m, table[i].compress, table[i].version,
+                    table[i].more, NULL);
         int is_v2 = strstr(table[i].version, "0.4") != NULL;
         CHECK_TEXT(is_v2 ? at(object(&m, "scale0/image/.zarray"), "compressor")
                          : at(object(&m, "scale0/image/zarr.json"), "codecs/1"),
@@ -389,7 +393,7 @@ static void codecs_are_written_as_their_readers_want_them(void)
     CHECK_TEXT(
         at(array, "codecs"),
         "[{\"name\":\"sharding_indexed\",\"configuration\":{\"chunk_shape\":[128,128],\"codecs\":[{\"name\":"
-        "\"bytes\"},{\"name\":\"zstd\",\"configuration\":{\"level\":1,\"checksum\":false}}],\"index_codecs\":[{"
+        "\"bytes\"},{\"name\":\"zstd\",\"configuration\":{\"level\":1,\"checksum\":true}}],\"index_codecs\":[{"
         "\"name\":\"bytes\",\"configuration\":{\"endian\":\"little\"}},{\"name\":\"crc32c\"}],\"index_location\":"
         "\"end\"}}]");
     forget(&m);
