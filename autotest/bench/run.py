@@ -95,8 +95,8 @@ def compare(args, picture, codec_name):
     rows = {}
     for number in range(args.repeat):
         floor = None
-        for name, command in commands(args, source, f"{args.dir}/out", codec, level):
-            out = f"{args.dir}/out"
+        for name, command in commands(args, source, f"{args.dir}/out.ome.zarr", codec, level):
+            out = f"{args.dir}/out.ome.zarr"
             row = rows.setdefault(name, {"wall": [], "ratio": [], "cpu": [], "rss": []})
             if number and (not row["wall"] or row["wall"][0] > LONG):
                 continue
