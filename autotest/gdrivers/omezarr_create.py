@@ -267,7 +267,7 @@ def test_an_unknown_method_is_refused_with_the_list(tmp_path):
 # -- What is refused -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("option", ["COMPRESS=JPEG", "BLOCKSIZE=-1", "NGFF_VERSION=0.3", "DRY_RUN=YES",
+@pytest.mark.parametrize("option", ["COMPRESS=JPEG", "BLOCKSIZE=-1", "NGFF_VERSION=0.3", "DRY_RUN=YES", "DRY_RUN=TRUE", "VERIFY=source",
                                     "OVERVIEWS=FORCE_USE_EXISTING", "NO_SUCH_OPTION=1"])
 def test_bad_options_are_refused_before_anything_is_written(tmp_path, option):
     with pytest.raises(RuntimeError, match=option.split("=")[0]), gdaltest.collected_messages():

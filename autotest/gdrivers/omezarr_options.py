@@ -176,9 +176,10 @@ def test_compress_auto_is_zstd_for_bytes_and_blosc_for_wider_types(tmp_path, dty
         assert codec(store)["blosc"]["cname"] == "zstd" and codec(store)["blosc"]["shuffle"] == "shuffle"
 
 
-def test_dry_run_writes_nothing_and_carries_the_plan(tmp_path):
+@pytest.mark.parametrize("yes", ["YES", "true", "1"])
+def test_dry_run_writes_nothing_and_carries_the_plan(tmp_path, yes):
     before = gdaltest.snapshot(tmp_path)
-    dataset = gdaltest.create_copy(tmp_path / "a.ome.zarr", source(), "DRY_RUN=YES", "BLOCKSIZE=32", "COMPRESS=NONE")
+    dataset = gdaltest.create_copy(tmp_path / "a.ome.zarr", source(), f"DRY_RUN={yes}", "BLOCKSIZE=32", "COMPRESS=NONE")
     assert dataset is not None and (dataset.RasterXSize, dataset.RasterYSize, dataset.RasterCount) == (90, 100, 3)
     domains = {domain: dataset.GetMetadata(domain) for domain in dataset.GetMetadataDomainList() or [""]}
     text = str(domains)

@@ -167,7 +167,8 @@ NGFF_API int32_t ngff_plan_thread_count(const ngff_plan *plan);
 NGFF_API const char *ngff_plan_text(ngff_plan *plan);
 /* Warning number index, NULL after the last. */
 NGFF_API const char *ngff_plan_warning(const ngff_plan *plan, int32_t index);
-/* The resolved value of an option as text ("" where it has none), NULL for an unknown name. Until the next call. */
+/* The resolved value of an option as text, in the README's spelling ("" where it has none), NULL for an unknown name.
+ * Until the next call. */
 NGFF_API const char *ngff_plan_option(ngff_plan *plan, const char *name);
 
 /* -- Writer: pixels of level 0 in, a whole pyramid out --------------------------------------------------------- */

@@ -876,6 +876,18 @@ const char *options_canonical(const char *name)
     return r ? r->name : NULL;
 }
 
+static const char *default_word(const row *r)
+{
+    return r->standard && word_find(r->words, r->standard) ? r->standard : "";
+}
+
+const char *options_value(const char *name, const char *typed)
+{
+    const row *r = row_find(name);
+    const word *w = word_find(r->words, typed);
+    return w ? word_of(r->words, w->value) : typed[0] ? typed : default_word(r);
+}
+
 int options_is_lasting(const char *typed)
 {
     char name[64];
@@ -1138,11 +1150,6 @@ static void put_attribute(text_buffer *b, const char *name, const char *value)
 }
 
 /* The word that is the default, or "" where it is no single word. */
-static const char *default_word(const row *r)
-{
-    return r->standard && word_find(r->words, r->standard) ? r->standard : "";
-}
-
 static const char *gdal_type(const row *r)
 {
     if (r->words == bool_words)

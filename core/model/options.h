@@ -80,6 +80,9 @@ int32_t options_read(const char *const *list, options *o, error *e);
 void options_release(options *o);
 /* The canonical name for any accepted spelling, NULL for an unknown one. Static. */
 const char *options_canonical(const char *name);
+/* The value of an option in the spelling of the table: the word that typed is one of the spellings of, else typed; the
+ * default where typed is empty, if that is a word. name: canonical. */
+const char *options_value(const char *name, const char *typed);
 /* True for a NAME=VALUE that says what a store is, and so is kept in it; false for one of a run, such as MEMORY. */
 int options_is_lasting(const char *typed);
 /* "gdal" or "markdown"; a malloc'ed string. */

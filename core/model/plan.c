@@ -455,6 +455,7 @@ const char *ngff_plan_option(ngff_plan *p, const char *name)
     const char *canonical = options_canonical(name);
     if (!canonical || p->error.status != NGFF_OK)
         return canonical ? "" : NULL;
+    const char *equals = strchr(plan_typed(p, canonical), '=');
     char *to = p->answer;
     size_t room = sizeof p->answer;
     to[0] = 0;
@@ -473,7 +474,6 @@ const char *ngff_plan_option(ngff_plan *p, const char *name)
     else if (strcmp(canonical, "MEMORY") == 0)
         snprintf(to, room, "%lld", (long long)p->memory);
     else
-        snprintf(to, room, "%s",
-                 strchr(plan_typed(p, canonical), '=') ? strchr(plan_typed(p, canonical), '=') + 1 : "");
+        snprintf(to, room, "%s", options_value(canonical, equals ? equals + 1 : ""));
     return to;
 }

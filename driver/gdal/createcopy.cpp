@@ -307,20 +307,14 @@ static int32_t tell_share(void *teller, double share)
     return static_cast<ProgressTeller *>(teller)->tell(share);
 }
 
-/* The option is empty where it was not given. */
-static bool is_checked(const std::string &mode)
-{
-    return EQUAL(mode.c_str(), "STORE") || EQUAL(mode.c_str(), "SOURCE");
-}
-
 /* All is written: what VERIFY asks for, before anybody else can see the store, then the end of the progress. False,
  * with the reason or an error in job.errors, if something is not right or the user stops. */
 static bool check_and_tell_end(CopyJob &job, GDALDataset *source, const std::string &mode, ProgressTeller &teller,
                                std::string *reason)
 {
-    const bool compares = EQUAL(mode.c_str(), "SOURCE");
+    const bool compares = mode == "SOURCE";
     const ErrorKeeper keeper(job);
-    if (!is_checked(mode))
+    if (mode == "NO")
         return teller.tell_end();
     teller.begin_part(0.5, compares ? 0.75 : 0.995);
     if (ngff_writer_verify(job.writer, tell_share, &teller) != NGFF_OK)
@@ -487,7 +481,7 @@ static bool write_image(ngff_plan *plan, const ImageFromSource &image, const std
     const std::string mode = ngff_plan_option(plan, "VERIFY");
     std::string reason;
     bool is_written;
-    if (is_checked(mode))
+    if (mode != "NO")
         teller.begin_part(0, 0.5);
     {
         const BlockCacheLimit limit(cache_bytes(plan, image, layout, readers.size()));
@@ -523,8 +517,7 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
     std::vector<GivenLevel> levels;
     if (!choose_levels(plan.get(), image, source, &levels))
         return nullptr;
-    const char *dry_run = ngff_plan_option(plan.get(), "DRY_RUN");
-    if (dry_run != nullptr && EQUAL(dry_run, "YES")) {
+    if (EQUAL(ngff_plan_option(plan.get(), "DRY_RUN"), "YES")) {
         const SourceLayout layout = source_layout(source, image.type);
         const auto readers = source_readers(source, layout, useful_readers(plan.get(), image, layout));
         if (!set_source(plan.get(), image, layout, static_cast<int>(readers.size())))

@@ -37,8 +37,7 @@ static GivenLevel given_level(ngff_plan *plan, const ImageFromSource &image, int
 
 bool choose_levels(ngff_plan *plan, const ImageFromSource &image, GDALDataset *source, std::vector<GivenLevel> *levels)
 {
-    const char *text = ngff_plan_option(plan, "OVERVIEWS");
-    const std::string option = text != nullptr ? text : "";
+    const std::string option = ngff_plan_option(plan, "OVERVIEWS");
     const bool must_exist = EQUAL(option.c_str(), "FORCE_USE_EXISTING");
     levels->push_back(given_level(plan, image, 0, -1));
     if (!must_exist && !EQUAL(option.c_str(), "AUTO"))

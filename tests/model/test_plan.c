@@ -46,7 +46,16 @@ static void defaults_depend_on_type_and_kind(void)
     ngff_plan *p = plan_of("yx", SHAPE(10, 10), NGFF_UINT8, OPTIONS("COMPRESS=GZIP", "BLOCKSIZE=5"));
     CHECK_TEXT(ngff_plan_option(p, "LEVEL"), "6");
     CHECK_TEXT(ngff_plan_option(p, "BLOCKSIZE"), "5");
-    CHECK_TEXT(ngff_plan_option(p, "NAME"), "");
+    CHECK_TEXT(ngff_plan_option(p, "AXES"), "");
+    CHECK_TEXT(ngff_plan_option(p, "VERIFY"), "NO");
+    CHECK_TEXT(ngff_plan_option(p, "DRY_RUN"), "NO");
+    CHECK_TEXT(ngff_plan_option(p, "OVERVIEWS"), "IGNORE_EXISTING");
+    ngff_plan_free(p);
+    p = plan_of("yx", SHAPE(10, 10), NGFF_UINT8, OPTIONS("VERIFY=yes", "DRY_RUN=on", "OVERVIEWS=none", "WINDOW=1:2"));
+    CHECK_TEXT(ngff_plan_option(p, "VERIFY"), "STORE");
+    CHECK_TEXT(ngff_plan_option(p, "DRY_RUN"), "YES");
+    CHECK_TEXT(ngff_plan_option(p, "OVERVIEWS"), "NONE");
+    CHECK_TEXT(ngff_plan_option(p, "WINDOW"), "1:2");
     CHECK(strstr(ngff_plan_text(p), "scale0/image") && strstr(ngff_plan_text(p), "10 x 10"));
     ngff_plan_free(p);
 }
