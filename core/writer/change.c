@@ -95,11 +95,8 @@ ngff_writer *writer_update_store(ngff_plan *plan, store *s)
 
 ngff_writer *ngff_writer_open_update(ngff_plan *plan, const char *path)
 {
-    store *s = plan && path ? store_open(path) : NULL;
-    ngff_writer *w = s ? writer_update_store(plan, s) : NULL;
+    ngff_writer *w = writer_open_path(plan, path, writer_update_store);
     error named = {0};
-    if (w)
-        w->path = strdup(path);
     if (w && w->error.status != NGFF_OK && !strstr(w->error.message, path)) {
         error_set(&named, w->error.status, "%s: %s", path, w->error.message);
         w->error = named;

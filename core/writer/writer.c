@@ -345,15 +345,18 @@ ngff_writer *writer_open_store(ngff_plan *plan, store *s)
     return w;
 }
 
-ngff_writer *ngff_writer_open(ngff_plan *plan, const char *path)
+ngff_writer *writer_open_path(ngff_plan *plan, const char *path, ngff_writer *(*open)(ngff_plan *, store *))
 {
-    if (!plan || !path)
-        return NULL;
-    store *s = store_open(path);
-    ngff_writer *w = s ? writer_open_store(plan, s) : NULL;
+    store *s = plan && path ? store_open(path) : NULL;
+    ngff_writer *w = s ? open(plan, s) : NULL;
     if (w)
         w->path = strdup(path);
     return w;
+}
+
+ngff_writer *ngff_writer_open(ngff_plan *plan, const char *path)
+{
+    return writer_open_path(plan, path, writer_open_store);
 }
 
 static int32_t first_pixels(void *user, const int64_t *index, uint8_t *pixels, error *e)
@@ -428,13 +431,7 @@ ngff_writer *writer_push_store(ngff_plan *plan, store *s)
 
 ngff_writer *ngff_writer_open_push(ngff_plan *plan, const char *path)
 {
-    if (!plan || !path)
-        return NULL;
-    store *s = store_open(path);
-    ngff_writer *w = s ? writer_push_store(plan, s) : NULL;
-    if (w)
-        w->path = strdup(path);
-    return w;
+    return writer_open_path(plan, path, writer_push_store);
 }
 
 int64_t writer_pixel_peak(const ngff_writer *w)

@@ -125,59 +125,57 @@ static ngff_plan *plan_of(const subject *s)
     return plan;
 }
 
-static int32_t closed(writing *w)
+/* Plans, opens the store by one of the three ways, writes if there is a writer, and closes. */
+static int32_t run(const subject *s, ngff_writer *(*open)(ngff_plan *, store *), void (*write)(writing *))
 {
     int32_t status = NGFF_E_MEMORY;
-    if (w->writer) {
-        status = ngff_writer_status(w->writer);
+    ngff_plan *plan = plan_of(s);
+    store *at = plan ? store_file_open(path) : NULL;
+    writing w = {s->picture, s->pixels, s->mask, at ? open(plan, at) : NULL};
+    if (w.writer && ngff_writer_status(w.writer) == NGFF_OK)
+        write(&w);
+    if (w.writer) {
+        status = ngff_writer_status(w.writer);
         if (status == NGFF_OK)
-            status = ngff_writer_close(w->writer);
-        ngff_writer_free(w->writer);
+            status = ngff_writer_close(w.writer);
+        ngff_writer_free(w.writer);
     }
+    ngff_plan_free(plan);
     return status;
+}
+
+static void pull_regions(writing *w)
+{
+    pull(w);
 }
 
 static int32_t pull_all(const subject *s)
 {
-    ngff_plan *plan = plan_of(s);
-    store *at = plan ? store_file_open(path) : NULL;
-    writing w = {s->picture, s->pixels, s->mask, at ? writer_open_store(plan, at) : NULL};
-    if (w.writer && ngff_writer_status(w.writer) == NGFF_OK)
-        pull(&w);
-    int32_t status = closed(&w);
-    ngff_plan_free(plan);
-    return status;
+    return run(s, writer_open_store, pull_regions);
+}
+
+static void write_odd_regions(writing *w)
+{
+    const int64_t odd[MAX_RANK] = {2, 2, 20, 17, 23};
+    write_grid(w, odd + MAX_RANK - rank_of(w->picture), 0);
 }
 
 static int32_t push_all(const subject *s)
 {
-    ngff_plan *plan = plan_of(s);
-    store *at = plan ? store_file_open(path) : NULL;
-    writing w = {s->picture, s->pixels, s->mask, at ? writer_push_store(plan, at) : NULL};
-    const int64_t odd[MAX_RANK] = {2, 2, 20, 17, 23};
-    int64_t extent[MAX_RANK];
-    for (int i = 0; i < rank_of(s->picture); i++)
-        extent[i] = odd[i + MAX_RANK - rank_of(s->picture)];
-    if (w.writer && ngff_writer_status(w.writer) == NGFF_OK)
-        write_grid(&w, extent, 0);
-    int32_t status = closed(&w);
-    ngff_plan_free(plan);
-    return status;
+    return run(s, writer_push_store, write_odd_regions);
+}
+
+static void write_a_corner(writing *w)
+{
+    int64_t origin[MAX_RANK] = {0}, extent[MAX_RANK];
+    for (int i = 0; i < rank_of(w->picture); i++)
+        extent[i] = min_i64(w->picture->shape[i], 9);
+    write_region(w, origin, extent);
 }
 
 static int32_t change_a_part(const subject *s)
 {
-    ngff_plan *plan = plan_of(s);
-    store *at = plan ? store_file_open(path) : NULL;
-    writing w = {s->picture, s->pixels, s->mask, at ? writer_update_store(plan, at) : NULL};
-    int64_t origin[MAX_RANK] = {0}, extent[MAX_RANK];
-    for (int i = 0; i < rank_of(s->picture); i++)
-        extent[i] = min_i64(s->picture->shape[i], 9);
-    if (w.writer && ngff_writer_status(w.writer) == NGFF_OK)
-        write_region(&w, origin, extent);
-    int32_t status = closed(&w);
-    ngff_plan_free(plan);
-    return status;
+    return run(s, writer_update_store, write_a_corner);
 }
 
 /* All chunks of all levels; the sum of what they hold goes to *sum. */
