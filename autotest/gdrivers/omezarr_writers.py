@@ -1,9 +1,10 @@
 """Stores as other people's software writes them today, opened by us and compared pixel by pixel, every level. Where the
-software can be installed it writes here; bioformats2raw (Java) and iohub (needs zarr 2) cannot: their layout is repeated by
-zarr-python from what they write."""
+software can be installed it writes here; iohub (needs zarr 2) wrote data/iohub.zip; bioformats2raw (Java) cannot be had here:
+its layout is repeated by zarr-python from what it writes."""
 
 import json
 import os
+import shutil
 
 import gdaltest
 import numpy as np
@@ -182,39 +183,28 @@ def test_tensorstore_defaults(tmp_path, driver, dtype):
 # -- iohub -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_layout_of_iohub(tmp_path):
-    """iohub 0.2.3: axes in capitals, identity transforms, a plate of positions with omero."""
-    root = tmp_path / "p.zarr"
-    node = zarr.open_group(str(root), mode="w", zarr_format=2)
-    node.attrs["plate"] = {"acquisitions": [{"id": 0}], "columns": [{"name": "1"}], "rows": [{"name": "A"}],
-                           "version": "0.4", "wells": [{"columnIndex": 0, "path": "A/1", "rowIndex": 0}]}
-    well = node.require_group("A/1")
-    well.attrs["well"] = {"images": [{"acquisition": 0, "path": "0"}], "version": "0.4"}
-    position = well.require_group("0")
-    kinds = {"T": "time", "C": "channel"}
-    units = {"T": {"unit": "second"}, "Z": {"unit": "micrometer"}, "Y": {"unit": "micrometer"}, "X": {"unit": "micrometer"}}
-    identity = [{"type": "identity"}]
-    position.attrs["multiscales"] = [{
-        "axes": [{"name": d, "type": kinds.get(d, "space"), **units.get(d, {})} for d in "TCZYX"],
-        "coordinateTransformations": identity, "datasets": [{"coordinateTransformations": identity, "path": "0"}],
-        "name": "0", "version": "0.4"}]
-    position.attrs["omero"] = {"channels": [
-        {"active": True, "coefficient": 1.0, "color": color, "family": "linear", "inverted": False, "label": label,
-         "window": {"end": 65535.0, "max": 65535.0, "min": 0.0, "start": 0.0}}
-        for label, color in (("DAPI", "0000FF"), ("GFP", "00FF00"), ("RFP", "FF0000"))],
-        "id": 0, "rdefs": {"defaultT": 0, "defaultZ": 0, "model": "color", "projection": "normal"}, "version": "0.4"}
-    position.create_array("0", shape=FIVE.shape, chunks=(1, 1, 4, 60, 70), dtype="uint16",
-                          chunk_key_encoding={"name": "v2", "separator": "/"})[...] = FIVE
-    names = [name for name, _ in gdal.Open(str(root)).GetSubDatasets()]
-    assert names == [f'OMEZARR:"{root}":A/1/0']
+@pytest.mark.parametrize("is_zipped", [False, True])
+def test_a_plate_by_iohub(tmp_path, is_zipped):
+    """data/iohub.zip, by iohub 0.2.3: axes in capitals, identity transforms, levels that halve z; pixels count up."""
+    archive = os.path.join(os.path.dirname(__file__), "data", "iohub.zip")
+    root = f"/vsizip/{archive}/plate.zarr"
+    if not is_zipped:
+        shutil.unpack_archive(archive, tmp_path)
+        root = f"{tmp_path}/plate.zarr"
+    names = [name for name, _ in gdal.Open(root).GetSubDatasets()]
+    assert names == [f'OMEZARR:"{root}":{field}' for field in ("A/1/0", "B/2/0")]
+    for number, name in enumerate(names):
+        array = np.arange(2 * 2 * 3 * 16 * 20, dtype="uint16").reshape(2, 2, 3, 16, 20) + np.uint16(1000 * number)
+        np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(name)), bands(array))
+        levels = gdal.Open(name).GetSubDatasets()
+        assert [level[1] for level in levels] == ["image: 0", "level 1: t 2, c 2, z 2, y 8, x 10", "level 2: t 2, c 2, z 1, y 4, x 5"]
     dataset = gdal.Open(names[0])
-    np.testing.assert_array_equal(gdaltest.pixels(dataset), bands(FIVE))
-    band = dataset.GetRasterBand(1 + 1 * 12 + 2 * 4 + 3)
-    assert band.GetDescription() == "RFP T=1 Z=3"
+    band = dataset.GetRasterBand(1 + 1 * 6 + 1 * 3 + 2)
+    assert band.GetDescription() == "GFP T=1 Z=2"
     found = band.GetMetadata("NGFF")
-    assert found["LABEL"] == "RFP" and found["COLOR"] == "FF0000" and found["ACTIVE"] == "YES"
+    assert found["LABEL"] == "GFP" and found["COLOR"] == "00FF00" and found["ACTIVE"] == "YES"
     assert (found["WINDOW_START"], found["WINDOW_END"], found["WINDOW_MIN"], found["WINDOW_MAX"]) == ("0", "65535", "0", "65535")
-    assert (found["T"], found["C"], found["Z"], found["Z_UNIT"], found["T_UNIT"]) == ("1", "2", "3", "micrometer", "second")
+    assert (found["T"], found["C"], found["Z"], found["Z_UNIT"], found["T_UNIT"]) == ("1", "1", "2", "micrometer", "second")
 
 
 # -- bioformats2raw --------------------------------------------------------------------------------------------------
