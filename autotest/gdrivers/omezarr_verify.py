@@ -470,6 +470,21 @@ def test_one_different_pixel_is_named_wherever_it_is(tmp_path, make, options):
         assert done.returncode == 1 and "mask, column 50, row 60" in done.stdout
 
 
+def test_a_mask_that_is_valid_everywhere_equals_none(tmp_path):
+    """Such a mask is not stored; one invalid pixel in it is a difference."""
+    source = plain_source()
+    with gdaltest.config_option("GDAL_TIFF_INTERNAL_MASK", "YES"):
+        source.CreateMaskBand(gdal.GMF_PER_DATASET)
+    source.GetRasterBand(1).GetMaskBand().Fill(255)
+    whole = tiff_of(tmp_path / "whole.tif", source)
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdal.Open(whole), "BLOCKSIZE=32", "VERIFY=SOURCE")
+    assert gdal.Open(whole).GetRasterBand(1).GetMaskFlags() == gdal.GMF_PER_DATASET
+    assert tool(store, whole).returncode == 0
+    changed(source, 1, 50, 60, mask=True)
+    done = tool(store, tiff_of(tmp_path / "hole.tif", source))
+    assert done.returncode == 1 and "mask, column 50, row 60" in done.stdout
+
+
 def test_another_size_type_or_number_of_bands_is_different(tmp_path):
     store = gdaltest.write(tmp_path / "a.ome.zarr", plain_source(), "BLOCKSIZE=32")
     array = gdaltest.smooth_array((2, 70, 60), "uint16")

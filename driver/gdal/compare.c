@@ -18,6 +18,7 @@ typedef struct {
     int pixel_size;
     GDALDataType type;
     uint8_t *pixels, *other; /* a chunk of the store, one plane of it from the source */
+    int has_mask;            /* the store or the source; a store without one is valid everywhere */
     int64_t n_done, n_all;
 } work;
 
@@ -87,8 +88,7 @@ static int prepare(work *w)
         }
     }
     int flags = GDALGetMaskFlags(GDALGetRasterBand(c->source, 1));
-    if ((flags & GMF_PER_DATASET) && !(flags & GMF_ALPHA) && !ngff_reader_has_mask(c->reader))
-        return end(w, COMPARE_DIFFERENT, "the source has a mask, the store has none");
+    w->has_mask = ngff_reader_has_mask(c->reader) || ((flags & GMF_PER_DATASET) && !(flags & GMF_ALPHA));
     return COMPARE_EQUAL;
 }
 
@@ -134,7 +134,9 @@ static int compare_plane(work *w, int64_t plane, const uint8_t *pixels, const in
 static int compare_mask(work *w, const int64_t *index, const int64_t *origin, const int64_t *extent)
 {
     char text[1200] = "";
-    if (ngff_reader_mask_chunk(w->c->reader, 0, index, w->pixels, text, sizeof text) < 0)
+    if (!ngff_reader_has_mask(w->c->reader))
+        memset(w->pixels, 255, (size_t)(w->chunk[w->rank - 2] * w->chunk[w->rank - 1]));
+    else if (ngff_reader_mask_chunk(w->c->reader, 0, index, w->pixels, text, sizeof text) < 0)
         return end(w, COMPARE_UNREADABLE, text);
     int result = read_source(w, GDALGetMaskBand(GDALGetRasterBand(w->c->source, 1)), origin, extent, GDT_Byte);
     for (int64_t y = 0; result == COMPARE_EQUAL && y < extent[0]; y++)
@@ -189,8 +191,7 @@ static int compare_window(work *w, int64_t *index)
             index[i] = 0;
         is_last = i < 0;
     }
-    return result == COMPARE_EQUAL && ngff_reader_has_mask(w->c->reader) ? compare_mask(w, index + y, origin, extent)
-                                                                         : result;
+    return result == COMPARE_EQUAL && w->has_mask ? compare_mask(w, index + y, origin, extent) : result;
 }
 
 int compare_with_source(const comparison *c, char *message, size_t room)
