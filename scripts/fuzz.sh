@@ -1,43 +1,70 @@
 #!/bin/bash
-# fuzz.sh SECONDS [TARGET]: builds every tests/fuzz/fuzz_*.c (LLVMFuzzerTestOneInput) with libFuzzer, ASan and UBSan
-# against the library without GDAL, and runs each for SECONDS. Seeds: tests/fuzz/seeds/<target>/, if there.
+# fuzz.sh SECONDS [TARGET]: builds every tests/fuzz/fuzz_*.c (LLVMFuzzerTestOneInput) with libFuzzer, ASan and UBSan and
+# runs each for SECONDS, as many at a time as there are cores. fuzz_store runs the plugin in GDAL, the others the library
+# without GDAL. Seeds: tests/fuzz/seeds/<target>/ and what is in tests/fuzz/corpus.tar.xz; what is found on the way is
+# kept in build-fuzz/corpus/.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 seconds=${1:-20}
 only=${2:-}
-shopt -s nullglob
-targets=("$root"/tests/fuzz/fuzz_*.c)
-[ ${#targets[@]} -gt 0 ] || { echo "no fuzz targets in tests/fuzz"; exit 77; }
 command -v clang >/dev/null || { echo "no clang on this machine"; exit 77; }
 
 build=$root/build-fuzz
 log=$build/build.log
-mkdir -p "$build"
-flags="-fsanitize=address,undefined -fno-sanitize-recover=all -g -O1"
-if ! { cmake -S "$root" -B "$build" -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DNGFF_WITH_GDAL=OFF \
-    -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_C_FLAGS=$flags -fsanitize=fuzzer-no-link" &&
-    cmake --build "$build" --target ngff_internal; } >"$log" 2>&1; then
-    tail -40 "$log"
-    exit 1
-fi
+mkdir -p "$build/crashes" "$build/corpus" "$build/kept"
+[ ! -e "$root/tests/fuzz/corpus.tar.xz" ] || tar -C "$build/kept" -xJf "$root/tests/fuzz/corpus.tar.xz"
+checks=(-fsanitize=address,undefined -fno-sanitize-recover=all -g -O1)
 
-includes=()
-for folder in "$root"/core/*/; do includes+=("-I$folder"); done
-for source in "${targets[@]}"; do
+# configure FOLDER TARGET FLAGS...: one more build of the project by clang, with the coverage that libFuzzer looks at
+configure() {
+    local folder=$1 target=$2
+    shift 2
+    { cmake -S "$root" -B "$folder" -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=Debug \
+        "-DCMAKE_C_FLAGS=${checks[*]} -fsanitize=fuzzer-no-link" "-DCMAKE_CXX_FLAGS=${checks[*]} -fsanitize=fuzzer-no-link" "$@" &&
+        cmake --build "$folder" --target "$target"; } >"$log" 2>&1 || { tail -40 "$log"; exit 1; }
+}
+
+build_target() {
+    local source=$1 name
     name=$(basename "$source" .c)
-    [ -z "$only" ] || [ "$name" = "$only" ] || continue
-    clang -std=c11 -D_GNU_SOURCE $flags -fsanitize=fuzzer "${includes[@]}" "-I$root/tests" "$source" \
-        "$build/tests/libngff_internal.a" $(pkg-config --libs blosc libzstd liblz4 libdeflate libcjson) -lpthread -lm \
-        -o "$build/$name"
-    mkdir -p "$build/corpus/$name" "$build/crashes"
-    seeds=()
-    [ -d "$root/tests/fuzz/seeds/$name" ] && seeds=("$root/tests/fuzz/seeds/$name")
-    echo "$name: $seconds s"
-    if ! "$build/$name" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -verbosity=0 -print_final_stats=1 \
+    if [ "$name" = fuzz_store ]; then
+        configure "$build/gdal" gdal_OMEZARR -DNGFF_SANITIZE=address,undefined -DBUILD_TESTING=OFF
+        clang -std=gnu11 "${checks[@]}" -fsanitize=fuzzer $(gdal-config --cflags) -c "$source" -o "$build/$name.o"
+        clang++ "${checks[@]}" -fsanitize=fuzzer "$build/$name.o" -rdynamic $(gdal-config --libs) -o "$build/$name"
+        return
+    fi
+    local includes=()
+    for folder in "$root"/core/*/; do includes+=("-I$folder"); done
+    clang -std=c11 -D_GNU_SOURCE "${checks[@]}" -fsanitize=fuzzer "${includes[@]}" "-I$root/tests" "$source" \
+        "$build/tests/libngff_internal.a" $(pkg-config --libs blosc libzstd liblz4 libdeflate libcjson) -lpthread -lm -o "$build/$name"
+}
+
+# run_target NAME: libgdal keeps memory until the process ends, so leaks are only looked for where it is not
+run_target() {
+    local name=$1 seeds=() leaks=1
+    mkdir -p "$build/corpus/$name"
+    for folder in "$root/tests/fuzz/seeds/$name" "$build/kept/$name"; do
+        [ ! -d "$folder" ] || seeds+=("$folder")
+    done
+    [ "$name" != fuzz_store ] || leaks=0
+    if ! GDAL_DRIVER_PATH=$build/gdal/driver/gdal ASAN_OPTIONS=detect_leaks=$leaks UBSAN_OPTIONS=print_stacktrace=1 \
+        "$build/$name" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -verbosity=0 -print_final_stats=1 \
         -artifact_prefix="$build/crashes/$name-" "$build/corpus/$name" "${seeds[@]}" >"$build/$name.log" 2>&1; then
         tail -40 "$build/$name.log"
-        exit 1
+        return 1
     fi
-    grep number_of_executed_units "$build/$name.log" || true
+    echo "$name: $(grep number_of_executed_units "$build/$name.log" | grep -o '[0-9]*$') inputs in $seconds s"
+}
+
+configure "$build" ngff_internal -DNGFF_WITH_GDAL=OFF
+names=()
+for source in "$root"/tests/fuzz/fuzz_*.c; do
+    name=$(basename "$source" .c)
+    [ -z "$only" ] || [ "$name" = "$only" ] || continue
+    build_target "$source"
+    names+=("$name")
 done
-echo "${#targets[@]} fuzz targets, no finding in $seconds s each"
+export -f run_target
+export root build seconds
+printf '%s\n' "${names[@]}" | xargs -P "$(nproc)" -I{} bash -c 'run_target {}' || exit 1
+echo "${#names[@]} fuzz targets, no finding in $seconds s each"

@@ -83,6 +83,13 @@ class File final : public VSIVirtualHandle
     {
         return m_real->Eof();
     }
+    int Error() /* asked from GDAL 3.10 on, with ClearErr */
+    {
+        return 0;
+    }
+    void ClearErr()
+    {
+    }
     size_t Write(const void *from, size_t size, size_t n) override
     {
         const int fault = fault_next("write", m_path.c_str());
@@ -218,6 +225,13 @@ class Upload final : public VSIVirtualHandle
     int Eof() override
     {
         return 0;
+    }
+    int Error() /* asked from GDAL 3.10 on, with ClearErr */
+    {
+        return 0;
+    }
+    void ClearErr()
+    {
     }
     size_t Write(const void *from, size_t size, size_t n) override
     {

@@ -1,7 +1,9 @@
-"""Writes seeds/: small good stores by zarr-python 3.1.6, in the form that each target takes. Run by hand."""
+"""Writes seeds/: small good stores by zarr-python 3.1.6, and for fuzz_store by this driver, in the form that each target
+takes. Run by hand, with GDAL_DRIVER_PATH."""
 import itertools
 import json
 import os
+import tempfile
 
 import numcodecs
 import numpy as np
@@ -74,5 +76,37 @@ def part_seeds():
         save("fuzz_parts", name, [part.encode()] + [x for key, value in objects.items() for x in (key.encode(), value)])
 
 
+def files_of(folder):
+    for place, _, names in os.walk(folder):
+        for name in sorted(names):
+            yield os.path.relpath(os.path.join(place, name), folder), open(os.path.join(place, name), "rb").read()
+
+
+def store_seeds():
+    from osgeo import gdal
+
+    gdal.UseExceptions()
+    os.makedirs(f"{here}/seeds/fuzz_store", exist_ok=True)
+    for number, options in enumerate(([], ["NGFF_VERSION=0.4", "LAYOUT=FLAT"], ["SHARD=16", "COMPRESS=ZSTD"], ["AXES=t:1,c:2,z:1", "CHECKSUM=YES"])):
+        source = gdal.GetDriverByName("MEM").Create("", 20, 17, 2, gdal.GDT_Byte)
+        source.SetGeoTransform((1, 2, 0, 3, 0, -2))
+        source.SetGCPs([gdal.GCP(1, 2, 0, 3, 4)] * 3, "") if number == 1 else None
+        source.SetMetadata({"a": "b"}, "DOMAIN")
+        for band in (1, 2):
+            source.GetRasterBand(band).WriteRaster(0, 0, 20, 17, bytes(i * band % 251 for i in range(340)))
+        if number < 2:
+            source.GetRasterBand(1).SetColorTable(table := gdal.ColorTable()), table
+            source.GetRasterBand(1).SetCategoryNames(["none", "one"])
+            source.CreateMaskBand(gdal.GMF_PER_DATASET)
+            source.GetRasterBand(1).GetMaskBand().WriteRaster(0, 0, 20, 17, bytes(i % 3 // 2 * 255 for i in range(340)))
+        with tempfile.TemporaryDirectory() as folder:
+            gdal.GetDriverByName("OMEZARR").CreateCopy(f"{folder}/a.zarr", source, 0, ["BLOCKSIZE=8", "CONSOLIDATED=NO"] + options)
+            with open(f"{here}/seeds/fuzz_store/{number}", "wb") as file:
+                for name, content in files_of(f"{folder}/a.zarr"):
+                    if "/c/" not in name or name.endswith("/0"):
+                        file.write(b"\1:" + name.encode() + b"\n" + content)
+
+
 reader_seeds()
 part_seeds()
+store_seeds()
