@@ -289,6 +289,23 @@ def test_a_read_only_place_is_refused(tmp_path):
         assert os.listdir(folder) == []
 
 
+@pytest.mark.parametrize("name", ["/vsizip/{}/a.zip/a.ome.zarr", "/vsizip/{}/a.zip", "/vsitar/{}/a.tar/a", "/vsigzip/{}/a.gz",
+                                  "/vsicurl/http://127.0.0.1:9/a.ome.zarr", "/vsistdout/", "/vsistdin/",
+                                  "/vsisubfile/0_10,{}/a"])
+@pytest.mark.parametrize("way", ["copy", "create"])
+def test_archives_and_streams_are_refused_at_once(place, name, way):
+    path = name.format(place)
+    begin = time.monotonic()
+    with pytest.raises(RuntimeError, match="write to a folder") as refusal:
+        if way == "copy":
+            gdaltest.create_copy(path, source())
+        else:
+            gdaltest.OMEZARR.Create(path, 20, 20)
+    assert path.rstrip("/") in str(refusal.value)
+    assert time.monotonic() - begin < 5, "no request is tried again and again"
+    assert os.listdir(place) == [] and not os.path.exists("/vsistdout")
+
+
 def test_a_place_below_a_file_is_refused(place):
     (place / "file").write_text("mine")
     gdaltest.refused(place / "file" / "a.ome.zarr", source())

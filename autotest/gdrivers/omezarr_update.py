@@ -472,6 +472,19 @@ def test_stores_of_others_are_refused(tmp_path):
     assert gdaltest.snapshot(tmp_path) == before
 
 
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_archives_are_refused_and_untouched(tmp_path, kind):
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(gdaltest.random_array((1, 90, 90), "uint8")), "BLOCKSIZE=32")
+    archive = shutil.make_archive(str(tmp_path / "a"), kind, store)
+    with open(archive, "rb") as file:
+        before = file.read()
+    with pytest.raises(RuntimeError, match="archives are only read") as refusal:
+        update(f"OMEZARR:/vsi{kind}/{archive}")
+    assert archive in str(refusal.value)
+    with open(archive, "rb") as file:
+        assert file.read() == before
+
+
 def test_arrays_that_do_not_fit_the_options_are_refused(tmp_path):
     path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(gdaltest.random_array((1, 90, 90), "uint8")),
                           "BLOCKSIZE=16", "COMPRESS=GZIP")

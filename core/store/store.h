@@ -77,6 +77,7 @@ typedef struct {
 
 struct store {
     const store_ops *ops;
+    const char *refusal; /* why nothing can be written at this place, for a message; NULL: it can be tried */
 };
 
 /* A store at path; begin or get decide whether anything is there. NULL when memory is out. */

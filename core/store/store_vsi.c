@@ -679,6 +679,8 @@ static int32_t claim(objects *o, int *was_dead, error *e)
     static unsigned counter;
     char host[128] = "";
     uint64_t size = 0;
+    if (o->base.refusal)
+        return error_set(e, NGFF_E_UNSUPPORTED, "%s: %s", o->path, o->base.refusal);
     char *path = object_path(o, claim_key), cause[256];
     if (!path)
         return error_set(e, NGFF_E_MEMORY, "memory is out");
@@ -1137,12 +1139,42 @@ static const store_ops object_ops = {
     .free = objects_free,
 };
 
+/* What GDAL opens for writing, or claims to, and is no place for a store: there an object cannot be replaced or
+ * removed, so that the first try would leave a claim for ever. NULL for all other places. */
+static const char *why_not_written(const char *path)
+{
+    static const char archive[] = "archives are only read; write to a folder and pack that";
+    static const char stream[] = "a store has many objects; write to a folder or an object store";
+    static const struct {
+        const char *prefix, *why;
+    } places[] = {
+        {"/vsizip", archive},
+        {"/vsitar", archive},
+        {"/vsi7z", archive},
+        {"/vsirar", archive},
+        {"/vsigzip", archive},
+        {"/vsistdin", stream},
+        {"/vsistdout", stream},
+        {"/vsisubfile", stream},
+        {"/vsisparse", stream},
+        {"/vsicached", stream},
+        {"/vsicurl", "web servers are only read; write to a folder or an object store"},
+    };
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        size_t n = strlen(places[i].prefix);
+        if (strncmp(path, places[i].prefix, n) == 0 && (!path[n] || strchr("/?_", path[n])))
+            return places[i].why;
+    }
+    return NULL;
+}
+
 static store *objects_open(const char *path)
 {
     objects *o = calloc(1, sizeof *o);
     if (!o)
         return NULL;
     o->base.ops = &object_ops;
+    o->base.refusal = why_not_written(path);
     pthread_mutex_init(&o->lock, NULL);
     o->path = strdup(path);
     for (size_t n = o->path ? strlen(o->path) : 0; n > 1 && o->path[n - 1] == '/'; n--)
@@ -1156,6 +1188,6 @@ static store *objects_open(const char *path)
 
 store *store_vsi_open(const char *path)
 {
-    int is_object_store = !is_local(path) && !VSISupportsRandomWrite(path, FALSE);
+    int is_object_store = !is_local(path) && (why_not_written(path) || !VSISupportsRandomWrite(path, FALSE));
     return is_object_store ? objects_open(path) : folder_open(path, &vsi_calls);
 }

@@ -89,7 +89,10 @@ ngff_writer *writer_update_store(ngff_plan *plan, store *s)
         return w;
     w->before = plan_retain(plan);
     pthread_rwlock_init(&w->replacing, NULL);
-    w->is_open = look_at_store(w, &w->error) == NGFF_OK && writer_start_stage(w, &w->error) == NGFF_OK;
+    if (s->refusal)
+        error_set(&w->error, NGFF_E_UNSUPPORTED, "it cannot be changed here: %s", s->refusal);
+    w->is_open = w->error.status == NGFF_OK && look_at_store(w, &w->error) == NGFF_OK &&
+                 writer_start_stage(w, &w->error) == NGFF_OK;
     return w;
 }
 
