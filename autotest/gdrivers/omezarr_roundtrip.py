@@ -36,7 +36,9 @@ def domains_of(thing):
 def crs_facts(crs):
     if crs is None:
         return None
-    return (crs.ExportToWkt(["FORMAT=WKT2_2019"]) or crs.ExportToWkt(), crs.GetDataAxisToSRSAxisMapping(),
+    # WKT 1 has the codes of datum and ellipsoid, too.
+    return (crs.ExportToWkt(["FORMAT=WKT2_2019"]) or crs.ExportToWkt(), crs.GetAuthorityCode(None) and crs.ExportToWkt(),
+            crs.GetDataAxisToSRSAxisMapping(),
             crs.GetCoordinateEpoch(), [crs.GetAuthorityCode(part) for part in (None, "PROJCS", "GEOGCS", "VERT_CS")])
 
 

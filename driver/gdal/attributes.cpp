@@ -438,7 +438,8 @@ static BandAttributes read_band(const CPLJSONObject &json)
     return band;
 }
 
-static OGRSpatialReference *read_crs(const CPLJSONObject &json)
+/* projjson: "", or the same CRS in a form that may have more codes. */
+static OGRSpatialReference *read_crs(const CPLJSONObject &json, const std::string &projjson)
 {
     if (!is_type(json, CPLJSONObject::Type::Object))
         return nullptr;
@@ -446,14 +447,14 @@ static OGRSpatialReference *read_crs(const CPLJSONObject &json)
     const CPLJSONArray axes = json.GetArray("axis_mapping");
     for (int i = 0; axes.IsValid() && i < axes.Size() && i < 3; i++)
         mapping.push_back(axes[i].ToInteger());
-    return OGRSpatialReference::FromHandle(georef_crs(json.GetString("wkt").c_str(), nullptr, nullptr, mapping.data(),
-                                                      static_cast<int>(mapping.size()),
-                                                      number_of(json.GetObj("epoch"), 0)));
+    return OGRSpatialReference::FromHandle(
+        georef_crs(json.GetString("wkt").c_str(), projjson.empty() ? nullptr : projjson.c_str(), nullptr,
+                   mapping.data(), static_cast<int>(mapping.size()), number_of(json.GetObj("epoch"), 0)));
 }
 
 static void read_gcps(const CPLJSONObject &json, DatasetAttributes *to)
 {
-    to->gcp_crs = read_crs(json.GetObj("crs"));
+    to->gcp_crs = read_crs(json.GetObj("crs"), "");
     const CPLJSONArray points = json.GetArray("points");
     for (int i = 0; points.IsValid() && i < points.Size(); i++) {
         const CPLJSONObject point = points[i];
@@ -480,6 +481,17 @@ static bool read_six(const CPLJSONObject &json, double *six)
     for (int i = 0; i < 6; i++)
         six[i] = number_of(json.ToArray()[i], 0);
     return true;
+}
+
+/* The "projjson" of an array's "_CRS", "" if there is none. */
+static std::string public_projjson(const ngff_reader *reader)
+{
+    CPLJSONDocument document;
+    if (!parse(ngff_reader_array_attributes(reader), &document))
+        return {};
+    const CPLJSONObject projjson = member_of(member_of(document.GetRoot(), "_CRS"), "projjson");
+    return is_type(projjson, CPLJSONObject::Type::Object) ? projjson.Format(CPLJSONObject::PrettyFormat::Plain)
+                                                          : std::string();
 }
 
 /* _CRS: {"url": .., "wkt": .., "projjson": {..}}; proj:code, proj:wkt2, proj:projjson. */
@@ -633,7 +645,7 @@ void attributes_from_reader(ngff_reader *reader, const PlaneSelection &planes, D
     if (parse(ngff_reader_attribute(reader, "gcps"), &document))
         read_gcps(document.GetRoot(), to);
     if (parse(ngff_reader_attribute(reader, "crs"), &document))
-        to->crs = read_crs(document.GetRoot());
+        to->crs = read_crs(document.GetRoot(), public_projjson(reader));
     if (parse(ngff_reader_attribute(reader, "geotransform"), &document))
         to->has_geotransform = read_six(document.GetRoot(), to->geotransform);
 

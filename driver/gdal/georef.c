@@ -147,6 +147,41 @@ static OGRSpatialReferenceH with_codes_of_parts(OGRSpatialReferenceH crs)
     return defined;
 }
 
+/* True if both have one text in WKT 2, which says all of a CRS but some codes of its parts. */
+static int is_same_text(OGRSpatialReferenceH a, OGRSpatialReferenceH b)
+{
+    const char *const format[] = {"FORMAT=WKT2_2019", NULL};
+    char *of_a = NULL, *of_b = NULL;
+    const int is_same = OSRExportToWktEx(a, &of_a, format) == OGRERR_NONE &&
+                        OSRExportToWktEx(b, &of_b, format) == OGRERR_NONE && of_a != NULL && of_b != NULL &&
+                        strcmp(of_a, of_b) == 0;
+    CPLFree(of_a);
+    CPLFree(of_b);
+    return is_same;
+}
+
+/* WKT 2 leaves the codes of datum, ellipsoid and units out where the whole has one, and GDAL's WKT 1 shows them: the
+ * database has them all, PROJJSON some. Taken where it is the same CRS otherwise, to the letter. */
+static OGRSpatialReferenceH with_codes_of_datum(OGRSpatialReferenceH crs, const char *projjson)
+{
+    const char *authority = OSRGetAuthorityName(crs, NULL), *number = OSRGetAuthorityCode(crs, NULL);
+    char code[80] = "";
+    if (authority != NULL && number != NULL)
+        snprintf(code, sizeof code, "%s:%s", authority, number);
+    for (int way = 0; way < 2; way++) {
+        OGRSpatialReferenceH other = OSRNewSpatialReference(NULL);
+        const OGRErr status = way == 0                               ? import_code(other, code)
+                              : projjson != NULL && *projjson == '{' ? OSRSetFromUserInput(other, projjson)
+                                                                     : OGRERR_UNSUPPORTED_SRS;
+        if (status == OGRERR_NONE && is_same_text(crs, other)) {
+            OSRDestroySpatialReference(crs);
+            return other;
+        }
+        OSRDestroySpatialReference(other);
+    }
+    return crs;
+}
+
 OGRSpatialReferenceH georef_crs(const char *wkt, const char *projjson, const char *code, const int *mapping,
                                 int n_mapping, double epoch)
 {
@@ -163,7 +198,7 @@ OGRSpatialReferenceH georef_crs(const char *wkt, const char *projjson, const cha
     if (status != OGRERR_NONE && code != NULL)
         status = import_code(crs, code);
     if (status == OGRERR_NONE)
-        crs = with_codes_of_parts(crs);
+        crs = with_codes_of_datum(with_codes_of_parts(crs), projjson);
     CPLPopErrorHandler();
     CPLErrorReset();
     if (status != OGRERR_NONE) {
