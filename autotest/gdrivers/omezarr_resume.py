@@ -187,3 +187,22 @@ def test_sync_reaches_the_disk_before_the_store_is_visible(tmp_path):
         else:
             assert "syncfs" in calls and "fsync" in calls[calls.index("rename"):], calls
             assert calls.index("syncfs") < calls.index("rename")
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_what_cannot_be_synced_is_not_published(tmp_path, old):
+    if shutil.which("strace") is None:
+        pytest.skip("no strace")
+    (tmp_path / "out").mkdir()
+    source, path = str(tmp_path / "source.tif"), str(tmp_path / "out" / "a.ome.zarr")
+    gdaltest.mem(gdaltest.random_array((1, 90, 90), "uint8"), driver="GTiff", path=source)
+    if old:
+        gdaltest.write(path, gdaltest.mem(gdaltest.random_array((1, 20, 20), "uint8")))
+    before = gdaltest.snapshot(tmp_path / "out")
+    run = subprocess.run(["strace", "-f", "-o", str(tmp_path / "trace"), "-e", "trace=syncfs", "-e", "inject=syncfs:error=EIO",
+                          "gdal_translate", "-q", "-of", "OMEZARR", "-co", "SYNC=YES", "-co", "OVERWRITE=YES", source, path],
+                         env=os.environ, capture_output=True, text=True)
+    if "ptrace" in run.stderr:
+        pytest.skip("no ptrace here")
+    assert run.returncode == 1 and "not published" in run.stderr and "Input/output error" in run.stderr
+    assert gdaltest.snapshot(tmp_path / "out") == before

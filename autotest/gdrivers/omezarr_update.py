@@ -406,6 +406,44 @@ def test_a_killed_change_is_told_and_mended(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["a.ome.zarr", "b.ome.zarr"]
 
 
+def changed_under_strace(path, folder, *arguments):
+    """Another program changes a pixel and a description; the calls that strace saw, and what the program said."""
+    if shutil.which("strace") is None:
+        pytest.skip("no strace")
+    program = f"""from osgeo import gdal
+dataset = gdal.Open({path!r}, gdal.GA_Update)
+dataset.GetRasterBand(1).WriteRaster(0, 0, 1, 1, b"7")
+dataset.SetMetadataItem("changed", "yes")
+"""
+    done = subprocess.run(["strace", "-f", "-qq", "-o", str(folder / "trace"), "-e", "trace=openat,fsync,syncfs,rename,unlink",
+                           *arguments, sys.executable, "-c", program], env=os.environ, capture_output=True, text=True)
+    if "ptrace" in done.stderr:
+        pytest.skip("no ptrace here")
+    with open(folder / "trace") as file:
+        return file.read().splitlines(), done.stderr
+
+
+def test_the_mark_is_on_the_disk_before_anything_is_replaced(tmp_path):
+    path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(gdaltest.random_array((1, 90, 90), "uint8")), "BLOCKSIZE=32")
+    calls, _ = changed_under_strace(path, tmp_path)
+    first = lambda *words: next(i for i, call in enumerate(calls) if all(word in call for word in words))
+    made, replaced = first("openat", DIRTY, "O_CREAT"), first("rename(", ".new-")
+    synced = [i for i, call in enumerate(calls) if "fsync(" in call and made < i < replaced]
+    assert len(synced) == 2, "the mark, and the folder that names it"
+    last = max(i for i, call in enumerate(calls) if "rename(" in call)
+    assert last < first("syncfs(") < first("unlink(", DIRTY)
+
+
+@pytest.mark.parametrize("call,is_changed", [("fsync", False), ("syncfs", True)])
+def test_what_does_not_reach_the_disk_is_told(tmp_path, call, is_changed):
+    path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(gdaltest.random_array((1, 90, 90), "uint8")), "BLOCKSIZE=32")
+    before = gdaltest.snapshot(path)
+    _, said = changed_under_strace(path, tmp_path, "-e", f"inject={call}:error=EIO")
+    assert "Input/output error" in said and DIRTY in said
+    assert os.path.exists(f"{path}/{DIRTY}") == is_changed
+    assert (gdaltest.snapshot(path) != before) == is_changed
+
+
 def test_a_process_killed_before_the_end_has_changed_nothing(tmp_path):
     array = gdaltest.random_array((1, 300, 300), "uint8")
     path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "BLOCKSIZE=64")

@@ -394,8 +394,12 @@ static int32_t mark_dirty(folder *f, error *e)
     if (is_first) {
         snprintf(path, sizeof path, "%s/" STORE_DIRTY_KEY, f->path);
         has_failed = f->calls->write_file(path, text, sizeof text - 1, cause) != 0;
-        if (!has_failed)
-            f->calls->sync(path);
+        int failure = has_failed ? 0 : f->calls->sync(path);
+        if (failure) {
+            has_failed = 1;
+            snprintf(cause, sizeof cause, "%s", strerror(failure));
+            f->calls->remove_file(path);
+        }
         f->is_dirty = !has_failed;
     }
     pthread_mutex_unlock(&f->lock);
@@ -481,13 +485,20 @@ static int32_t folder_begin_update(store *s, error *e)
     return NGFF_OK;
 }
 
+static int32_t cannot_sync(const char *path, const char *so, int failure, error *e)
+{
+    return error_set(e, NGFF_E_STORAGE, "%s did not reach the disk: %s; %s", path, strerror(failure), so);
+}
+
 /* All is changed: it reaches the disk, then the mark goes, then the claim. */
 static int32_t end_update(folder *f, error *e)
 {
     char path[longest_path];
     int failure = 0;
     if (f->is_dirty) {
-        f->calls->sync(f->path);
+        failure = f->calls->sync(f->path);
+        if (failure)
+            return cannot_sync(f->path, "its mark " STORE_DIRTY_KEY " stays", failure, e);
         snprintf(path, sizeof path, "%s/" STORE_DIRTY_KEY, f->path);
         failure = f->calls->remove_file(path);
     }
@@ -701,8 +712,9 @@ static int32_t folder_publish(store *s, error *e)
         if (f->calls->kind(path) != KIND_NONE) /* it would be published */
             return error_set(e, NGFF_E_STORAGE, "cannot remove %s, which is no part of the store", path);
     }
-    if (f->is_synced)
-        f->calls->sync(f->partial);
+    int not_synced = f->is_synced ? f->calls->sync(f->partial) : 0;
+    if (not_synced)
+        return cannot_sync(f->path, "it was not published", not_synced, e);
     int32_t status;
     if (f->calls->kind(f->path) == KIND_FOLDER)
         status = replace_old(f, e);
@@ -710,11 +722,12 @@ static int32_t folder_publish(store *s, error *e)
         int failure = move(f, f->partial, f->path);
         status = failure ? cannot_publish(f, failure, e) : NGFF_OK;
     }
-    if (status == NGFF_OK && f->is_synced)
-        f->calls->sync(f->path);
-    if (status == NGFF_OK)
-        f->is_claimed = 0;
-    return status;
+    if (status != NGFF_OK)
+        return status;
+    f->is_claimed = 0;
+    not_synced = f->is_synced ? f->calls->sync(f->path) : 0;
+    return not_synced ? cannot_sync(f->path, "it is visible, but may be lost when the power fails", not_synced, e)
+                      : NGFF_OK;
 }
 
 static void folder_abandon(store *s)

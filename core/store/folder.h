@@ -22,7 +22,7 @@ typedef struct {
     int (*rename_new)(const char *from, const char *to);  /* fails if `to` exists; errno */
     int (*rename_over)(const char *from, const char *to); /* replaces the file `to` at once; errno */
     int (*exchange)(const char *a, const char *b);        /* both names swapped at once; nonzero where it cannot be */
-    void (*sync)(const char *path);                       /* what a path says reaches the disk, as far as one can */
+    int (*sync)(const char *path);                        /* what a path says reaches the disk; 0 or errno */
     int (*remove_tree)(const char *path);
     int (*remove_file)(const char *path);
     char **(*list)(const char *path); /* names, NULL-terminated, malloc'ed each and together; NULL: none */
@@ -36,7 +36,7 @@ store *folder_open(const char *path, const folder_calls *calls);
 int local_kind(const char *path);
 int local_remove_tree(const char *path); /* 0 or errno */
 /* A file and its place in its folder, or a folder with all on its file system, reach the disk. */
-void local_sync(const char *path);
+int local_sync(const char *path);
 int local_read_into(const char *path, int64_t offset, void *bytes, size_t room, uint64_t *n_there, char cause[256]);
 
 /* True if the root document of a store says that it is an OME-Zarr. */

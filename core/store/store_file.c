@@ -149,28 +149,33 @@ static int file_rename_over(const char *from, const char *to)
     return rename(from, to) == 0 ? 0 : errno;
 }
 
-void local_sync(const char *path)
+/* A file, or all of the file system that a folder is in. What cannot be synced at all is no failure. */
+static int sync_one(const char *path, int is_all)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return errno;
+#ifdef __linux__
+    int failure = (is_all ? syncfs(file) : fsync(file)) == 0 ? 0 : errno;
+#else
+    (void)is_all;
+    int failure = fsync(file) == 0 ? 0 : errno;
+#endif
+    close(file);
+    return failure == EINVAL || failure == ENOSYS || failure == ENOTSUP || failure == EROFS ? 0 : failure;
+}
+
+int local_sync(const char *path)
 {
     char folder[4096];
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat s;
-    if (file >= 0 && fstat(file, &s) == 0) {
-#ifdef __linux__
-        S_ISDIR(s.st_mode) ? syncfs(file) : fsync(file);
-#else
-        fsync(file);
-#endif
-    }
-    if (file >= 0)
-        close(file);
-    if (snprintf(folder, sizeof folder, "%s", path) >= (int)sizeof folder || !strrchr(folder, '/'))
-        return;
-    *strrchr(folder, '/') = 0;
-    file = open(folder[0] ? folder : "/", O_RDONLY | O_CLOEXEC);
-    if (file >= 0) {
-        fsync(file);
-        close(file);
-    }
+    int failure = sync_one(path, local_kind(path) == KIND_FOLDER);
+    if (failure || snprintf(folder, sizeof folder, "%s", path) >= (int)sizeof folder)
+        return failure;
+    char *slash = strrchr(folder, '/');
+    if (!slash)
+        return sync_one(".", 0);
+    slash[slash == folder] = 0;
+    return sync_one(folder, 0);
 }
 
 static int file_exchange(const char *a, const char *b)

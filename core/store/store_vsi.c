@@ -194,10 +194,9 @@ static int vsi_rename_over(const char *from, const char *to)
     return end_quiet(&before, VSIRename(from, to) != 0, cause);
 }
 
-static void vsi_sync(const char *path)
+static int vsi_sync(const char *path)
 {
-    if (is_local(path))
-        local_sync(path);
+    return is_local(path) ? local_sync(path) : 0;
 }
 
 static int vsi_exchange(const char *a, const char *b)
