@@ -403,6 +403,25 @@ def test_a_trailing_slash_and_a_relative_path_are_the_same_place(place, monkeypa
     assert gdaltest.tree_digest("a.ome.zarr") == gdaltest.tree_digest("b.ome.zarr")
 
 
+@pytest.mark.parametrize("name", ["OMEZARR:{}/a.ome.zarr", 'OMEZARR:"{}/a.ome.zarr"'])
+def test_the_prefix_may_name_a_destination(place, name):
+    source_path = tiff(place.parent / "a.tif")
+    done = subprocess.run(["gdal_translate", "-q", "-of", "OMEZARR", source_path, name.format(place)], env=environment(),
+                          capture_output=True, text=True)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    assert os.listdir(place) == ["a.ome.zarr"]
+
+
+@pytest.mark.parametrize("part", ["1", "scale0/image", "T=0"])
+def test_a_part_of_a_store_is_no_destination(place, part):
+    name = f'OMEZARR:"{place}/a.ome.zarr":{part}'
+    with pytest.raises(RuntimeError, match="only whole stores"):
+        gdaltest.create_copy(name, source())
+    with pytest.raises(RuntimeError, match="only whole stores"):
+        gdaltest.OMEZARR.Create(name, 20, 20)
+    assert os.listdir(place) == []
+
+
 @pytest.mark.parametrize("name", ["n" * 244 + ".ome.zarr", "n" * 255, "n" * 300, "/".join(["d" * 200] * 21)])
 def test_a_long_name_works_or_is_refused_and_leaves_nothing(place, name):
     try:

@@ -533,6 +533,8 @@ GDALDataset *omezarr_create(const char *name, int width, int height, int n_bands
         CPLError(CE_Failure, CPLE_NotSupported, "%s: an OME-Zarr needs at least one band", name);
         return nullptr;
     }
+    if (!is_whole_store(name))
+        return nullptr;
     const GDALDataType stored = nearest_ngff_type(type);
     if (ngff_from_gdal(stored, false) == 0) {
         CPLError(CE_Failure, CPLE_NotSupported, "%s: pixels of type %s cannot be written to an OME-Zarr", name,

@@ -504,6 +504,8 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
                                  GDALProgressFunc progress, void *progress_data)
 {
     const std::string root = omezarr_root(name);
+    if (!is_whole_store(name))
+        return nullptr;
     const CPLStringList own = own_options(options);
     /* Blocks are read past GDAL's block cache: what was written to the source and not flushed must be in it first. */
     if (source->GetAccess() == GA_Update)

@@ -130,8 +130,11 @@ CPLErr omezarr_delete(const char *name)
     while (folder.size() > 1 && folder.back() == '/')
         folder.pop_back();
     if (folder != root) {
-        /* GDAL deletes quietly what has another name than its folder, and before 3.9 that cannot be told apart. */
-        CPLError(CE_Failure, CPLE_NotSupported, "To delete an OME-Zarr give the path of its folder, %s", root.c_str());
+        /* GDAL deletes quietly what has another name than its folder, and before 3.9 that cannot be told apart: where
+         * nothing is, nothing is said. */
+        if (exists(root))
+            CPLError(CE_Failure, CPLE_NotSupported, "To delete an OME-Zarr give the path of its folder, %s",
+                     root.c_str());
         return CE_Failure;
     }
     if (!list_store(root, &tree))

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "subdatasets.h"
+
 CPLStringList own_options(CSLConstList options)
 {
     static const char *const of_gdal[] = {"QUIET_DELETE_ON_CREATE_COPY", "APPEND_SUBDATASET"};
@@ -23,6 +25,17 @@ CPLStringList own_options(CSLConstList options)
     if (threads != nullptr && own.FetchNameValue("NUM_THREADS") == nullptr)
         own.SetNameValue("NUM_THREADS", threads);
     return own;
+}
+
+bool is_whole_store(const char *name)
+{
+    const StoreName store(name);
+    if (store.part.empty() && !store.has_planes())
+        return true;
+    CPLError(CE_Failure, CPLE_IllegalArg,
+             "%s names a part of a store; only whole stores can be created: give the path %s", name,
+             store.root.c_str());
+    return false;
 }
 
 void raise(int32_t status, const char *message)

@@ -23,6 +23,9 @@ struct WriterReleaser {
 using Plan = std::unique_ptr<ngff_plan, PlanReleaser>;
 using Writer = std::unique_ptr<ngff_writer, WriterReleaser>;
 
+/* False, with an error, for a name such as OMEZARR:"path":1, at which no store can be made. */
+bool is_whole_store(const char *name);
+
 /* The user's options without those that GDAL adds or that are for GDAL itself. */
 CPLStringList own_options(CSLConstList options);
 
