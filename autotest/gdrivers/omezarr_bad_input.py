@@ -272,7 +272,8 @@ def test_create_on_a_full_disk_leaves_nothing_and_says_so(tmp_path):
             except RuntimeError as error:
                 said.append(str(error))
             try:
-                if hasattr(dataset, "Close"):  # GDAL 3.8; later ones tell no handler what fails when a dataset is collected
+                # On 3.13 what fails when a dataset is collected reaches no handler; on 3.10 a Close() that raises closes again later.
+                if int(gdal.VersionInfo()) >= 3130000:
                     dataset.Close()
                 dataset = None
             except RuntimeError as error:

@@ -285,6 +285,13 @@ def test_shard_auto_keeps_a_small_store_unsharded_and_a_large_one_below_ten_thou
     assert_levels(gdaltest.our_levels(store), ngffmodel.pyramid(many, ngffmodel.plain_factors(960, 960, 8)))
 
 
+def test_shard_auto_groups_bands_of_a_small_picture(tmp_path):
+    array = gdaltest.random_array((10500, 3, 2), "uint8")
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array))
+    assert len(gdaltest.files_of(store)) < 10000
+    assert_read_by_all(store, [array])
+
+
 @pytest.mark.parametrize("fill,nodata", [(0, None), (0, 0), (37, 37)])
 def test_chunks_that_hold_only_fill_are_not_stored(tmp_path, fill, nodata):
     array = gdaltest.random_array((1, 128, 128), "uint8")

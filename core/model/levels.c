@@ -229,20 +229,40 @@ static int32_t given_shards(plan *p)
     return NGFF_OK;
 }
 
-/* The smallest power-of-two shard over y and x that keeps the store under most_objects, at most most_shard_bytes. */
+/* Twice as many chunks in a shard: along y and x, and where it has all of these along z, c, then t. False: it has all.
+ */
+static int grow_shards(const plan *p, int64_t *chunks)
+{
+    const int64_t *grid = p->levels[0].grid;
+    int y = p->image->rank - 2, axis = y - 1;
+    if (chunks[y] < grid[y] || chunks[y + 1] < grid[y + 1]) {
+        chunks[y + 1] = chunks[y] *= 2;
+        return 1;
+    }
+    while (axis >= 0 && chunks[axis] >= grid[axis])
+        axis--;
+    if (axis < 0)
+        return 0;
+    chunks[axis] *= 2;
+    return 1;
+}
+
+/* The smallest power-of-two shard that keeps the store under most_objects, at most most_shard_bytes. */
 int32_t levels_make_shards(plan *p)
 {
-    int64_t chunks[MAX_RANK] = {1, 1, 1, 1, 1};
+    int64_t chunks[MAX_RANK] = {1, 1, 1, 1, 1}, more[MAX_RANK] = {1, 1, 1, 1, 1};
     int rank = p->image->rank;
     if (p->options.shard_mode == SHARD_GIVEN)
         return given_shards(p);
     set_shards(p, chunks);
-    int64_t bytes = product_checked(p->levels[0].chunk, rank) * p->image->type->size;
     if (p->options.shard_mode == SHARD_AUTO && p->options.version != VERSION_04)
-        while (levels_count_objects(p) > most_objects && bytes * 4 <= most_shard_bytes) {
-            chunks[rank - 1] = chunks[rank - 2] *= 2;
-            bytes *= 4;
-            set_shards(p, chunks);
+        while (levels_count_objects(p) > most_objects && grow_shards(p, more)) {
+            set_shards(p, more);
+            if (product_checked(p->levels[0].shard, rank) * p->image->type->size > most_shard_bytes) {
+                set_shards(p, chunks);
+                break;
+            }
+            memcpy(chunks, more, sizeof chunks);
         }
     int64_t n = levels_count_objects(p);
     if (n > most_objects && p->options.shard_mode == SHARD_AUTO)

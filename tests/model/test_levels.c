@@ -213,6 +213,15 @@ static void automatic_shards_keep_the_store_under_10000_objects(void)
     p = plan_of("yx", SHAPE(4000, 4000), NGFF_UINT8, OPTIONS("BLOCKSIZE=64"));
     check_sizes(p->levels[0].shard, 2, SHAPE(64, 64), "shard", 0);
     ngff_plan_free(p);
+    /* where y and x are one chunk the other axes are grouped: here 65535 / 8 shards */
+    p = plan_of("cyx", SHAPE(65535, 2, 2), NGFF_UINT8, NULL);
+    check_sizes(p->levels[0].shard, 3, SHAPE(8, 2, 2), "shard", 0);
+    CHECK(ngff_plan_warning(p, 0) == NULL);
+    ngff_plan_free(p);
+    p = plan_of("tcyx", SHAPE(15000, 3, 512, 512), NGFF_UINT16, NULL);
+    check_sizes(p->levels[0].shard, 4, SHAPE(2, 3, 512, 512), "shard", 0);
+    CHECK(ngff_plan_object_count(p) < 10000);
+    ngff_plan_free(p);
     /* at most 32 MiB raw, then the count gives way with a warning */
     p = plan_of("yx", SHAPE(1000000, 1000000), NGFF_UINT16, NULL);
     CHECK(p->levels[0].shard[0] * p->levels[0].shard[1] * 2 <= 32 << 20);
