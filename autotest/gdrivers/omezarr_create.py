@@ -181,7 +181,7 @@ def test_sparse_image_stores_only_what_was_written(tmp_path):
     chunks = [f for f in gdaltest.files_of(path) if "/c/" in f and f.startswith(("scale0/image", "ovr_"))]
     levels = len(gdaltest.level_paths(path))
     assert len(chunks) == levels  # one chunk of each level
-    assert gdal.Open(path).GetRasterBand(1).ReadRaster(9999, 10000, 3, 1) == b"\xff\x07\xff"
+    assert gdaltest.open_band(path).ReadRaster(9999, 10000, 3, 1) == b"\xff\x07\xff"
 
 
 def test_fill_and_never_written(tmp_path):

@@ -261,8 +261,8 @@ def test_a_new_nodata_value_makes_the_levels_again_and_the_fill_value_stays(tmp_
     del dataset
     for got, want in zip(gdaltest.our_levels(path), gdaltest.our_levels(expected), strict=True):
         np.testing.assert_array_equal(got, want)
-    assert gdal.Open(path).GetRasterBand(1).GetNoDataValue() == 7
-    assert gdal.Open(path).GetRasterBand(1).GetMetadataItem("STATISTICS_MEAN") is None  # were those of all pixels
+    assert gdaltest.open_band(path).GetNoDataValue() == 7
+    assert gdaltest.open_band(path).GetMetadataItem("STATISTICS_MEAN") is None  # were those of all pixels
     assert all(gdaltest.array_json(p)["fill_value"] == 0 for p in gdaltest.level_paths(path))
     dataset = update(path)
     dataset.GetRasterBand(1).DeleteNoDataValue()
@@ -353,17 +353,17 @@ def test_stale_overviews_are_not_shown(tmp_path):
 def test_statistics_go_where_a_part_changes_and_are_new_where_all_does(tmp_path):
     array = gdaltest.smooth_array((1, 100, 120), "uint16")
     path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "BLOCKSIZE=32")
-    assert gdal.Open(path).GetRasterBand(1).GetMetadataItem("STATISTICS_MEAN") is not None
+    assert gdaltest.open_band(path).GetMetadataItem("STATISTICS_MEAN") is not None
     window_before = gdaltest.ome(path)["omero"]["channels"][0]["window"]
     dataset = update(path)
     dataset.GetRasterBand(1).WriteRaster(0, 0, 1, 1, b"\xff\xff")
     del dataset
-    assert gdal.Open(path).GetRasterBand(1).GetMetadataItem("STATISTICS_MEAN") is None
+    assert gdaltest.open_band(path).GetMetadataItem("STATISTICS_MEAN") is None
     assert gdaltest.ome(path)["omero"]["channels"][0]["window"] == window_before
     dataset = update(path)
     dataset.GetRasterBand(1).Fill(5)
     del dataset
-    assert float(gdal.Open(path).GetRasterBand(1).GetMetadataItem("STATISTICS_MEAN")) == 5
+    assert float(gdaltest.open_band(path).GetMetadataItem("STATISTICS_MEAN")) == 5
 
 
 # -- Failure ---------------------------------------------------------------------------------------------------------
@@ -472,7 +472,7 @@ def test_of_two_writers_one_is_refused(tmp_path):
     with gdaltest.collected_messages():
         del two
     del one
-    assert gdal.Open(path).GetRasterBand(1).ReadRaster(0, 0, 1, 1) == b"\x01"
+    assert gdaltest.open_band(path).ReadRaster(0, 0, 1, 1) == b"\x01"
     assert os.listdir(tmp_path) == ["a.ome.zarr"]
 
 
@@ -541,6 +541,23 @@ def run_tool(*arguments):
     run = subprocess.run(arguments, env=os.environ, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert "ERROR" not in run.stderr, run.stderr
+
+
+def test_other_statistics_than_those_of_the_pixels_are_told_and_not_kept(tmp_path):
+    path = gdaltest.write(tmp_path / "a.ome.zarr", rich_source(), "BLOCKSIZE=16")
+    before = gdaltest.open_band(path).GetMetadataItem("STATISTICS_MEAN")
+    done = subprocess.run(["gdal_edit.py", "-setstats", "1", "2", "1.5", "0.5", path], capture_output=True, text=True)
+    assert done.returncode == 0 and path in done.stderr and "statistics" in done.stderr
+    assert gdaltest.open_band(path).GetMetadataItem("STATISTICS_MEAN") == before
+    done = subprocess.run(["gdal_edit.py", "-stats", path], capture_output=True, text=True)  # those of its pixels
+    assert done.returncode == 0 and done.stderr == ""
+
+
+def test_levels_of_some_bands_are_told_to_be_of_all(tmp_path):
+    path = gdaltest.write(tmp_path / "a.ome.zarr", rich_source(), "BLOCKSIZE=16", "OVERVIEWS=NONE")
+    done = subprocess.run(["gdaladdo", "-q", "-b", "1", path, "2"], capture_output=True, text=True)
+    assert done.returncode == 0 and "all 2" in done.stderr
+    assert gdaltest.open_band(path, 2).GetOverviewCount() == 1
 
 
 def test_gdal_edit(tmp_path):

@@ -478,7 +478,7 @@ def test_a_mask_that_is_valid_everywhere_equals_none(tmp_path):
     source.GetRasterBand(1).GetMaskBand().Fill(255)
     whole = tiff_of(tmp_path / "whole.tif", source)
     store = gdaltest.write(tmp_path / "a.ome.zarr", gdal.Open(whole), "BLOCKSIZE=32", "VERIFY=SOURCE")
-    assert gdal.Open(whole).GetRasterBand(1).GetMaskFlags() == gdal.GMF_PER_DATASET
+    assert gdaltest.open_band(whole).GetMaskFlags() == gdal.GMF_PER_DATASET
     assert tool(store, whole).returncode == 0
     changed(source, 1, 50, 60, mask=True)
     done = tool(store, tiff_of(tmp_path / "hole.tif", source))

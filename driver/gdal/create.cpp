@@ -443,9 +443,12 @@ CPLErr WritingDataset::CreateMaskBand(int flags)
 /* -- Overviews ------------------------------------------------------------------------------------------------- */
 
 /* Levels are made at close; here their factors and the method are noted, and refused if they make no plan. */
-CPLErr WritingDataset::IBuildOverviews(const char *resampling, int n_levels, const int *levels, int, const int *,
-                                       GDALProgressFunc progress, void *progress_data, CSLConstList)
+CPLErr WritingDataset::IBuildOverviews(const char *resampling, int n_levels, const int *levels, int n_bands,
+                                       const int *, GDALProgressFunc progress, void *progress_data, CSLConstList)
 {
+    if (n_bands > 0 && n_bands < nBands)
+        CPLError(CE_Warning, CPLE_AppDefined,
+                 "The levels of an OME-Zarr have all its bands: they are made of all %d, not of %d", nBands, n_bands);
     CPLStringList options(m_options);
     for (const char *name : {"OVERVIEWS", "OVERVIEW_COUNT", "SCALE_FACTORS", "OVERVIEW_RESAMPLING", "RESAMPLING"})
         options.SetNameValue(name, nullptr);

@@ -62,6 +62,25 @@ void WritingBand::take_description(const BandAttributes &stored)
     m_rat.reset(stored.rat ? stored.rat->Clone() : nullptr);
 }
 
+/* The store's own statistics are those of its pixels: said where others are set, and they stay. */
+CPLErr WritingBand::SetStatistics(double min, double max, double mean, double std_dev)
+{
+    const char *const names[] = {"STATISTICS_MINIMUM", "STATISTICS_MAXIMUM", "STATISTICS_MEAN", "STATISTICS_STDDEV"};
+    const double values[] = {min, max, mean, std_dev};
+    const bool is_as_stored = m_dataset->m_stored && !m_dataset->m_is_written;
+    GDALRasterBand *stored = is_as_stored ? m_dataset->m_stored->GetRasterBand(nBand) : nullptr;
+    bool is_other = false;
+    for (int i = 0; stored != nullptr && i < 4; i++) {
+        const char *text = stored->GetMetadataItem(names[i]);
+        is_other |= text != nullptr && std::abs(CPLAtof(text) - values[i]) > 1e-6 * (1 + std::abs(values[i]));
+    }
+    if (is_other)
+        CPLError(CE_Warning, CPLE_NotSupported,
+                 "%s, band %d: the statistics in an OME-Zarr are those of its pixels and are not set to others",
+                 m_dataset->GetDescription(), nBand);
+    return GDALRasterBand::SetStatistics(min, max, mean, std_dev);
+}
+
 /* The CRS as PROJJSON has more in it (codes of parts) than the WKT that our block keeps: without it, a change would
  * make the public attributes poorer. */
 static OGRSpatialReference whole_crs(const OGRSpatialReference &known, const char *array_attributes)

@@ -114,6 +114,7 @@ class WritingBand final : public GDALRasterBand
     CPLErr SetOffset(double offset) override;
     const char *GetUnitType() override;
     CPLErr SetUnitType(const char *unit) override;
+    CPLErr SetStatistics(double min, double max, double mean, double std_dev) override;
     GDALColorInterp GetColorInterpretation() override;
     CPLErr SetColorInterpretation(GDALColorInterp color) override;
     GDALColorTable *GetColorTable() override;
