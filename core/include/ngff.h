@@ -147,6 +147,10 @@ NGFF_API int32_t ngff_plan_set_fingerprint(ngff_plan *plan, const char *text);
  * instead of letting the writer make it; levels above are made from it. Before ngff_writer_open. */
 NGFF_API int32_t ngff_plan_set_given(ngff_plan *plan, int32_t level);
 
+/* One thing of the source that the store will not hold, in words: the file of the option REPORT lists them. Any number
+ * of times, before ngff_writer_close. */
+NGFF_API int32_t ngff_plan_add_loss(ngff_plan *plan, const char *text);
+
 NGFF_API int32_t ngff_plan_level_count(const ngff_plan *plan);
 /* Path of a level's array below the store's root, such as "scale0/image"; NULL out of range. */
 NGFF_API const char *ngff_plan_level_path(const ngff_plan *plan, int32_t level);

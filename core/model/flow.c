@@ -202,6 +202,16 @@ static int64_t statistics_memory(const plan *p)
     return moments + (has_bins ? at_once * ((int64_t)8 << 8 * p->image->type->size) : 0);
 }
 
+/* REPORT: a digest per chunk of every level and mask, and one with the key of each object. */
+static int64_t report_memory(const plan *p)
+{
+    enum { per_chunk = 32, per_object = 160 };
+    int64_t chunks = 0;
+    for (int l = 0; l < p->n_levels; l++)
+        chunks += product_checked(p->levels[l].grid, p->image->rank) * (p->image->has_mask ? 2 : 1);
+    return p->options.report ? per_chunk * chunks + per_object * levels_count_objects(p) : 0;
+}
+
 /* memory = cells at work + cells that wait for their children + encode buffers + open shards + statistics + what
  * codecs, filters and reading back a spilled cell take; the README explains the terms. minimum: the same with all
  * waiting cells spilled but those in the hands of a thread: one that it gives to others, and those that this completes.
@@ -230,7 +240,8 @@ static void make_memory(plan *p)
             shards += 2 * product_checked(at->shard, rank) * p->image->type->size;
     }
     int64_t encode = (int64_t)(p->n_threads + p->n_readers) * (chunk0 + chunk0 / 64 + 4096);
-    int64_t rest = encode + shards + statistics_memory(p) + largest + (4 << 20), machine = options_machine_memory();
+    int64_t rest = encode + shards + statistics_memory(p) + report_memory(p) + largest + (4 << 20);
+    int64_t machine = options_machine_memory();
     in_hands *= max_i64(p->n_threads, p->n_readers);
     p->memory_minimum = at_work + max_i64(each, in_hands) + rest;
     p->memory = at_work + waiting + edge + rest;

@@ -51,6 +51,8 @@ struct ngff_plan {
     int64_t n_objects, raw_bytes;
     char *warnings[16];
     int n_warnings;
+    char **losses; /* what of the source the store will not hold, as the host says */
+    int n_losses;
     char *text;
     char answer[256];
 };

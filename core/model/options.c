@@ -374,6 +374,13 @@ static int32_t read_text(const row *r, const char *value, void *to, error *e)
     return *(char **)to ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "memory is out");
 }
 
+static int32_t read_path(const row *r, const char *value, void *to, error *e)
+{
+    if (!value[0] || value[strlen(value) - 1] == '/')
+        return refuse(r, value, e, "the name of a file is missing");
+    return read_text(r, value, to, e);
+}
+
 static int32_t read_axes(const row *r, const char *value, void *to, error *e)
 {
     size_list list;
@@ -806,6 +813,15 @@ static const row table[] = {
         .is_of_run = 1,
     },
     {
+        .name = "REPORT",
+        .shown = "path of a file",
+        .help = "JSON about the run: plan, counts, digests of the pixels and of all objects, statistics, what was not "
+                "kept; put there when the store is",
+        .read = read_path,
+        .offset = offsetof(options, report),
+        .is_of_run = 1,
+    },
+    {
         .name = "DRY_RUN",
         .words = bool_words,
         .standard = "NO",
@@ -1047,7 +1063,7 @@ static int32_t check_together(options *o, error *e)
         return error_set(e, NGFF_E_OPTION, "SHARD=%s needs NGFF_VERSION=0.5; NGFF 0.4 has no shards",
                          typed_value(o, "SHARD"));
     if (check_pair(o, "BLOCKSIZE", "BLOCKXSIZE", e) || check_pair(o, "BLOCKSIZE", "BLOCKYSIZE", e) ||
-        check_pair(o, "OVERVIEW_COUNT", "SCALE_FACTORS", e))
+        check_pair(o, "OVERVIEW_COUNT", "SCALE_FACTORS", e) || (o->dry_run && check_pair(o, "DRY_RUN", "REPORT", e)))
         return e->status;
     if (o->overviews == OVERVIEWS_NONE && (check_pair(o, "OVERVIEWS", "SCALE_FACTORS", e) ||
                                            (o->overview_count > 0 && check_pair(o, "OVERVIEWS", "OVERVIEW_COUNT", e))))
@@ -1090,6 +1106,7 @@ void options_release(options *o)
     free(o->axes);
     free(o->axis_units);
     free(o->name);
+    free(o->report);
     memset(o, 0, sizeof *o);
 }
 

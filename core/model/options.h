@@ -71,6 +71,7 @@ typedef struct {
     int origin;
     int verify; /* VERIFY_* */
     int overwrite, resume, sync, dry_run, copy_src_mdd /* TRI_* */;
+    char *report; /* path or NULL */
     char **typed; /* the accepted NAME=VALUE strings with names in their canonical spelling, NULL-terminated */
 } options;
 

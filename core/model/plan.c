@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json.h"
 #include "metadata.h"
 
 /* -- Small helpers ---------------------------------------------------------------------------------------------- */
@@ -296,6 +297,9 @@ void ngff_plan_free(ngff_plan *p)
     options_release(&p->options);
     for (int i = 0; i < p->n_warnings; i++)
         free(p->warnings[i]);
+    for (int i = 0; i < p->n_losses; i++)
+        free(p->losses[i]);
+    free(p->losses);
     free(p->levels);
     free(p->kept_attributes);
     free(p->fingerprint);
@@ -335,6 +339,23 @@ int32_t ngff_plan_set_fingerprint(ngff_plan *p, const char *text)
     free(p->fingerprint);
     p->fingerprint = copy;
     return NGFF_OK;
+}
+
+int32_t ngff_plan_add_loss(ngff_plan *p, const char *text)
+{
+    if (p->error.status != NGFF_OK)
+        return p->error.status;
+    if (!text || !utf8_is_valid(text, strlen(text)))
+        return error_set(&p->error, NGFF_E_ARGUMENT, "what is lost must be said in UTF-8");
+    char **more = realloc(p->losses, ((size_t)p->n_losses + 1) * sizeof *more);
+    char *copy = strdup(text);
+    if (more)
+        p->losses = more;
+    if (more && copy)
+        p->losses[p->n_losses++] = copy;
+    else
+        free(copy);
+    return more && copy ? NGFF_OK : error_set(&p->error, NGFF_E_MEMORY, "out of memory");
 }
 
 int32_t ngff_plan_set_given(ngff_plan *p, int32_t l)

@@ -37,8 +37,7 @@ static char *join(const char *folder_path, const char *name)
     return path;
 }
 
-/* ".<name><suffix>" beside path. */
-static char *beside(const char *path, const char *suffix)
+char *beside(const char *path, const char *suffix)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;

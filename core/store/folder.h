@@ -31,6 +31,12 @@ typedef struct {
 
 store *folder_open(const char *path, const folder_calls *calls);
 
+/* The calls for a path. Those of object stores are without rename_over: a file there is whole or not there anyway. */
+const folder_calls *calls_for(const char *path);
+const folder_calls *vsi_calls_for(const char *path); /* store_vsi.c */
+/* ".<name><suffix>" beside path, for free(); NULL when memory is out. */
+char *beside(const char *path, const char *suffix);
+
 /* For paths on this machine's disks, whoever writes there. Symbolic links are what they are, and never followed: a link
  * is no folder of ours, and removing a tree must not leave the tree. */
 int local_kind(const char *path);

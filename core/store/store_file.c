@@ -253,6 +253,16 @@ store *store_file_open(const char *path)
     return folder_open(path, &file_calls);
 }
 
+const folder_calls *calls_for(const char *path)
+{
+#ifdef NGFF_WITH_GDAL
+    return vsi_calls_for(path);
+#else
+    (void)path;
+    return &file_calls;
+#endif
+}
+
 store *store_open(const char *path)
 {
 #ifdef NGFF_WITH_GDAL

@@ -1185,8 +1185,42 @@ static store *objects_open(const char *path)
     return &o->base;
 }
 
+static int is_object_store(const char *path)
+{
+    return !is_local(path) && (why_not_written(path) || !VSISupportsRandomWrite(path, FALSE));
+}
+
 store *store_vsi_open(const char *path)
 {
-    int is_object_store = !is_local(path) && (why_not_written(path) || !VSISupportsRandomWrite(path, FALSE));
-    return is_object_store ? objects_open(path) : folder_open(path, &vsi_calls);
+    return is_object_store(path) ? objects_open(path) : folder_open(path, &vsi_calls);
+}
+
+/* -- Single files -------------------------------------------------------------------------------------------------- */
+
+static int single_write(const char *path, const void *bytes, size_t n, char cause[256])
+{
+    return object_write(path, bytes, n, 0, cause);
+}
+
+static int single_read(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, char cause[256])
+{
+    uint64_t size;
+    return object_read(path, offset, n, bytes, n_read, &size, cause);
+}
+
+static int single_remove(const char *path)
+{
+    char cause[256];
+    return object_remove(path, cause);
+}
+
+const folder_calls *vsi_calls_for(const char *path)
+{
+    static const folder_calls object_calls = {.kind = vsi_kind,
+                                              .write_file = single_write,
+                                              .read_file = single_read,
+                                              .file_size = vsi_file_size,
+                                              .sync = vsi_sync,
+                                              .remove_file = single_remove};
+    return is_object_store(path) ? &object_calls : &vsi_calls;
 }

@@ -82,11 +82,16 @@ static int32_t look_at_store(ngff_writer *w, error *e)
     return e->status;
 }
 
-ngff_writer *writer_update_store(ngff_plan *plan, store *s)
+static ngff_writer *open_update(ngff_plan *plan, store *s, const char *path)
 {
-    ngff_writer *w = writer_make(plan, s);
+    ngff_writer *w = writer_make(plan, s, path);
     if (!w || w->error.status != NGFF_OK)
         return w;
+    if (plan->options.report) {
+        error_set(&w->error, NGFF_E_OPTION,
+                  "REPORT=%s is of a store that is made as a whole; a change in place has none", plan->options.report);
+        return w;
+    }
     w->before = plan_retain(plan);
     pthread_rwlock_init(&w->replacing, NULL);
     if (s->refusal)
@@ -96,9 +101,14 @@ ngff_writer *writer_update_store(ngff_plan *plan, store *s)
     return w;
 }
 
+ngff_writer *writer_update_store(ngff_plan *plan, store *s)
+{
+    return open_update(plan, s, NULL);
+}
+
 ngff_writer *ngff_writer_open_update(ngff_plan *plan, const char *path)
 {
-    ngff_writer *w = writer_open_path(plan, path, writer_update_store);
+    ngff_writer *w = writer_open_path(plan, path, open_update);
     error named = {0};
     if (w && w->error.status != NGFF_OK && !strstr(w->error.message, path)) {
         error_set(&named, w->error.status, "%s: %s", path, w->error.message);

@@ -30,6 +30,8 @@ static int32_t put_metadata(void *user, const char *key, const void *bytes, size
 {
     sink *to = user;
     int is_v2 = to->writer->plan->options.version == VERSION_04;
+    if (report_object(to->writer->report, key, bytes, n, to->error) != NGFF_OK)
+        return to->error->status;
     if (strcmp(key, is_v2 ? ".zattrs" : "zarr.json") == 0)
         return hold(&to->writer->root, key, bytes, n, to->error);
     return to->writer->store->ops->put(to->writer->store, key, bytes, n, to->error);
@@ -66,6 +68,7 @@ static int32_t write_metadata(ngff_writer *w, error *e)
     const channel_summary *summaries = NULL;
     if (writer_summarise(w, &summaries, e) != NGFF_OK)
         return e->status;
+    w->found = summaries;
     sink to = {w, e};
     late_member late[4];
     char *texts[4];
@@ -215,15 +218,31 @@ int32_t ngff_writer_verify(ngff_writer *w, int32_t (*progress)(void *user, doubl
     return writer_keep(w, &e);
 }
 
+static int32_t write_report(ngff_writer *w, error *e)
+{
+    const report_end end = {.store_path = w->path,
+                            .store = w->store,
+                            .stored = w->stored_chunks,
+                            .stored_masks = w->stored_mask_chunks,
+                            .statistics = w->found,
+                            .is_resumed = w->update != NULL};
+    return report_finish(w->report, &end, e);
+}
+
+/* The report is written before the store is published, so that a place which does not take it leaves neither, and gets
+ * its name after, so that a report is never of a store that is not there. */
 static void publish(ngff_writer *w, error *e)
 {
     if (finish(w) == NGFF_OK && w->plan->options.verify != VERIFY_NO && !w->is_verified)
         ngff_writer_verify(w, NULL, NULL);
     ngff_reader_free(w->preview);
     w->preview = NULL;
-    if (writer_keep(w, e) == NGFF_OK &&
-        w->store->ops->put(w->store, w->root.key, w->root.bytes, w->root.n, e) == NGFF_OK)
-        w->store->ops->publish(w->store, e);
+    if (writer_keep(w, e) != NGFF_OK || write_report(w, e) != NGFF_OK ||
+        w->store->ops->put(w->store, w->root.key, w->root.bytes, w->root.n, e) != NGFF_OK)
+        return;
+    w->is_published = w->store->ops->publish(w->store, e) == NGFF_OK;
+    if (w->is_published)
+        report_publish(w->report, e);
 }
 
 int32_t ngff_writer_close(ngff_writer *w)
@@ -239,7 +258,7 @@ int32_t ngff_writer_close(ngff_writer *w)
     pthread_mutex_lock(&w->lock);
     w->is_closed = 1;
     pthread_mutex_unlock(&w->lock);
-    if (writer_keep(w, &e) != NGFF_OK)
+    if (writer_keep(w, &e) != NGFF_OK && !w->is_published)
         writer_give_up(w);
     return w->error.status;
 }

@@ -23,8 +23,6 @@ int32_t read_back_mask(void *user, int level, const int64_t *chunk_index, uint8_
 ngff_writer *writer_open_store(ngff_plan *plan, store *s);
 ngff_writer *writer_push_store(ngff_plan *plan, store *s);
 ngff_writer *writer_update_store(ngff_plan *plan, store *s);
-/* What is at path, by one of these; NULL where memory is out. */
-ngff_writer *writer_open_path(ngff_plan *plan, const char *path, ngff_writer *(*open)(ngff_plan *, store *));
 /* Most bytes that cells have held at one time. */
 int64_t writer_pixel_peak(const ngff_writer *w);
 

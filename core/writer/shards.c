@@ -24,7 +24,7 @@ struct shards {
     store *store;
     int (*is_wanted)(const void *user, int level, const int64_t *chunk_index); /* NULL: all chunks come */
     const void *user;
-    int32_t (*stored)(void *listener, int level, const int64_t *index, size_t n, error *e); /* or NULL */
+    shard_listener stored; /* or NULL */
     void *listener;
     pthread_rwlock_t *replacing; /* of a change, or NULL */
     pthread_mutex_t lock;
@@ -72,15 +72,16 @@ void shards_set_update(shards *all, int (*is_wanted)(const void *, int, const in
     all->user = user;
 }
 
-void shards_set_listener(shards *all, int32_t (*stored)(void *, int, const int64_t *, size_t, error *), void *listener)
+void shards_set_listener(shards *all, shard_listener stored, void *listener)
 {
     all->stored = stored;
     all->listener = listener;
 }
 
-static int32_t tell(const shards *all, const shard *s, size_t n, error *e)
+static int32_t tell(const shards *all, const shard *s, const char *key, const void *bytes, size_t n, error *e)
 {
-    return all->stored && e->status == NGFF_OK ? all->stored(all->listener, s->level, s->index, n, e) : e->status;
+    return all->stored && e->status == NGFF_OK ? all->stored(all->listener, s->level, s->index, key, bytes, n, e)
+                                               : e->status;
 }
 
 /* The chunk at a place of a shard; 0 where the place lies outside the level. */
@@ -182,7 +183,7 @@ static int32_t store_shard(shards *all, shard *s, error *e)
     for (size_t i = 0; i < s->n_chunks; i++)
         n += s->bytes[i] ? (size_t)s->chunks[i].size : 0;
     if (n == 0)
-        return all->is_wanted ? all->store->ops->remove(all->store, key, e) : tell(all, s, 0, e);
+        return all->is_wanted ? all->store->ops->remove(all->store, key, e) : tell(all, s, key, NULL, 0, e);
     uint8_t *object = malloc(n + index_bytes);
     if (!object)
         return error_set(e, NGFF_E_MEMORY, "out of memory for a shard of %zu bytes; a smaller SHARD needs less", n);
@@ -202,8 +203,10 @@ static int32_t store_shard(shards *all, shard *s, error *e)
     int32_t status = all->store->ops->put(all->store, key, object, n + index_bytes, e);
     if (all->replacing)
         pthread_rwlock_unlock(all->replacing);
+    if (status == NGFF_OK)
+        status = tell(all, s, key, object, n + index_bytes, e);
     free(object);
-    return status == NGFF_OK ? tell(all, s, n + index_bytes, e) : status;
+    return status;
 }
 
 int32_t shards_add(shards *all, int l, const int64_t *chunk_index, const void *bytes, size_t n, error *e)

@@ -19,9 +19,9 @@ void shards_set_update(shards *all, int (*is_wanted)(const void *user, int level
                        const void *user, pthread_rwlock_t *replacing);
 
 /* Told of every shard that is stored (n bytes) or, with nothing but fill in it, is not (0). */
-void shards_set_listener(shards *all,
-                         int32_t (*stored)(void *user, int level, const int64_t *index, size_t n, error *e),
-                         void *user);
+typedef int32_t (*shard_listener)(void *user, int level, const int64_t *index, const char *key, const void *bytes,
+                                  size_t n, error *e);
+void shards_set_listener(shards *all, shard_listener stored, void *user);
 
 /* Takes one encoded chunk (bytes NULL: a chunk that holds only fill and is not stored). Copies the bytes. Thread-safe.
  */

@@ -75,10 +75,13 @@ static int32_t encode(bench *b, const codec_spec *spec, const uint8_t *pixels, s
     return codec_encode(b->codec, spec, pixels, n, b->bytes, b->capacity, n_encoded, e);
 }
 
-/* A chunk or a shard is stored. */
-static int32_t note_stored(void *user, int l, const int64_t *index, size_t n, error *e)
+/* A chunk or a shard is stored (n = 0: it holds only fill and is not). */
+static int32_t note_stored(void *user, int l, const int64_t *index, const char *key, const void *bytes, size_t n,
+                           error *e)
 {
     ngff_writer *w = user;
+    if (n > 0 && report_object(w->report, key, bytes, n, e) != NGFF_OK)
+        return e->status;
     return w->record && l == 0 ? record_stored(w->record, index, n, e) : NGFF_OK;
 }
 
@@ -111,17 +114,18 @@ static int32_t put_chunk(ngff_writer *w, bench *b, int l, const int64_t *index, 
     if (!is_fill && encode(b, &plan->codec, pixels, (size_t)(n_pixels * size), &bytes, &n, e) != NGFF_OK)
         return e->status;
     remember(w->stored_chunks, l, chunk_number(plan->image->rank, index, at->grid), !is_fill);
+    report_chunk(w->report, l, index, pixels);
     if (at->is_sharded)
         return shards_add(w->shards, l, index, bytes, n, e);
     if (is_fill && !w->before)
-        return note_stored(w, l, index, 0, e);
+        return note_stored(w, l, index, NULL, NULL, 0, e);
     char key[192], name[128];
     metadata_chunk_key(plan->options.version, plan->image->rank, index, name);
     snprintf(key, sizeof key, "%s/%s", at->path, name);
     if (is_fill)
         return w->store->ops->remove(w->store, key, e);
     int32_t status = w->store->ops->put(w->store, key, bytes, n, e);
-    return status == NGFF_OK ? note_stored(w, l, index, n, e) : status;
+    return status == NGFF_OK ? note_stored(w, l, index, key, bytes, n, e) : status;
 }
 
 static int32_t put_mask(ngff_writer *w, bench *b, const cell *c, error *e)
@@ -135,6 +139,8 @@ static int32_t put_mask(ngff_writer *w, bench *b, const cell *c, error *e)
     codec_spec spec = plan->codec;
     spec.type_size = 1;
     int is_fill = plan->image->has_mask && pixels_all_equal(c->mask, (int64_t)n, 1, &zero);
+    if (plan->image->has_mask)
+        report_mask(w->report, c->level, c->index, c->mask);
     if (!plan->image->has_mask || (is_fill && !w->before))
         return NGFF_OK;
     char key[192], path[64], name[128];
@@ -146,7 +152,8 @@ static int32_t put_mask(ngff_writer *w, bench *b, const cell *c, error *e)
         return w->store->ops->remove(w->store, key, e);
     if (encode(b, &spec, c->mask, n, &encoded, &n_encoded, e) != NGFF_OK)
         return e->status;
-    return w->store->ops->put(w->store, key, encoded, n_encoded, e);
+    int32_t status = w->store->ops->put(w->store, key, encoded, n_encoded, e);
+    return status == NGFF_OK ? report_object(w->report, key, encoded, n_encoded, e) : status;
 }
 
 /* Of a cell that is stored already: just the chunks that hold more than fill are. */
@@ -164,12 +171,15 @@ static void remember_cell(ngff_writer *w, const cell *c)
     for (int64_t k = 0; k < n_chunks; k++) {
         int is_fill = pixels_all_equal(c->pixels + k * n_pixels * size, n_pixels, size, plan->fill);
         remember(w->stored_chunks, c->level, chunk_number(plan->image->rank, index, at->grid), !is_fill);
+        report_chunk(w->report, c->level, index, c->pixels + k * n_pixels * size);
         if (channels >= 0)
             index[channels]++;
     }
-    if (plan->image->has_mask)
+    if (plan->image->has_mask) {
+        report_mask(w->report, c->level, c->index, c->mask);
         remember(w->stored_mask_chunks, c->level, chunk_number(2, c->index + y, at->grid + y),
                  !pixels_all_equal(c->mask, at->cell[y] * at->cell[y + 1], 1, &zero));
+    }
 }
 
 /* A cell is one chunk, or the chunks of its channels one after the other. */
@@ -289,7 +299,7 @@ int32_t writer_start_pass(ngff_writer *w, error *e)
         host.is_wanted = change_is_wanted;
         host.supply = change_supply;
     }
-    if (share_memory(w, &for_pass, e) != NGFF_OK)
+    if (share_memory(w, &for_pass, e) != NGFF_OK || report_start(w->report, plan, e) != NGFF_OK)
         return e->status;
     w->budget = budget_create(for_pass);
     w->statistics = is_whole ? statistics_create(plan) : NULL;
@@ -319,7 +329,7 @@ int32_t writer_start_pass(ngff_writer *w, error *e)
 }
 
 /* A writer without its pass; the error of the plan is its own. */
-ngff_writer *writer_make(ngff_plan *plan, store *s)
+ngff_writer *writer_make(ngff_plan *plan, store *s, const char *path)
 {
     ngff_writer *w = calloc(1, sizeof *w);
     if (!w) {
@@ -329,14 +339,15 @@ ngff_writer *writer_make(ngff_plan *plan, store *s)
     pthread_mutex_init(&w->lock, NULL);
     w->plan = plan_retain(plan);
     w->store = s;
+    w->path = path ? strdup(path) : NULL;
     error_copy(&w->error, &plan->error);
     return w;
 }
 
-ngff_writer *writer_open_store(ngff_plan *plan, store *s)
+static ngff_writer *open_pull(ngff_plan *plan, store *s, const char *path)
 {
-    ngff_writer *w = writer_make(plan, s);
-    if (!w || w->error.status != NGFF_OK)
+    ngff_writer *w = writer_make(plan, s, path);
+    if (!w || w->error.status != NGFF_OK || report_begin(plan, path, &w->report, &w->error) != NGFF_OK)
         return w;
     w->record = record_begin(plan, s, &w->update, &w->error);
     w->is_open = w->record != NULL;
@@ -345,18 +356,21 @@ ngff_writer *writer_open_store(ngff_plan *plan, store *s)
     return w;
 }
 
-ngff_writer *writer_open_path(ngff_plan *plan, const char *path, ngff_writer *(*open)(ngff_plan *, store *))
+ngff_writer *writer_open_store(ngff_plan *plan, store *s)
+{
+    return open_pull(plan, s, NULL);
+}
+
+ngff_writer *writer_open_path(ngff_plan *plan, const char *path,
+                              ngff_writer *(*open)(ngff_plan *, store *, const char *path))
 {
     store *s = plan && path ? store_open(path) : NULL;
-    ngff_writer *w = s ? open(plan, s) : NULL;
-    if (w)
-        w->path = strdup(path);
-    return w;
+    return s ? open(plan, s, path) : NULL;
 }
 
 ngff_writer *ngff_writer_open(ngff_plan *plan, const char *path)
 {
-    return writer_open_path(plan, path, writer_open_store);
+    return writer_open_path(plan, path, open_pull);
 }
 
 static int32_t first_pixels(void *user, const int64_t *index, uint8_t *pixels, error *e)
@@ -412,9 +426,9 @@ static int has_given_levels(const ngff_plan *plan)
 
 static const char not_given[] = "a plan with given levels (ngff_plan_set_given) does not go with push";
 
-ngff_writer *writer_push_store(ngff_plan *plan, store *s)
+static ngff_writer *open_push(ngff_plan *plan, store *s, const char *path)
 {
-    ngff_writer *w = writer_make(plan, s);
+    ngff_writer *w = writer_make(plan, s, path);
     if (!w || w->error.status != NGFF_OK)
         return w;
     if (has_given_levels(plan)) {
@@ -424,14 +438,19 @@ ngff_writer *writer_push_store(ngff_plan *plan, store *s)
     if (plan->options.resume)
         error_set(&w->error, NGFF_E_OPTION,
                   "RESUME=YES needs a source that is read again from the beginning, as gdal_translate does");
-    else if (writer_start_stage(w, &w->error) == NGFF_OK)
+    else if (writer_start_stage(w, &w->error) == NGFF_OK && report_begin(plan, path, &w->report, &w->error) == NGFF_OK)
         w->is_open = s->ops->begin(s, plan->options.overwrite, &w->error) == NGFF_OK;
     return w;
 }
 
+ngff_writer *writer_push_store(ngff_plan *plan, store *s)
+{
+    return open_push(plan, s, NULL);
+}
+
 ngff_writer *ngff_writer_open_push(ngff_plan *plan, const char *path)
 {
-    return writer_open_path(plan, path, writer_push_store);
+    return writer_open_path(plan, path, open_push);
 }
 
 int64_t writer_pixel_peak(const ngff_writer *w)
@@ -713,6 +732,7 @@ void ngff_writer_free(ngff_writer *w)
         writer_give_up(w);
     }
     record_free(w->record);
+    report_free(w->report);
     ngff_reader_free(w->preview);
     free(w->root.bytes);
     free_sets(w->stored_chunks, w->plan);

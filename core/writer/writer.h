@@ -10,6 +10,7 @@
 #include "order.h"
 #include "preview.h"
 #include "record.h"
+#include "report.h"
 #include "shards.h"
 #include "stage.h"
 #include "statistics.h"
@@ -37,11 +38,13 @@ struct ngff_writer {
     stage *pixels, *masks; /* masks: from the first mask on */
 
     record *record;                                /* of a pull: what is stored */
+    report *report;                                /* NULL: none is asked for */
     char *path;                                    /* for messages; NULL where the store came without one */
     chunk_set *stored_chunks, *stored_mask_chunks; /* per level; NULL: not recorded */
     held_object root;                              /* the document that is put last */
     ngff_reader *preview;
-    int is_finished, is_verified;
+    const channel_summary *found; /* once the metadata is written; of statistics */
+    int is_finished, is_verified, is_published;
 
     /* A change of a store that is there: */
     ngff_plan *before;          /* NULL where a store is made */
@@ -54,7 +57,10 @@ struct ngff_writer {
 
 /* -- writer.c -- */
 
-ngff_writer *writer_make(ngff_plan *plan, store *s);
+ngff_writer *writer_make(ngff_plan *plan, store *s, const char *path);
+/* A writer on what is at path; NULL where memory is out. */
+ngff_writer *writer_open_path(ngff_plan *plan, const char *path,
+                              ngff_writer *(*open)(ngff_plan *, store *, const char *path));
 /* Keeps the error of a call, or the first error of a job, in the handle. */
 int32_t writer_keep(ngff_writer *w, const error *e);
 /* Stages for push, with their first pixels from the host. */

@@ -3,6 +3,7 @@
 #include "attributes.h"
 
 #include <algorithm>
+#include <map>
 
 #include "foreign.h"
 #include "georef.h"
@@ -79,7 +80,49 @@ static void write_domain(JsonText &json, const std::string &domain, CSLConstList
     json.close(']');
 }
 
-static void write_metadata(JsonText &json, GDALMajorObject *object, bool copy_metadata)
+/* The domains of the raster and its bands that are not kept, or not wholly. */
+class DroppedDomains
+{
+    struct Dropped {
+        bool is_of_dataset = false, is_of_storage = false;
+        int n_bands = 0, n_items = 0;
+    };
+    std::map<std::string, Dropped> m_found{};
+
+  public:
+    void add(GDALMajorObject *object, const std::string &domain, bool is_of_storage, int n_items)
+    {
+        /* GDAL makes these for every raster, or we do: nothing is lost. */
+        if (EQUAL(domain.c_str(), "DERIVED_SUBDATASETS") || EQUAL(domain.c_str(), "NGFF"))
+            return;
+        Dropped &dropped = m_found[domain];
+        dropped.is_of_storage = is_of_storage;
+        dropped.n_items += n_items;
+        if (dynamic_cast<GDALDataset *>(object) != nullptr)
+            dropped.is_of_dataset = true;
+        else
+            dropped.n_bands++;
+    }
+
+    void tell(std::vector<std::string> *losses) const
+    {
+        for (const auto &found : m_found) {
+            const Dropped &dropped = found.second;
+            if (EQUAL(found.first.c_str(), "SUBDATASETS")) { /* without their names, which can hold passwords */
+                losses->push_back(CPLSPrintf("Subdatasets of the source: %d", dropped.n_items / 2));
+                continue;
+            }
+            std::string text = "Metadata domain \"" + JsonText::as_utf8(found.first.c_str()) + "\" of ";
+            if (dropped.is_of_dataset)
+                text += dropped.n_bands > 0 ? "the dataset and of " : "the dataset";
+            if (dropped.n_bands > 0)
+                text += CPLSPrintf("%d band%s", dropped.n_bands, dropped.n_bands > 1 ? "s" : "");
+            losses->push_back(text + (dropped.is_of_storage ? ": how the source is stored" : ": COPY_SRC_MDD=NO"));
+        }
+    }
+};
+
+static void write_metadata(JsonText &json, GDALMajorObject *object, bool copy_metadata, DroppedDomains &dropped)
 {
     const CPLStringList domains(object->GetMetadataDomainList());
     std::vector<std::string> names(1);
@@ -91,6 +134,7 @@ static void write_metadata(JsonText &json, GDALMajorObject *object, bool copy_me
     json.open('{');
     for (const std::string &name : names) {
         CPLStringList items(CSLDuplicate(const_cast<char **>(object->GetMetadata(name.c_str()))));
+        const int n_items = items.size();
         if (!copy_metadata && name.empty()) {
             /* Position, not description: how coordinates refer to pixels stays. */
             const std::string area_or_point = items.FetchNameValueDef("AREA_OR_POINT", "");
@@ -100,8 +144,11 @@ static void write_metadata(JsonText &json, GDALMajorObject *object, bool copy_me
         } else if (!copy_metadata && name != "RPC") {
             items.Clear();
         }
-        if (items.size() > 0 && is_kept_domain(name))
+        const bool is_kept = is_kept_domain(name);
+        if (items.size() > 0 && is_kept)
             write_domain(json, name, items.List());
+        if (items.size() < n_items || (n_items > 0 && !is_kept))
+            dropped.add(object, name, !is_kept, n_items - (is_kept ? items.size() : 0));
     }
     json.close('}');
 }
@@ -179,7 +226,8 @@ static void write_histogram(JsonText &json, GDALRasterBand *band)
     VSIFree(counts);
 }
 
-static void write_band(JsonText &json, GDALRasterBand *band, bool copy_metadata, bool is_type_kept)
+static void write_band(JsonText &json, GDALRasterBand *band, bool copy_metadata, bool is_type_kept,
+                       DroppedDomains &dropped)
 {
     int has = FALSE;
     json.open('{');
@@ -216,7 +264,7 @@ static void write_band(JsonText &json, GDALRasterBand *band, bool copy_metadata,
         write_rat(json, rat);
     write_histogram(json, band);
     json.key("metadata");
-    write_metadata(json, band, copy_metadata);
+    write_metadata(json, band, copy_metadata, dropped);
     json.close('}');
 }
 
@@ -261,14 +309,16 @@ static void write_gcps(JsonText &json, GDALDataset *source)
 }
 
 int32_t attributes_to_image(GDALDataset *source, const std::vector<int> &bands, ngff_image *image, bool copy_metadata,
-                            bool is_type_kept, bool keep_geotransform)
+                            bool is_type_kept, bool keep_geotransform, std::vector<std::string> *losses)
 {
     JsonText band_list, metadata;
+    DroppedDomains dropped;
     band_list.open('[');
     for (const int band : bands)
-        write_band(band_list, source->GetRasterBand(band), copy_metadata, is_type_kept);
+        write_band(band_list, source->GetRasterBand(band), copy_metadata, is_type_kept, dropped);
     band_list.close(']');
-    write_metadata(metadata, source, copy_metadata);
+    write_metadata(metadata, source, copy_metadata, dropped);
+    dropped.tell(losses);
 
     int32_t status = ngff_image_set_attribute(image, "bands", band_list.text().c_str());
     if (status == NGFF_OK && metadata.text() != "{}")

@@ -263,11 +263,14 @@ Plan WritingDataset::plan_of_now(const CPLStringList &options, ImageFromSource *
     image->keeps_mask = m_stored && m_mask;
     if (!image_from_source(this, options.List(), false, image))
         return nullptr;
+    if (!m_loss.empty())
+        image->losses.push_back(m_loss);
     return make_plan(*image, options);
 }
 
-bool WritingDataset::open(const CPLStringList &options)
+bool WritingDataset::open(const CPLStringList &options, const std::string &loss)
 {
+    m_loss = loss;
     m_options = options;
     const Plan plan = plan_of_now(m_options, &m_axes);
     if (!plan)
@@ -544,12 +547,15 @@ GDALDataset *omezarr_create(const char *name, int width, int height, int n_bands
                  GDALGetDataTypeName(type));
         return nullptr;
     }
+    std::string loss;
     if (stored != type)
-        CPLError(CE_Warning, CPLE_AppDefined, "Zarr has no type %s; the bands are %s", GDALGetDataTypeName(type),
-                 GDALGetDataTypeName(stored));
+        loss =
+            CPLSPrintf("Zarr has no type %s; the bands are %s", GDALGetDataTypeName(type), GDALGetDataTypeName(stored));
+    if (!loss.empty())
+        CPLError(CE_Warning, CPLE_AppDefined, "%s", loss.c_str());
     auto dataset = std::make_unique<WritingDataset>(omezarr_root(name), width, height, n_bands, stored);
     dataset->SetDescription(name);
-    if (!dataset->open(own_options(options)))
+    if (!dataset->open(own_options(options), loss))
         return nullptr;
     return dataset.release();
 }

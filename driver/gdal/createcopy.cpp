@@ -441,6 +441,14 @@ static GIntBig cache_bytes(ngff_plan *plan, const ImageFromSource &image, const 
     return std::max(least, static_cast<GIntBig>(std::min(need, 1e12)));
 }
 
+/* Levels are made from the full size, whatever overviews the source has, unless it is asked for them. */
+static void tell_overviews(ngff_plan *plan, GDALDataset *source, const std::vector<GivenLevel> &levels)
+{
+    const int n = source->GetRasterBand(1)->GetOverviewCount() - static_cast<int>(levels.size() - 1);
+    if (n > 0)
+        ngff_plan_add_loss(plan, CPLSPrintf("Overviews of the source: %d; levels are made anew", n));
+}
+
 /* -- CreateCopy ------------------------------------------------------------------------------------------------ */
 
 /* Raises what happened, now that nothing more can touch GDAL's error state. */
@@ -519,6 +527,7 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
     std::vector<GivenLevel> levels;
     if (!choose_levels(plan.get(), image, source, &levels))
         return nullptr;
+    tell_overviews(plan.get(), source, levels);
     if (EQUAL(ngff_plan_option(plan.get(), "DRY_RUN"), "YES")) {
         const SourceLayout layout = source_layout(source, image.type);
         const auto readers = source_readers(source, layout, useful_readers(plan.get(), image, layout));

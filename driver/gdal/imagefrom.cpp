@@ -16,11 +16,18 @@ static bool fail(const std::string &message)
     return false;
 }
 
+/* A warning, which the report has too. */
+static void warn(ImageFromSource *to, const std::string &message)
+{
+    CPLError(CE_Warning, CPLE_AppDefined, "%s", message.c_str());
+    to->losses.push_back(message);
+}
+
 /* A loss is a warning, and with -strict an error. */
-static bool lose(bool is_strict, const std::string &message)
+static bool lose(bool is_strict, ImageFromSource *to, const std::string &message)
 {
     if (!is_strict)
-        CPLError(CE_Warning, CPLE_AppDefined, "%s", message.c_str());
+        warn(to, message);
     return is_strict ? fail(message + " (refused because of -strict)") : true;
 }
 
@@ -61,7 +68,7 @@ static bool choose_type(GDALDataset *source, bool is_strict, ImageFromSource *to
         /* GDAL 3.13's union of a half and a half is a float. */
         const GDALDataType both = to->type == type ? type : GDALDataTypeUnion(to->type, type);
         if ((is_64_bit_integer(to->type) || is_64_bit_integer(type)) && both != to->type && both != type &&
-            !lose(is_strict,
+            !lose(is_strict, to,
                   CPLSPrintf("Bands of types %s and %s become %s, which rounds integers beyond 2^53",
                              GDALGetDataTypeName(to->type), GDALGetDataTypeName(type), GDALGetDataTypeName(both))))
             return false;
@@ -71,11 +78,11 @@ static bool choose_type(GDALDataset *source, bool is_strict, ImageFromSource *to
     if (to->pixel_type == 0)
         return fail(CPLSPrintf("Pixels of type %s cannot be written to an OME-Zarr", GDALGetDataTypeName(first_type)));
     if (differ)
-        return lose(is_strict,
+        return lose(is_strict, to,
                     CPLSPrintf("The bands have different data types; all become %s", GDALGetDataTypeName(to->type)));
-    return first_type == to->type ||
-           lose(is_strict, CPLSPrintf("Zarr has no type %s; all bands become %s", GDALGetDataTypeName(first_type),
-                                      GDALGetDataTypeName(to->type)));
+    return first_type == to->type || lose(is_strict, to,
+                                          CPLSPrintf("Zarr has no type %s; all bands become %s",
+                                                     GDALGetDataTypeName(first_type), GDALGetDataTypeName(to->type)));
 }
 
 /* -- Axes ------------------------------------------------------------------------------------------------------ */
@@ -240,9 +247,9 @@ static bool describe_nodata(GDALDataset *source, ImageFromSource *to, int64_t ch
     const std::string text = nodata_text(source->GetRasterBand(to->bands[planes[0]]));
     for (const size_t plane : planes)
         if (nodata_text(source->GetRasterBand(to->bands[plane])) != text) {
-            CPLError(CE_Warning, CPLE_AppDefined,
-                     "Channel %d is made of bands with different nodata values; levels are made without them",
-                     static_cast<int>(channel + 1));
+            warn(to,
+                 CPLSPrintf("Channel %d is made of bands with different nodata values; levels are made without them",
+                            static_cast<int>(channel + 1)));
             return true;
         }
     uint64_t pixel[2] = {};
@@ -251,9 +258,8 @@ static bool describe_nodata(GDALDataset *source, ImageFromSource *to, int64_t ch
     if (nodata_pixel(text, to->pixel_type, pixel))
         return ngff_image_set_nodata(to->image.get(), channel, pixel) == NGFF_OK;
     if (!GDALDataTypeIsComplex(to->type))
-        CPLError(CE_Warning, CPLE_AppDefined,
-                 "The nodata value %s of band %d is no value of type %s; it is kept as metadata only", text.c_str(),
-                 to->bands[planes[0]], GDALGetDataTypeName(to->type));
+        warn(to, CPLSPrintf("The nodata value %s of band %d is no value of type %s; it is kept as metadata only",
+                            text.c_str(), to->bands[planes[0]], GDALGetDataTypeName(to->type)));
     return true;
 }
 
@@ -322,9 +328,10 @@ static bool describe_validity(GDALDataset *source, bool is_strict, ImageFromSour
             return ngff_image_set_mask(to->image.get(), 1) == NGFF_OK;
         }
         if ((flags & GMF_NODATA) == 0)
-            return lose(is_strict, CPLSPrintf("The mask of band %d is not written: NGFF images can have one mask for "
-                                              "all bands, on axes c, y, x",
-                                              i));
+            return lose(is_strict, to,
+                        CPLSPrintf("The mask of band %d is not written: NGFF images can have one mask for "
+                                   "all bands, on axes c, y, x",
+                                   i));
     }
     return true;
 }
@@ -361,11 +368,10 @@ bool image_from_source(GDALDataset *source, CSLConstList options, bool is_strict
         describe_validity(source, is_strict, to) &&
         georef_describe(GDALDataset::ToHandle(source), image, to->rank(), &what) == NGFF_OK &&
         attributes_to_image(source, to->bands, image, EQUAL(copy_metadata, "AUTO") || CPLTestBool(copy_metadata),
-                            is_type_kept, what == GEOREF_DEGENERATE) == NGFF_OK;
+                            is_type_kept, what == GEOREF_DEGENERATE, &to->losses) == NGFF_OK;
     if (ngff_image_status(image) != NGFF_OK)
         return fail(ngff_image_error(image));
     if (is_described && what == GEOREF_DEGENERATE)
-        CPLError(CE_Warning, CPLE_AppDefined,
-                 "The geotransform is not finite or maps the image to a line; it is kept as metadata only");
+        warn(to, "The geotransform is not finite or maps the image to a line; it is kept as metadata only");
     return is_described;
 }

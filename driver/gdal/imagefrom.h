@@ -21,9 +21,10 @@ struct ImageFromSource {
     std::unique_ptr<ngff_image, ImageReleaser> image{};
     std::string dims{}; /* "cyx" */
     int64_t shape[5] = {};
-    std::vector<int> bands{};        /* the source's band of each plane, planes in C order of the axes before y */
-    GDALDataType type = GDT_Unknown; /* in which the source is read */
-    int32_t pixel_type = 0;          /* NGFF_* */
+    std::vector<int> bands{};          /* the source's band of each plane, planes in C order of the axes before y */
+    GDALDataType type = GDT_Unknown;   /* in which the source is read */
+    int32_t pixel_type = 0;            /* NGFF_* */
+    std::vector<std::string> losses{}; /* what of the source the image will not hold, in words */
     bool has_mask = false;
     bool keeps_mask = false; /* asked for: a mask is written even where all of it is valid */
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "jsontext.h"
 #include "subdatasets.h"
 
 CPLStringList own_options(CSLConstList options)
@@ -51,6 +52,8 @@ void raise(int32_t status, const char *message)
 Plan make_plan(const ImageFromSource &image, const CPLStringList &options)
 {
     Plan plan(ngff_plan_create(image.image.get(), options.List()));
+    for (size_t i = 0; plan && i < image.losses.size(); i++)
+        ngff_plan_add_loss(plan.get(), JsonText::as_utf8(image.losses[i].c_str()).c_str());
     if (!plan || ngff_plan_status(plan.get()) != NGFF_OK) {
         raise(plan ? ngff_plan_status(plan.get()) : NGFF_E_MEMORY,
               plan ? ngff_plan_error(plan.get()) : "Out of memory");

@@ -20,6 +20,7 @@ class WritingDataset final : public GDALDataset
 
     std::string m_root{};
     CPLStringList m_options{};
+    std::string m_loss{};
     ImageFromSource m_axes{}; /* which band is which plane; its image is that of the beginning */
     std::mutex m_lock{};      /* GDAL's block cache may write our blocks on any thread */
     Writer m_writer{};
@@ -45,7 +46,8 @@ class WritingDataset final : public GDALDataset
   public:
     WritingDataset(const std::string &root, int width, int height, int n_bands, GDALDataType type);
     ~WritingDataset() override;
-    bool open(const CPLStringList &options);
+    /* loss: what of the wish could not be kept, in words, or "". */
+    bool open(const CPLStringList &options, const std::string &loss);
     /* A store that is there; false, with an error, if it cannot be changed. */
     bool open_update(std::unique_ptr<OmeZarrDataset> stored);
 

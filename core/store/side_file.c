@@ -1,0 +1,105 @@
+/* side_file.c: see side_file.h. Where files can be renamed, the name is the last step; on object stores each file is
+ * one PUT, and the last step is the second of two: the first has shown that the place takes it. */
+#include "side_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "folder.h"
+
+struct side_file {
+    const folder_calls *calls;
+    char *path, *partial;
+    char *text; /* as last written */
+    int is_begun;
+};
+
+/* Whatever else is there is not ours to replace: a file of the user's, a device. */
+static int32_t check_place(const side_file *f, const char *start, error *e)
+{
+    char cause[256];
+    uint8_t *bytes = NULL;
+    uint64_t size = 0;
+    size_t n = 0, n_start = strlen(start);
+    int kind = f->calls->kind(f->path);
+    if (kind == KIND_NONE)
+        return NGFF_OK;
+    int is_one = kind == KIND_FILE && f->calls->file_size(f->path, &size) == 0 && size >= n_start &&
+                 f->calls->read_file(f->path, 0, n_start, &bytes, &n, cause) == 0 && n == n_start &&
+                 memcmp(bytes, start, n_start) == 0;
+    free(bytes);
+    return is_one ? NGFF_OK
+                  : error_set(e, NGFF_E_EXISTS,
+                              "%s exists and is no such file as would be written there; choose another name or remove "
+                              "it",
+                              f->path);
+}
+
+side_file *side_file_begin(const char *path, const char *start, error *e)
+{
+    side_file *f = calloc(1, sizeof *f);
+    if (f) {
+        f->calls = calls_for(path);
+        f->path = strdup(path);
+        f->partial = beside(path, ".partial");
+    }
+    if (!f || !f->path || !f->partial)
+        error_set(e, NGFF_E_MEMORY, "out of memory");
+    else if (check_place(f, start, e) == NGFF_OK)
+        side_file_write(f, "", e);
+    if (e->status == NGFF_OK)
+        return f;
+    side_file_free(f);
+    return NULL;
+}
+
+int32_t side_file_write(side_file *f, const char *text, error *e)
+{
+    char cause[256] = "";
+    free(f->text);
+    f->text = strdup(text);
+    if (!f->text)
+        return error_set(e, NGFF_E_MEMORY, "out of memory");
+    int failure = f->calls->write_file(f->partial, text, strlen(text), cause);
+    f->is_begun |= !failure || f->calls->rename_over; /* of a file, a part may be there */
+    return failure
+               ? error_set(e, NGFF_E_STORAGE, "cannot write %s: %s; is the place writable and does its folder exist?",
+                           f->partial, cause)
+               : NGFF_OK;
+}
+
+int32_t side_file_publish(side_file *f, int is_synced, error *e)
+{
+    char cause[256] = "";
+    int failure;
+    f->is_begun = 0; /* whatever happens now, it is not removed */
+    if (f->calls->rename_over) {
+        if (is_synced)
+            f->calls->sync(f->partial);
+        failure = f->calls->rename_over(f->partial, f->path);
+        snprintf(cause, sizeof cause, "%s", strerror(failure));
+    } else {
+        failure = f->calls->write_file(f->path, f->text, strlen(f->text), cause);
+        if (!failure)
+            f->calls->remove_file(f->partial);
+    }
+    if (failure)
+        return error_set(e, NGFF_E_STORAGE, "%s cannot be put: %s; what belongs there is in %s", f->path, cause,
+                         f->partial);
+    if (is_synced)
+        f->calls->sync(f->path);
+    return NGFF_OK;
+}
+
+void side_file_free(side_file *f)
+{
+    if (!f)
+        return;
+    if (f->is_begun)
+        f->calls->remove_file(f->partial);
+    free(f->path);
+    free(f->partial);
+    free(f->text);
+    free(f);
+}

@@ -1,0 +1,23 @@
+/* side_file.h: one file that comes with a store, such as the report of its making, anywhere a store can be. It is begun
+ * before the store, as ".<name>.partial" beside its place, so that a place which cannot be written is known before
+ * anything else is; it gets its text before the store is published, and its name after. */
+#ifndef NGFF_STORE_SIDE_FILE_H
+#define NGFF_STORE_SIDE_FILE_H
+
+#include <stddef.h>
+
+#include "error.h"
+
+typedef struct side_file side_file;
+
+/* Begins. A file that is there already is replaced only if it begins with the text start: it stays until
+ * side_file_publish. NULL with the error in e. */
+side_file *side_file_begin(const char *path, const char *start, error *e);
+/* The text; not yet under its name. */
+int32_t side_file_write(side_file *f, const char *text, error *e);
+/* Gives it its name. On failure what is written stays under the name that the error says. */
+int32_t side_file_publish(side_file *f, int is_synced, error *e);
+/* Removes what was not published. */
+void side_file_free(side_file *f);
+
+#endif

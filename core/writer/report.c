@@ -1,0 +1,380 @@
+/* report.c: see report.h. Two digests, both SHA-256:
+ *
+ *     pixels of an array   of the digests of its chunks, in C order of the chunk grid; that of a chunk is of its pixels
+ * that lie in the image, in C order, little-endian. A chunk that is not stored counts as its fill. tree of one line per
+ * object, "<digest of its bytes>  <key>\n", sorted by the bytes of the keys: what `sha256sum` prints.
+ *
+ * So neither depends on threads, order or memory, and the first not on codecs and shards. */
+#include "report.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report_text.h"
+#include "sha256.h"
+#include "side_file.h"
+
+typedef uint8_t digest[sha256_size];
+
+typedef struct {
+    char *key;
+    uint64_t n;
+    digest bytes;
+} object;
+
+struct report {
+    side_file *file;
+    const struct ngff_plan *plan;
+    digest *chunks[max_levels], *masks[max_levels]; /* zero: has not come */
+    pthread_mutex_t lock;                           /* all below */
+    object *objects;
+    size_t n_objects, room;
+};
+
+/* -- Begin ------------------------------------------------------------------------------------------------------- */
+
+/* The store's folder is replaced or published as a whole: nothing else may lie there. */
+static int32_t check_outside(const char *path, const char *store_path, error *e)
+{
+    size_t n = strlen(store_path);
+    while (n > 1 && store_path[n - 1] == '/')
+        n--;
+    if (strncmp(path, store_path, n) != 0 || (path[n] && path[n] != '/'))
+        return NGFF_OK;
+    return error_set(e, NGFF_E_OPTION, "REPORT=%s lies in the store %s; choose a place beside it", path, store_path);
+}
+
+int32_t report_begin(const struct ngff_plan *plan, const char *store_path, report **made, error *e)
+{
+    const char *path = plan->options.report;
+    *made = NULL;
+    if (!path || (store_path && check_outside(path, store_path, e) != NGFF_OK))
+        return e->status;
+    report *r = calloc(1, sizeof *r);
+    if (!r)
+        return error_set(e, NGFF_E_MEMORY, "out of memory");
+    pthread_mutex_init(&r->lock, NULL);
+    error why = {0};
+    r->file = side_file_begin(path, REPORT_START, &why);
+    if (!r->file) {
+        error_set(e, why.status, "REPORT=%s: %s", path, why.message);
+        report_free(r);
+        return e->status;
+    }
+    *made = r;
+    return NGFF_OK;
+}
+
+int32_t report_start(report *r, const struct ngff_plan *plan, error *e)
+{
+    int rank = plan->image->rank, y = rank - 2;
+    if (!r)
+        return NGFF_OK;
+    r->plan = plan;
+    for (int l = 0; l < plan->n_levels; l++) {
+        const int64_t *grid = plan->levels[l].grid;
+        r->chunks[l] = calloc((size_t)product_checked(grid, rank), sizeof(digest));
+        r->masks[l] = plan->image->has_mask ? calloc((size_t)product_checked(grid + y, 2), sizeof(digest)) : NULL;
+        if (!r->chunks[l] || (plan->image->has_mask && !r->masks[l]))
+            return error_set(e, NGFF_E_MEMORY, "out of memory for the digests of REPORT");
+    }
+    return NGFF_OK;
+}
+
+void report_free(report *r)
+{
+    if (!r)
+        return;
+    for (int l = 0; l < max_levels; l++) {
+        free(r->chunks[l]);
+        free(r->masks[l]);
+    }
+    for (size_t i = 0; i < r->n_objects; i++)
+        free(r->objects[i].key);
+    free(r->objects);
+    side_file_free(r->file);
+    pthread_mutex_destroy(&r->lock);
+    free(r);
+}
+
+/* -- Pixels ------------------------------------------------------------------------------------------------------ */
+
+/* Takes in the part of a dense chunk that lies in the image: runs as long as they are. */
+static void add_pixels(sha256 *s, int rank, const int64_t *extent, const int64_t *chunk, int64_t size,
+                       const uint8_t *pixels)
+{
+    int64_t below = size;
+    int is_run = 1;
+    for (int i = 1; i < rank; i++) {
+        is_run &= extent[i] == chunk[i];
+        below *= chunk[i];
+    }
+    if (is_run)
+        sha256_add(s, pixels, (size_t)(extent[0] * below));
+    for (int64_t k = 0; !is_run && k < extent[0]; k++)
+        add_pixels(s, rank - 1, extent + 1, chunk + 1, size, pixels + k * below);
+}
+
+/* The part of a chunk that lies in the image. */
+static void clip(int rank, const int64_t *shape, const int64_t *chunk, const int64_t *index, int64_t *extent)
+{
+    for (int i = 0; i < rank; i++)
+        extent[i] = min_i64(chunk[i], shape[i] - index[i] * chunk[i]);
+}
+
+static void digest_chunk(int rank, const int64_t *shape, const int64_t *chunk, const int64_t *index, int64_t size,
+                         const uint8_t *pixels, digest to)
+{
+    int64_t extent[MAX_RANK];
+    sha256 s;
+    clip(rank, shape, chunk, index, extent);
+    sha256_begin(&s);
+    add_pixels(&s, rank, extent, chunk, size, pixels);
+    sha256_end(&s, to);
+}
+
+static int64_t place_of(int rank, const int64_t *grid, const int64_t *index)
+{
+    int64_t place = 0;
+    for (int i = 0; i < rank; i++)
+        place = place * grid[i] + index[i];
+    return place;
+}
+
+void report_chunk(report *r, int l, const int64_t *index, const void *pixels)
+{
+    if (!r)
+        return;
+    const level *at = &r->plan->levels[l];
+    int rank = r->plan->image->rank;
+    digest_chunk(rank, at->shape, at->chunk, index, r->plan->image->type->size, pixels,
+                 r->chunks[l][place_of(rank, at->grid, index)]);
+}
+
+void report_mask(report *r, int l, const int64_t *index, const uint8_t *mask)
+{
+    if (!r)
+        return;
+    const level *at = &r->plan->levels[l];
+    int y = r->plan->image->rank - 2;
+    digest_chunk(2, at->shape + y, at->chunk + y, index + y, 1, mask,
+                 r->masks[l][place_of(2, at->grid + y, index + y)]);
+}
+
+/* The digest of a level or mask from those of its chunks. */
+static int32_t digest_array(int rank, const int64_t *shape, const int64_t *chunk, const int64_t *grid, int64_t size,
+                            const uint8_t *fill, digest *chunks, char text[65], error *e)
+{
+    static const digest none;
+    int64_t n_pixels = product_checked(chunk, rank), n_chunks = product_checked(grid, rank), index[MAX_RANK] = {0};
+    int64_t last[MAX_RANK] = {0}, extent[MAX_RANK] = {0}; /* of the empty chunk that was digested last */
+    uint8_t *pixels = NULL;
+    digest of_fill, all;
+    sha256 s;
+    sha256_begin(&s);
+    for (int64_t k = 0; k < n_chunks; k++) {
+        int is_missing = memcmp(chunks[k], none, sizeof none) == 0;
+        if (is_missing && !pixels) {
+            pixels = malloc((size_t)(n_pixels * size));
+            if (!pixels)
+                return error_set(e, NGFF_E_MEMORY, "out of memory for a chunk of fill");
+            pixels_fill(1, &n_pixels, size, pixels, &size, fill);
+        }
+        if (is_missing) {
+            clip(rank, shape, chunk, index, extent);
+            if (memcmp(extent, last, sizeof last) != 0)
+                digest_chunk(rank, shape, chunk, index, size, pixels, of_fill);
+            memcpy(last, extent, sizeof last);
+        }
+        sha256_add(&s, is_missing ? of_fill : chunks[k], sizeof none);
+        for (int i = rank - 1; i >= 0 && ++index[i] == grid[i]; i--)
+            index[i] = 0;
+    }
+    sha256_end(&s, all);
+    sha256_text(all, text);
+    free(pixels);
+    return NGFF_OK;
+}
+
+/* -- Objects ----------------------------------------------------------------------------------------------------- */
+
+/* The lock is held. */
+static object *new_object(report *r)
+{
+    if (r->n_objects == r->room) {
+        size_t room = r->room ? 2 * r->room : 64;
+        object *more = realloc(r->objects, room * sizeof *more);
+        if (!more)
+            return NULL;
+        r->objects = more;
+        r->room = room;
+    }
+    return &r->objects[r->n_objects];
+}
+
+int32_t report_object(report *r, const char *key, const void *bytes, size_t n, error *e)
+{
+    if (!r)
+        return NGFF_OK;
+    object made = {.key = strdup(key), .n = n};
+    sha256_of(bytes, n, made.bytes);
+    pthread_mutex_lock(&r->lock);
+    object *to = made.key ? new_object(r) : NULL;
+    if (to) {
+        *to = made;
+        r->n_objects++;
+    }
+    pthread_mutex_unlock(&r->lock);
+    if (to)
+        return NGFF_OK;
+    free(made.key);
+    return error_set(e, NGFF_E_MEMORY, "out of memory for the digests of REPORT");
+}
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const object *)a)->key, ((const object *)b)->key);
+}
+
+static void sort_objects(report *r)
+{
+    if (r->n_objects > 0)
+        qsort(r->objects, r->n_objects, sizeof *r->objects, by_key);
+}
+
+/* Reads the objects of an array that an earlier run has stored and this one has kept. n_known: those of this run,
+ * sorted.
+ */
+static int32_t read_kept(report *r, store *s, const char *path, int rank, const int64_t *objects, size_t n_known,
+                         error *e)
+{
+    int64_t n = product_checked(objects, rank), index[MAX_RANK] = {0};
+    for (int64_t k = 0; k < n && e->status == NGFF_OK; k++) {
+        char key[192], name[128];
+        uint8_t *bytes = NULL;
+        size_t n_bytes = 0;
+        object like = {.key = key};
+        metadata_chunk_key(r->plan->options.version, rank, index, name);
+        snprintf(key, sizeof key, "%s/%s", path, name);
+        if (!bsearch(&like, r->objects, n_known, sizeof like, by_key)) {
+            int32_t status = s->ops->get(s, key, 0, 0, &bytes, &n_bytes, e);
+            if (status == NGFF_OK)
+                report_object(r, key, bytes, n_bytes, e);
+            else if (status != NGFF_E_NOT_FOUND)
+                error_set(e, status, "%s cannot be read back", key);
+            free(bytes);
+        }
+        for (int i = rank - 1; i >= 0 && ++index[i] == objects[i]; i--)
+            index[i] = 0;
+    }
+    return e->status;
+}
+
+static int32_t read_all_kept(report *r, store *s, error *e)
+{
+    const level *base = &r->plan->levels[0];
+    int rank = r->plan->image->rank, y = rank - 2;
+    size_t n_known = r->n_objects;
+    int64_t objects[MAX_RANK];
+    char mask[64];
+    for (int i = 0; i < rank; i++)
+        objects[i] = ceil_div(base->shape[i], base->shard[i]);
+    plan_mask_path(r->plan, 0, mask);
+    if (read_kept(r, s, base->path, rank, objects, n_known, e) == NGFF_OK && r->plan->image->has_mask)
+        read_kept(r, s, mask, 2, base->grid + y, n_known, e);
+    return e->status;
+}
+
+static void digest_tree(const report *r, char text[65])
+{
+    digest all;
+    sha256 s;
+    sha256_begin(&s);
+    for (size_t i = 0; i < r->n_objects; i++) {
+        char of_one[2 * sha256_size + 1];
+        sha256_text(r->objects[i].bytes, of_one);
+        sha256_add(&s, of_one, 2 * sha256_size);
+        sha256_add(&s, "  ", 2);
+        sha256_add(&s, r->objects[i].key, strlen(r->objects[i].key));
+        sha256_add(&s, "\n", 1);
+    }
+    sha256_end(&s, all);
+    sha256_text(all, text);
+}
+
+/* Bytes of the chunks below an array's path. */
+static int64_t chunk_bytes(const report *r, const char *path)
+{
+    size_t n = strlen(path);
+    int64_t bytes = 0;
+    for (size_t i = 0; i < r->n_objects; i++) {
+        const char *key = r->objects[i].key;
+        if (strncmp(key, path, n) == 0 && key[n] == '/' && !is_zarr_document(key + n + 1))
+            bytes += (int64_t)r->objects[i].n;
+    }
+    return bytes;
+}
+
+/* -- The end ----------------------------------------------------------------------------------------------------- */
+
+static int32_t account_arrays(report *r, const report_end *end, array_report *levels, array_report *masks, error *e)
+{
+    static const uint8_t zero;
+    const struct ngff_image *image = r->plan->image;
+    int y = image->rank - 2;
+    for (int l = 0; l < r->plan->n_levels && e->status == NGFF_OK; l++) {
+        const level *at = &r->plan->levels[l];
+        char mask[64];
+        levels[l].n_chunks = product_checked(at->grid, image->rank);
+        levels[l].n_stored = chunk_set_count(&end->stored[l]);
+        levels[l].bytes = chunk_bytes(r, at->path);
+        digest_array(image->rank, at->shape, at->chunk, at->grid, image->type->size, r->plan->fill, r->chunks[l],
+                     levels[l].pixels, e);
+        if (!image->has_mask || e->status != NGFF_OK)
+            continue;
+        plan_mask_path(r->plan, l, mask);
+        masks[l].n_chunks = product_checked(at->grid + y, 2);
+        masks[l].n_stored = chunk_set_count(&end->stored_masks[l]);
+        masks[l].bytes = chunk_bytes(r, mask);
+        digest_array(2, at->shape + y, at->chunk + y, at->grid + y, 1, &zero, r->masks[l], masks[l].pixels, e);
+    }
+    return e->status;
+}
+
+int32_t report_finish(report *r, const report_end *end, error *e)
+{
+    array_report levels[max_levels] = {{0}}, masks[max_levels] = {{0}};
+    if (!r)
+        return NGFF_OK;
+    if (!end->stored || (r->plan->image->has_mask && !end->stored_masks))
+        return error_set(e, NGFF_E_MEMORY, "out of memory for what is stored, which REPORT counts");
+    sort_objects(r);
+    if (end->is_resumed && read_all_kept(r, end->store, e) != NGFF_OK)
+        return e->status;
+    sort_objects(r);
+    run_report run = {.store = end->store_path,
+                      .levels = levels,
+                      .masks = r->plan->image->has_mask ? masks : NULL,
+                      .n_objects = (int64_t)r->n_objects,
+                      .statistics = end->statistics};
+    for (size_t i = 0; i < r->n_objects; i++)
+        run.bytes += (int64_t)r->objects[i].n;
+    digest_tree(r, run.tree);
+    if (account_arrays(r, end, levels, masks, e) != NGFF_OK)
+        return e->status;
+    char *text = report_text(r->plan, &run);
+    int32_t status = text ? side_file_write(r->file, text, e) : error_set(e, NGFF_E_MEMORY, "out of memory");
+    free(text);
+    return status;
+}
+
+int32_t report_publish(report *r, error *e)
+{
+    error why = {0};
+    if (!r || side_file_publish(r->file, r->plan->options.sync, &why) == NGFF_OK)
+        return NGFF_OK;
+    return error_set(e, why.status, "the store is whole and published, but its report is not at its place: %s",
+                     why.message);
+}
