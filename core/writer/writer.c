@@ -341,6 +341,8 @@ ngff_writer *writer_make(ngff_plan *plan, store *s, const char *path)
     w->store = s;
     w->path = path ? strdup(path) : NULL;
     error_copy(&w->error, &plan->error);
+    if (path && !w->path)
+        error_set(&w->error, NGFF_E_MEMORY, "out of memory");
     return w;
 }
 

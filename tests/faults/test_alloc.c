@@ -81,7 +81,8 @@ static int end_failing(void)
 
 /* -- What is done meanwhile ---------------------------------------------------------------------------------------- */
 
-static char place[200], path[240];
+static char place[200], path[240], report[240];
+static int wants_report;
 
 typedef struct {
     const picture *picture;
@@ -111,14 +112,19 @@ static ngff_image *describe(const picture *p)
 static ngff_plan *plan_of(const subject *s)
 {
     const char *options[12];
+    char option[260];
     int n = 0;
     for (; s->picture->options[n]; n++)
         options[n] = s->picture->options[n];
     options[n++] = s->threads;
     options[n++] = "CHANNEL_NAMES=one";
+    snprintf(option, sizeof option, "REPORT=%s", report);
+    options[n++] = wants_report ? option : NULL;
     options[n] = NULL;
     ngff_image *image = describe(s->picture);
     ngff_plan *plan = image ? ngff_plan_create(image, options) : NULL;
+    if (plan)
+        ngff_plan_add_loss(plan, "something");
     if (plan)
         ngff_plan_text(plan);
     ngff_image_free(image);
@@ -235,6 +241,7 @@ static void sweep_making(work make, const char *threads)
         uint64_t expected, found;
         CHECK_INT(make(&s), NGFF_OK);
         CHECK_INT(read_all(&expected), NGFF_OK);
+        remove(report);
         local_remove_tree(path);
         for (int is_for_ever = 0; is_for_ever < 2; is_for_ever++) {
             int n_hit = 1, n_failed_runs = 0;
@@ -253,6 +260,8 @@ static void sweep_making(work make, const char *threads)
                     CHECK(!is_there());
                     n_failed_runs++;
                 }
+                CHECK_INT(access(report, F_OK) == 0, wants_report && status == NGFF_OK);
+                remove(report);
                 local_remove_tree(path);
             }
             CHECK(n_failed_runs > 20);
@@ -270,6 +279,13 @@ static void a_pull_fails_cleanly(void)
 static void a_pull_with_threads_fails_cleanly(void)
 {
     sweep_making(pull_all, "NUM_THREADS=3");
+}
+
+static void a_pull_with_a_report_leaves_none_when_it_fails(void)
+{
+    wants_report = 1;
+    sweep_making(pull_all, "NUM_THREADS=0");
+    wants_report = 0;
 }
 
 static void a_push_fails_cleanly(void)
@@ -354,9 +370,11 @@ int main(void)
                                              : "/tmp");
     CHECK(mkdtemp(place) != NULL);
     snprintf(path, sizeof path, "%s/a.ome.zarr", place);
+    snprintf(report, sizeof report, "%s/report.json", place);
     RUN(a_reader_fails_cleanly);
     RUN(a_pull_fails_cleanly);
     RUN(a_pull_with_threads_fails_cleanly);
+    RUN(a_pull_with_a_report_leaves_none_when_it_fails);
     RUN(a_push_fails_cleanly);
     RUN(a_change_fails_cleanly_and_is_mended);
     CHECK_INT(rmdir(place), 0);

@@ -87,6 +87,19 @@ static void fused_levels_have_one_parent_per_cell_and_no_margin(void)
     }
 }
 
+/* 100 chunks of level 0 and 25, 9, 4, 1 above; 160 bytes per object and 32 per chunk, whatever else. */
+static void report_takes_memory_per_chunk_and_object(void)
+{
+    const char *const *plain = OPTIONS("BLOCKSIZE=100", "NUM_THREADS=2", "SCALE_FACTORS=2,4,8,16");
+    const char *const *asked = OPTIONS("BLOCKSIZE=100", "NUM_THREADS=2", "SCALE_FACTORS=2,4,8,16", "REPORT=a");
+    ngff_plan *without = plan_of("yx", SHAPE(1000, 1000), NGFF_UINT8, plain);
+    ngff_plan *with = plan_of("yx", SHAPE(1000, 1000), NGFF_UINT8, asked);
+    CHECK_INT(with->memory_minimum - without->memory_minimum, (100 + 25 + 9 + 4 + 1) * (160 + 32));
+    CHECK_INT(with->pixel_memory, without->pixel_memory);
+    ngff_plan_free(with);
+    ngff_plan_free(without);
+}
+
 int main(void)
 {
     RUN(cells_hold_all_channels_that_share_a_mask);
@@ -94,5 +107,6 @@ int main(void)
     RUN(too_little_memory_is_raised_with_a_warning);
     RUN(memory_does_not_grow_with_the_image);
     RUN(fused_levels_have_one_parent_per_cell_and_no_margin);
+    RUN(report_takes_memory_per_chunk_and_object);
     CHECK_EXIT();
 }

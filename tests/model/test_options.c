@@ -57,6 +57,10 @@ static void names_and_words_ignore_case_and_know_aliases(void)
     CHECK_INT(read4(&o, &e, "FORMAT=zarr_v2", "OVERWRITE=true", "STATISTICS=off", "DRY_RUN=YES"), NGFF_OK);
     CHECK(o.version == VERSION_04 && o.overwrite && o.statistics == TRI_NO && o.dry_run);
     options_release(&o);
+    CHECK_INT(read4(&o, &e, "report=a.json", "DRY_RUN=NO", "LEVEL=2", NULL), NGFF_OK);
+    CHECK_TEXT(o.report, "a.json");
+    CHECK(!options_is_lasting(o.typed[0]) && options_is_lasting(o.typed[2]));
+    options_release(&o);
     CHECK_TEXT(options_canonical("chunks"), "BLOCKSIZE");
     CHECK_TEXT(options_canonical("FORMAT"), "NGFF_VERSION");
     CHECK_TEXT(options_canonical("CREATE_CONSOLIDATED_METADATA"), "CONSOLIDATED");
@@ -231,6 +235,10 @@ static void unknown_names_get_advice(void)
     refused("RESAMPLING=BOX", NULL, "AVERAGE");
     refused("BLOCKXSIZE=0", NULL, "BLOCKXSIZE");
     refused("SHARD=big", NULL, "AUTO, NONE");
+    refused("REPORT=", NULL, "the name of a file is missing");
+    refused("REPORT=folder/", NULL, "the name of a file is missing");
+    refused("REPORT=\xff", NULL, "UTF-8");
+    refused("REPORT=a.json", "DRY_RUN=YES", "DRY_RUN=YES and REPORT=a.json contradict each other");
 }
 
 static void the_table_prints_as_xml_and_markdown(void)

@@ -174,6 +174,19 @@ static void source_and_given_levels_are_checked(void)
     ngff_plan_free(p);
 }
 
+static void losses_are_kept_in_their_order(void)
+{
+    ngff_plan *p = plan_of("yx", SHAPE(10, 10), NGFF_UINT8, NULL);
+    CHECK_INT(ngff_plan_add_loss(p, "first"), NGFF_OK);
+    CHECK_INT(ngff_plan_add_loss(p, "second"), NGFF_OK);
+    CHECK_INT(p->n_losses, 2);
+    CHECK_TEXT(p->losses[0], "first");
+    CHECK_TEXT(p->losses[1], "second");
+    CHECK_INT(ngff_plan_add_loss(p, "\xff"), NGFF_E_ARGUMENT);
+    CHECK_INT(ngff_plan_status(p), NGFF_E_ARGUMENT);
+    ngff_plan_free(p);
+}
+
 int main(void)
 {
     RUN(fill_is_the_nodata_value_that_all_channels_share);
@@ -183,5 +196,6 @@ int main(void)
     RUN(impossible_requests_are_refused_in_words);
     RUN(image_that_the_writer_cannot_hold_is_refused);
     RUN(source_and_given_levels_are_checked);
+    RUN(losses_are_kept_in_their_order);
     CHECK_EXIT();
 }
