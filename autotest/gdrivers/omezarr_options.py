@@ -78,6 +78,8 @@ OPTIONS = {
     "VERIFY": (["VERIFY=SOURCE"], lambda s: shapes(s), ["2", "ALL"]),
     "RESUME": (["RESUME=YES"], lambda s: shapes(s), ["MAYBE"]),
     "SYNC": (["SYNC=YES"], lambda s: shapes(s), ["2"]),
+    "REPORT": (["REPORT=/vsimem/omezarr_options.json"], lambda s: gdal.VSIStatL("/vsimem/omezarr_options.json").size > 0,
+               ["nowhere/a.json", "folder/", "data/rocky_mountain.tif"]),
     "DRY_RUN": (["DRY_RUN=NO"], lambda s: shapes(s), ["2", "PLAN"]),
 }
 

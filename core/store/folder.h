@@ -31,7 +31,8 @@ typedef struct {
 
 store *folder_open(const char *path, const folder_calls *calls);
 
-/* The calls for a path. Those of object stores are without rename_over: a file there is whole or not there anyway. */
+/* The calls for a path. Those of object stores are without rename_over, as a file there is whole or not there anyway,
+ * and without kind and file_size, which GDAL answers from what it has heard before: only read_file asks. */
 const folder_calls *calls_for(const char *path);
 const folder_calls *vsi_calls_for(const char *path); /* store_vsi.c */
 /* ".<name><suffix>" beside path, for free(); NULL when memory is out. */

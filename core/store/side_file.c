@@ -2,6 +2,7 @@
  * one PUT, and the last step is the second of two: the first has shown that the place takes it. */
 #include "side_file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,22 +19,25 @@ struct side_file {
 /* Whatever else is there is not ours to replace: a file of the user's, a device. */
 static int32_t check_place(const side_file *f, const char *start, error *e)
 {
-    char cause[256];
+    char cause[256] = "";
     uint8_t *bytes = NULL;
     uint64_t size = 0;
     size_t n = 0, n_start = strlen(start);
-    int kind = f->calls->kind(f->path);
+    int kind = f->calls->kind ? f->calls->kind(f->path) : KIND_FILE;
     if (kind == KIND_NONE)
         return NGFF_OK;
-    int is_one = kind == KIND_FILE && f->calls->file_size(f->path, &size) == 0 && size >= n_start &&
-                 f->calls->read_file(f->path, 0, n_start, &bytes, &n, cause) == 0 && n == n_start &&
-                 memcmp(bytes, start, n_start) == 0;
+    int is_long =
+        kind == KIND_FILE && (!f->calls->file_size || (f->calls->file_size(f->path, &size) == 0 && size >= n_start));
+    int failure = is_long ? f->calls->read_file(f->path, 0, n_start, &bytes, &n, cause) : 0;
+    int is_one = is_long && !failure && n == n_start && memcmp(bytes, start, n_start) == 0;
     free(bytes);
-    return is_one ? NGFF_OK
-                  : error_set(e, NGFF_E_EXISTS,
-                              "%s exists and is no such file as would be written there; choose another name or remove "
-                              "it",
-                              f->path);
+    if (is_one || failure == ENOENT)
+        return NGFF_OK;
+    if (failure)
+        return error_set(e, NGFF_E_STORAGE, "cannot read %s, to see whether it may be replaced: %s", f->path, cause);
+    return error_set(e, NGFF_E_EXISTS,
+                     "%s exists and is no such file as would be written there; choose another name or remove it",
+                     f->path);
 }
 
 side_file *side_file_begin(const char *path, const char *start, error *e)

@@ -529,6 +529,15 @@ static char *object_path(const objects *o, const char *key)
     return path;
 }
 
+/* Makes GDAL forget what it has listed of the folder that holds path. */
+static void forget_list(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *parent = slash ? strndup(path, (size_t)(slash - path)) : NULL;
+    VSICurlPartialClearCache(parent ? parent : path);
+    free(parent);
+}
+
 static int32_t objects_get(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
                            error *e)
 {
@@ -981,10 +990,7 @@ static int32_t objects_publish(store *s, error *e)
     o->is_claimed = 0;
     remove_notes(o);
     remove_claim(o);
-    /* GDAL listed the folder above when it looked for an old store; what it keeps of that would hide the new one. */
-    char *slash = strrchr(o->path, '/'), *parent = slash ? strndup(o->path, (size_t)(slash - o->path)) : NULL;
-    VSICurlPartialClearCache(parent ? parent : o->path);
-    free(parent);
+    forget_list(o->path); /* made when GDAL looked for an old store: it would hide the new one */
     return check_claim_gone(o, e);
 }
 
@@ -1205,6 +1211,7 @@ static int single_write(const char *path, const void *bytes, size_t n, char caus
 static int single_read(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, char cause[256])
 {
     uint64_t size;
+    forget_list(path);
     return object_read(path, offset, n, bytes, n_read, &size, cause);
 }
 
@@ -1216,11 +1223,7 @@ static int single_remove(const char *path)
 
 const folder_calls *vsi_calls_for(const char *path)
 {
-    static const folder_calls object_calls = {.kind = vsi_kind,
-                                              .write_file = single_write,
-                                              .read_file = single_read,
-                                              .file_size = vsi_file_size,
-                                              .sync = vsi_sync,
-                                              .remove_file = single_remove};
+    static const folder_calls object_calls = {
+        .write_file = single_write, .read_file = single_read, .sync = vsi_sync, .remove_file = single_remove};
     return is_object_store(path) ? &object_calls : &vsi_calls;
 }
