@@ -42,6 +42,10 @@ static cJSON *codec_of(const codec_spec *codec, int *ok)
         tree_put(object, "cname", cJSON_CreateString(cname_name(codec->blosc_cname)), ok);
         tree_put(object, "shuffle", cJSON_CreateString(shuffle_name(codec->blosc_shuffle)), ok);
     }
+    if (codec->compress == COMPRESS_ZSTD)
+        tree_put(object, "checksum", cJSON_CreateBool(codec->zstd_checksum), ok);
+    if (codec->has_crc32c)
+        tree_put(object, "crc32c", cJSON_CreateTrue(), ok);
     return object;
 }
 

@@ -36,7 +36,7 @@ static cJSON *tree_of(const ngff_plan *plan, const run_report *run)
 static ngff_plan *plan_with(const char *option)
 {
     return plan_of("cyx", SHAPE(2, 100, 70), NGFF_UINT16,
-                   OPTIONS("BLOCKSIZE=32", "SCALE_FACTORS=2", "COMPRESS=BLOSC", "SHARD=64", option));
+                   OPTIONS("BLOCKSIZE=32", "SCALE_FACTORS=2", "COMPRESS=BLOSC", "CHECKSUM=YES", "SHARD=64", option));
 }
 
 static void everything_has_its_place(void)
@@ -56,7 +56,7 @@ static void everything_has_its_place(void)
     CHECK_TEXT(text_at(root, "writer"), "libngff 0.1.0");
     CHECK_TEXT(text_at(root, "store"), "/a/b.ome.zarr");
     CHECK_TEXT(cJSON_GetStringValue(at(root, "options", 1)), "SCALE_FACTORS=2");
-    CHECK_TEXT(cJSON_GetStringValue(at(root, "options", 4)), "REPORT=r.json");
+    CHECK_TEXT(cJSON_GetStringValue(at(root, "options", 5)), "REPORT=r.json");
 
     const cJSON *planned = at(root, "plan", -1), *second = at(planned, "levels", 1);
     CHECK_TEXT(text_at(planned, "ngff_version"), "0.5");
@@ -64,6 +64,7 @@ static void everything_has_its_place(void)
     CHECK_TEXT(text_at(planned, "data_type"), "uint16");
     CHECK_TEXT(text_at(at(planned, "codec", -1), "name"), "BLOSC");
     CHECK_TEXT(text_at(at(planned, "codec", -1), "cname"), "zstd");
+    CHECK(cJSON_IsTrue(at(at(planned, "codec", -1), "crc32c", -1)));
     CHECK_INT(cJSON_GetArraySize(at(planned, "levels", -1)), 2);
     CHECK_TEXT(text_at(second, "path"), "ovr_2x/image");
     static const double shape[3] = {2, 50, 35}, chunk[3] = {1, 32, 32}, shard[3] = {1, 64, 64}, factor[3] = {1, 2, 2};
@@ -133,7 +134,7 @@ static void no_credentials_are_told(void)
         const run_report run = {.store = cases[i].path, .levels = levels};
         cJSON *root = tree_of(plan, &run);
         CHECK_TEXT(text_at(root, "store"), cases[i].told);
-        CHECK_TEXT(cJSON_GetStringValue(at(root, "options", 4)), told);
+        CHECK_TEXT(cJSON_GetStringValue(at(root, "options", 5)), told);
         cJSON_Delete(root);
         ngff_plan_free(plan);
     }
