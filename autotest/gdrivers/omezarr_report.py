@@ -552,6 +552,18 @@ def test_warning_of_the_plan_is_in_the_report(tmp_path):
     assert warning.startswith("MEMORY=") and report["warnings"] == [warning]
 
 
+@pytest.mark.require_driver("JPEG")
+def test_warnings_while_the_source_is_read_are_in_the_report(tmp_path):
+    """The end of a JPEG is missing: libjpeg makes it grey and says so."""
+    path = str(tmp_path / "cut.jpg")
+    gdal.GetDriverByName("JPEG").CreateCopy(path, gdaltest.mem(gdaltest.random_array((1, 300, 300), "uint8")))
+    os.truncate(path, os.path.getsize(path) * 3 // 4)
+    with gdaltest.collected_messages() as messages:
+        _, report = write(tmp_path, gdal.Open(path))
+    said = [text for text in messages.warnings() if "remature end" in text]
+    assert said and all(f"While the source was read: {text}" in report["not_kept"] for text in said)
+
+
 def test_nothing_is_lost_from_a_plain_raster(tmp_path):
     _, report = write(tmp_path, plain()())
     assert [text for text in report["not_kept"] if "IMAGE_STRUCTURE" not in text] == [] and report["warnings"] == []

@@ -16,6 +16,7 @@
 #include "compare.h"
 #include "dryrun.h"
 #include "imagefrom.h"
+#include "jsontext.h"
 #include "ngff.h"
 #include "overviews.h"
 #include "source.h"
@@ -465,6 +466,17 @@ static void raise_errors(const std::vector<KeptError> &errors, int32_t status, c
         CPLError(CE_Failure, CPLE_FileIO, "The source cannot be read");
 }
 
+/* What GDAL warned of while it read: pixels may be others than they were meant to be. Not what names a URL, which can
+ * hold a password. */
+static void tell_warnings(ngff_plan *plan, const std::vector<KeptError> &errors)
+{
+    for (const KeptError &error : errors) {
+        const bool is_public = error.message.find("://") == std::string::npos;
+        const std::string text = is_public ? JsonText::as_utf8(error.message.c_str()) : "a warning about a URL";
+        ngff_plan_add_loss(plan, ("While the source was read: " + text).c_str());
+    }
+}
+
 /* Writes the image to root; false, with an error and nothing left, on failure. */
 static bool write_image(ngff_plan *plan, const ImageFromSource &image, const std::vector<GivenLevel> &levels,
                         GDALDataset *source, const std::string &root, ProgressTeller &teller)
@@ -493,8 +505,10 @@ static bool write_image(ngff_plan *plan, const ImageFromSource &image, const std
         teller.begin_part(0, 0.5);
     {
         const BlockCacheLimit limit(cache_bytes(plan, image, layout, readers.size()));
-        is_written = copy_pixels(job, readers, teller) && check_and_tell_end(job, source, mode, teller, &reason) &&
-                     ngff_writer_close(writer.get()) == NGFF_OK;
+        is_written = copy_pixels(job, readers, teller) && check_and_tell_end(job, source, mode, teller, &reason);
+        if (is_written)
+            tell_warnings(plan, job.errors);
+        is_written = is_written && ngff_writer_close(writer.get()) == NGFF_OK;
     }
     const int32_t status = !reason.empty() ? NGFF_E_CORRUPT : ngff_writer_status(writer.get());
     const std::string message = !reason.empty() ? reason : status != NGFF_OK ? ngff_writer_error(writer.get()) : "";
