@@ -332,6 +332,13 @@ def test_place_that_cannot_be_is_refused_before_anything_is_written(tmp_path, pl
     assert gdaltest.snapshot(tmp_path) == before
 
 
+@pytest.mark.parametrize("place,words", [("/vsizip/{}/a.zip/r.json", "archives"), ("/vsistdout_redirect/{}/r.json", "many objects"),
+                                         ("/vsicurl/http://127.0.0.1:9/r.json", "web servers")])
+def test_places_that_gdal_cannot_replace_files_at_are_refused(tmp_path, place, words):
+    message = gdaltest.refused(tmp_path / "a.ome.zarr", plain()(), "REPORT=" + place.format(tmp_path))
+    assert words in message and os.listdir(tmp_path) == []
+
+
 def test_report_over_the_source_is_refused(tmp_path):
     source = str(tmp_path / "source.tif")
     gdaltest.mem(np.ones((1, 40, 40), "uint8"), driver="GTiff", path=source)

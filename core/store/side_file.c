@@ -51,14 +51,14 @@ side_file *side_file_begin(const char *path, const char *start, error *e)
     if (!f || !f->path || !f->partial)
         error_set(e, NGFF_E_MEMORY, "out of memory");
     else if (check_place(f, start, e) == NGFF_OK)
-        side_file_write(f, "", e);
+        side_file_write(f, "", 0, e);
     if (e->status == NGFF_OK)
         return f;
     side_file_free(f);
     return NULL;
 }
 
-int32_t side_file_write(side_file *f, const char *text, error *e)
+int32_t side_file_write(side_file *f, const char *text, int is_synced, error *e)
 {
     char cause[256] = "";
     free(f->text);
@@ -67,10 +67,12 @@ int32_t side_file_write(side_file *f, const char *text, error *e)
         return error_set(e, NGFF_E_MEMORY, "out of memory");
     int failure = f->calls->write_file(f->partial, text, strlen(text), cause);
     f->is_begun |= !failure || f->calls->rename_over; /* of a file, a part may be there */
-    return failure
-               ? error_set(e, NGFF_E_STORAGE, "cannot write %s: %s; is the place writable and does its folder exist?",
-                           f->partial, cause)
-               : NGFF_OK;
+    if (failure)
+        return error_set(e, NGFF_E_STORAGE, "cannot write %s: %s; is the place writable and does its folder exist?",
+                         f->partial, cause);
+    failure = is_synced ? f->calls->sync(f->partial) : 0;
+    return failure ? error_set(e, NGFF_E_STORAGE, "%s did not reach the disk: %s", f->partial, strerror(failure))
+                   : NGFF_OK;
 }
 
 int32_t side_file_publish(side_file *f, int is_synced, error *e)
@@ -79,8 +81,6 @@ int32_t side_file_publish(side_file *f, int is_synced, error *e)
     int failure;
     f->is_begun = 0; /* whatever happens now, it is not removed */
     if (f->calls->rename_over) {
-        if (is_synced)
-            f->calls->sync(f->partial);
         failure = f->calls->rename_over(f->partial, f->path);
         snprintf(cause, sizeof cause, "%s", strerror(failure));
     } else {
@@ -91,9 +91,10 @@ int32_t side_file_publish(side_file *f, int is_synced, error *e)
     if (failure)
         return error_set(e, NGFF_E_STORAGE, "%s cannot be put: %s; what belongs there is in %s", f->path, cause,
                          f->partial);
-    if (is_synced)
-        f->calls->sync(f->path);
-    return NGFF_OK;
+    failure = is_synced ? f->calls->sync(f->path) : 0;
+    return failure ? error_set(e, NGFF_E_STORAGE, "%s is there, but may be lost when the power fails: %s", f->path,
+                               strerror(failure))
+                   : NGFF_OK;
 }
 
 void side_file_free(side_file *f)

@@ -13,8 +13,8 @@ typedef struct side_file side_file;
 /* Begins. A file that is there already is replaced only if it begins with the text start: it stays until
  * side_file_publish. NULL with the error in e. */
 side_file *side_file_begin(const char *path, const char *start, error *e);
-/* The text; not yet under its name. */
-int32_t side_file_write(side_file *f, const char *text, error *e);
+/* The text; not yet under its name. is_synced: it reaches the disk. */
+int32_t side_file_write(side_file *f, const char *text, int is_synced, error *e);
 /* Gives it its name. On failure what is written stays under the name that the error says. */
 int32_t side_file_publish(side_file *f, int is_synced, error *e);
 /* Removes what was not published. */

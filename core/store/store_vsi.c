@@ -1205,12 +1205,18 @@ store *store_vsi_open(const char *path)
 
 static int single_write(const char *path, const void *bytes, size_t n, char cause[256])
 {
-    return object_write(path, bytes, n, 0, cause);
+    const char *why = why_not_written(path);
+    if (!why)
+        return object_write(path, bytes, n, 0, cause);
+    snprintf(cause, 256, "%s", why);
+    return ENOTSUP;
 }
 
 static int single_read(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, char cause[256])
 {
     uint64_t size;
+    if (why_not_written(path))
+        return ENOENT; /* writing tells */
     forget_list(path);
     return object_read(path, offset, n, bytes, n_read, &size, cause);
 }

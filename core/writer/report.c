@@ -365,7 +365,8 @@ int32_t report_finish(report *r, const report_end *end, error *e)
     if (account_arrays(r, end, levels, masks, e) != NGFF_OK)
         return e->status;
     char *text = report_text(r->plan, &run);
-    int32_t status = text ? side_file_write(r->file, text, e) : error_set(e, NGFF_E_MEMORY, "out of memory");
+    int32_t status =
+        text ? side_file_write(r->file, text, r->plan->options.sync, e) : error_set(e, NGFF_E_MEMORY, "out of memory");
     free(text);
     return status;
 }
@@ -375,6 +376,5 @@ int32_t report_publish(report *r, error *e)
     error why = {0};
     if (!r || side_file_publish(r->file, r->plan->options.sync, &why) == NGFF_OK)
         return NGFF_OK;
-    return error_set(e, why.status, "the store is whole and published, but its report is not at its place: %s",
-                     why.message);
+    return error_set(e, why.status, "the store is whole and published, but its report may not be: %s", why.message);
 }

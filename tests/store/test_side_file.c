@@ -26,7 +26,7 @@ static void name_comes_at_the_end(void)
         error e = {0};
         side_file *f = side_file_begin(below("a.json"), start, &e);
         CHECK(f != NULL && !local_exists(below("a.json")) && local_exists(below(".a.json.partial")));
-        CHECK_INT(side_file_write(f, "{ours 1}", &e), NGFF_OK);
+        CHECK_INT(side_file_write(f, "{ours 1}", is_synced, &e), NGFF_OK);
         CHECK(!local_exists(below("a.json")));
         CHECK_INT(side_file_publish(f, is_synced, &e), NGFF_OK);
         side_file_free(f);
@@ -41,13 +41,13 @@ static void what_was_not_published_is_removed_and_an_old_one_stays(void)
     error e = {0};
     local_write_text(below("a.json"), "{ours 0}");
     side_file *f = side_file_begin(below("a.json"), start, &e);
-    CHECK_INT(side_file_write(f, "{ours 1}", &e), NGFF_OK);
+    CHECK_INT(side_file_write(f, "{ours 1}", 0, &e), NGFF_OK);
     CHECK_TEXT(text_of(below("a.json")), "{ours 0}");
     side_file_free(f);
     CHECK_TEXT(text_of(below("a.json")), "{ours 0}");
     CHECK_INT(local_count_names(root), 1);
     f = side_file_begin(below("a.json"), start, &e);
-    CHECK_INT(side_file_write(f, "{ours 2}", &e), NGFF_OK);
+    CHECK_INT(side_file_write(f, "{ours 2}", 0, &e), NGFF_OK);
     CHECK_INT(side_file_publish(f, 0, &e), NGFF_OK);
     side_file_free(f);
     CHECK_TEXT(text_of(below("a.json")), "{ours 2}");
@@ -91,7 +91,7 @@ static void what_cannot_get_its_name_is_not_lost(void)
 {
     error e = {0};
     side_file *f = side_file_begin(below("a.json"), start, &e);
-    CHECK_INT(side_file_write(f, "{ours 1}", &e), NGFF_OK);
+    CHECK_INT(side_file_write(f, "{ours 1}", 0, &e), NGFF_OK);
     local_make_folder(below("a.json"));
     CHECK_INT(side_file_publish(f, 0, &e), NGFF_E_STORAGE);
     CHECK(strstr(e.message, below(".a.json.partial")) != NULL && strstr(e.message, "Is a directory") != NULL);
