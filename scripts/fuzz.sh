@@ -1,7 +1,7 @@
 #!/bin/bash
 # fuzz.sh SECONDS [TARGET]: builds every tests/fuzz/fuzz_*.c (LLVMFuzzerTestOneInput) with libFuzzer, ASan and UBSan and
 # runs each for SECONDS, as many at a time as there are cores. fuzz_store runs the plugin in GDAL, the others the library
-# without GDAL. Seeds: tests/fuzz/seeds/<target>/ and what is in tests/fuzz/corpus.tar.xz; what is found on the way is
+# without GDAL. Seeds: tests/fuzz/seeds/<target>/ and what is in tests/fuzz/corpus.tar.gz; what is found on the way is
 # kept in build-fuzz/corpus/.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -12,7 +12,7 @@ command -v clang >/dev/null || { echo "no clang on this machine"; exit 77; }
 build=$root/build-fuzz
 log=$build/build.log
 mkdir -p "$build/crashes" "$build/corpus" "$build/kept"
-[ ! -e "$root/tests/fuzz/corpus.tar.xz" ] || tar -C "$build/kept" -xJf "$root/tests/fuzz/corpus.tar.xz"
+[ ! -e "$root/tests/fuzz/corpus.tar.gz" ] || tar -C "$build/kept" -xzf "$root/tests/fuzz/corpus.tar.gz"
 checks=(-fsanitize=address,undefined -fno-sanitize-recover=all -g -O1)
 
 # configure FOLDER TARGET FLAGS...: one more build of the project by clang, with the coverage that libFuzzer looks at
