@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crew.h"
 #include "json.h"
 #include "reader.h"
 
@@ -658,7 +659,7 @@ void ngff_reader_free(ngff_reader *reader)
         free(reader->slots[i].entries);
     while (reader->n_idle > 0)
         codec_context_free(reader->idle[--reader->n_idle]);
-    reader_threads_release(reader);
+    crew_leave(reader);
     chunk_cache_free(reader->cache);
     budget_free(reader->buffers);
     metadata_release(&reader->image);

@@ -40,7 +40,7 @@ struct ngff_reader {
 
     budget *buffers;    /* chunks of pixels: one per thread at work, and those of the cache */
     chunk_cache *cache; /* chunks that region.c has met in part */
-    int has_threads;    /* region.c's lock guards it */
+    int has_threads;    /* crew.c's lock guards it */
 
     pthread_mutex_t lock; /* guards all below */
     codec_context *idle[most_idle];
@@ -70,9 +70,6 @@ int32_t chunk_decode(ngff_reader *reader, const stored_array *array, const chunk
 int32_t error_give(const error *e, int32_t result, char *text, int64_t size);
 int level_is_valid(const ngff_reader *reader, int32_t level_index);
 int32_t level_error(const ngff_reader *reader, int32_t level_index, error *e);
-
-/* The reader does not use the threads of region.c any more. */
-void reader_threads_release(ngff_reader *reader);
 
 /* A reader on a store that it owns from now on. path: for messages. */
 ngff_reader *reader_open_store(store *s, const char *path);

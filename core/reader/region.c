@@ -3,17 +3,14 @@
  *
  *     whole, and dense in the caller's memory    straight into it
  *     all its pixels wanted                      into the thread's own buffer, and copied from there
- *     some of its pixels wanted                  into the cache, for the next box will want the others
- *
- * The helpers are threads that all readers share; they wait between calls, and end with the last reader that has used
- * them. A helper that comes too late finds nothing to do: no call waits for a thread that has not begun. */
+ *     some of its pixels wanted                  into the cache, for the next box will want the others */
 #include "reader.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pool.h"
+#include "crew.h"
 
 /* An error is a kilobyte, and a call for one pixel is short: clearing it whole would be a good part of it. */
 static void error_clear(error *e)
@@ -175,8 +172,9 @@ static int32_t whole_read(const region_read *read, const chunk_part *part, void 
 }
 
 /* Reads chunks until none are left. */
-static void read_chunks(region_read *read)
+static void read_chunks(void *argument)
 {
+    region_read *read = argument;
     void *buffer = NULL;
     error e;
     error_clear(&e);
@@ -186,128 +184,6 @@ static void read_chunks(region_read *read)
             chunk_failed(read, number, &e);
     }
     budget_give(read->reader->buffers, buffer, read->chunk_bytes);
-}
-
-/* -- Helpers ------------------------------------------------------------------------------------------------------- */
-
-/* The threads of this process that help: made for the first call that wants some, ended with the last reader that did.
- */
-static pthread_mutex_t threads_lock = PTHREAD_MUTEX_INITIALIZER;
-static pool *threads;
-static int n_readers;
-
-/* NULL: no threads can be had, and the caller works alone. */
-static pool *threads_get(ngff_reader *reader, int n_wanted)
-{
-    pthread_mutex_lock(&threads_lock);
-    if (!reader->has_threads) {
-        int n = pool_cpu_count() > n_wanted ? pool_cpu_count() : n_wanted;
-        if (!threads)
-            threads = pool_create(n - 1, 4 * n, NULL, NULL);
-        if (threads) {
-            n_readers++;
-            reader->has_threads = 1;
-        }
-    }
-    pool *found = reader->has_threads ? threads : NULL;
-    pthread_mutex_unlock(&threads_lock);
-    return found;
-}
-
-void reader_threads_release(ngff_reader *reader)
-{
-    pool *ended = NULL;
-    pthread_mutex_lock(&threads_lock);
-    if (reader->has_threads && --n_readers == 0) {
-        ended = threads;
-        threads = NULL;
-    }
-    reader->has_threads = 0;
-    pthread_mutex_unlock(&threads_lock);
-    pool_free(ended);
-}
-
-/* A call as its helpers see it. It outlives the call where a helper comes late. */
-typedef struct {
-    pthread_mutex_t lock;
-    pthread_cond_t has_left; /* a helper is done */
-    int n_owners, n_at_work;
-    region_read *read; /* NULL: the call is over */
-    pthread_t caller;
-    void *settings; /* the caller's, for the helpers; NULL: none */
-} crew;
-
-/* Works for the call on this thread, in the caller's name. */
-static void work(const crew *c, region_read *read)
-{
-    const store_ops *ops = read->reader->store->ops;
-    int is_other = c->settings && !pthread_equal(c->caller, pthread_self());
-    if (is_other)
-        ops->settings_use(c->settings);
-    read_chunks(read);
-    if (is_other)
-        ops->settings_use(NULL);
-}
-
-static void crew_release(crew *c)
-{
-    pthread_mutex_lock(&c->lock);
-    int n_left = --c->n_owners;
-    pthread_mutex_unlock(&c->lock);
-    if (n_left > 0)
-        return;
-    pthread_cond_destroy(&c->has_left);
-    pthread_mutex_destroy(&c->lock);
-    free(c);
-}
-
-static void help(void *argument)
-{
-    crew *c = argument;
-    pthread_mutex_lock(&c->lock);
-    region_read *read = c->read;
-    c->n_at_work += read != NULL;
-    pthread_mutex_unlock(&c->lock);
-    if (read) {
-        work(c, read);
-        pthread_mutex_lock(&c->lock);
-        c->n_at_work--;
-        pthread_cond_signal(&c->has_left);
-        pthread_mutex_unlock(&c->lock);
-    }
-    crew_release(c);
-}
-
-static void read_with_helpers(region_read *read, int n_helpers)
-{
-    pool *p = n_helpers > 0 ? threads_get(read->reader, n_helpers + 1) : NULL;
-    crew *c = p ? calloc(1, sizeof *c) : NULL;
-    if (!c) {
-        read_chunks(read);
-        return;
-    }
-    read->is_shared = 1;
-    pthread_mutex_init(&read->lock, NULL);
-    pthread_mutex_init(&c->lock, NULL);
-    pthread_cond_init(&c->has_left, NULL);
-    const store_ops *ops = read->reader->store->ops;
-    c->caller = pthread_self();
-    c->settings = ops->settings_copy ? ops->settings_copy() : NULL;
-    c->n_owners = n_helpers + 1;
-    c->read = read;
-    for (int i = 0; i < n_helpers; i++)
-        pool_submit(p, help, c);
-    read_chunks(read);
-    pthread_mutex_lock(&c->lock);
-    c->read = NULL;
-    while (c->n_at_work > 0)
-        pthread_cond_wait(&c->has_left, &c->lock);
-    pthread_mutex_unlock(&c->lock);
-    if (c->settings)
-        ops->settings_free(c->settings);
-    c->settings = NULL;
-    crew_release(c);
-    pthread_mutex_destroy(&read->lock);
 }
 
 /* -- What the header promises -------------------------------------------------------------------------------------- */
@@ -345,7 +221,6 @@ static int32_t region_run(ngff_reader *reader, const stored_array *array, const 
     read.reader = reader;
     read.array = array;
     read.pixels = pixels;
-    read.is_shared = 0;
     read.next = read.failed = 0;
     error_clear(&read.error);
     int32_t status = region_set(&read, origin, extent, strides, e);
@@ -354,7 +229,13 @@ static int32_t region_run(ngff_reader *reader, const stored_array *array, const 
     read.chunk_bytes = chunk_bytes(reader, array, e);
     if (read.chunk_bytes < 0)
         return (int32_t)read.chunk_bytes;
-    read_with_helpers(&read, (int)min_i64(n_threads, read.n_chunks) - 1);
+    int n_helpers = (int)min_i64(n_threads, read.n_chunks) - 1;
+    read.is_shared = n_helpers > 0;
+    if (read.is_shared)
+        pthread_mutex_init(&read.lock, NULL);
+    crew_run(reader, n_helpers, read_chunks, &read);
+    if (read.is_shared)
+        pthread_mutex_destroy(&read.lock);
     return error_copy(e, &read.error);
 }
 

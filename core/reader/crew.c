@@ -1,0 +1,122 @@
+/* crew.c: see crew.h. */
+#include "crew.h"
+
+#include <stdlib.h>
+
+#include "pool.h"
+
+/* -- The threads of this process that help ------------------------------------------------------------------------- */
+
+static pthread_mutex_t threads_lock = PTHREAD_MUTEX_INITIALIZER;
+static pool *threads;
+static int n_readers;
+
+/* Made for the first call that wants some. NULL: none can be had, and the caller works alone. */
+static pool *threads_get(ngff_reader *reader, int n_wanted)
+{
+    pthread_mutex_lock(&threads_lock);
+    if (!reader->has_threads) {
+        int n = pool_cpu_count() > n_wanted ? pool_cpu_count() : n_wanted;
+        if (!threads)
+            threads = pool_create(n - 1, 4 * n, NULL, NULL);
+        if (threads) {
+            n_readers++;
+            reader->has_threads = 1;
+        }
+    }
+    pool *found = reader->has_threads ? threads : NULL;
+    pthread_mutex_unlock(&threads_lock);
+    return found;
+}
+
+void crew_leave(ngff_reader *reader)
+{
+    pool *ended = NULL;
+    pthread_mutex_lock(&threads_lock);
+    if (reader->has_threads && --n_readers == 0) {
+        ended = threads;
+        threads = NULL;
+    }
+    reader->has_threads = 0;
+    pthread_mutex_unlock(&threads_lock);
+    pool_free(ended);
+}
+
+/* -- One call ------------------------------------------------------------------------------------------------------ */
+
+/* A call as its helpers see it. It outlives the call where a helper comes late. */
+typedef struct {
+    const store_ops *ops;
+    pthread_mutex_t lock;
+    pthread_cond_t has_left; /* a helper is done */
+    int n_owners, n_at_work;
+    void (*work)(void *); /* NULL: the call is over */
+    void *argument;
+    pthread_t caller;
+    void *settings; /* the caller's, for the helpers; NULL: none */
+} crew;
+
+static void crew_release(crew *c)
+{
+    pthread_mutex_lock(&c->lock);
+    int n_left = --c->n_owners;
+    pthread_mutex_unlock(&c->lock);
+    if (n_left > 0)
+        return;
+    pthread_cond_destroy(&c->has_left);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}
+
+/* On a helper, or on the caller where the queue of the threads is full. */
+static void help(void *argument)
+{
+    crew *c = argument;
+    pthread_mutex_lock(&c->lock);
+    void (*work)(void *) = c->work;
+    c->n_at_work += work != NULL;
+    pthread_mutex_unlock(&c->lock);
+    if (work) {
+        int is_other = c->settings && !pthread_equal(c->caller, pthread_self());
+        if (is_other)
+            c->ops->settings_use(c->settings);
+        work(c->argument);
+        if (is_other)
+            c->ops->settings_use(NULL);
+        pthread_mutex_lock(&c->lock);
+        c->n_at_work--;
+        pthread_cond_signal(&c->has_left);
+        pthread_mutex_unlock(&c->lock);
+    }
+    crew_release(c);
+}
+
+void crew_run(ngff_reader *reader, int n_helpers, void (*work)(void *), void *argument)
+{
+    pool *p = n_helpers > 0 ? threads_get(reader, n_helpers + 1) : NULL;
+    crew *c = p ? calloc(1, sizeof *c) : NULL;
+    if (!c) {
+        work(argument);
+        return;
+    }
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_cond_init(&c->has_left, NULL);
+    c->ops = reader->store->ops;
+    c->caller = pthread_self();
+    c->settings = c->ops->settings_copy ? c->ops->settings_copy() : NULL;
+    c->n_owners = n_helpers + 1;
+    c->work = work;
+    c->argument = argument;
+    for (int i = 0; i < n_helpers; i++)
+        pool_submit(p, help, c);
+    work(argument);
+    pthread_mutex_lock(&c->lock);
+    c->work = NULL;
+    while (c->n_at_work > 0)
+        pthread_cond_wait(&c->has_left, &c->lock);
+    pthread_mutex_unlock(&c->lock);
+    if (c->settings)
+        c->ops->settings_free(c->settings);
+    c->settings = NULL;
+    crew_release(c);
+}
