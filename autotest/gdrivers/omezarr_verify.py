@@ -27,15 +27,15 @@ class Core:
         self.lib.ngff_reader_open.restype = ctypes.c_void_p
         self.lib.ngff_reader_open.argtypes = [ctypes.c_char_p]
         self.lib.ngff_reader_free.argtypes = [ctypes.c_void_p]
-        self.lib.ngff_reader_verify.argtypes = [ctypes.c_void_p, self.FINDING, self.PROGRESS, ctypes.c_void_p]
+        self.lib.ngff_reader_verify.argtypes = [ctypes.c_void_p, ctypes.c_int32, self.FINDING, self.PROGRESS, ctypes.c_void_p]
 
-    def verify(self, path, progress=None):
+    def verify(self, path, progress=None, threads=1):
         """Status and findings (kind, text)."""
         findings = []
         reader = self.lib.ngff_reader_open(str(path).encode())
         tell = self.FINDING(lambda user, kind, text: findings.append((kind, text.decode())))
         go = self.PROGRESS(progress) if progress else ctypes.cast(None, self.PROGRESS)
-        status = self.lib.ngff_reader_verify(reader, tell, go, None)
+        status = self.lib.ngff_reader_verify(reader, threads, tell, go, None)
         self.lib.ngff_reader_free(reader)
         return status, findings
 
@@ -400,6 +400,60 @@ def test_a_store_by_zarr_python_is_whole_and_its_damage_is_named(core, tmp_path,
     put(tmp_path / "a.zarr" / chunk, before[:-3])
     status, findings = core.verify(tmp_path / "a.zarr")
     assert status == E_CORRUPT and chunk in findings[0][1]
+
+
+# -- Threads ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["zstd", "sharded", "masked", "04_zlib"])
+def test_threads_tell_the_same_in_the_same_order(core, tmp_path, kind):
+    make, *options = STORES[kind]
+    store = tmp_path / "a.ome.zarr"
+    source = gdaltest.mem(np.tile(gdaltest.pixels(make()), (1, 5, 6)))
+    if kind == "masked":
+        source.CreateMaskBand(gdal.GMF_PER_DATASET)
+        source.GetRasterBand(1).GetMaskBand().WriteRaster(3, 3, 50, 70, b"\xff" * 3500)
+    gdaltest.write(store, source, "BLOCKSIZE=16", *[o.replace("64", "32") for o in options])
+    chunks = [n for n in gdaltest.files_of(store) if not is_document(n)]
+    for i, name in enumerate(chunks[3::7]):
+        if i % 3 == 0:
+            os.unlink(store / name)
+        else:
+            os.truncate(store / name, os.path.getsize(store / name) // (1 + i % 3))
+    (store / "notes.txt").write_text("stray")
+    expected = core.verify(store)
+    assert expected[0] == E_CORRUPT and len(expected[1]) > len(chunks) // 10
+    for threads in (0, 2, 3, 8, 200):
+        told = []
+        assert core.verify(store, lambda user, share: told.append(share) or 1, threads=threads) == expected
+        assert told == sorted(told) and told[-1] == 1.0
+
+
+def test_threads_can_be_cancelled_at_every_report(core, tmp_path):
+    store = tmp_path / "a.ome.zarr"
+    gdaltest.write(store, plain_source(), "BLOCKSIZE=16")
+    shares = []
+    assert core.verify(store, lambda user, share: shares.append(share) or 1, threads=4) == (0, [])
+    for n in range(len(shares)):
+        calls = []
+        assert core.verify(store, lambda user, share: calls.append(share) or len(calls) <= n, threads=4) == (E_CANCELLED, [])
+        assert calls == shares[: n + 1]
+
+
+@pytest.mark.parametrize("options", [[], ["BLOCKSIZE=c:2,y:32,x:32"], ["BLOCKSIZE=c:3,y:16,x:64", "NGFF_VERSION=0.4"]])
+def test_threads_name_the_same_pixel_of_the_source(tmp_path, options):
+    array = gdaltest.random_array((5, 130, 150), "uint16", 4)
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), *(options or ["BLOCKSIZE=32"]))
+    other = array.copy()
+    other[[1, 3, 4, 0], [70, 33, 129, 129], [64, 100, 149, 2]] ^= 1
+    gdaltest.mem(other, driver="GTiff", path=str(tmp_path / "a.tif"))
+    said = set()
+    for threads in ("1", "2", "3", "7", "32"):
+        done = tool(store, tmp_path / "a.tif", "--config", "GDAL_NUM_THREADS", threads)
+        assert done.returncode == 1
+        said.add(done.stdout)
+    # By hand: row 33 lies in the second row of chunks, where only band 4 differs.
+    assert len(said) == 1 and "band 4, column 100, row 33" in said.pop()
 
 
 # -- The program -------------------------------------------------------------------------------------------------------------

@@ -359,10 +359,12 @@ NGFF_API void ngff_reader_set_cache(ngff_reader *reader, int64_t size_bytes);
  * chunk counts as empty. A flipped bit in a chunk is found where its codec has a checksum (zstd, gzip, zlib; crc32c
  * behind any) or cannot decode it; without a codec it looks like another pixel. finding (may be NULL) is called for
  * each finding, with one line that names the level, the chunk and the object; progress (may be NULL) with the share
- * that is done, 0 to 1: it returns 0 to stop. Both on the calling thread. Returns NGFF_OK, also with notes;
+ * that is done, 0 to 1: it returns 0 to stop. Both on the calling thread, in the same order whatever n_threads is:
+ * chunks are decoded on this thread and up to n_threads - 1 others. Returns NGFF_OK, also with notes;
  * NGFF_E_CORRUPT for damage or strays; NGFF_E_CANCELLED; or, when nothing is known to be damaged but not all could be
  * read, the error of that (NGFF_E_STORAGE ...). A reader that failed to open gives its error as the one finding. */
-NGFF_API int32_t ngff_reader_verify(ngff_reader *reader, void (*finding)(void *user, int32_t kind, const char *text),
+NGFF_API int32_t ngff_reader_verify(ngff_reader *reader, int32_t n_threads,
+                                    void (*finding)(void *user, int32_t kind, const char *text),
                                     int32_t (*progress)(void *user, double share), void *user);
 
 #ifdef __cplusplus

@@ -5,18 +5,23 @@
  *     found      every object of the store -> each must be a document, a chunk inside the grid of its array, or it is a
  *                stray
  *
- * One list of the store, then every chunk is read once and decoded. Memory: one chunk, one bit per chunk, the keys of
- * documents and of objects that are not chunks of the image. */
+ * One list of the store, then every chunk is read once and decoded, by several threads; what they find is told in order
+ * by the caller's. Memory: one chunk per thread, one bit per chunk, the keys of documents and of objects that are not
+ * chunks of the image. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "reader.h"
+#include "crew.h"
 #include "stored.h"
 
-enum { most_strays = 100000 };
+enum {
+    most_strays = 100000,
+    most_buffers = 1 << 30, /* bytes of chunks that all threads hold; one always does */
+    batch_chunks = 16       /* for each thread between two reports */
+};
 
 /* Sorted keys. */
 typedef struct {
@@ -27,6 +32,7 @@ typedef struct {
 typedef struct {
     ngff_reader *reader;
     const stored_image *image;
+    int n_threads;
     void (*finding)(void *user, int32_t kind, const char *text);
     int32_t (*progress)(void *user, double share);
     void *user;
@@ -341,46 +347,130 @@ static void name_chunk(const stored_array *a, const char *what, const int64_t *i
     snprintf(text, room, "%s, chunk %s (%s%s%s)", what, numbers, a->path, a->path[0] ? "/" : "", name);
 }
 
+/* What became of a chunk: as reader_array_chunk; the error is there only where one was. */
+typedef struct {
+    int32_t status;
+    error *error;
+} verdict;
+
+/* Some chunks of an array, in C order, that the threads read at once. */
+typedef struct {
+    ngff_reader *reader;
+    const stored_array *array;
+    int64_t first, n, chunk_bytes;
+    verdict *verdicts;
+    pthread_mutex_t lock; /* guards next */
+    int64_t next;
+} batch;
+
+static void index_of(const stored_array *a, int64_t chunk, int64_t *index)
+{
+    for (int i = a->rank; i-- > 0;) {
+        int64_t n = ceil_div(a->shape[i], a->chunk[i]);
+        index[i] = chunk % n;
+        chunk /= n;
+    }
+}
+
+static int64_t batch_next(batch *b)
+{
+    pthread_mutex_lock(&b->lock);
+    int64_t next = b->next < b->n ? b->next++ : -1;
+    pthread_mutex_unlock(&b->lock);
+    return next;
+}
+
+/* On any thread, until no chunk is left. A thread without memory leaves them to others. */
+static void read_batch(void *argument)
+{
+    batch *b = argument;
+    void *pixels = budget_take(b->reader->buffers, b->chunk_bytes);
+    for (int64_t i; pixels && (i = batch_next(b)) >= 0;) {
+        verdict *v = &b->verdicts[i];
+        int64_t index[MAX_RANK];
+        error e = {0};
+        index_of(b->array, b->first + i, index);
+        v->status = reader_array_chunk(b->reader, b->array, index, pixels, &e);
+        v->error = v->status < 0 ? malloc(sizeof e) : NULL;
+        if (v->error)
+            *v->error = e;
+    }
+    budget_give(b->reader->buffers, pixels, b->chunk_bytes);
+}
+
+/* An array whose chunks are checked. */
+typedef struct {
+    const stored_array *array;
+    const char *what;
+    const chunk_set *expected; /* those that the writer stored, or NULL */
+    int64_t n_stored;
+    char last_missing[512];
+} array_check;
+
+static void judge_chunk(check *c, array_check *a, int64_t chunk, const verdict *v)
+{
+    int64_t index[MAX_RANK];
+    char name[1024];
+    index_of(a->array, chunk, index);
+    name_chunk(a->array, a->what, index, name, sizeof name);
+    a->n_stored += v->status != 0;
+    if (v->status < 0) {
+        error e = {.status = NGFF_E_MEMORY, .message = "out of memory"};
+        if (v->error)
+            e = *v->error;
+        /* One broken shard is told once, with its first chunk. */
+        int is_new = !strstr(e.message, "index") || !strstr(c->last, e.message);
+        strncat(name, ": ", sizeof name - strlen(name) - 1);
+        if (is_new)
+            tell_error(c, name, &e);
+    } else if (a->expected && v->status == 0 && chunk_set_has(a->expected, chunk)) {
+        const char *object = strchr(name, '(');
+        if (!a->array->is_sharded || strcmp(object, a->last_missing) != 0)
+            tell(c, NGFF_FINDING_DAMAGE, "%s: missing, but the writer stored it", name);
+        snprintf(a->last_missing, sizeof a->last_missing, "%s", object);
+    } else if (a->expected && v->status == 1 && !chunk_set_has(a->expected, chunk)) {
+        tell(c, NGFF_FINDING_DAMAGE, "%s: is there, but the writer left it out as empty", name);
+    }
+}
+
+/* Reads the batch, then tells in order. */
+static int32_t check_batch(check *c, array_check *a, batch *b, int n_threads)
+{
+    b->next = 0;
+    crew_run(c->reader, (int)min_i64(n_threads, b->n) - 1, read_batch, b);
+    int32_t status = b->next < b->n ? NGFF_E_MEMORY : NGFF_OK;
+    for (int64_t i = 0; i < b->next; i++) {
+        if (status == NGFF_OK) {
+            judge_chunk(c, a, b->first + i, &b->verdicts[i]);
+            c->n_done++;
+        }
+        if (status == NGFF_OK && c->progress && !c->progress(c->user, 0.999 * (double)c->n_done / (double)c->n_all))
+            status = NGFF_E_CANCELLED;
+        free(b->verdicts[i].error);
+    }
+    return status;
+}
+
 /* Reads all chunks of an array. expected: those that the writer stored, or NULL. Returns how many are stored, or an
  * error that ends the check. */
-static int64_t check_chunks(check *c, const stored_array *a, const char *what, const chunk_set *expected)
+static int64_t check_chunks(check *c, const stored_array *array, const char *what, const chunk_set *expected)
 {
-    int64_t n_chunks = chunk_count(a), index[MAX_RANK] = {0}, n_stored = 0;
-    uint8_t *pixels = malloc((size_t)(product_checked(a->chunk, a->rank) * a->type->size));
-    char last_missing[512] = "";
-    if (!pixels)
-        return NGFF_E_MEMORY;
-    for (int64_t chunk = 0; chunk < n_chunks; chunk++) {
-        error e = {0};
-        char name[1024];
-        int32_t status = reader_array_chunk(c->reader, a, index, pixels, &e);
-        name_chunk(a, what, index, name, sizeof name);
-        n_stored += status == 1;
-        if (status < 0) {
-            /* One broken shard is told once, with its first chunk. */
-            int is_new = !strstr(e.message, "index") || !strstr(c->last, e.message);
-            strncat(name, ": ", sizeof name - strlen(name) - 1);
-            n_stored++;
-            if (is_new)
-                tell_error(c, name, &e);
-        } else if (expected && status == 0 && chunk_set_has(expected, chunk)) {
-            const char *object = strchr(name, '(');
-            if (!a->is_sharded || strcmp(object, last_missing) != 0)
-                tell(c, NGFF_FINDING_DAMAGE, "%s: missing, but the writer stored it", name);
-            snprintf(last_missing, sizeof last_missing, "%s", object);
-        } else if (expected && status == 1 && !chunk_set_has(expected, chunk)) {
-            tell(c, NGFF_FINDING_DAMAGE, "%s: is there, but the writer left it out as empty", name);
-        }
-        c->n_done++;
-        if (c->progress && !c->progress(c->user, 0.999 * (double)c->n_done / (double)c->n_all)) {
-            free(pixels);
-            return NGFF_E_CANCELLED;
-        }
-        for (int i = a->rank - 1; i >= 0 && ++index[i] == ceil_div(a->shape[i], a->chunk[i]); i--)
-            index[i] = 0;
+    error ignored = {0}; /* each chunk has it again */
+    int64_t n_chunks = chunk_count(array), n_bytes = max_i64(chunk_bytes(c->reader, array, &ignored), 1);
+    int n_threads = (int)max_i64(1, min_i64(c->n_threads, most_buffers / n_bytes));
+    int64_t most = n_threads > 1 ? batch_chunks * n_threads : 1;
+    array_check a = {array, what, expected, 0, ""};
+    batch b = {.reader = c->reader, .array = array, .chunk_bytes = n_bytes};
+    b.verdicts = malloc((size_t)most * sizeof *b.verdicts);
+    int32_t status = b.verdicts ? NGFF_OK : NGFF_E_MEMORY;
+    pthread_mutex_init(&b.lock, NULL);
+    for (; status == NGFF_OK && b.first < n_chunks; b.first += b.n) {
+        b.n = min_i64(most, n_chunks - b.first);
+        status = check_batch(c, &a, &b, n_threads);
     }
-    free(pixels);
-    return n_stored;
+    pthread_mutex_destroy(&b.lock);
+    free(b.verdicts);
+    return status == NGFF_OK ? a.n_stored : status;
 }
 
 /* The record of one kind of array ("", or "mask_"): counts per level, and sets where the record says which. */
@@ -517,10 +607,16 @@ static int32_t check_all(check *c)
     return status;
 }
 
-int32_t ngff_reader_verify(ngff_reader *reader, void (*finding)(void *user, int32_t kind, const char *text),
+int32_t ngff_reader_verify(ngff_reader *reader, int32_t n_threads,
+                           void (*finding)(void *user, int32_t kind, const char *text),
                            int32_t (*progress)(void *user, double share), void *user)
 {
-    check c = {.reader = reader, .image = reader_image(reader), .finding = finding, .progress = progress, .user = user};
+    check c = {.reader = reader,
+               .image = reader_image(reader),
+               .n_threads = n_threads,
+               .finding = finding,
+               .progress = progress,
+               .user = user};
     int32_t status = ngff_reader_status(reader);
     if (status != NGFF_OK) {
         tell(&c, NGFF_FINDING_DAMAGE, "%s", ngff_reader_error(reader));

@@ -209,7 +209,8 @@ int32_t ngff_writer_verify(ngff_writer *w, int32_t (*progress)(void *user, doubl
     error e = {0};
     verification v = {w, progress, user, ""};
     ngff_reader *reader = ngff_writer_reader(w);
-    int32_t status = reader ? ngff_reader_verify(reader, keep_finding, tell_progress, &v) : w->error.status;
+    int32_t status =
+        reader ? ngff_reader_verify(reader, w->plan->n_threads, keep_finding, tell_progress, &v) : w->error.status;
     w->is_verified = status == NGFF_OK;
     if (status == NGFF_E_CANCELLED)
         error_set(&e, status, "cancelled");

@@ -1,5 +1,6 @@
-/* compare.c: see compare.h. Chunks are taken window by window, the planes of one window one after the other, so that a
- * source that interleaves its bands is decoded once. */
+/* compare.c: see compare.h. The source is read chunk by chunk, the planes of one place of y and x one after the other,
+ * so that a source that interleaves its bands is decoded once. The store's chunks come in boxes of as many as there are
+ * threads to decode them: planes at one place, and places side by side where that is too few. */
 #include "compare.h"
 
 #include <inttypes.h>
@@ -9,18 +10,26 @@
 
 #include "cpl_error.h"
 
+enum { most_bytes = 256 << 20 }; /* of a box that is more than one chunk */
+
 typedef struct {
     const comparison *c;
     char *message;
     size_t room;
     int rank, n_planes_axes; /* axes before y */
     int64_t shape[5], chunk[5], grid[5];
+    int64_t most[5]; /* chunks of a box */
     int pixel_size;
     GDALDataType type;
-    uint8_t *pixels, *other; /* a chunk of the store, one plane of it from the source */
-    int has_mask;            /* the store or the source; a store without one is valid everywhere */
-    int64_t n_done, n_all;
+    uint8_t *pixels, *mask, *other; /* a box of the store; one plane of a chunk, from the store and from the source */
+    int has_mask;                   /* the store or the source; a store without one is valid everywhere */
+    int64_t n_done, n_all;          /* chunks */
 } work;
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
 
 static int end(work *w, int result, const char *text)
 {
@@ -111,12 +120,13 @@ static int differ(work *w, const char *what, int64_t x, int64_t y)
     return end(w, COMPARE_DIFFERENT, text);
 }
 
-/* One plane of a chunk. origin, extent: of y and x. */
-static int compare_plane(work *w, int64_t plane, const uint8_t *pixels, const int64_t *origin, const int64_t *extent)
+/* One plane at one place. pixels: of the store, rows stride bytes apart; origin, extent: of y and x. */
+static int compare_plane(work *w, int64_t plane, const uint8_t *pixels, int64_t stride, const int64_t *origin,
+                         const int64_t *extent)
 {
     int band = w->c->bands ? w->c->bands[plane] : (int)plane + 1;
     int result = read_source(w, GDALGetRasterBand(w->c->source, band), origin, extent, w->type);
-    int64_t row_bytes = extent[1] * w->pixel_size, stride = w->chunk[w->rank - 1] * w->pixel_size;
+    int64_t row_bytes = extent[1] * w->pixel_size;
     for (int64_t y = 0; result == COMPARE_EQUAL && y < extent[0]; y++) {
         const uint8_t *ours = pixels + y * stride, *theirs = w->other + y * row_bytes;
         if (memcmp(ours, theirs, (size_t)row_bytes) == 0)
@@ -131,87 +141,117 @@ static int compare_plane(work *w, int64_t plane, const uint8_t *pixels, const in
     return result;
 }
 
-static int compare_mask(work *w, const int64_t *index, const int64_t *origin, const int64_t *extent)
+static int compare_mask(work *w, const int64_t *origin, const int64_t *extent)
 {
     char text[1200] = "";
     if (!ngff_reader_has_mask(w->c->reader))
-        memset(w->pixels, 255, (size_t)(w->chunk[w->rank - 2] * w->chunk[w->rank - 1]));
-    else if (ngff_reader_mask_chunk(w->c->reader, 0, index, w->pixels, text, sizeof text) < 0)
+        memset(w->mask, 255, (size_t)(extent[0] * extent[1]));
+    else if (ngff_reader_read_mask(w->c->reader, 0, origin, extent, w->mask, NULL, 1, text, sizeof text) < 0)
         return end(w, COMPARE_UNREADABLE, text);
     int result = read_source(w, GDALGetMaskBand(GDALGetRasterBand(w->c->source, 1)), origin, extent, GDT_Byte);
-    for (int64_t y = 0; result == COMPARE_EQUAL && y < extent[0]; y++)
-        for (int64_t x = 0; result == COMPARE_EQUAL && x < extent[1]; x++)
-            if ((w->pixels[y * w->chunk[w->rank - 1] + x] != 0) != (w->other[y * extent[1] + x] != 0))
-                result = differ(w, "mask", origin[1] + x, origin[0] + y);
+    for (int64_t i = 0; result == COMPARE_EQUAL && i < extent[0] * extent[1]; i++)
+        if ((w->mask[i] != 0) != (w->other[i] != 0))
+            result = differ(w, "mask", origin[1] + i % extent[1], origin[0] + i / extent[1]);
     return result;
 }
 
-/* All planes of a chunk. */
-static int compare_chunk(work *w, const int64_t *index, const int64_t *origin, const int64_t *extent)
+/* All planes of a box, place by place, and the mask there if these are the last planes. */
+static int compare_box(work *w, const int64_t *origin, const int64_t *extent, int is_last)
 {
     char text[1200] = "";
-    int n_axes = w->n_planes_axes, result = COMPARE_EQUAL;
-    if (ngff_reader_chunk(w->c->reader, 0, index, w->pixels, text, sizeof text) < 0)
+    int y = w->rank - 2, result = COMPARE_EQUAL;
+    if (ngff_reader_read(w->c->reader, 0, origin, extent, w->pixels, NULL, w->c->n_threads, text, sizeof text) < 0)
         return end(w, COMPARE_UNREADABLE, text);
-    int64_t n_inside = 1, plane_bytes = w->chunk[w->rank - 2] * w->chunk[w->rank - 1] * w->pixel_size;
-    for (int i = 0; i < n_axes; i++)
-        n_inside *= w->chunk[i];
-    for (int64_t inside = 0; result == COMPARE_EQUAL && inside < n_inside; inside++) {
-        int64_t at[5] = {0}, rest = inside, plane = 0;
-        int is_outside = 0;
-        for (int i = n_axes - 1; i >= 0; i--) {
-            at[i] = index[i] * w->chunk[i] + rest % w->chunk[i];
-            rest /= w->chunk[i];
-            is_outside |= at[i] >= w->shape[i];
+    int64_t n_planes = 1, stride = extent[y + 1] * w->pixel_size;
+    for (int i = 0; i < y; i++)
+        n_planes *= extent[i];
+    for (int64_t x = 0; result == COMPARE_EQUAL && x < extent[y + 1]; x += w->chunk[y + 1]) {
+        int64_t at[2] = {origin[y], origin[y + 1] + x};
+        int64_t size[2] = {extent[y], smaller(extent[y + 1] - x, w->chunk[y + 1])};
+        for (int64_t k = 0; result == COMPARE_EQUAL && k < n_planes; k++) {
+            int64_t rest = k, plane = 0, step = 1;
+            for (int i = y; i-- > 0; step *= w->shape[i], rest /= extent[i])
+                plane += (origin[i] + rest % extent[i]) * step;
+            const uint8_t *pixels = w->pixels + k * extent[y] * stride + x * w->pixel_size;
+            result = compare_plane(w, plane, pixels, stride, at, size);
         }
-        for (int i = 0; i < n_axes; i++)
-            plane = plane * w->shape[i] + at[i];
-        if (!is_outside)
-            result = compare_plane(w, plane, w->pixels + inside * plane_bytes, origin, extent);
+        if (result == COMPARE_EQUAL && is_last && w->mask)
+            result = compare_mask(w, at, size);
     }
-    w->n_done++;
+    return result;
+}
+
+/* The box whose first chunk has this index. */
+static int compare_at(work *w, const int64_t *index)
+{
+    int64_t origin[5], extent[5], n_chunks = 1;
+    int is_last = 1;
+    for (int i = 0; i < w->rank; i++) {
+        int64_t n = smaller(w->most[i], w->grid[i] - index[i]);
+        origin[i] = index[i] * w->chunk[i];
+        extent[i] = smaller(n * w->chunk[i], w->shape[i] - origin[i]);
+        n_chunks *= n;
+        is_last &= i >= w->rank - 2 || index[i] + n == w->grid[i];
+    }
+    int result = compare_box(w, origin, extent, is_last);
+    w->n_done += n_chunks;
     if (result == COMPARE_EQUAL && w->c->progress && !w->c->progress(w->c->user, (double)w->n_done / (double)w->n_all))
         return end(w, COMPARE_CANCELLED, "cancelled");
     return result;
 }
 
-/* All chunks at one place of y and x, then the mask there. */
-static int compare_window(work *w, int64_t *index)
+/* The axes from the slowest to the fastest: y, x, then the planes. */
+static int axis_of(const work *w, int k)
 {
-    int y = w->rank - 2, result = COMPARE_EQUAL;
-    int64_t origin[2], extent[2];
-    for (int i = 0; i < 2; i++) {
-        origin[i] = index[y + i] * w->chunk[y + i];
-        extent[i] = w->shape[y + i] - origin[i] < w->chunk[y + i] ? w->shape[y + i] - origin[i] : w->chunk[y + i];
+    return k < 2 ? w->rank - 2 + k : k - 2;
+}
+
+/* False where there is no further box. */
+static int go_on(const work *w, int64_t *index)
+{
+    for (int k = w->rank; k-- > 0;) {
+        int i = axis_of(w, k);
+        index[i] += w->most[i];
+        if (index[i] < w->grid[i])
+            return 1;
+        index[i] = 0;
     }
-    for (int is_last = 0; result == COMPARE_EQUAL && !is_last;) {
-        result = compare_chunk(w, index, origin, extent);
-        int i = y - 1;
-        for (; i >= 0 && ++index[i] == w->grid[i]; i--)
-            index[i] = 0;
-        is_last = i < 0;
+    return 0;
+}
+
+/* How many chunks a box has, and its memory. Only where it has all planes may it have several places. */
+static int make_room(work *w)
+{
+    int64_t plane = w->chunk[w->rank - 2] * w->chunk[w->rank - 1], n = w->pixel_size;
+    for (int i = 0; i < w->rank; i++)
+        n *= w->chunk[i];
+    int64_t n_wanted = smaller(w->c->n_threads, most_bytes / n), n_chunks = 1;
+    for (int k = w->rank; k-- > 0;) {
+        int i = axis_of(w, k);
+        w->most[i] = k > 0 && n_wanted > 1 ? smaller(n_wanted, w->grid[i]) : 1;
+        n_chunks *= w->most[i];
+        n_wanted = w->most[i] == w->grid[i] ? n_wanted / w->most[i] : 1;
     }
-    return result == COMPARE_EQUAL && w->has_mask ? compare_mask(w, index + y, origin, extent) : result;
+    w->pixels = malloc((size_t)(n * n_chunks));
+    w->other = malloc((size_t)(plane * w->pixel_size));
+    w->mask = w->has_mask ? malloc((size_t)plane) : NULL;
+    return w->pixels && w->other && (w->mask || !w->has_mask) ? COMPARE_EQUAL
+                                                              : end(w, COMPARE_UNREADABLE, "out of memory for a chunk");
 }
 
 int compare_with_source(const comparison *c, char *message, size_t room)
 {
     work w = {.c = c, .message = message, .room = room};
-    int result = prepare(&w);
-    if (result != COMPARE_EQUAL)
-        return result;
-    int64_t n = w.pixel_size, y = w.rank - 2;
-    for (int i = 0; i < w.rank; i++)
-        n *= w.chunk[i];
-    w.pixels = malloc((size_t)n);
-    w.other = malloc((size_t)(w.chunk[y] * w.chunk[y + 1] * w.pixel_size));
-    if (!w.pixels || !w.other)
-        result = end(&w, COMPARE_UNREADABLE, "out of memory for a chunk");
     int64_t index[5] = {0};
-    for (index[y] = 0; result == COMPARE_EQUAL && index[y] < w.grid[y]; index[y]++)
-        for (index[y + 1] = 0; result == COMPARE_EQUAL && index[y + 1] < w.grid[y + 1]; index[y + 1]++)
-            result = compare_window(&w, index);
+    int result = prepare(&w);
+    if (result == COMPARE_EQUAL)
+        result = make_room(&w);
+    if (result == COMPARE_EQUAL)
+        do
+            result = compare_at(&w, index);
+        while (result == COMPARE_EQUAL && go_on(&w, index));
     free(w.pixels);
+    free(w.mask);
     free(w.other);
     return result;
 }

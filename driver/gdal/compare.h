@@ -16,14 +16,15 @@ typedef struct {
     GDALDatasetH source;
     const int *bands;  /* the source's band of each plane; NULL: plane + 1 */
     GDALDataType type; /* in which the source is read; GDT_Unknown: the store's type, and bands of other types differ */
+    int32_t n_threads; /* that decode chunks of the store */
     int32_t (*progress)(void *user, double share); /* may be NULL; returns 0 to stop */
     void *user;
 } comparison;
 
 enum { COMPARE_EQUAL, COMPARE_DIFFERENT, COMPARE_UNREADABLE, COMPARE_CANCELLED };
 
-/* One of the four. message: of the first difference, or of what could not be read. Holds one chunk and one plane of it;
- * GDAL's block cache comes on top. */
+/* One of the four. message: of the first difference, or of what could not be read. Holds one chunk for each thread and
+ * two planes of one; GDAL's block cache comes on top. */
 int compare_with_source(const comparison *c, char *message, size_t room);
 
 #ifdef __cplusplus

@@ -310,9 +310,10 @@ static int32_t tell_share(void *teller, double share)
 
 /* All is written: what VERIFY asks for, before anybody else can see the store, then the end of the progress. False,
  * with the reason or an error in job.errors, if something is not right or the user stops. */
-static bool check_and_tell_end(CopyJob &job, GDALDataset *source, const std::string &mode, ProgressTeller &teller,
+static bool check_and_tell_end(CopyJob &job, ngff_plan *plan, GDALDataset *source, ProgressTeller &teller,
                                std::string *reason)
 {
+    const std::string mode = ngff_plan_option(plan, "VERIFY");
     const bool compares = mode == "SOURCE";
     const ErrorKeeper keeper(job);
     if (mode == "NO")
@@ -328,6 +329,7 @@ static bool check_and_tell_end(CopyJob &job, GDALDataset *source, const std::str
                             GDALDataset::ToHandle(source),
                             job.image.bands.data(),
                             job.image.type,
+                            ngff_plan_thread_count(plan),
                             tell_share,
                             &teller};
     const int result = compare_with_source(&all, message, sizeof message);
@@ -505,7 +507,7 @@ static bool write_image(ngff_plan *plan, const ImageFromSource &image, const std
         teller.begin_part(0, 0.5);
     {
         const BlockCacheLimit limit(cache_bytes(plan, image, layout, readers.size()));
-        is_written = copy_pixels(job, readers, teller) && check_and_tell_end(job, source, mode, teller, &reason);
+        is_written = copy_pixels(job, readers, teller) && check_and_tell_end(job, plan, source, teller, &reason);
         if (is_written)
             tell_warnings(plan, job.errors);
         is_written = is_written && ngff_writer_close(writer.get()) == NGFF_OK;

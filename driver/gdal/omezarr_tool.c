@@ -3,7 +3,7 @@
  *     omezarr plan SOURCE [-co NAME=VALUE]...    what `gdal_translate -of OMEZARR` would write, without writing it
  *     omezarr verify STORE [SOURCE]              is a store whole, and does it have the source's pixels?
  *
- * plan only drives the GDAL driver, through GDAL's C API; verify asks the core, and GDAL for the source. */
+ * plan only drives the GDAL driver, through GDAL's C API; verify.c asks the core, and GDAL for the source. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,8 +11,7 @@
 #include "cpl_string.h"
 #include "gdal.h"
 
-#include "compare.h"
-#include "ngff.h"
+#include "verify.h"
 
 /* What the program ends with. */
 enum { EXIT_FINE = 0, EXIT_DAMAGE = 1, EXIT_USAGE = 2, EXIT_UNREADABLE = 3 };
@@ -71,54 +70,33 @@ static int plan(int n_arguments, char **arguments)
     return code;
 }
 
-static void print_finding(void *user, int32_t kind, const char *text)
+static void print_finding(void *user, const char *kind, const char *text)
 {
-    static const char *const words[] = {"note", "stray", "damage"};
     (void)user;
-    printf("%s: %s\n", kind >= 0 && kind <= 2 ? words[kind] : "?", text);
-}
-
-static int verify_source(ngff_reader *store, const char *store_name, const char *source_name)
-{
-    char message[1200] = "";
-    GDALDatasetH source = GDALOpenEx(source_name, GDAL_OF_RASTER | GDAL_OF_VERBOSE_ERROR, NULL, NULL, NULL);
-    if (source == NULL)
-        return EXIT_UNREADABLE;
-    const comparison all = {store, source, NULL, GDT_Unknown, NULL, NULL};
-    int result = compare_with_source(&all, message, sizeof message);
-    GDALClose(source);
-    if (result == COMPARE_DIFFERENT)
-        printf("different: %s and %s: %s\n", store_name, source_name, message);
-    else if (result != COMPARE_EQUAL)
-        fprintf(stderr, "omezarr: %s\n", message);
-    return result == COMPARE_EQUAL ? EXIT_FINE : result == COMPARE_DIFFERENT ? EXIT_DAMAGE : EXIT_UNREADABLE;
+    printf("%s: %s\n", kind, text);
 }
 
 static int verify(int n_arguments, char **arguments)
 {
+    static const int codes[] = {
+        [VERIFY_WHOLE] = EXIT_FINE, [VERIFY_DAMAGED] = EXIT_DAMAGE, [VERIFY_UNREADABLE] = EXIT_UNREADABLE};
+    char message[1200];
     if (n_arguments < 1 || n_arguments > 2 || arguments[0][0] == '-')
         return usage(stderr, EXIT_USAGE);
-    const char *name = arguments[0], *prefix = "OMEZARR:";
-    if (EQUALN(name, prefix, strlen(prefix)))
-        name += strlen(prefix);
-    ngff_reader *store = ngff_reader_open(name);
-    if (store == NULL) {
-        fputs("omezarr: out of memory\n", stderr);
-        return EXIT_UNREADABLE;
+    GDALDatasetH source = NULL;
+    if (n_arguments == 2) {
+        source = GDALOpenEx(arguments[1], GDAL_OF_RASTER | GDAL_OF_VERBOSE_ERROR, NULL, NULL, NULL);
+        if (source == NULL)
+            return EXIT_UNREADABLE;
     }
-    int32_t status = ngff_reader_status(store);
-    if (status == NGFF_OK || status == NGFF_E_CORRUPT)
-        status = ngff_reader_verify(store, print_finding, NULL, NULL);
-    else
-        fprintf(stderr, "omezarr: %s\n", ngff_reader_error(store));
-    int code = status == NGFF_OK ? EXIT_FINE : status == NGFF_E_CORRUPT ? EXIT_DAMAGE : EXIT_UNREADABLE;
-    if (n_arguments == 2 && ngff_reader_status(store) == NGFF_OK) {
-        int compared = verify_source(store, name, arguments[1]);
-        code = code == EXIT_FINE ? compared : code;
-    }
-    ngff_reader_free(store);
+    const verification all = {arguments[0], source, print_finding, NULL, NULL};
+    int code = codes[verify_store(&all, message, sizeof message)];
+    if (message[0])
+        fprintf(stderr, "omezarr: %s\n", message);
     if (code == EXIT_FINE)
-        printf("%s: whole%s\n", name, n_arguments == 2 ? ", and has the pixels of the source" : "");
+        printf("%s: whole%s\n", verify_path(arguments[0]), source ? ", and has the pixels of the source" : "");
+    if (source)
+        GDALClose(source);
     return code;
 }
 

@@ -7,6 +7,7 @@
 #include "georef.h"
 #include "omezarr.h"
 #include "pixeltype.h"
+#include "threads.h"
 
 /* -- Levels ---------------------------------------------------------------------------------------------------- */
 

@@ -33,10 +33,6 @@ struct OpenStore {
     }
 };
 
-/* Threads for reading: what NUM_THREADS says, else GDAL_NUM_THREADS, else one per CPU. False, with an error, where the
- * option (may be NULL) is neither a number nor ALL_CPUS. */
-bool reading_threads(const char *option, int *n_threads);
-
 /* Extents of one level. */
 struct LevelGrid {
     int64_t shape[5] = {}, chunk[5] = {};

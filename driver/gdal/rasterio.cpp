@@ -15,35 +15,7 @@
 constexpr int max_error_text = 1024;
 constexpr int64_t most_bytes = 32 << 20; /* of a strip that is converted, or whose chunks several calls share */
 
-/* -- Threads and memory -------------------------------------------------------------------------------------------- */
-
-static bool parse_threads(const char *text, int *n_threads)
-{
-    char *end = nullptr;
-    if (EQUAL(text, "ALL_CPUS")) {
-        *n_threads = std::max(1, CPLGetNumCPUs());
-        return true;
-    }
-    const long number = strtol(text, &end, 10);
-    *n_threads = static_cast<int>(number);
-    return end != text && *end == '\0' && number >= 0 && number <= 1024;
-}
-
-bool reading_threads(const char *option, int *n_threads)
-{
-    if (option != nullptr && !parse_threads(option, n_threads)) {
-        CPLError(CE_Failure, CPLE_IllegalArg, "NUM_THREADS=%s: it must be a number from 0 to 1024, or ALL_CPUS",
-                 option);
-        return false;
-    }
-    const char *config = CPLGetConfigOption("GDAL_NUM_THREADS", "ALL_CPUS");
-    if (option == nullptr && !parse_threads(config, n_threads)) {
-        CPLError(CE_Warning, CPLE_IllegalArg,
-                 "GDAL_NUM_THREADS=%s is neither a number from 0 to 1024 nor ALL_CPUS; ALL_CPUS is used", config);
-        parse_threads("ALL_CPUS", n_threads);
-    }
-    return true;
-}
+/* -- Memory -------------------------------------------------------------------------------------------------------- */
 
 int64_t reading_cache(const OpenStore &store, const LevelGrid &grid)
 {

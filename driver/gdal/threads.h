@@ -1,0 +1,16 @@
+/* threads.h: how many threads decode chunks. */
+#ifndef OMEZARR_THREADS_H
+#define OMEZARR_THREADS_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What the option NUM_THREADS says, else GDAL_NUM_THREADS, else one per CPU. 0, with an error, where the option (may be
+ * NULL) is neither a number nor ALL_CPUS. */
+int reading_threads(const char *option, int *n_threads);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

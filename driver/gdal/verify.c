@@ -1,0 +1,88 @@
+/* verify.c: see verify.h. The core looks at the objects, compare.c at the pixels. */
+#include "verify.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cpl_port.h"
+
+#include "compare.h"
+#include "ngff.h"
+#include "threads.h"
+
+/* A part of the whole that tells its progress from begin to end. */
+typedef struct {
+    const verification *v;
+    double begin, end;
+} stretch;
+
+static int32_t tell_share(void *user, double share)
+{
+    const stretch *s = user;
+    return s->v->progress ? s->v->progress(s->v->user, s->begin + share * (s->end - s->begin)) : 1;
+}
+
+static void tell_finding(void *user, int32_t kind, const char *text)
+{
+    static const char *const kinds[] = {
+        [NGFF_FINDING_NOTE] = "note", [NGFF_FINDING_STRAY] = "stray", [NGFF_FINDING_DAMAGE] = "damage"};
+    const stretch *s = user;
+    s->v->tell(s->v->user, kinds[kind], text);
+}
+
+static int check_objects(const verification *v, ngff_reader *store, int n_threads, char *message, size_t room)
+{
+    stretch s = {v, 0, v->source ? 0.5 : 1};
+    int32_t status = ngff_reader_status(store);
+    if (status == NGFF_OK || status == NGFF_E_CORRUPT)
+        status = ngff_reader_verify(store, n_threads, tell_finding, tell_share, &s);
+    else
+        snprintf(message, room, "%s", ngff_reader_error(store));
+    return status == NGFF_OK            ? VERIFY_WHOLE
+           : status == NGFF_E_CORRUPT   ? VERIFY_DAMAGED
+           : status == NGFF_E_CANCELLED ? VERIFY_CANCELLED
+                                        : VERIFY_UNREADABLE;
+}
+
+static int check_pixels(const verification *v, ngff_reader *store, int n_threads, char *message, size_t room)
+{
+    char text[1200] = "", line[3000];
+    stretch s = {v, 0.5, 1};
+    const comparison all = {store, v->source, NULL, GDT_Unknown, n_threads, tell_share, &s};
+    int result = compare_with_source(&all, text, sizeof text);
+    if (result == COMPARE_DIFFERENT) {
+        snprintf(line, sizeof line, "%s and %s: %s", verify_path(v->store), GDALGetDescription(v->source), text);
+        v->tell(v->user, "different", line);
+    } else if (result == COMPARE_UNREADABLE) {
+        snprintf(message, room, "%s", text);
+    }
+    return result == COMPARE_EQUAL       ? VERIFY_WHOLE
+           : result == COMPARE_DIFFERENT ? VERIFY_DAMAGED
+           : result == COMPARE_CANCELLED ? VERIFY_CANCELLED
+                                         : VERIFY_UNREADABLE;
+}
+
+const char *verify_path(const char *store)
+{
+    static const char prefix[] = "OMEZARR:";
+    return EQUALN(store, prefix, strlen(prefix)) ? store + strlen(prefix) : store;
+}
+
+int verify_store(const verification *v, char *message, size_t room)
+{
+    int n_threads = 1;
+    message[0] = '\0';
+    reading_threads(NULL, &n_threads);
+    ngff_reader *store = ngff_reader_open(verify_path(v->store));
+    if (!store) {
+        snprintf(message, room, "out of memory");
+        return VERIFY_UNREADABLE;
+    }
+    int result = check_objects(v, store, n_threads, message, room);
+    if (v->source && ngff_reader_status(store) == NGFF_OK && result != VERIFY_CANCELLED) {
+        int compared = check_pixels(v, store, n_threads, message, room);
+        result = result == VERIFY_WHOLE ? compared : result;
+    }
+    ngff_reader_free(store);
+    return result;
+}

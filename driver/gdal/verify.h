@@ -1,0 +1,35 @@
+/* verify.h: is a store whole, and has it the pixels of a raster? `omezarr verify` and `gdal driver omezarr verify` ask
+ * the same, and tell it in the same words. */
+#ifndef OMEZARR_VERIFY_H
+#define OMEZARR_VERIFY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gdal.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    const char *store;   /* a path, also with OMEZARR: before it */
+    GDALDatasetH source; /* NULL: the store alone is looked at */
+    /* A finding: kind is "note", "stray", "damage" or "different". */
+    void (*tell)(void *user, const char *kind, const char *text);
+    int32_t (*progress)(void *user, double share); /* may be NULL; returns 0 to stop */
+    void *user;
+} verification;
+
+enum { VERIFY_WHOLE, VERIFY_DAMAGED, VERIFY_UNREADABLE, VERIFY_CANCELLED };
+
+/* The store's path without OMEZARR:. */
+const char *verify_path(const char *store);
+/* One of the four. GDAL_NUM_THREADS threads decode chunks, without it one per CPU. message: what could not be read; ""
+ * where a finding has told it. */
+int verify_store(const verification *v, char *message, size_t room);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
