@@ -247,3 +247,85 @@ def test_dataset_commands(place, tiff):
     before = gdaltest.snapshot(place)
     assert "letter.txt" in fail("dataset", "delete", place / "c.ome.zarr")
     assert gdaltest.snapshot(place) == before
+
+
+# -- Verify ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stored(place, tiff):
+    """A store of the picture, and a chunk of it that exists."""
+    return gdaltest.write(place / "a.ome.zarr", gdal.Open(tiff), "BLOCKSIZE=64", "SHARD=NONE"), "scale0/image/c/1/1/2"
+
+
+def report(done):
+    """Without the progress bar, which newer GDALs show unless told not to."""
+    done.stdout = "".join(line for line in done.stdout.splitlines(True) if not line.startswith("0.."))
+    return done
+
+
+def whole(*arguments):
+    done = report(run("driver", "omezarr", "verify", *arguments))
+    assert done.returncode == 0 and done.stderr == ""
+    return done.stdout
+
+
+def test_verify_is_listed_and_explains_itself():
+    assert "omezarr" in succeed("driver", "--help")
+    assert "verify" in succeed("driver", "omezarr", "--help")
+    assert "STORE" in succeed("driver", "omezarr", "verify", "--help")
+
+
+def test_verify_of_a_whole_store(stored, tiff):
+    store, _ = stored
+    assert whole(store) == f"{store}: whole\n"
+    assert whole(f"OMEZARR:{store}", tiff) == f"{store}: whole, and has the pixels of the source\n"
+    found = json.loads(succeed("driver", "omezarr", "verify", "--output-format=json", store, "--source", tiff))
+    assert found == {"store": store, "whole": True, "findings": []}
+
+
+def test_verify_names_damage_and_strays_and_fails(stored, place):
+    store, chunk = stored
+    os.truncate(f"{store}/{chunk}", 20)
+    (place / "a.ome.zarr" / "letter.txt").write_text("dear")
+    done = report(run("driver", "omezarr", "verify", store))
+    assert done.returncode == 1 and "is not whole" in done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["damage", "stray"]
+    assert chunk in lines[0] and "letter.txt" in lines[1]
+    done = run("driver", "omezarr", "verify", "--output-format=json", store)
+    found = json.loads(done.stdout)
+    assert done.returncode == 1 and not found["whole"]
+    assert [f"{one['kind']}: {one['text']}" for one in found["findings"]] == lines
+
+
+def test_verify_names_another_pixel_of_the_source(stored, tmp_path):
+    store, _ = stored
+    other = PICTURE.copy()
+    other[2, 101, 33] ^= 1
+    gdaltest.mem(other, driver="GTiff", path=str(tmp_path / "b.tif"))
+    done = report(run("driver", "omezarr", "verify", store, tmp_path / "b.tif"))
+    assert done.returncode == 1 and "is not whole" in done.stderr
+    assert done.stdout.startswith("different: ") and "band 3, column 33, row 101" in done.stdout
+
+
+def test_verify_of_what_cannot_be_read(stored, place, tmp_path):
+    assert "none.ome.zarr" in fail("driver", "omezarr", "verify", place / "none.ome.zarr")
+    assert "none.tif" in fail("driver", "omezarr", "verify", stored[0], tmp_path / "none.tif")
+    assert "STORE" in fail("driver", "omezarr", "verify")
+
+
+def test_verify_from_python(stored, tiff):
+    store, chunk = stored
+    shares = []
+    algorithm = gdal.Run("driver", "omezarr", "verify", store=store, source=gdal.Open(tiff), progress=lambda share, *_: shares.append(share) or 1)
+    assert algorithm["output-string"] == f"{store}: whole, and has the pixels of the source\n"
+    assert shares == sorted(shares) and shares[-1] == 1 and any(0 < share < 0.5 for share in shares)
+    with pytest.raises(RuntimeError):
+        gdal.Run("driver", "omezarr", "verify", store=store, progress=lambda share, *_: share < 0.3)
+    os.truncate(f"{store}/{chunk}", 20)
+    algorithm = gdal.Algorithm("driver", "omezarr", "verify")
+    algorithm["store"] = store
+    with pytest.raises(RuntimeError, match=chunk):
+        algorithm.Run()
+    assert algorithm["output-string"].startswith("damage: ") and chunk in algorithm["output-string"]

@@ -22,6 +22,9 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
 GDALDataset *omezarr_create(const char *name, int width, int height, int n_bands, GDALDataType type,
                             StringListIn options);
 
+/* What `gdal driver omezarr` can do, from GDAL 3.11 on. The driver has its name. */
+void omezarr_declare_algorithms(GDALDriver *driver);
+
 /* Delete, rename and copy touch only what belongs to a store; where something else lies in the folder they refuse. */
 CPLErr omezarr_delete(const char *name);
 CPLErr omezarr_rename(const char *new_name, const char *old_name);

@@ -176,6 +176,7 @@ static void describe_driver(GDALDriver *driver)
     driver->pfnDelete = delete_if_asked_once;
     driver->pfnRename = omezarr_rename;
     driver->pfnCopyFiles = omezarr_copy_files;
+    omezarr_declare_algorithms(driver);
 }
 
 /* GDAL looks this name up in gdal_OMEZARR.so. */
