@@ -228,8 +228,15 @@ static int32_t check_retired(const folder *f, error *e)
                      f->path);
 }
 
+/* Who dies between the last two calls leaves a whole store without its owner. */
 static int32_t is_being_written(const folder *f, error *e)
 {
+    if (f->calls->kind(f->path) == KIND_NONE && !has_file(f, f->partial, owner_name) &&
+        (has_file(f, f->partial, "zarr.json") || has_file(f, f->partial, ".zattrs")))
+        return error_set(e, NGFF_E_EXISTS,
+                         "%s is a store that a program is just giving its name, or was stopped at; if none is, and "
+                         "`omezarr verify` finds it whole, rename it to %s, else remove that folder",
+                         f->partial, f->path);
     return error_set(e, NGFF_E_EXISTS,
                      "%s exists: another program is writing %s, or was stopped on another machine; if none is, remove "
                      "that folder",
@@ -693,16 +700,11 @@ static int32_t replace_old(folder *f, error *e)
     return NGFF_OK;
 }
 
-static int32_t folder_publish(store *s, error *e)
+/* Removes what only the claim knows. The owner last: a kill before leaves its record. */
+static int32_t remove_own(const folder *f, error *e)
 {
-    folder *f = (folder *)s;
-    char path[longest_path];
-    if (f->is_update)
-        return end_update(f, e);
-    if (check_destination(f, f->is_overwrite, e) != NGFF_OK) /* somebody may have put something there meanwhile */
-        return e->status;
-    /* The owner last: a kill before leaves its record. */
     static const char *const own[] = {scratch_name, record_name, owner_name};
+    char path[longest_path];
     for (int i = 0; i < 3; i++) {
         snprintf(path, sizeof path, "%s/%s", f->partial, own[i]);
         int kind = f->calls->kind(path);
@@ -711,20 +713,42 @@ static int32_t folder_publish(store *s, error *e)
         if (f->calls->kind(path) != KIND_NONE) /* it would be published */
             return error_set(e, NGFF_E_STORAGE, "cannot remove %s, which is no part of the store", path);
     }
+    return NGFF_OK;
+}
+
+/* The partial folder becomes the store. */
+static int32_t move_to_place(folder *f, error *e)
+{
+    if (remove_own(f, e) != NGFF_OK)
+        return e->status;
     int not_synced = f->is_synced ? f->calls->sync(f->partial) : 0;
     if (not_synced)
         return cannot_sync(f->path, "it was not published", not_synced, e);
-    int32_t status;
     if (f->calls->kind(f->path) == KIND_FOLDER)
-        status = replace_old(f, e);
-    else {
-        int failure = move(f, f->partial, f->path);
-        status = failure ? cannot_publish(f, failure, e) : NGFF_OK;
-    }
-    if (status != NGFF_OK)
-        return status;
+        return replace_old(f, e);
+    int failure = move(f, f->partial, f->path);
+    return failure ? cannot_publish(f, failure, e) : NGFF_OK;
+}
+
+static int32_t folder_publish(store *s, error *e)
+{
+    folder *f = (folder *)s;
+    char cause[256], record[longest_path];
+    uint8_t *lines = NULL;
+    size_t n = 0;
+    if (f->is_update)
+        return end_update(f, e);
+    if (check_destination(f, f->is_overwrite, e) != NGFF_OK) /* somebody may have put something there meanwhile */
+        return e->status;
+    snprintf(record, sizeof record, "%s/%s", f->partial, record_name);
+    f->calls->read_file(record, 0, 0, &lines, &n, cause);
+    if (move_to_place(f, e) != NGFF_OK && lines && f->calls->kind(f->partial) == KIND_FOLDER)
+        f->calls->write_file(record, lines, n, cause); /* for a later run */
+    free(lines);
+    if (e->status != NGFF_OK)
+        return e->status;
     f->is_claimed = 0;
-    not_synced = f->is_synced ? f->calls->sync(f->path) : 0;
+    int not_synced = f->is_synced ? f->calls->sync(f->path) : 0;
     return not_synced ? cannot_sync(f->path, "it is visible, but may be lost when the power fails", not_synced, e)
                       : NGFF_OK;
 }
