@@ -12,7 +12,7 @@ if not os.path.exists(f"{faults.FAULTS}/gdal_vsifault.so"):
     pytest.skip("the fault plugin is not built for this GDAL", allow_module_level=True)
 
 # Steps are coprime to the three calls per object (open, write, close), so that each kind of call is met.
-EVERY = {"0.5": 10, "0.4": 16, "sharded": 17, "overwrite": 13, "overwrite 0.4": 25, "spilled": 70, "Create + close": 23, "update": 9, "update 0.4": 17}
+EVERY = {"0.5": 10, "0.4": 16, "sharded": 17, "overwrite": 13, "overwrite 0.4": 25, "spilled": 70, "Create + close": 23, "update": 9, "update 0.4": 17, "resume": 29}
 N_ENDS = 10  # first and last calls are all met: claim and publication
 
 
@@ -36,7 +36,7 @@ def test_no_fault_ends_in_a_lie(sweep):
 
 
 def test_no_fault_at_the_end_ends_in_a_lie(sweep):
-    judge(sweep, sweep.all(("fail", "kill", "killed", "lost"), first=max(1, sweep.n_calls - N_ENDS), every=2 if sweep.scenario.has_old else 3))
+    judge(sweep, sweep.all(("fail", "kill", "killed", "lost"), first=max(1, sweep.n_calls - N_ENDS), every=2 if sweep.scenario.has_old or sweep.is_resume else 3))
 
 
 @pytest.mark.parametrize("place", faults.PLACES)

@@ -4,6 +4,9 @@ loses its answer, or kills the process; for every N. What it said is compared wi
 Three places: plain files (functions in front of libc's, LD_PRELOAD), a VSI file system with folders and renaming
 (/vsifault/), and an object store (/vsifaultobject/). See tests/faults/.
 
+A resumed run starts from what a run left that was killed in the middle; where it does not end in a store either, the next
+one must, in the bytes of a run that nothing disturbed.
+
     python autotest/pymod/faults.py [--peers] [--every K] [--scenario NAME]...    the whole sweep as a table
 """
 
@@ -76,6 +79,7 @@ OURS = [
     Scenario("Create + close", "create", ["BLOCKSIZE=64", "MEMORY=8KB"], False),
     Scenario("update", "update", ["BLOCKSIZE=64", "SHARD=NONE"], True),
     Scenario("update 0.4", "update", ["BLOCKSIZE=64", "NGFF_VERSION=0.4"], True),
+    Scenario("resume", "translate", ["BLOCKSIZE=16", "SCALE_FACTORS=4", "SHARD=NONE", "RESUME=YES"], False),
 ]
 PEERS = [
     Scenario("Zarr", "Zarr", ["BLOCKSIZE=64,64"], False),
@@ -91,7 +95,9 @@ class Sweep:
         self.threads = threads
         self.is_ours = scenario.program in ("translate", "create", "update")
         self.name = {"GTiff": "a.tif", "Zarr": "a.zarr"}.get(scenario.program, "a.ome.zarr")
-        self.array = gdaltest.random_array((1, 130, 150), "uint8", 7)
+        self.is_resume = "RESUME=YES" in scenario.options
+        # A record is written from about 350 objects on: so many that there is one, and few that come after it.
+        self.array = gdaltest.random_array((1, 352, 352) if self.is_resume else (1, 130, 150), "uint8", 7)
         self.source = f"{folder}/source.tif"
         gdaltest.mem(self.array, (500000, 10, 0, 5000000, 0, -10), driver="GTiff", path=self.source).FlushCache()
         self.old = None
@@ -103,12 +109,29 @@ class Sweep:
             gdaltest.write(f"{folder}/old/{self.name}", gdaltest.mem(self.old_array),
                            *(scenario.options if is_update else ["BLOCKSIZE=32"] + [o for o in scenario.options if o.startswith("NGFF")]))
             self.old = self.tree(f"{folder}/old/{self.name}")
+        self.start = None
+        if self.is_resume:
+            self.make_start()
         code, said, out, n_calls = self.run("whole")
         assert code == 0, (scenario, place, said)
         self.n_calls = n_calls
         self.new = self.tree(f"{out}/{self.name}")
         assert self.who_opens(f"{out}/{self.name}") == {"new"}, "the run without a fault"
         assert os.listdir(out) == [self.name]
+        if self.is_resume:
+            assert self.new == self.fresh and n_calls < self.n_fresh_calls / 2, "the resumed run"
+
+    def make_start(self):
+        """What a run leaves that was killed soon after its record had named some objects."""
+        log = f"{self.folder}/log"
+        code, said, out, self.n_fresh_calls = self.run("fresh", log=log)
+        assert code == 0, said
+        self.fresh = self.tree(f"{out}/{self.name}")
+        with open(log) as lines:
+            notes = [int(line.split()[0]) for line in lines if "open" in line.split()[1] and "record" in line]
+        code, _, out, _ = self.run("start", f"{notes[1] + 20}:kill")  # the first note only says who it is
+        assert code == -9
+        self.start = out
 
     def tree(self, path):
         if os.path.isfile(path):
@@ -116,11 +139,13 @@ class Sweep:
                 return {"": file.read()}
         return {name: text for name, text in gdaltest.snapshot(path).items() if text != "folder"}
 
-    def run(self, label, fault=None, again=False):
+    def run(self, label, fault=None, again=False, log=None):
         """Exit status, messages, the folder that holds what was left, and the number of calls. again: on what was left."""
         work = f"{self.folder}/{label}"
         out = f"{work}/out"
         os.makedirs(out, exist_ok=again)
+        if self.start is not None and not again:
+            shutil.copytree(self.start, out, dirs_exist_ok=True)
         if self.old is not None and not again:
             shutil.copytree(f"{self.folder}/old/{self.name}", f"{out}/{self.name}")
         target = {"local": "", "vsi": "/vsifault/", "object": "/vsifaultobject/"}[self.place] + f"{out}/{self.name}"
@@ -139,6 +164,8 @@ class Sweep:
                            GDAL_DRIVER_PATH=os.environ["GDAL_DRIVER_PATH"].split(":")[0] + ":" + FAULTS)
         if fault:
             environment["FAULT"] = fault
+        if log:
+            environment["FAULT_LOG"] = log
         if self.place == "local":
             environment.update(LD_PRELOAD=f"{FAULTS}/liblocalfault.so", FAULT_ROOT=out)
         done = subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120)
@@ -202,6 +229,8 @@ class Sweep:
         """What became of one fault: a name of the table below, and the details."""
         label = f"{n}-{action}"
         code, said, out, _ = self.run(label, f"{n}:{action}")
+        if os.path.exists(f"{self.folder}/{label}/count"):
+            os.remove(f"{self.folder}/{label}/count")
         state = self.state(out)
         if state == "marked":  # the next change mends it
             again, more, _, _ = self.run(label, again=True)
@@ -211,6 +240,15 @@ class Sweep:
         if self.place == "object" and state == "absent" and os.path.exists(f"{out}/{self.name}"):
             left.append("objects")
         result = self.name_outcome(code, said, state, action)
+        if self.is_resume and state == "absent":
+            again, more, _, n_calls = self.run(label, again=True)
+            if again != 0 and "rename it to" in more:  # it was stopped at its last call
+                os.rename(f"{out}/.{self.name}.partial", f"{out}/{self.name}")
+                result += ", renamed by hand"
+            if self.state(out) != "new" or os.listdir(out) != [self.name] or (again != 0 and not result.endswith("by hand")):
+                result, said = "not resumable", f"{said} again: {more}"
+            elif n_calls > self.n_fresh_calls / 2:
+                result += ", begun again"
         shutil.rmtree(f"{self.folder}/{label}", ignore_errors=True)
         return result, (self.scenario.name, self.place, n, action, code, state, left, said.strip()[:300])
 
@@ -243,7 +281,7 @@ class Sweep:
         return found
 
 
-BAD = ("LIE", "CRASH", "silent failure", "honest, but torn", "kill: torn", "honest, old lost", "kill: old lost")
+BAD = ("not resumable", "LIE", "CRASH", "silent failure", "honest, but torn", "kill: torn", "honest, old lost", "kill: old lost")
 
 
 def may_happen(result, sweep):
@@ -275,7 +313,7 @@ def main(arguments):
                 counts = ", ".join(f"{len(found[name])} {name}" for name in sorted(found))
                 print(f"{scenario.name:15} {place:7} {sweep.n_calls:4} calls: {counts}", flush=True)
                 leftovers = [d for name in found if name.startswith("honest") for d in found[name] if d[6] and d[3] in ("fail", "short")]
-                if leftovers:
+                if leftovers and not sweep.is_resume:  # which keeps what is done
                     print("    left after an honest failure:", len(leftovers), leftovers[:4])
                 for name in BAD:
                     for details in found[name][:6]:
