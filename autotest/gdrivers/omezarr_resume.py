@@ -104,7 +104,8 @@ def test_without_resume_all_begins_again(killed, tmp_path):
 
 @pytest.mark.parametrize("resume", ["RESUME=YES", "RESUME=NO"])
 @pytest.mark.parametrize("other", [False, True])
-def test_what_a_killed_program_had_moved_aside_is_found(killed, tmp_path, resume, other):
+@pytest.mark.parametrize("owner", ["kept", "empty"])
+def test_what_a_killed_program_had_moved_aside_is_found(killed, tmp_path, resume, other, owner):
     source, path, options = killed
     mover = subprocess.Popen(["true"])
     mover.wait()
@@ -114,6 +115,8 @@ def test_what_a_killed_program_had_moved_aside_is_found(killed, tmp_path, resume
     else:
         os.rename(tmp_path / ".a.ome.zarr.partial", aside)
         before = os.stat(aside / "scale0" / "image" / "c" / "0" / "0").st_mtime_ns
+    if owner == "empty":  # it was about to put its own name in
+        os.truncate(aside / ".owner", 0)
     gdaltest.write(path, gdal.Open(source), *options, resume)
     if not other:
         after = os.stat(os.path.join(path, "scale0", "image", "c", "0", "0")).st_mtime_ns

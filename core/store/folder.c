@@ -142,22 +142,29 @@ static int32_t check_destination(folder *f, int overwrite, error *e)
 
 /* -- The claim ---------------------------------------------------------------------------------------------------- */
 
+/* What a claimed folder says of its owner. */
+static int read_owner(const folder *f, const char *claimed, long *process, char host[128])
+{
+    char cause[256];
+    uint8_t *bytes = NULL;
+    size_t n = 0;
+    char *path = join(claimed, owner_name);
+    int is_read = path && f->calls->read_file(path, 0, 0, &bytes, &n, cause) == 0;
+    int is_known = is_read && sscanf((char *)bytes, "%ld %127s", process, host) == 2;
+    free(bytes);
+    free(path);
+    return is_known;
+}
+
 /* True if the record in a claimed folder names a process of this machine that has ended, or one that has let go (0). */
 static int is_owner_dead(const folder *f, const char *claimed)
 {
-    char cause[256], host[128] = "", here[128] = "";
-    uint8_t *bytes = NULL;
-    size_t n = 0;
+    char host[128] = "", here[128] = "";
     long process = 0;
-    char *path = join(claimed, owner_name);
-    int is_read = path && f->calls->read_file(path, 0, 0, &bytes, &n, cause) == 0;
-    free(path);
     gethostname(here, sizeof here - 1);
-    int is_known = is_read && sscanf((char *)bytes, "%ld %127s", &process, host) == 2;
-    free(bytes);
-    if (is_known && process == 0)
-        return 1;
-    return is_known && strcmp(host, here) == 0 && process > 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH;
+    if (!read_owner(f, claimed, &process, host))
+        return 0;
+    return process == 0 || (strcmp(host, here) == 0 && process > 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH);
 }
 
 static int32_t write_owner(const folder *f, const char *claimed, long process, error *e)
@@ -187,6 +194,17 @@ static char *move_aside(const folder *f)
     return NULL;
 }
 
+/* True if nobody owns what a dead program had moved aside: also where it was just putting its own name in. */
+static int is_moved_dead(const folder *f, const char *moved)
+{
+    char host[128] = "";
+    long process = 0;
+    error ignored = {0};
+    return read_owner(f, moved, &process, host)
+               ? is_owner_dead(f, moved)
+               : has_file(f, moved, owner_name) && write_owner(f, moved, 0, &ignored) == NGFF_OK;
+}
+
 /* What a program had moved aside when it died: it is put back, or removed if another partial folder is there. */
 static void recover_moved(const folder *f)
 {
@@ -199,7 +217,7 @@ static void recover_moved(const folder *f)
         size_t n = strlen(start);
         long mover = strncmp(names[i], start, n) == 0 ? atol(names[i] + n) : 0;
         char *moved = mover > 0 ? join(parent, names[i]) : NULL;
-        if (moved && kill((pid_t)mover, 0) != 0 && errno == ESRCH && is_owner_dead(f, moved) &&
+        if (moved && kill((pid_t)mover, 0) != 0 && errno == ESRCH && is_moved_dead(f, moved) &&
             f->calls->rename_new(moved, f->partial) != 0)
             f->calls->remove_tree(moved);
         free(moved);
