@@ -1,8 +1,9 @@
 /* options.c: one table is the whole knowledge about options. A row says what an option is called, what it may be, what
- * it is for and where its value goes; reading, messages, GDAL's XML and the README's table all come from the rows.
- * Rules that join several options (a level within its codec's range, options that contradict each other) are the
- * paragraphs of check_together. */
+ * it is for and where its value goes; reading, messages, and in options_text.c GDAL's XML and the README's table all
+ * come from the rows. Rules that join several options (a level within its codec's range, options that contradict each
+ * other) are the paragraphs of check_together. */
 #include "options.h"
+#include "option_table.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -18,29 +19,6 @@
 #include "image.h"
 #include "json.h"
 #include "number.h"
-
-typedef struct {
-    const char *text;
-    int value;
-    int is_hidden; /* accepted, but not shown */
-} word;
-
-typedef struct row row;
-
-typedef int32_t (*row_reader)(const row *r, const char *value, void *to, error *e);
-
-struct row {
-    const char *name;
-    const char *aliases;  /* further spellings, with a blank between, or NULL */
-    const word *words;    /* the words it may be */
-    const char *shown;    /* what it may be, in the table for people; NULL: the words */
-    const char *standard; /* the default, for people, or NULL */
-    const char *help;
-    row_reader read; /* NULL: one of the words */
-    size_t offset;   /* of its field in options */
-    int64_t low, high;
-    int is_of_run; /* says how to write, not what: no part of the store */
-};
 
 /* -- Words ----------------------------------------------------------------------------------------------------- */
 
@@ -129,8 +107,7 @@ static void append(char *to, size_t room, const char *text)
         snprintf(to + n, room - n, "%s", text);
 }
 
-/* "AUTO, YES, NO", or what the row shows instead. */
-static const char *allowed(const row *r, char text[400])
+const char *row_allowed(const row *r, char text[400])
 {
     text[0] = '\0';
     if (r->shown)
@@ -148,7 +125,7 @@ static int32_t refuse(const row *r, const char *value, error *e, const char *why
 {
     char text[400];
     return error_set(e, NGFF_E_OPTION, "%s=%.200s: %s; allowed: %s", r->name, value, why ? why : "not a known value",
-                     allowed(r, text));
+                     row_allowed(r, text));
 }
 
 /* -- Readers of values ----------------------------------------------------------------------------------------- */
@@ -489,7 +466,7 @@ static int32_t read_window(const row *r, const char *value, void *to, error *e)
 
 /* -- The table ------------------------------------------------------------------------------------------------- */
 
-static const row table[] = {
+const row option_table[] = {
     {
         .name = "COMPRESS",
         .words = compress_words,
@@ -831,7 +808,7 @@ static const row table[] = {
     },
 };
 
-enum { n_rows = sizeof table / sizeof table[0] };
+const int option_count = sizeof option_table / sizeof option_table[0];
 
 /* Options of other drivers, and what to use here instead. */
 static const struct {
@@ -880,9 +857,9 @@ static int list_has(const char *list, const char *name)
 
 static const row *row_find(const char *name)
 {
-    for (int i = 0; i < n_rows; i++)
-        if (equals(table[i].name, name) || list_has(table[i].aliases, name))
-            return &table[i];
+    for (int i = 0; i < option_count; i++)
+        if (equals(option_table[i].name, name) || list_has(option_table[i].aliases, name))
+            return &option_table[i];
     return NULL;
 }
 
@@ -892,7 +869,7 @@ const char *options_canonical(const char *name)
     return r ? r->name : NULL;
 }
 
-static const char *default_word(const row *r)
+const char *row_default(const row *r)
 {
     return r->standard && word_find(r->words, r->standard) ? r->standard : "";
 }
@@ -901,7 +878,7 @@ const char *options_value(const char *name, const char *typed)
 {
     const row *r = row_find(name);
     const word *w = word_find(r->words, typed);
-    return w ? word_of(r->words, w->value) : typed[0] ? typed : default_word(r);
+    return w ? word_of(r->words, w->value) : typed[0] ? typed : row_default(r);
 }
 
 int options_is_lasting(const char *typed)
@@ -939,10 +916,10 @@ static int32_t refuse_name(const char *name, error *e)
     for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++)
         if (equals(foreign[i].name, name))
             return error_set(e, NGFF_E_OPTION, "%s is not an option of this format: %s", name, foreign[i].advice);
-    const row *nearest = table;
-    for (int i = 1; i < n_rows; i++)
-        if (distance(name, table[i].name) < distance(name, nearest->name))
-            nearest = &table[i];
+    const row *nearest = option_table;
+    for (int i = 1; i < option_count; i++)
+        if (distance(name, option_table[i].name) < distance(name, nearest->name))
+            nearest = &option_table[i];
     return error_set(e, NGFF_E_OPTION, "\"%.100s\" is not an option; the nearest is %s", name, nearest->name);
 }
 
@@ -1125,49 +1102,7 @@ const char *layout_name(int layout)
     return word_of(layout_words, layout);
 }
 
-/* -- The table as text ----------------------------------------------------------------------------------------- */
-
-typedef struct {
-    char *text; /* NULL after memory was out */
-    size_t n, room;
-} text_buffer;
-
-static void put(text_buffer *b, const char *text)
-{
-    size_t n = strlen(text);
-    if (b->n + n + 1 > b->room) {
-        b->room = 2 * (b->n + n + 1);
-        char *more = realloc(b->text, b->room);
-        if (!more) {
-            free(b->text);
-            *b = (text_buffer){0};
-            return;
-        }
-        b->text = more;
-    }
-    memcpy(b->text + b->n, text, n + 1);
-    b->n += n;
-}
-
-static void put_escaped(text_buffer *b, const char *text)
-{
-    for (; *text; text++) {
-        char one[2] = {*text, '\0'};
-        put(b, *text == '&' ? "&amp;" : *text == '<' ? "&lt;" : *text == '>' ? "&gt;" : *text == '\'' ? "&apos;" : one);
-    }
-}
-
-static void put_attribute(text_buffer *b, const char *name, const char *value)
-{
-    put(b, " ");
-    put(b, name);
-    put(b, "='");
-    put_escaped(b, value);
-    put(b, "'");
-}
-
-/* The word that is the default, or "" where it is no single word. */
-static const char *gdal_type(const row *r)
+const char *row_gdal_type(const row *r)
 {
     if (r->words == bool_words)
         return "boolean";
@@ -1176,88 +1111,7 @@ static const char *gdal_type(const row *r)
     return r->read == read_integer || r->read == read_block_side ? "int" : "string";
 }
 
-/* GDAL knows one alias per option; further spellings are options of their own, so that GDAL does not warn. */
-static void put_spelling(text_buffer *b, const char *name, size_t length, const char *of)
+int row_alias_has_more(const row *r)
 {
-    char spelling[64] = "", description[80];
-    memcpy(spelling, name, length);
-    snprintf(description, sizeof description, "Same as %s", of);
-    put(b, "  <Option");
-    put_attribute(b, "name", spelling);
-    put_attribute(b, "type", "string");
-    put_attribute(b, "description", description);
-    put(b, "/>\n");
-}
-
-static void put_option(text_buffer *b, const row *r)
-{
-    char first[64] = "", text[400], description[600];
-    const char *aliases = r->aliases ? r->aliases : "";
-    size_t length = strcspn(aliases, " ");
-    /* Values of a word list that the alias takes beyond the list (FORMAT=ZARR_V2) would make GDAL warn. */
-    int has_alias = length > 0 && r->words != version_words;
-    memcpy(first, aliases, length);
-    const char *type = gdal_type(r);
-    put(b, "  <Option");
-    put_attribute(b, "name", r->name);
-    if (has_alias)
-        put_attribute(b, "alias", first);
-    put_attribute(b, "type", type);
-    if (default_word(r)[0])
-        put_attribute(b, "default", default_word(r));
-    snprintf(description, sizeof description, "%s%s%s%s", r->help, r->words && !r->read ? "" : " (",
-             r->words && !r->read ? "" : allowed(r, text), r->words && !r->read ? "" : ")");
-    put_attribute(b, "description", description);
-    if (strcmp(type, "string-select") != 0) {
-        put(b, "/>\n");
-    } else {
-        put(b, ">");
-        for (const word *w = r->words; w->text; w++) {
-            if (w->is_hidden)
-                continue;
-            put(b, "<Value>");
-            put_escaped(b, w->text);
-            put(b, "</Value>");
-        }
-        put(b, "</Option>\n");
-    }
-    const char *p = aliases + (has_alias ? length : 0);
-    for (; *p; p += strcspn(p, " ")) {
-        p += *p == ' ';
-        put_spelling(b, p, strcspn(p, " "), r->name);
-    }
-}
-
-static void put_cell(text_buffer *b, const char *text)
-{
-    put(b, " ");
-    for (; text && *text; text++) {
-        char one[2] = {*text, '\0'};
-        put(b, *text == '|' ? "\\|" : one);
-    }
-    put(b, " |");
-}
-
-char *options_text(const char *format)
-{
-    text_buffer b = {0};
-    char text[400];
-    if (strcmp(format, "gdal") == 0) {
-        put(&b, "<CreationOptionList>\n");
-        for (int i = 0; i < n_rows; i++)
-            put_option(&b, &table[i]);
-        put(&b, "</CreationOptionList>\n");
-    } else if (strcmp(format, "markdown") == 0) {
-        put(&b, "| option | values | default | also | meaning |\n|---|---|---|---|---|\n");
-        for (int i = 0; i < n_rows; i++) {
-            put(&b, "|");
-            put_cell(&b, table[i].name);
-            put_cell(&b, allowed(&table[i], text));
-            put_cell(&b, table[i].standard);
-            put_cell(&b, table[i].aliases);
-            put_cell(&b, table[i].help);
-            put(&b, "\n");
-        }
-    }
-    return b.text;
+    return r->words == version_words;
 }

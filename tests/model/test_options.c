@@ -241,24 +241,6 @@ static void unknown_names_get_advice(void)
     refused("REPORT=a.json", "DRY_RUN=YES", "DRY_RUN=YES and REPORT=a.json contradict each other");
 }
 
-static void the_table_prints_as_xml_and_markdown(void)
-{
-    char *xml = ngff_options_text("gdal"), *markdown = ngff_options_text("markdown");
-    CHECK(strncmp(xml, "<CreationOptionList>", 20) == 0);
-    CHECK(strstr(xml, "<Option name='COMPRESS' type='string-select' default='AUTO'") != NULL);
-    CHECK(strstr(xml, "<Option name='BLOCKSIZE' alias='CHUNKS' type='string'") != NULL);
-    CHECK(strstr(xml, "<Value>CUBICSPLINE</Value>") != NULL);
-    CHECK(strstr(xml, "<Option name='FORMAT' type='string'") != NULL);
-    CHECK(strstr(xml, "<Option name='OVERWRITE' type='boolean' default='NO'") != NULL);
-    CHECK(strstr(xml, "ZARR_V2") == NULL);
-    CHECK(strstr(markdown, "| BLOCKSIZE | n, or 1,512,512 in axis order") != NULL);
-    CHECK(ngff_options_text("latex") == NULL && ngff_options_text(NULL) == NULL);
-    ngff_string_free(xml);
-    ngff_string_free(markdown);
-    CHECK_TEXT(ngff_status_text(NGFF_E_OPTION), "bad option");
-    CHECK_TEXT(ngff_status_text(-1), "unknown status");
-}
-
 int main(void)
 {
     RUN(no_options_give_the_defaults);
@@ -269,6 +251,5 @@ int main(void)
     RUN(memory_and_threads_take_units_and_words);
     RUN(lists_windows_and_axes_are_read);
     RUN(unknown_names_get_advice);
-    RUN(the_table_prints_as_xml_and_markdown);
     CHECK_EXIT();
 }
