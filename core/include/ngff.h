@@ -349,23 +349,35 @@ NGFF_API void ngff_reader_set_cache(ngff_reader *reader, int64_t size_bytes);
 /* -- Verify ---------------------------------------------------------------------------------------------------- */
 
 /* What a finding is. */
-#define NGFF_FINDING_NOTE 0   /* something that was not checked, and why */
-#define NGFF_FINDING_STRAY 1  /* an object that is no part of the image */
-#define NGFF_FINDING_DAMAGE 2 /* something is missing, damaged, or cannot be read */
+#define NGFF_FINDING_NOTE 0    /* something that was not checked, and why */
+#define NGFF_FINDING_STRAY 1   /* an object that is no part of the image */
+#define NGFF_FINDING_DAMAGE 2  /* something is missing, damaged, or cannot be read */
+#define NGFF_FINDING_INVALID 3 /* metadata breaks a MUST of the specification */
+#define NGFF_FINDING_ADVICE 4  /* metadata does not follow a SHOULD of the specification */
 
 /* Looks at every object of the store: all documents are there, are JSON and equal to the root's copies of them; every
  * chunk that was stored is there and decodes to its size, every shard index has its checksum; chunks that were left out
  * as empty are not there; nothing else is there. Stores by others do not say which chunks were stored: then a missing
  * chunk counts as empty. A flipped bit in a chunk is found where its codec has a checksum (zstd, gzip, zlib; crc32c
- * behind any) or cannot decode it; without a codec it looks like another pixel. finding (may be NULL) is called for
- * each finding, with one line that names the level, the chunk and the object; progress (may be NULL) with the share
- * that is done, 0 to 1: it returns 0 to stop. Both on the calling thread, in the same order whatever n_threads is:
- * chunks are decoded on this thread and up to n_threads - 1 others. Returns NGFF_OK, also with notes;
- * NGFF_E_CORRUPT for damage or strays; NGFF_E_CANCELLED; or, when nothing is known to be damaged but not all could be
- * read, the error of that (NGFF_E_STORAGE ...). A reader that failed to open gives its error as the one finding. */
+ * behind any) or cannot decode it; without a codec it looks like another pixel. Metadata is judged as by ngff_validate;
+ * that its version is none of those is a note.
+ * finding (may be NULL) is called for each finding, with one line that names the level, the chunk and the object;
+ * progress (may be NULL) with the share that is done, 0 to 1: it returns 0 to stop. Both on the calling thread, in the
+ * same order whatever n_threads is: chunks are decoded on this thread and up to n_threads - 1 others.
+ * Returns NGFF_OK, also with notes and advice; NGFF_E_CORRUPT for damage, strays or invalid metadata;
+ * NGFF_E_CANCELLED; or, when nothing is known to be damaged but not all could be read, the error of that
+ * (NGFF_E_STORAGE ...). A reader that failed to open gives its error as the one finding. */
 NGFF_API int32_t ngff_reader_verify(ngff_reader *reader, int32_t n_threads,
                                     void (*finding)(void *user, int32_t kind, const char *text),
                                     int32_t (*progress)(void *user, double share), void *user);
+
+/* Judges metadata by the text of NGFF 0.4, 0.5 and 0.6, which is stricter than the reader. path: a store's root, with
+ * all groups and arrays that it names; or a file .json or .zattrs with one node's attributes, or a whole zarr.json.
+ * finding (may be NULL) is called with one line for each broken rule, which names the document, the key and the rule,
+ * and with a note for what is named and not there; what cannot be read is NGFF_FINDING_DAMAGE. Returns NGFF_OK if no
+ * MUST is broken, NGFF_E_CORRUPT if one is, or the error of what cannot be read. */
+NGFF_API int32_t ngff_validate(const char *path, void (*finding)(void *user, int32_t kind, const char *text),
+                               void *user);
 
 #ifdef __cplusplus
 }

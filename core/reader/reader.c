@@ -608,13 +608,21 @@ static ngff_reader *make_reader(void)
     return NULL;
 }
 
-ngff_reader *ngff_reader_open_part(const char *path, const char *part, const char *const *options)
+ngff_reader *reader_at(const char *path)
 {
     ngff_reader *reader = make_reader();
-    if (!reader || place_reader(reader, path ? path : "", "") != NGFF_OK) {
+    if (!reader || place_reader(reader, path, "") != NGFF_OK) {
         ngff_reader_free(reader);
         return NULL;
     }
+    return reader;
+}
+
+ngff_reader *ngff_reader_open_part(const char *path, const char *part, const char *const *options)
+{
+    ngff_reader *reader = reader_at(path ? path : "");
+    if (!reader)
+        return NULL;
     if (options_apply(reader, options) != NGFF_OK)
         return reader;
     error cause = {0};

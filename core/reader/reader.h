@@ -74,6 +74,9 @@ int32_t level_error(const ngff_reader *reader, int32_t level_index, error *e);
 /* A reader on a store that it owns from now on. path: for messages. */
 ngff_reader *reader_open_store(store *s, const char *path);
 
+/* A reader that stands at a folder and has opened nothing, for reader_document alone. NULL when memory is out. */
+ngff_reader *reader_at(const char *path);
+
 const stored_image *reader_image(const ngff_reader *reader);
 store *reader_store(const ngff_reader *reader);
 const char *reader_path(const ngff_reader *reader);

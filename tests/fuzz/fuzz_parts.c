@@ -1,26 +1,29 @@
 /* fuzz_parts.c: libFuzzer target for finding the images of a store. The input is pairs of a key and a document with
  * NULs between them, after a first text that is the part to open. What is found lies below the root, and a search reads
- * few documents, whatever they say. */
+ * few documents, whatever they say. Then the same store is judged. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "document.h"
+#include "ngff.h"
 #include "parts.h"
+#include "validate.h"
 
 enum { most_objects = 64 };
 
 typedef struct {
     const char *part, *keys[most_objects], *texts[most_objects];
-    int n, n_asked;
+    int n, n_asked, most_asked; /* most_asked: then the server is gone, 0: never */
 } documents;
 
 static int32_t give(void *user, const char *key, char **text, size_t *n, error *e)
 {
     documents *d = user;
-    (void)e;
     if (++d->n_asked > 100000)
         abort();
+    if (d->most_asked > 0 && d->n_asked > d->most_asked)
+        return error_set(e, NGFF_E_STORAGE, "%s: the server is gone", key);
     for (int i = 0; i < d->n; i++)
         if (strcmp(d->keys[i], key) == 0) {
             *text = strdup(d->texts[i]);
@@ -87,6 +90,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         free(metadata_node_attributes(&image, d.part, give, &d));
     }
     metadata_release(&image);
+    judge j = {.of_unknown_version = NGFF_FINDING_INVALID};
+    error fourth = {0};
+    d.n_asked = 0;
+    d.most_asked = 500;
+    int32_t status = validate_store(&j, give, &d, &limits, &fourth);
+    if (status != fourth.status || (status < 0 && !fourth.message[0]))
+        abort();
     free(text);
     return 0;
 }

@@ -1,0 +1,41 @@
+/* validate_place.c: opens a place, and has its metadata judged (model/validate.c). */
+#include "ngff.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reader.h"
+#include "validate.h"
+
+/* Where the name of a single document begins in a path; NULL if the path is a store's. */
+static const char *document_name(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    size_t n = strlen(name);
+    return (n > 5 && strcmp(name + n - 5, ".json") == 0) || strcmp(name, ".zattrs") == 0 ? name : NULL;
+}
+
+int32_t ngff_validate(const char *path, void (*finding)(void *user, int32_t kind, const char *text), void *user)
+{
+    judge j = {.finding = finding, .user = user, .of_unknown_version = NGFF_FINDING_INVALID};
+    error e = {0};
+    const char *name = document_name(path ? path : "");
+    char *folder = name == path ? strdup(".") : name ? strndup(path, (size_t)(name - path)) : strdup(path ? path : "");
+    ngff_reader *reader = folder ? reader_at(folder) : NULL;
+    if (!reader)
+        error_set(&e, NGFF_E_MEMORY, "%s: out of memory", path ? path : "");
+    else if (name)
+        validate_document(&j, reader_document, reader, name, &e);
+    else
+        validate_store(&j, reader_document, reader, NULL, &e);
+    if (e.status != NGFF_OK && finding) {
+        char text[1200];
+        snprintf(text, sizeof text, "%s%s%s", strstr(e.message, path ? path : "") ? "" : path,
+                 strstr(e.message, path ? path : "") ? "" : ": ", e.message);
+        finding(user, NGFF_FINDING_DAMAGE, text);
+    }
+    free(folder);
+    ngff_reader_free(reader);
+    return e.status != NGFF_OK ? e.status : j.n_invalid > 0 ? NGFF_E_CORRUPT : NGFF_OK;
+}
