@@ -14,6 +14,7 @@ from osgeo import gdal
 BUILD = os.path.join(os.environ["GDAL_DRIVER_PATH"])
 TOOL = os.path.join(BUILD, "omezarr")
 E_CORRUPT, E_STORAGE, E_CANCELLED = -80, -70, -100
+NOTE, INVALID, ADVICE = 0, 3, 4
 
 
 class Core:
@@ -380,12 +381,17 @@ def test_sparse_stores_in_archives_are_read_and_verified(tmp_path, options):
 def foreign_store(path, zarr_format, **arguments):
     zarr = pytest.importorskip("zarr")
     group = zarr.open_group(str(path), mode="w", zarr_format=zarr_format)
+    if zarr_format == 3:
+        arguments["dimension_names"] = ["y", "x"]
+    else:
+        arguments["chunk_key_encoding"] = {"name": "v2", "separator": "/"}
     for level, size in enumerate((50, 25)):
         array = group.create_array(str(level), shape=(size, size), chunks=(20, 20), dtype="uint16", fill_value=0,
                                    **arguments)
         array[:20, :20] = 1 + np.arange(400).reshape(20, 20)  # other chunks stay away
     datasets = [{"path": str(level), "coordinateTransformations": [{"type": "scale", "scale": [2.0**level] * 2}]} for level in (0, 1)]
-    image = {"axes": [{"name": name, "type": "space"} for name in "yx"], "datasets": datasets}
+    image = {"axes": [{"name": name, "type": "space"} for name in "yx"], "datasets": datasets, "name": "image",
+             "type": "mean", "metadata": {}}
     group.attrs.update({"ome": {"version": "0.5", "multiscales": [image]}} if zarr_format == 3 else {"multiscales": [dict(image, version="0.4")]})
     zarr.consolidate_metadata(str(path))
 
@@ -400,6 +406,35 @@ def test_a_store_by_zarr_python_is_whole_and_its_damage_is_named(core, tmp_path,
     put(tmp_path / "a.zarr" / chunk, before[:-3])
     status, findings = core.verify(tmp_path / "a.zarr")
     assert status == E_CORRUPT and chunk in findings[0][1]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_metadata_that_breaks_the_specification_is_invalid_and_still_opens(core, tmp_path):
+    foreign_store(tmp_path / "a.zarr", 3)
+    for name in ("a.zarr/1/zarr.json", "a.zarr/zarr.json"):
+        document = json.loads((tmp_path / name).read_text())
+        document.pop("consolidated_metadata", None)
+        document.pop("dimension_names", None)
+        (tmp_path / name).write_text(json.dumps(document))
+    assert gdal.Open(str(tmp_path / "a.zarr")).RasterXSize == 50
+    status, findings = core.verify(tmp_path / "a.zarr")
+    assert status == E_CORRUPT and [kind for kind, _ in findings] == [INVALID]
+    assert "a.zarr/1/zarr.json: dimension_names: it is missing" in findings[0][1]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_the_specification_only_recommends_and_other_versions_are_no_damage(core, tmp_path):
+    foreign_store(tmp_path / "a.zarr", 3)
+    document = json.loads((tmp_path / "a.zarr/zarr.json").read_text())
+    document.pop("consolidated_metadata", None)
+    del document["attributes"]["ome"]["multiscales"][0]["name"]
+    put(tmp_path / "a.zarr/zarr.json", json.dumps(document).encode())
+    status, [(kind, text)] = core.verify(tmp_path / "a.zarr")
+    assert (status, kind) == (0, ADVICE) and "multiscales[0].name: it should be there" in text
+    document["attributes"]["ome"]["version"] = "0.9.dev1"
+    put(tmp_path / "a.zarr/zarr.json", json.dumps(document).encode())
+    status, [(kind, text)] = core.verify(tmp_path / "a.zarr")
+    assert (status, kind) == (0, NOTE) and "0.9.dev1" in text
 
 
 # -- Threads ----------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
  *                groups above arrays -> each is looked for
  *     found      every object of the store -> each must be a document, a chunk inside the grid of its array, or it is a
  *                stray
+ *     valid      the documents, by the rules of model/validate.c
  *
  * One list of the store, then every chunk is read once and decoded, by several threads; what they find is told in order
  * by the caller's. Memory: one chunk per thread, one bit per chunk, the keys of documents and of objects that are not
@@ -16,6 +17,7 @@
 
 #include "crew.h"
 #include "stored.h"
+#include "validate.h"
 
 enum {
     most_strays = 100000,
@@ -57,7 +59,7 @@ __attribute__((format(printf, 3, 4))) static void tell(check *c, int32_t kind, c
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    c->n_damage += kind != NGFF_FINDING_NOTE;
+    c->n_damage += kind != NGFF_FINDING_NOTE && kind != NGFF_FINDING_ADVICE;
     if (strcmp(text, c->last) == 0)
         return;
     memcpy(c->last, text, sizeof text);
@@ -573,6 +575,23 @@ static int32_t check_documents(check *c)
     return find_arrays(c);
 }
 
+static void tell_rule(void *user, int32_t kind, const char *text)
+{
+    check *c = user;
+    tell(c, kind, "%s/%s", reader_path(c->reader), text);
+}
+
+/* Does the metadata keep to the specification? */
+static int32_t check_rules(check *c)
+{
+    judge j = {.finding = tell_rule, .user = c, .of_unknown_version = NGFF_FINDING_NOTE};
+    error e = {0};
+    int32_t status = validate_store(&j, reader_document, c->reader, &c->reader->limits, &e);
+    if (status < 0)
+        tell_error(c, "", &e);
+    return status == NGFF_E_MEMORY ? status : NGFF_OK;
+}
+
 static int32_t check_all(check *c)
 {
     error e = {0};
@@ -589,6 +608,8 @@ static int32_t check_all(check *c)
     keys_sort(&c->documents);
     keys_sort(&c->others);
     status = check_documents(c);
+    if (status == NGFF_OK)
+        status = check_rules(c);
     if (status < 0)
         return status;
     for (int l = 0; l < n; l++)

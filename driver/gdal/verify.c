@@ -24,8 +24,11 @@ static int32_t tell_share(void *user, double share)
 
 static void tell_finding(void *user, int32_t kind, const char *text)
 {
-    static const char *const kinds[] = {
-        [NGFF_FINDING_NOTE] = "note", [NGFF_FINDING_STRAY] = "stray", [NGFF_FINDING_DAMAGE] = "damage"};
+    static const char *const kinds[] = {[NGFF_FINDING_NOTE] = "note",
+                                        [NGFF_FINDING_STRAY] = "stray",
+                                        [NGFF_FINDING_DAMAGE] = "damage",
+                                        [NGFF_FINDING_INVALID] = "invalid",
+                                        [NGFF_FINDING_ADVICE] = "advice"};
     const stretch *s = user;
     s->v->tell(s->v->user, kinds[kind], text);
 }
