@@ -2,8 +2,10 @@
  *
  *     omezarr plan SOURCE [-co NAME=VALUE]...    what `gdal_translate -of OMEZARR` would write, without writing it
  *     omezarr verify STORE [SOURCE]              is a store whole, and does it have the source's pixels?
+ *     omezarr validate [--strict] [--json] PATH  does its metadata keep to the specification?
  *
- * plan only drives the GDAL driver, through GDAL's C API; verify.c asks the core, and GDAL for the source. */
+ * plan only drives the GDAL driver, through GDAL's C API; verify.c and validate ask the core, verify.c GDAL for the
+ * source. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +13,7 @@
 #include "cpl_string.h"
 #include "gdal.h"
 
+#include "ngff.h"
 #include "verify.h"
 
 /* What the program ends with. */
@@ -18,16 +21,27 @@ enum { EXIT_FINE = 0, EXIT_DAMAGE = 1, EXIT_USAGE = 2, EXIT_UNREADABLE = 3 };
 
 static int usage(FILE *to, int code)
 {
-    fputs("Usage: omezarr plan SOURCE [-co NAME=VALUE]...\n"
-          "Prints levels, chunks, objects, bytes and memory of the OME-Zarr that\n"
-          "  gdal_translate -of OMEZARR [-co NAME=VALUE]... SOURCE DESTINATION\n"
-          "would write. Nothing is written.\n"
-          "\n"
-          "Usage: omezarr verify STORE [SOURCE]\n"
-          "Reads every object of STORE and tells what is missing, damaged or does not belong there, one line each.\n"
-          "With SOURCE every pixel of the full size, and of the mask, is compared with it.\n"
-          "Exit status: 0 whole; 1 damage, strays or different pixels; 2 usage; 3 STORE or SOURCE cannot be read.\n",
-          to);
+    fputs(
+        "Usage: omezarr plan SOURCE [-co NAME=VALUE]...\n"
+        "Prints levels, chunks, objects, bytes and memory of the OME-Zarr that\n"
+        "  gdal_translate -of OMEZARR [-co NAME=VALUE]... SOURCE DESTINATION\n"
+        "would write. Nothing is written.\n"
+        "\n"
+        "Usage: omezarr verify STORE [SOURCE]\n"
+        "Reads every object of STORE and tells what is missing, damaged or does not belong there, one line each.\n"
+        "With SOURCE every pixel of the full size, and of the mask, is compared with it.\n"
+        "Metadata is judged as by validate.\n"
+        "Exit status: 0 whole; 1 damage, strays, invalid metadata or different pixels; 2 usage; 3 STORE or SOURCE\n"
+        "cannot be read.\n"
+        "\n"
+        "Usage: omezarr validate [--strict] [--json] PATH\n"
+        "Judges metadata by the text of NGFF 0.4, 0.5 and 0.6: of a store with all groups and arrays that it names, or "
+        "of\n"
+        "one file .json with a node's attributes. One line for each rule that is broken; with --strict also what the\n"
+        "specification only recommends makes it invalid.\n"
+        "Exit status: 0 valid; 1 invalid; 2 usage; 3 PATH cannot be read.\n"
+        "--json: prints {\"valid\":true} or {\"valid\":false,\"message\":\"...\"}, with exit status 0 for both.\n",
+        to);
     return code;
 }
 
@@ -100,6 +114,64 @@ static int verify(int n_arguments, char **arguments)
     return code;
 }
 
+/* What validate has been told. */
+typedef struct {
+    int is_strict, as_json;
+    int n_broken;
+} verdict;
+
+/* As the inside of a JSON text. */
+static void print_escaped(const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++)
+        if (*p == '"' || *p == '\\' || *p < 0x20)
+            printf("\\u%04x", *p);
+        else
+            putchar(*p);
+}
+
+static void hear_finding(void *user, int32_t kind, const char *text)
+{
+    verdict *v = user;
+    if (!v->as_json)
+        print_finding(NULL, finding_word(kind), text);
+    if (kind == NGFF_FINDING_DAMAGE && v->as_json)
+        fprintf(stderr, "omezarr: %s\n", text);
+    if (kind != NGFF_FINDING_INVALID && !(kind == NGFF_FINDING_ADVICE && v->is_strict))
+        return;
+    if (v->as_json) {
+        fputs(v->n_broken == 0 ? "{\"valid\":false,\"message\":\"" : "; ", stdout);
+        print_escaped(text);
+    }
+    v->n_broken++;
+}
+
+static int validate(int n_arguments, char **arguments)
+{
+    verdict v = {0, 0, 0};
+    const char *path = NULL;
+    for (int i = 0; i < n_arguments; i++) {
+        if (strcmp(arguments[i], "--strict") == 0)
+            v.is_strict = 1;
+        else if (strcmp(arguments[i], "--json") == 0)
+            v.as_json = 1;
+        else if (path == NULL && arguments[i][0] != '-')
+            path = arguments[i];
+        else
+            return usage(stderr, EXIT_USAGE);
+    }
+    if (path == NULL)
+        return usage(stderr, EXIT_USAGE);
+    int32_t status = ngff_validate(path, hear_finding, &v);
+    if (v.as_json && v.n_broken > 0)
+        puts("\"}");
+    if (status != NGFF_OK && status != NGFF_E_CORRUPT)
+        return EXIT_UNREADABLE;
+    if (v.n_broken == 0)
+        puts(v.as_json ? "{\"valid\":true}" : "valid");
+    return v.as_json || v.n_broken == 0 ? EXIT_FINE : EXIT_DAMAGE;
+}
+
 int main(int n_arguments, char **arguments)
 {
     GDALAllRegister();
@@ -111,6 +183,8 @@ int main(int n_arguments, char **arguments)
         code = plan(n_arguments - 2, arguments + 2);
     else if (n_arguments >= 2 && strcmp(arguments[1], "verify") == 0)
         code = verify(n_arguments - 2, arguments + 2);
+    else if (n_arguments >= 2 && strcmp(arguments[1], "validate") == 0)
+        code = validate(n_arguments - 2, arguments + 2);
     else if (n_arguments >= 2 && strcmp(arguments[1], "--help") == 0)
         code = usage(stdout, 0);
     else

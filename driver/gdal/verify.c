@@ -22,15 +22,20 @@ static int32_t tell_share(void *user, double share)
     return s->v->progress ? s->v->progress(s->v->user, s->begin + share * (s->end - s->begin)) : 1;
 }
 
-static void tell_finding(void *user, int32_t kind, const char *text)
+const char *finding_word(int32_t kind)
 {
-    static const char *const kinds[] = {[NGFF_FINDING_NOTE] = "note",
+    static const char *const words[] = {[NGFF_FINDING_NOTE] = "note",
                                         [NGFF_FINDING_STRAY] = "stray",
                                         [NGFF_FINDING_DAMAGE] = "damage",
                                         [NGFF_FINDING_INVALID] = "invalid",
                                         [NGFF_FINDING_ADVICE] = "advice"};
+    return words[kind];
+}
+
+static void tell_finding(void *user, int32_t kind, const char *text)
+{
     const stretch *s = user;
-    s->v->tell(s->v->user, kinds[kind], text);
+    s->v->tell(s->v->user, finding_word(kind), text);
 }
 
 static int check_objects(const verification *v, ngff_reader *store, int n_threads, char *message, size_t room)

@@ -23,6 +23,8 @@ typedef struct {
 
 enum { VERIFY_WHOLE, VERIFY_DAMAGED, VERIFY_UNREADABLE, VERIFY_CANCELLED };
 
+/* The word for a kind of the core's findings (NGFF_FINDING_*). */
+const char *finding_word(int32_t kind);
 /* The store's path without OMEZARR:. */
 const char *verify_path(const char *store);
 /* One of the four. GDAL_NUM_THREADS threads decode chunks, without it one per CPU. message: what could not be read; ""
