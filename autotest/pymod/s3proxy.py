@@ -1,4 +1,4 @@
-"""An S3 server (moto) on 127.0.0.1, and a proxy in front of it that does to chosen requests what networks do. Everything
+"""Object stores (S3, Azure) on 127.0.0.1, and a proxy in front of each that does to chosen requests what networks do. Everything
 stays on the loopback interface; ports are chosen by the system when the sockets are bound, so that none can be lost."""
 
 import contextlib
@@ -7,6 +7,7 @@ import http.server
 import os
 import socket
 import struct
+import subprocess
 import threading
 import time
 
@@ -17,7 +18,8 @@ REASONS = {403: ("AccessDenied", "The provided token has expired."), 429: ("Slow
 
 class Rule:
     """action for the requests number first to first + count - 1 (from 1) of a method whose path ends with or contains
-    part: an HTTP status, "bare 403" (without a body), "reset", "hang", "lost" (done, but the answer is not given), "slow"."""
+    part: an HTTP status, "bare 403" (without a body), "reset", "hang", "lost" (done, but the answer is not given), "slow", or a
+    function that is called before the request is done."""
 
     def __init__(self, action, method="PUT", first=1, count=1, part=""):
         self.action, self.method, self.first, self.count, self.part = action, method, first, count, part
@@ -71,6 +73,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.hang_up()
         if action == "slow":
             time.sleep(0.3)
+        if callable(action):
+            action()
         if action == "bare 403":
             return self.answer(403)
         if isinstance(action, int):
@@ -123,42 +127,128 @@ class Proxy:
         self.server.server_close()
 
 
-class Servers:
-    """moto with a bucket, the proxy, a boto3 client that goes past the proxy, and GDAL's options."""
+class S3:
+    """A bucket of an S3 server, a proxy before it, a boto3 client that goes past the proxy, and GDAL's options."""
 
-    def __init__(self):
+    root = "/vsis3/bucket"
+    look = "GET"  # how GDAL finds out whether there is an object
+
+    def __init__(self, port, key="a", secret="canary-secret"):
         import boto3
-        from moto.server import ThreadedMotoServer
 
         os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
-        self.moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-        self.moto.start()
-        self.port = self.moto.get_host_and_port()[1]
-        self.client = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{self.port}", region_name="us-east-1",
-                                   aws_access_key_id="a", aws_secret_access_key="b")
+        self.port, self.key, self.secret = port, key, secret
+        self.client = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1",
+                                   aws_access_key_id=key, aws_secret_access_key=secret)
         self.client.create_bucket(Bucket="bucket")
-        self.proxy = Proxy(self.port)
+        self.proxy = Proxy(port)
 
     def options(self, through_proxy=True):
         port = self.proxy.port if through_proxy else self.port
-        return {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "canary-secret", "AWS_REGION": "us-east-1",
+        return {"AWS_ACCESS_KEY_ID": self.key, "AWS_SECRET_ACCESS_KEY": self.secret, "AWS_REGION": "us-east-1",
                 "AWS_S3_ENDPOINT": f"127.0.0.1:{port}", "AWS_HTTPS": "NO", "AWS_VIRTUAL_HOSTING": "FALSE"}
+
+    def entries(self, prefix):
+        more = {}
+        while True:
+            page = self.client.list_objects_v2(Bucket="bucket", Prefix=prefix, **more)
+            yield from page.get("Contents", [])
+            if not page.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def sizes(self, prefix):
+        return {entry["Key"][len(prefix):]: entry["Size"] for entry in self.entries(prefix)}
 
     def objects(self, prefix):
         """Key below the prefix -> bytes."""
-        found, more = {}, {}
-        while True:
-            page = self.client.list_objects_v2(Bucket="bucket", Prefix=prefix, **more)
-            for entry in page.get("Contents", []):
-                body = self.client.get_object(Bucket="bucket", Key=entry["Key"])["Body"].read()
-                found[entry["Key"][len(prefix):]] = body
-            if not page.get("IsTruncated"):
-                return found
-            more = {"ContinuationToken": page["NextContinuationToken"]}
+        return {key: self.client.get_object(Bucket="bucket", Key=prefix + key)["Body"].read() for key in self.sizes(prefix)}
+
+    def put(self, key, body):
+        self.client.put_object(Bucket="bucket", Key=key, Body=body)
+
+    def delete(self, key):
+        self.client.delete_object(Bucket="bucket", Key=key)
 
     def uploads(self):
+        """What was begun and neither ended nor given up."""
         return self.client.list_multipart_uploads(Bucket="bucket").get("Uploads", [])
+
+    def tensorstore(self, path, monkeypatch):
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", self.key)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", self.secret)
+        return {"driver": "s3", "bucket": "bucket", "path": path, "endpoint": f"http://127.0.0.1:{self.port}", "aws_region": "us-east-1"}
 
     def close(self):
         self.proxy.close()
+
+
+class Moto(S3):
+    def __init__(self):
+        from moto.server import ThreadedMotoServer
+
+        self.moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+        self.moto.start()
+        super().__init__(self.moto.get_host_and_port()[1])
+
+    def close(self):
+        super().close()
         self.moto.stop()
+
+
+class Azurite:
+    """The same on Azure Blob Storage, as azurite has it; Microsoft's Python client looks at the container."""
+
+    root = "/vsiaz/bucket"
+    look = "HEAD"
+    key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="  # azurite's, for everybody
+
+    def __init__(self, program):
+        from azure.storage.blob import BlobServiceClient
+
+        os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
+        self.server = subprocess.Popen([program, "--blobHost", "127.0.0.1", "--blobPort", "0", "--inMemoryPersistence", "--disableTelemetry",
+                                        "--skipApiVersionCheck", "--silent"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        for line in self.server.stdout:
+            if "listen" in line and "http://" in line:
+                break
+        self.port = int(line.rsplit(":", 1)[1])
+        threading.Thread(target=self.server.stdout.read, daemon=True).start()
+        self.service = BlobServiceClient.from_connection_string(self.connection(self.port))
+        self.client = self.service.create_container("bucket", public_access="container")
+        self.proxy = Proxy(self.port)
+
+    def connection(self, port):
+        return (f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={self.key};"
+                f"BlobEndpoint=http://127.0.0.1:{port}/devstoreaccount1;")
+
+    def options(self, through_proxy=True):
+        return {"AZURE_STORAGE_CONNECTION_STRING": self.connection(self.proxy.port if through_proxy else self.port)}
+
+    def sizes(self, prefix):
+        return {blob.name[len(prefix):]: blob.size for blob in self.client.list_blobs(name_starts_with=prefix)}
+
+    def objects(self, prefix):
+        return {key: self.client.download_blob(prefix + key).readall() for key in self.sizes(prefix)}
+
+    def put(self, key, body):
+        self.client.upload_blob(key, body, overwrite=True)
+
+    def delete(self, key):
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with contextlib.suppress(ResourceNotFoundError):
+            self.client.delete_blob(key)
+
+    def uploads(self):
+        return [blob.name for blob in self.client.list_blobs(include=["uncommittedblobs"]) if blob.etag is None]
+
+    def tensorstore(self, path, monkeypatch):
+        return {"driver": "http", "base_url": f"http://127.0.0.1:{self.port}/devstoreaccount1/bucket/{path}"}
+
+    def close(self):
+        self.proxy.close()
+        self.service.close()
+        self.server.terminate()
+        self.server.wait()
+        self.server.stdout.close()

@@ -278,7 +278,7 @@ typedef struct {
 typedef struct {
     answer heard;
     quiet before;
-    char *settings[8];
+    char *settings[9];
 } request;
 
 static void copy_between(const char *text, const char *begin, const char *end_mark, char *to, size_t room)
@@ -324,6 +324,7 @@ static const struct {
     {"VSIS3_CHUNK_SIZE", NULL},
     {"VSIGS_CHUNK_SIZE", NULL},
     {"VSIOSS_CHUNK_SIZE", NULL},
+    {"VSIAZ_CHUNK_SIZE", NULL},
 };
 enum { n_settings = sizeof settings / sizeof settings[0], first_forced = 2 };
 
@@ -361,6 +362,13 @@ static int is_one_of(const char *code, const char *const *codes)
         if (strcmp(code, *codes) == 0)
             return 1;
     return 0;
+}
+
+/* True if the server has said that there is no such object. */
+static int says_missing(const answer *heard)
+{
+    static const char *const codes[] = {"NoSuchKey", "BlobNotFound", NULL};
+    return is_one_of(heard->code, codes) || (heard->http_status == 404 && strcmp(heard->code, "NoSuchBucket") != 0);
 }
 
 /* What the answer means: EACCES (credentials), EEXIST (a condition was not met), ENOENT (no bucket), or EAGAIN. */
@@ -405,15 +413,27 @@ static int wait_for_attempt(int n)
     return 1;
 }
 
+/* The header with which a server stores an object only where there is none. Azure answers If-None-Match with 409, upon
+ * which GDAL deletes what is there and stores its own. Any object has been modified since a time long past: that Azure
+ * answers with 412, and GDAL gives up. GDAL may send larger objects to Azure in parts, each with the header, of which
+ * the second would find the first: they go without. */
+static CSLConstList only_new(const char *path, size_t n)
+{
+    static const char *const none_match[] = {"If-None-Match=*", NULL};
+    static const char *const long_past[] = {"If-Unmodified-Since=Sat, 01 Jan 2000 00:00:00 GMT", NULL};
+    if (strncmp(path, "/vsiaz/", 7) != 0)
+        return (CSLConstList)none_match;
+    return n < (4 << 20) ? (CSLConstList)long_past : NULL;
+}
+
 /* Stores one object whole. must_be_new: only where there is none, on servers that honour it (then EEXIST). Returns 0 or
  * an errno. A lost answer does no harm: the same bytes are stored again. */
 static int object_write(const char *path, const void *bytes, size_t n, int must_be_new, char cause[256])
 {
-    static const char *const only_new[] = {"If-None-Match=*", NULL};
     for (int attempt = 1;; attempt++) {
         request r;
         request_begin(&r, n);
-        VSILFILE *file = VSIFOpenEx2L(path, "wb", TRUE, must_be_new ? (CSLConstList)only_new : NULL);
+        VSILFILE *file = VSIFOpenEx2L(path, "wb", TRUE, must_be_new ? only_new(path, n) : NULL);
         int has_failed = !file;
         if (file) {
             has_failed = n > 0 && VSIFWriteL(bytes, 1, n, file) != n;
@@ -464,7 +484,7 @@ static int object_read(const char *path, int64_t offset, size_t n, uint8_t **byt
         if (file)
             VSIFCloseL(file);
         request_end(&r);
-        is_missing |= r.heard.http_status == 404 && strcmp(r.heard.code, "NoSuchBucket") != 0;
+        is_missing |= says_missing(&r.heard);
         has_failed |= r.heard.http_status >= 400;
         if (!has_failed && !is_missing)
             return 0;
@@ -489,7 +509,7 @@ static int object_remove(const char *path, char cause[256])
         request r;
         request_begin(&r, 0);
         int has_failed = VSIUnlink(path) != 0;
-        int is_gone = has_failed && (errno == ENOENT || r.heard.http_status == 404);
+        int is_gone = has_failed && (errno == ENOENT || says_missing(&r.heard));
         request_end(&r);
         if (!has_failed || is_gone)
             return 0;
