@@ -34,8 +34,17 @@ make_venv() {
         cp autotest/requirements.txt "$venv/requirements.txt"
 }
 
+make_azurite() { # Azure Blob Storage for the tests; the newest that runs on the node of Debian 12
+    local version=3.35.0
+    [ "$(cat build/node/version 2>/dev/null)" != "$version" ] || return 0
+    command -v npm >/dev/null || { echo "(There is no npm: /vsiaz/ is not tested.)" && return 0; }
+    echo "Installing azurite $version ..."
+    npm install --prefix build/node --no-audit --no-fund --omit=optional --ignore-scripts --loglevel=error \
+        "azurite@$version" >/dev/null && echo "$version" >build/node/version
+}
+
 step_pytest() {
-    make_venv || return 1
+    make_venv && make_azurite || return 1
     GDAL_DRIVER_PATH=$here/build/driver/gdal "$venv/bin/python" -m pytest autotest -q -ra -n "$(nproc)" --durations=5
 }
 

@@ -25,7 +25,7 @@ This machine has no apt. Please install what is missing:$missing
   Arch     pacman -S cmake ninja gcc pkgconf gdal blosc zstd lz4 libdeflate cjson
   macOS    brew install cmake ninja pkg-config gdal c-blosc zstd lz4 libdeflate cjson
   conda    conda install -c conda-forge cmake ninja compilers pkg-config gdal libgdal blosc zstd lz4-c libdeflate cjson
-For the tests also: Python 3.11 or newer with venv and GDAL's Python module (osgeo), clang.
+For the tests also: Python 3.11 or newer with venv and GDAL's Python module (osgeo), clang, npm.
 TEXT
     exit 1
 fi
@@ -54,7 +54,9 @@ install() {
 
 # shellcheck disable=SC2086
 install $wanted
-if [ "${1:-build}" = test ]; then # clang's sanitizers are a package of their own, named by its version
+if [ "${1:-build}" = test ]; then
+    command -v npm >/dev/null || install nodejs npm # some have both in one package of another place
+    # clang's sanitizers are a package of their own, named by its version
     runtime=libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev
     ! apt-cache show "$runtime" >/dev/null 2>&1 || install "$runtime"
 fi

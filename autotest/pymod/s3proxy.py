@@ -140,7 +140,8 @@ class S3:
         self.port, self.key, self.secret = port, key, secret
         self.client = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1",
                                    aws_access_key_id=key, aws_secret_access_key=secret)
-        self.client.create_bucket(Bucket="bucket")
+        with contextlib.suppress(self.client.exceptions.BucketAlreadyOwnedByYou):  # by another process of pytest
+            self.client.create_bucket(Bucket="bucket")
         self.proxy = Proxy(port)
 
     def options(self, through_proxy=True):
