@@ -1,6 +1,7 @@
-/* fuzz_store.c: libFuzzer target for a whole store, opened by the plugin in GDAL through /vsitar/. The input is the files
- * of the store: a line "#: name" (0x01 0x3A name 0x0A) and what it holds, up to the next such line. They become a real
- * archive; then what a user of GDAL does follows: subdatasets, metadata, a block of some bands, their masks, overviews. */
+/* fuzz_store.c: libFuzzer target for a whole store, opened by the plugin in GDAL through /vsitar/. The input is the
+ * files of the store: a line "#: name" (0x01 0x3A name 0x0A) and what it holds, up to the next such line. They become a
+ * real archive; then what a user of GDAL does follows: subdatasets, metadata, a block of some bands, their masks,
+ * overviews. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
