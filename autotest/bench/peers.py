@@ -21,8 +21,13 @@ def factors(shape):
     return result
 
 
-def tensorstore(source, out, codec, level):
-    """Copies level 0, then downsamples each level from the one before."""
+def ready(source, out, codec, level):
+    """Level 0 alone, for a program that does not read TIFF; not timed."""
+    tensorstore(source, out, codec, level, n_levels=1)
+
+
+def tensorstore(source, out, codec, level, n_levels=None):
+    """Copies level 0, then downsamples each level from the one before. n_levels=1: OUT is the array of level 0."""
     import tensorstore as ts
 
     lead = (1,) * (len(source.shape) - 2)
@@ -36,7 +41,7 @@ def tensorstore(source, out, codec, level):
     def create(number, shape):
         return ts.open({
             "driver": "zarr3", "create": True, "delete_existing": True,
-            "kvstore": {"driver": "file", "path": f"{out}/{number}", "file_io_concurrency": {"limit": THREADS},
+            "kvstore": {"driver": "file", "path": out if n_levels else f"{out}/{number}", "file_io_concurrency": {"limit": THREADS},
                         "file_io_sync": False},
             "metadata": {"shape": list(shape), "data_type": str(source.dtype), "codecs": codecs,
                          "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": chunk}}},
@@ -50,7 +55,7 @@ def tensorstore(source, out, codec, level):
                                  chunk_layout=ts.ChunkLayout(read_chunk_shape=chunk), context=context)
     array = create(0, source.shape)
     array.write(picture).result()
-    for number in range(1, len(factors(source.shape)) + 1):
+    for number in range(1, n_levels or len(factors(source.shape)) + 1):
         half = ts.downsample(array, list(lead) + [2, 2], "mean")
         array = create(number, half.shape)
         array.write(half).result()
@@ -112,7 +117,7 @@ def ome_zarr_pyramid(source, out, codec, level):
     io.write_pyramid(pyramid, out, overwrite=True, max_threads=THREADS, **options)
 
 
-PEERS = {f.__name__: f for f in (tensorstore, acquire_zarr, ngff_zarr, ngff_zarr_gaussian, ome_zarr_pyramid)}
+PEERS = {f.__name__: f for f in (ready, tensorstore, acquire_zarr, ngff_zarr, ngff_zarr_gaussian, ome_zarr_pyramid)}
 
 if __name__ == "__main__":
     peer, path, out, codec, level = sys.argv[1:]

@@ -47,11 +47,14 @@ def commands(args, source, out, codec, level):
     zarr = ["gdal_translate", "-q", "-of", "Zarr", "-co", "BLOCKSIZE=512,512"]
     yield "GDAL Zarr (no pyramid)", zarr + (["-co", "COMPRESS=NONE"] if codec == "none" else [
         "-co", "COMPRESS=BLOSC", "-co", f"BLOSC_CNAME={codec}", "-co", f"BLOSC_CLEVEL={level}"]) + [source, out]
-    if shutil.which("zarrs_ome"):
+    if shutil.which("zarrs_ome"):  # cargo install zarrs_tools --features ome
+        ready = f"{source}.{codec}.zarr"
+        if not os.path.exists(ready):
+            subprocess.run([python, f"{HERE}/peers.py", "ready", source, ready, codec, str(level)], check=True)
         codecs = "[]" if codec == "none" else json.dumps([{"name": "blosc", "configuration": {
             "cname": codec, "clevel": level, "shuffle": "shuffle", "typesize": 2, "blocksize": 0}}])
         yield "zarrs_ome (from a ready Zarr)", ["zarrs_ome", "--max-levels", "6", "--bytes-to-bytes-codecs", codecs,
-                                               args.dir + "/ready.zarr", out, "2,2"]
+                                               ready, out, "2,2"]
 
 
 def run(command, environment):
