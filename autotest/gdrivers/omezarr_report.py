@@ -585,7 +585,7 @@ def s3():
     pytest.importorskip("moto.server")
     import s3proxy
 
-    servers = s3proxy.Servers()
+    servers = s3proxy.Moto()
     options = dict(servers.options(), GDAL_HTTP_RETRY_DELAY="0.01")
     for name, value in options.items():
         gdal.SetConfigOption(name, value)
@@ -596,24 +596,25 @@ def s3():
 
 
 def keys(client):
-    return sorted(entry["Key"] for entry in client.list_objects_v2(Bucket="bucket").get("Contents", []))
+    """Of this test: the server may be that of other tests in this process."""
+    return sorted(entry["Key"] for entry in client.list_objects_v2(Bucket="bucket", Prefix="report/").get("Contents", []))
 
 
 def test_object_store(s3, tmp_path, readme):
     store, local = write(tmp_path, plain()(), "BLOCKSIZE=32")
     for _ in range(2):  # the second replaces both
-        gdaltest.write("/vsis3/bucket/a.ome.zarr", plain()(), "BLOCKSIZE=32", "OVERWRITE=YES", "REPORT=/vsis3/bucket/r.json")
-        report = json.loads(s3.get_object(Bucket="bucket", Key="r.json")["Body"].read())
+        gdaltest.write("/vsis3/bucket/report/a.ome.zarr", plain()(), "BLOCKSIZE=32", "OVERWRITE=YES", "REPORT=/vsis3/bucket/report/r.json")
+        report = json.loads(s3.get_object(Bucket="bucket", Key="report/r.json")["Body"].read())
         assert without_run(report) == without_run(local)
-        assert report["store"] == "/vsis3/bucket/a.ome.zarr"
-        assert [k for k in keys(s3) if not k.startswith("a.ome.zarr/")] == ["r.json"]
-    s3.put_object(Bucket="bucket", Key="notes.txt", Body=b"somebody's notes, longer than the start")
+        assert report["store"] == "/vsis3/bucket/report/a.ome.zarr"
+        assert [k for k in keys(s3) if not k.startswith("report/a.ome.zarr/")] == ["report/r.json"]
+    s3.put_object(Bucket="bucket", Key="report/notes.txt", Body=b"somebody's notes, longer than the start")
     before = keys(s3)
-    message = gdaltest.refused("/vsis3/bucket/b.ome.zarr", plain()(), "REPORT=/vsis3/bucket/notes.txt")
+    message = gdaltest.refused("/vsis3/bucket/report/b.ome.zarr", plain()(), "REPORT=/vsis3/bucket/report/notes.txt")
     assert "choose another name" in message and keys(s3) == before
-    message = gdaltest.refused("/vsis3/bucket/b.ome.zarr", plain()(), "REPORT=/vsis3/nowhere/r.json")
+    message = gdaltest.refused("/vsis3/bucket/report/b.ome.zarr", plain()(), "REPORT=/vsis3/nowhere/r.json")
     assert "/vsis3/nowhere/.r.json.partial" in message and keys(s3) == before
     with pytest.raises(RuntimeError):
-        gdaltest.create_copy("/vsis3/bucket/b.ome.zarr", plain("uint16", (1, 300, 300))(), "BLOCKSIZE=32",
-                             "REPORT=/vsis3/bucket/c.json", callback=lambda share, *_: share < 0.5)
+        gdaltest.create_copy("/vsis3/bucket/report/b.ome.zarr", plain("uint16", (1, 300, 300))(), "BLOCKSIZE=32",
+                             "REPORT=/vsis3/bucket/report/c.json", callback=lambda share, *_: share < 0.5)
     assert keys(s3) == before

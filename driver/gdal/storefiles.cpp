@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ngff.h"
+#include "subdatasets.h"
 #ifndef _WIN32
 #include <sys/stat.h>
 #endif
@@ -132,9 +133,10 @@ CPLErr omezarr_delete(const char *name)
     if (folder != root) {
         /* GDAL deletes quietly what has another name than its folder, and before 3.9 that cannot be told apart: where
          * nothing is, nothing is said. */
-        if (exists(root))
+        const std::string whole = StoreName(name).root;
+        if (exists(whole))
             CPLError(CE_Failure, CPLE_NotSupported, "To delete an OME-Zarr give the path of its folder, %s",
-                     root.c_str());
+                     whole.c_str());
         return CE_Failure;
     }
     if (!list_store(root, &tree))
