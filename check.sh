@@ -40,11 +40,13 @@ make_azurite() { # Azure Blob Storage for the tests; the newest that runs on the
     command -v npm >/dev/null || { echo "(There is no npm: /vsiaz/ is not tested.)" && return 0; }
     echo "Installing azurite $version ..."
     npm install --prefix build/node --no-audit --no-fund --omit=optional --ignore-scripts --loglevel=error \
-        "azurite@$version" >/dev/null && echo "$version" >build/node/version
+        "azurite@$version" >/dev/null && echo "$version" >build/node/version && return 0
+    echo "(azurite cannot be installed: /vsiaz/ is not tested.)"
 }
 
 step_pytest() {
-    make_venv && make_azurite || return 1
+    make_venv || return 1
+    make_azurite
     GDAL_DRIVER_PATH=$here/build/driver/gdal "$venv/bin/python" -m pytest autotest -q -ra -n "$(nproc)" --durations=5
 }
 
