@@ -266,19 +266,14 @@ def test_create_on_a_full_disk_leaves_nothing_and_says_so(tmp_path):
     with small_file_system(tmp_path / "small", "size=100k") as folder:
         with gdaltest.collected_messages() as messages:
             dataset = gdaltest.OMEZARR.Create(str(folder / "a.ome.zarr"), 300, 280, 1, gdal.GDT_Byte, ["COMPRESS=NONE", "BLOCKSIZE=64"])
-            said = []
-            try:
+            with contextlib.suppress(RuntimeError):
                 dataset.GetRasterBand(1).WriteRaster(0, 0, 300, 280, gdaltest.random_array((280, 300), "uint8").tobytes())
-            except RuntimeError as error:
-                said.append(str(error))
-            try:
-                # On 3.13 what fails when a dataset is collected reaches no handler; on 3.10 a Close() that raises closes again later.
-                if int(gdal.VersionInfo()) >= 3130000:
-                    dataset.Close()
-                dataset = None
-            except RuntimeError as error:
-                said.append(str(error))
-        assert any("No space left" in text and str(folder) in text for text in said + messages.errors()), (said, messages)
+            if hasattr(dataset, "Close"):  # GDAL 3.8; a Close() that raises closes again later on 3.10
+                gdal.DontUseExceptions()
+                dataset.Close()
+                gdal.UseExceptions()
+            dataset = None  # on 3.6 what fails now reaches the handler
+        assert any("No space left" in text and str(folder) in text for text in messages.errors()), messages
         assert os.listdir(folder) == []
 
 
