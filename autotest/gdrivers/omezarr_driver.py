@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import time
 
 import gdaltest
 import ngffmodel
@@ -247,3 +248,21 @@ def test_the_locale_does_not_change_the_bytes(tmp_path):
         assert done.returncode == 0
         digests.add(gdaltest.tree_digest(tmp_path / str(number)))
     assert len(digests) == 1
+
+
+@pytest.mark.skipif(int(gdal.VersionInfo()) >= 3090000, reason="from GDAL 3.9 on the driver sees who deletes")
+def test_a_store_that_has_just_come_is_not_deleted(tmp_path):
+    """GDAL 3.6 deletes quietly what another program has put there after it had looked and found nothing."""
+    store = str(tmp_path / "a.ome.zarr")
+    gdal.GetDriverByName("GTiff").CreateCopy(str(tmp_path / "a.tif"), gdaltest.mem(gdaltest.random_array((1, 20, 20), "uint8"))).FlushCache()
+    subprocess.run(["gdal_translate", "-q", "-of", "OMEZARR", str(tmp_path / "a.tif"), store], check=True)
+    os.rename(store, store + ".x")
+    os.rename(store + ".x", store)  # as it is published
+    with pytest.raises(RuntimeError, match="just now"):
+        gdaltest.OMEZARR.Delete(store)
+    assert gdal.Open(store) is not None
+    time.sleep(0.1)
+    assert gdaltest.OMEZARR.Delete(store) == 0
+    assert not os.path.exists(store)
+    gdaltest.write(store, gdal.Open(str(tmp_path / "a.tif")))
+    assert gdaltest.OMEZARR.Delete(store) == 0  # its own can go at once

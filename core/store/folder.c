@@ -251,10 +251,11 @@ static int32_t is_being_written(const folder *f, error *e)
 {
     if (f->calls->kind(f->path) == KIND_NONE && !has_file(f, f->partial, owner_name) &&
         (has_file(f, f->partial, "zarr.json") || has_file(f, f->partial, ".zattrs")))
-        return error_set(e, NGFF_E_EXISTS,
-                         "%s is a store that a program is just giving its name, or was stopped at; if none is, and "
-                         "`omezarr verify` finds it whole, rename it to %s, else remove that folder",
-                         f->partial, f->path);
+        return error_set(
+            e, NGFF_E_EXISTS,
+            "%s exists: another program is just giving this store its name, or was stopped at that; if none "
+            "is, and `omezarr verify` finds it whole, rename it to %s, else remove that folder",
+            f->partial, f->path);
     return error_set(e, NGFF_E_EXISTS,
                      "%s exists: another program is writing %s, or was stopped on another machine; if none is, remove "
                      "that folder",

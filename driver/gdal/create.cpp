@@ -507,8 +507,11 @@ CPLErr WritingDataset::finish()
         if (ngff_writer_status(m_writer.get()) != NGFF_OK)
             raise(ngff_writer_status(m_writer.get()), ngff_writer_error(m_writer.get()));
         result = CE_Failure;
-    } else if (!m_stored || m_is_written)
-        remove_side_file(m_root);
+    } else {
+        omezarr_note_published(m_root);
+        if (!m_stored || m_is_written)
+            remove_side_file(m_root);
+    }
     m_writer.reset();
     return result;
 }

@@ -562,6 +562,7 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
     ProgressTeller teller(progress, progress_data);
     if (!teller.tell(0) || !write_image(plan.get(), image, levels, source, root, teller))
         return nullptr;
+    omezarr_note_published(root);
     remove_side_file(root);
     return omezarr_open_store(root, name);
 }

@@ -27,6 +27,8 @@ void omezarr_declare_algorithms(GDALDriver *driver);
 
 /* Delete, rename and copy touch only what belongs to a store; where something else lies in the folder they refuse. */
 CPLErr omezarr_delete(const char *name);
+/* This process has made the store at root. */
+void omezarr_note_published(const std::string &root);
 CPLErr omezarr_rename(const char *new_name, const char *old_name);
 CPLErr omezarr_copy_files(const char *new_name, const char *old_name);
 

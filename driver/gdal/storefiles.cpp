@@ -5,6 +5,8 @@
 #include "omezarr.h"
 
 #include <algorithm>
+#include <ctime>
+#include <mutex>
 #include <set>
 #include <vector>
 
@@ -123,6 +125,41 @@ static bool exists(const std::string &path)
     return VSIStatExL(path.c_str(), &status, VSI_STAT_EXISTS_FLAG) == 0;
 }
 
+#if OMEZARR_GDAL_AT_LEAST(3, 9) || defined(_WIN32)
+void omezarr_note_published(const std::string &)
+{
+}
+static bool has_just_come(const std::string &)
+{
+    return false;
+}
+#else
+/* Before CreateCopy and Create GDAL looks whether something is there, takes nothing for something to be replaced
+ * quietly, and then deletes what it finds: a store that another program has published in between. From 3.9 on the
+ * driver sees who asks; before, such a store is known by its age. */
+static std::mutex published_lock;
+static std::set<std::string> published; /* by this process, which may delete them at once */
+
+void omezarr_note_published(const std::string &root)
+{
+    const std::lock_guard<std::mutex> hold(published_lock);
+    published.insert(root);
+}
+
+static bool has_just_come(const std::string &root)
+{
+    constexpr double shortest = 0.05; /* seconds; no program starts and deletes in less */
+    struct stat folder;
+    struct timespec now;
+    const std::lock_guard<std::mutex> hold(published_lock);
+    if (published.count(root) > 0 || stat(root.c_str(), &folder) != 0 || clock_gettime(CLOCK_REALTIME, &now) != 0)
+        return false;
+    const double age = static_cast<double>(now.tv_sec - folder.st_ctim.tv_sec) +
+                       1e-9 * static_cast<double>(now.tv_nsec - folder.st_ctim.tv_nsec);
+    return age >= 0 && age < shortest;
+}
+#endif
+
 CPLErr omezarr_delete(const char *name)
 {
     const std::string root = omezarr_root(name);
@@ -137,6 +174,12 @@ CPLErr omezarr_delete(const char *name)
         if (exists(whole))
             CPLError(CE_Failure, CPLE_NotSupported, "To delete an OME-Zarr give the path of its folder, %s",
                      whole.c_str());
+        return CE_Failure;
+    }
+    if (has_just_come(root)) {
+        CPLError(CE_Failure, CPLE_NotSupported,
+                 "%s was made by another program just now, and is not deleted; delete it again if you mean it",
+                 root.c_str());
         return CE_Failure;
     }
     if (!list_store(root, &tree))
@@ -174,6 +217,7 @@ CPLErr omezarr_rename(const char *new_name, const char *old_name)
     StoreTree tree;
     if (!check_names(new_root, old_root, &tree))
         return CE_Failure;
+    omezarr_note_published(new_root);
     if (VSIRename(old_root.c_str(), new_root.c_str()) != 0) {
         CPLError(CE_Failure, CPLE_FileIO, "%s cannot be renamed to %s: %s", old_root.c_str(), new_root.c_str(),
                  VSIStrerror(errno));
@@ -190,6 +234,7 @@ CPLErr omezarr_copy_files(const char *new_name, const char *old_name)
     StoreTree tree;
     if (!check_names(new_root, old_root, &tree))
         return CE_Failure;
+    omezarr_note_published(new_root);
     /* Object stores have no folders; making one there would leave an empty object. */
     if (VSISupportsRandomWrite(new_root.c_str(), FALSE)) {
         bool made = VSIMkdir(new_root.c_str(), 0755) == 0;
