@@ -148,7 +148,7 @@ void omezarr_note_published(const std::string &root)
 
 static bool has_just_come(const std::string &root)
 {
-    constexpr double shortest = 0.05; /* seconds; no program starts and deletes in less */
+    constexpr double shortest = 0.01; /* seconds; no program starts and deletes in less */
     struct stat folder;
     struct timespec now;
     const std::lock_guard<std::mutex> hold(published_lock);
@@ -176,14 +176,15 @@ CPLErr omezarr_delete(const char *name)
                      whole.c_str());
         return CE_Failure;
     }
-    if (has_just_come(root)) {
+    const bool is_new = has_just_come(root); /* now: the list of a large store takes a while */
+    if (!list_store(root, &tree))
+        return CE_Failure;
+    if (is_new) {
         CPLError(CE_Failure, CPLE_NotSupported,
                  "%s was made by another program just now, and is not deleted; delete it again if you mean it",
                  root.c_str());
         return CE_Failure;
     }
-    if (!list_store(root, &tree))
-        return CE_Failure;
     std::stable_partition(tree.files.begin(), tree.files.end(), is_root_document);
     for (const std::string &file : tree.files)
         if (VSIUnlink((root + "/" + file).c_str()) != 0) {
