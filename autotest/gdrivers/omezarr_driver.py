@@ -266,3 +266,38 @@ def test_a_store_that_has_just_come_is_not_deleted(tmp_path):
     assert not os.path.exists(store)
     gdaltest.write(store, gdal.Open(str(tmp_path / "a.tif")))
     assert gdaltest.OMEZARR.Delete(store) == 0  # its own can go at once
+
+
+@pytest.fixture
+def web(tmp_path):
+    """A web server of the folder; its address."""
+    import functools
+    import http.server
+    import threading
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(tmp_path)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"/vsicurl/http://127.0.0.1:{server.server_port}"
+    gdal.VSICurlClearCache()
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("version,document", [("0.5", "zarr.json"), ("0.4", ".zattrs")])
+def test_a_store_on_a_web_server_opens_by_every_name(tmp_path, web, version, document):
+    array = gdaltest.random_array((2, 150, 130), "uint16")
+    array[:, :64, :64] = 0  # chunks that are not there
+    gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array, (1, 2, 0, 3, 0, -2), "EPSG:32633"), "BLOCKSIZE=64", f"NGFF_VERSION={version}")
+    levels = gdaltest.our_levels(tmp_path / "a.ome.zarr")
+    for name in (f"{web}/a.ome.zarr", f"{web}/a.ome.zarr/{document}", f"OMEZARR:{web}/a.ome.zarr"):
+        found = gdaltest.our_levels(name)
+        assert len(found) == len(levels) == 3
+        for level, expected in zip(found, levels):
+            np.testing.assert_array_equal(level, expected)
+        np.testing.assert_array_equal(found[0], array)
+        dataset = gdal.Open(name)
+        assert dataset.GetGeoTransform() == (1, 2, 0, 3, 0, -2) and dataset.GetSpatialRef().GetAuthorityCode(None) == "32633"
