@@ -554,18 +554,30 @@ static int32_t folder_put(store *s, const char *key, const void *bytes, size_t n
     return NGFF_OK;
 }
 
+/* Where an object lies. */
+static int32_t object_path(const folder *f, const char *key, char path[longest_path], error *e)
+{
+    int n = snprintf(path, longest_path, "%s/%s", object_root(f), key);
+    return n >= longest_path ? too_long(path, e) : NGFF_OK;
+}
+
+/* What a reading has come to; failure: errno. */
+static int32_t read_status(int failure, const char *path, const char *cause, error *e)
+{
+    if (failure == ENOENT)
+        return NGFF_E_NOT_FOUND; /* often expected: the caller decides whether it is an error */
+    return failure ? error_set(e, NGFF_E_STORAGE, "cannot read %s: %s", path, cause) : NGFF_OK;
+}
+
 static int32_t folder_get(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
                           error *e)
 {
     folder *f = (folder *)s;
     char path[longest_path], cause[256] = "";
     *bytes = NULL;
-    if (snprintf(path, sizeof path, "%s/%s", object_root(f), key) >= (int)sizeof path)
-        return too_long(path, e);
-    int failure = f->calls->read_file(path, offset, n, bytes, n_read, cause);
-    if (failure == ENOENT)
-        return NGFF_E_NOT_FOUND; /* often expected: the caller decides whether it is an error */
-    return failure ? error_set(e, NGFF_E_STORAGE, "cannot read %s: %s", path, cause) : NGFF_OK;
+    if (object_path(f, key, path, e) != NGFF_OK)
+        return e->status;
+    return read_status(f->calls->read_file(path, offset, n, bytes, n_read, cause), path, cause, e);
 }
 
 static int32_t folder_get_into(store *s, const char *key, int64_t offset, void *bytes, size_t room, uint64_t *n_there,
@@ -573,20 +585,17 @@ static int32_t folder_get_into(store *s, const char *key, int64_t offset, void *
 {
     folder *f = (folder *)s;
     char path[longest_path], cause[256] = "";
-    if (snprintf(path, sizeof path, "%s/%s", object_root(f), key) >= (int)sizeof path)
-        return too_long(path, e);
-    int failure = f->calls->read_into(path, offset, bytes, room, n_there, cause);
-    if (failure == ENOENT)
-        return NGFF_E_NOT_FOUND;
-    return failure ? error_set(e, NGFF_E_STORAGE, "cannot read %s: %s", path, cause) : NGFF_OK;
+    if (object_path(f, key, path, e) != NGFF_OK)
+        return e->status;
+    return read_status(f->calls->read_into(path, offset, bytes, room, n_there, cause), path, cause, e);
 }
 
 static int32_t folder_size(store *s, const char *key, uint64_t *n, error *e)
 {
     folder *f = (folder *)s;
     char path[longest_path];
-    if (snprintf(path, sizeof path, "%s/%s", object_root(f), key) >= (int)sizeof path)
-        return too_long(path, e);
+    if (object_path(f, key, path, e) != NGFF_OK)
+        return e->status;
     return f->calls->file_size(path, n) == 0 ? NGFF_OK : NGFF_E_NOT_FOUND;
 }
 

@@ -125,19 +125,28 @@ static int vsi_file_size(const char *path, uint64_t *n)
     return 0;
 }
 
+/* Opens a file and finds its size by going to its end, without a further look at its folder. NULL: there is none. */
+static VSILFILE *open_measured(const char *path, uint64_t *size, int *has_failed)
+{
+    VSILFILE *file = VSIFOpenL(path, "rb");
+    *has_failed = !file || VSIFSeekL(file, 0, SEEK_END) != 0;
+    *size = file ? (uint64_t)VSIFTellL(file) : 0;
+    return file;
+}
+
 /* Reads n bytes at offset; all for n = 0; the last n for offset -1. Opens once: a stat per chunk would double the
  * requests to an object store. */
 static int vsi_read(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, char cause[256])
 {
     quiet before = begin_quiet();
     *bytes = NULL;
-    VSILFILE *file = VSIFOpenL(path, "rb");
+    uint64_t size;
+    int has_failed;
+    VSILFILE *file = open_measured(path, &size, &has_failed);
     if (!file) {
         end_quiet(&before, 1, cause);
         return ENOENT;
     }
-    int has_failed = VSIFSeekL(file, 0, SEEK_END) != 0;
-    uint64_t size = (uint64_t)VSIFTellL(file);
     if (offset < 0 && n > 0)
         offset = (int64_t)(size > n ? size - n : 0);
     uint64_t rest = (uint64_t)offset < size ? size - (uint64_t)offset : 0;
@@ -163,13 +172,13 @@ static int vsi_read_into(const char *path, int64_t offset, void *bytes, size_t r
     if (is_local(path))
         return local_read_into(path, offset, bytes, room, n_there, cause);
     quiet before = begin_quiet();
-    VSILFILE *file = VSIFOpenL(path, "rb");
+    uint64_t size;
+    int has_failed;
+    VSILFILE *file = open_measured(path, &size, &has_failed);
     if (!file) {
         end_quiet(&before, 1, cause);
         return ENOENT;
     }
-    int has_failed = VSIFSeekL(file, 0, SEEK_END) != 0;
-    uint64_t size = (uint64_t)VSIFTellL(file);
     *n_there = (uint64_t)offset < size ? size - (uint64_t)offset : 0;
     size_t n = *n_there < room ? (size_t)*n_there : room;
     has_failed |= VSIFSeekL(file, (vsi_l_offset)offset, SEEK_SET) != 0;

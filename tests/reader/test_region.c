@@ -325,6 +325,25 @@ static void oldest_chunk_is_dropped_first(void)
     ngff_reader_free(reader);
 }
 
+/* Writes bytes, dense, with their mask or NULL, and opens what came out. */
+static ngff_reader *written(const char *name, const int64_t *shape, const char *const *options, const uint8_t *pixels,
+                            const uint8_t *mask)
+{
+    const int64_t origin[2] = {0};
+    char path[PATH_MAX];
+    ngff_image *image = ngff_image_create("yx", shape, NGFF_UINT8);
+    CHECK_INT(ngff_image_set_mask(image, mask != NULL), NGFF_OK);
+    ngff_plan *plan = ngff_plan_create(image, options);
+    object_path(name, path);
+    ngff_writer *writer = ngff_writer_open(plan, path);
+    ngff_writer_write(writer, origin, shape, pixels, NULL, mask, shape[1]);
+    CHECK_INT(ngff_writer_close(writer), NGFF_OK);
+    ngff_writer_free(writer);
+    ngff_plan_free(plan);
+    ngff_image_free(image);
+    return ngff_reader_open(path);
+}
+
 /* A row of chunks that is more than what is kept at first: the first lines show that more would pay, and then all of it
  * is kept. */
 static void reading_line_by_line_keeps_a_row_of_chunks(void)
@@ -336,17 +355,8 @@ static void reading_line_by_line_keeps_a_row_of_chunks(void)
     char path[PATH_MAX], away[PATH_MAX];
     for (int i = 0; i < width * height; i++)
         pixels[i] = (uint8_t)(i % width % 251 + i / width);
-    ngff_image *image = ngff_image_create("yx", shape, NGFF_UINT8);
-    ngff_plan *plan = ngff_plan_create(image, options);
-    object_path("wide", path);
     object_path("wide/0/gone", away);
-    ngff_writer *writer = ngff_writer_open(plan, path);
-    ngff_writer_write(writer, origin, shape, pixels, NULL, NULL, 0);
-    CHECK_INT(ngff_writer_close(writer), NGFF_OK);
-    ngff_writer_free(writer);
-    ngff_plan_free(plan);
-    ngff_image_free(image);
-    ngff_reader *reader = ngff_reader_open(path);
+    ngff_reader *reader = written("wide", shape, options, pixels, NULL);
     for (int y = 0; y < height; y++) {
         origin[0] = y;
         if (y == 2) {
@@ -367,26 +377,14 @@ static void reading_line_by_line_keeps_a_row_of_chunks(void)
 
 static void boxes_of_a_mask_are_read(void)
 {
-    int64_t shape[] = {20, 30}, origin[2] = {0}, strides[] = {-24, 1};
+    int64_t shape[] = {20, 30}, strides[] = {-24, 1};
     uint8_t pixels[20 * 30], mask[20 * 30], got[13 * 24];
     const char *options[] = {"OVERVIEW_COUNT=0", "BLOCKSIZE=8", NULL};
-    char path[PATH_MAX];
     for (int i = 0; i < 600; i++) {
         pixels[i] = (uint8_t)(i | 1);
         mask[i] = i / 30 * 3 + i % 30 * 7 % 5 < 40 ? 255 : 0;
     }
-    ngff_image *image = ngff_image_create("yx", shape, NGFF_UINT8);
-    CHECK_INT(ngff_image_set_mask(image, 1), NGFF_OK);
-    ngff_plan *plan = ngff_plan_create(image, options);
-    object_path("masked", path);
-    ngff_writer *writer = ngff_writer_open(plan, path);
-    ngff_writer_write(writer, origin, shape, pixels, NULL, mask, 30);
-    CHECK_INT(ngff_writer_close(writer), NGFF_OK);
-    ngff_writer_free(writer);
-    ngff_plan_free(plan);
-    ngff_image_free(image);
-
-    ngff_reader *reader = ngff_reader_open(path);
+    ngff_reader *reader = written("masked", shape, options, pixels, mask);
     int64_t from[] = {5, 3}, extent[] = {13, 24};
     CHECK_INT(ngff_reader_has_mask(reader), 1);
     CHECK_INT(ngff_reader_read_mask(reader, 0, from, extent, got + 12 * 24, strides, 2, NULL, 0), NGFF_OK);
