@@ -89,10 +89,6 @@ class OmeZarrDataset final : public GDALPamDataset
     {
         return ngff_reader_attribute(m_store->reader, name);
     }
-    const char *array_attributes() const
-    {
-        return ngff_reader_array_attributes(m_store->reader);
-    }
     const std::string &dims() const
     {
         return m_store->dims;

@@ -81,25 +81,6 @@ CPLErr WritingBand::SetStatistics(double min, double max, double mean, double st
     return GDALRasterBand::SetStatistics(min, max, mean, std_dev);
 }
 
-/* The CRS as PROJJSON has more in it (codes of parts) than the WKT that our block keeps: without it, a change would
- * make the public attributes poorer. */
-static OGRSpatialReference whole_crs(const OGRSpatialReference &known, const char *array_attributes)
-{
-    CPLJSONDocument document;
-    OGRSpatialReference crs;
-    if (!document.LoadMemory(array_attributes))
-        return known;
-    const CPLJSONObject projjson = document.GetRoot().GetObj("_CRS").GetObj("projjson");
-    CPLErrorStateBackuper backup;
-    CPLErrorHandlerPusher quiet(CPLQuietErrorHandler);
-    if (!projjson.IsValid() || projjson.GetType() != CPLJSONObject::Type::Object ||
-        crs.SetFromUserInput(projjson.Format(CPLJSONObject::PrettyFormat::Plain).c_str()) != OGRERR_NONE)
-        return known;
-    crs.SetDataAxisToSRSAxisMapping(known.GetDataAxisToSRSAxisMapping());
-    crs.SetCoordinateEpoch(known.GetCoordinateEpoch());
-    return crs.IsSame(&known) ? crs : known;
-}
-
 void WritingDataset::take_description()
 {
     const DatasetAttributes &stored = m_stored->attributes();
@@ -107,7 +88,7 @@ void WritingDataset::take_description()
     m_has_geotransform = stored.has_geotransform;
     memcpy(m_geotransform, stored.geotransform, sizeof m_geotransform);
     if (stored.crs != nullptr)
-        m_crs = whole_crs(*stored.crs, m_stored->array_attributes());
+        m_crs = *stored.crs;
     if (stored.gcp_crs != nullptr)
         m_gcp_crs = *stored.gcp_crs;
     if (!stored.gcps.empty()) {
