@@ -59,6 +59,6 @@ def test_after_a_kill_the_next_run_succeeds(tmp_path):
     sweep = faults.Sweep(faults.OURS[0], "local", tmp_path)
     for n in range(6, sweep.n_calls - 1, 17):
         code, _, out, _ = sweep.run(f"next{n}", f"{n}:kill")
-        assert code == -9 and os.listdir(out) == [f".{sweep.name}.partial"]
-        gdaltest.write(f"{out}/{sweep.name}", gdal.Open(sweep.source), *sweep.scenario.options)
+        assert code == -9 and f".{sweep.name}.partial" in os.listdir(out)
+        gdaltest.write(f"{out}/{sweep.name}", gdal.Open(sweep.source), *sweep.scenario.options, "OVERWRITE=YES")
         assert os.listdir(out) == [sweep.name] and sweep.state(out) == "new"

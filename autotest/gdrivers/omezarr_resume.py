@@ -75,7 +75,7 @@ def killed(tmp_path):
 
 def test_work_is_spared(killed, tmp_path):
     source, path, options = killed
-    first = os.path.join(tmp_path, ".a.ome.zarr.partial", "scale0", "image", "c", "0", "0")
+    first = os.path.join(tmp_path, ".a.ome.zarr.partial", "store", "scale0", "image", "c", "0", "0")
     before = os.stat(first).st_mtime_ns
     gdaltest.write(path, gdal.Open(source), *options, "RESUME=YES")
     assert os.stat(os.path.join(path, "scale0", "image", "c", "0", "0")).st_mtime_ns == before
@@ -114,13 +114,36 @@ def test_what_a_killed_program_had_moved_aside_is_found(killed, tmp_path, resume
         shutil.copytree(tmp_path / ".a.ome.zarr.partial", aside)
     else:
         os.rename(tmp_path / ".a.ome.zarr.partial", aside)
-        before = os.stat(aside / "scale0" / "image" / "c" / "0" / "0").st_mtime_ns
+        before = os.stat(aside / "store" / "scale0" / "image" / "c" / "0" / "0").st_mtime_ns
     if owner == "empty":  # it was about to put its own name in
         os.truncate(aside / ".owner", 0)
     gdaltest.write(path, gdal.Open(source), *options, resume)
     if not other:
         after = os.stat(os.path.join(path, "scale0", "image", "c", "0", "0")).st_mtime_ns
         assert (after == before) == (resume == "RESUME=YES")
+    assert sorted(os.listdir(tmp_path)) == ["a.ome.zarr", "source.tif"]
+
+
+@pytest.mark.parametrize("options", [[], ["OVERWRITE=YES"]])
+def test_a_copy_that_could_not_get_its_name_gets_it_by_resume(tmp_path, options):
+    """All is written when a folder takes the place: what is done is kept, and not made again."""
+    source, path = str(tmp_path / "source.tif"), tmp_path / "a.ome.zarr"
+    gdaltest.mem(gdaltest.random_array((1, 900, 900), "uint16"), driver="GTiff", path=source)
+    options = ["BLOCKSIZE=32", "SHARD=NONE", "RESUME=YES", *options]
+
+    def take_the_place(share, *_):
+        if share > 0.9:
+            path.mkdir(exist_ok=True)
+        return True
+
+    with pytest.raises(RuntimeError, match="left untouched"):
+        gdaltest.create_copy(path, gdal.Open(source), *options, callback=take_the_place)
+    before = gdaltest.tree_digest(tmp_path / ".a.ome.zarr.partial" / "store")
+    path.rmdir()
+    places = {n: os.stat(tmp_path / ".a.ome.zarr.partial" / "store" / "scale0" / "image" / "c" / "0" / n).st_ino for n in "012"}
+    gdaltest.write(path, gdal.Open(source), *options)
+    assert gdaltest.tree_digest(path) == before
+    assert {n: os.stat(path / "scale0" / "image" / "c" / "0" / n).st_ino for n in "012"} == places
     assert sorted(os.listdir(tmp_path)) == ["a.ome.zarr", "source.tif"]
 
 

@@ -242,10 +242,7 @@ class Sweep:
         result = self.name_outcome(code, said, state, action)
         if self.is_resume and state == "absent":
             again, more, _, n_calls = self.run(label, again=True)
-            if again != 0 and "rename it to" in more:  # it was stopped at its last call
-                os.rename(f"{out}/.{self.name}.partial", f"{out}/{self.name}")
-                result += ", renamed by hand"
-            if self.state(out) != "new" or os.listdir(out) != [self.name] or (again != 0 and not result.endswith("by hand")):
+            if self.state(out) != "new" or os.listdir(out) != [self.name] or again != 0:
                 result, said = "not resumable", f"{said} again: {more}"
             elif n_calls > self.n_fresh_calls / 2:
                 result += ", begun again"

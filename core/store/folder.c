@@ -11,12 +11,14 @@
 
 enum { n_set_start = 1024, longest_path = 4096 };
 
-static const char owner_name[] = ".owner", record_name[] = ".record", scratch_name[] = ".scratch";
+static const char owner_name[] = ".owner", record_name[] = ".record", scratch_name[] = ".scratch",
+                  staged_name[] = "store";
 
 typedef struct {
     store base;
     const folder_calls *calls;
     char *path, *partial, *retired; /* the destination, .<name>.partial, .<name>.retired */
+    char *staged;                   /* the store to come, inside the partial folder */
     int is_claimed, is_overwrite;
     int has_scratch, is_synced;
     int is_update, is_dirty; /* objects are changed in place; the mark is there */
@@ -51,7 +53,7 @@ char *beside(const char *path, const char *suffix)
 /* Where objects are put and read. */
 static const char *object_root(const folder *f)
 {
-    return f->is_claimed && !f->is_update ? f->partial : f->path;
+    return f->is_claimed && !f->is_update ? f->staged : f->path;
 }
 
 /* -- What is at the destination ------------------------------------------------------------------------------------ */
@@ -236,26 +238,28 @@ static void remove_leftovers(const folder *f)
     free(aside);
 }
 
-/* Where there is no exchange, who dies between the two renames leaves the old store under its second name. */
-static int32_t check_retired(const folder *f, error *e)
+/* Renames; where the answer was lost, what is there tells. Returns 0 or errno. */
+static int move(const folder *f, const char *from, const char *to)
+{
+    int failure = f->calls->rename_new(from, to);
+    return failure && f->calls->kind(from) == KIND_NONE && f->calls->kind(to) != KIND_NONE ? 0 : failure;
+}
+
+/* Where there is no exchange, who dies between the two renames leaves the old store under its second name: it gets its
+ * own back, unless somebody may be alive between the two. */
+static int32_t recover_retired(const folder *f, error *e)
 {
     if (f->calls->kind(f->path) != KIND_NONE || f->calls->kind(f->retired) != KIND_FOLDER)
+        return NGFF_OK;
+    if (is_owner_dead(f, f->partial) && move(f, f->retired, f->path) == 0)
         return NGFF_OK;
     return error_set(e, NGFF_E_EXISTS,
                      "%s is the old store of an overwrite that was stopped; rename it to %s, or remove it", f->retired,
                      f->path);
 }
 
-/* Who dies between the last two calls leaves a whole store without its owner. */
 static int32_t is_being_written(const folder *f, error *e)
 {
-    if (f->calls->kind(f->path) == KIND_NONE && !has_file(f, f->partial, owner_name) &&
-        (has_file(f, f->partial, "zarr.json") || has_file(f, f->partial, ".zattrs")))
-        return error_set(
-            e, NGFF_E_EXISTS,
-            "%s exists: another program is just giving this store its name, or was stopped at that; if none "
-            "is, and `omezarr verify` finds it whole, rename it to %s, else remove that folder",
-            f->partial, f->path);
     return error_set(e, NGFF_E_EXISTS,
                      "%s exists: another program is writing %s, or was stopped on another machine; if none is, remove "
                      "that folder",
@@ -275,22 +279,34 @@ static int32_t claim(folder *f, error *e)
     if (failure)
         return error_set(e, NGFF_E_STORAGE, "cannot make the folder %s: %s; is the place writable and does it exist?",
                          f->partial, strerror(failure));
-    if (write_owner(f, f->partial, (long)getpid(), e) != NGFF_OK) {
+    if (write_owner(f, f->partial, (long)getpid(), e) == NGFF_OK)
+        f->is_claimed = 1;
+    else
         f->calls->remove_tree(f->partial);
-        return e->status;
-    }
-    f->is_claimed = 1;
-    return NGFF_OK;
+    return e->status;
+}
+
+static void folder_abandon(store *s)
+{
+    folder *f = (folder *)s;
+    if (f->is_claimed)
+        f->calls->remove_tree(f->partial);
+    f->is_claimed = 0;
 }
 
 static int32_t folder_begin(store *s, int overwrite, error *e)
 {
     folder *f = (folder *)s;
     f->is_overwrite = overwrite;
-    if (check_retired(f, e) != NGFF_OK || check_destination(f, overwrite, e) != NGFF_OK)
-        return e->status;
     recover_moved(f);
-    return claim(f, e);
+    if (recover_retired(f, e) != NGFF_OK || check_destination(f, overwrite, e) != NGFF_OK || claim(f, e) != NGFF_OK)
+        return e->status;
+    int failure = f->calls->make_folder(f->staged);
+    if (failure) {
+        error_set(e, NGFF_E_STORAGE, "cannot make the folder %s: %s", f->staged, strerror(failure));
+        folder_abandon(s);
+    }
+    return e->status;
 }
 
 /* -- Resuming ------------------------------------------------------------------------------------------------------ */
@@ -306,6 +322,14 @@ static int32_t folder_note(store *s, const char *text, size_t n, error *e)
                       : NGFF_OK;
 }
 
+static int has_staged(const folder *f, const char *claimed)
+{
+    char *path = join(claimed, staged_name);
+    int kind = path ? f->calls->kind(path) : KIND_NONE;
+    free(path);
+    return kind == KIND_FOLDER;
+}
+
 static int32_t folder_resume(store *s, int overwrite, char **record, error *e)
 {
     folder *f = (folder *)s;
@@ -313,20 +337,22 @@ static int32_t folder_resume(store *s, int overwrite, char **record, error *e)
     uint8_t *bytes = NULL;
     size_t n = 0;
     f->is_overwrite = overwrite;
-    if (check_destination(f, overwrite, e) != NGFF_OK)
-        return e->status;
     recover_moved(f);
+    if (recover_retired(f, e) != NGFF_OK || check_destination(f, overwrite, e) != NGFF_OK)
+        return e->status;
     if (f->calls->kind(f->partial) != KIND_FOLDER)
         return 0;
     char *aside = is_owner_dead(f, f->partial) ? move_aside(f) : NULL;
     if (!aside)
         return is_being_written(f, e);
     char *path = join(aside, record_name);
-    int has_record = path && f->calls->read_file(path, 0, 0, &bytes, &n, cause) == 0;
+    int has_record = path && f->calls->read_file(path, 0, 0, &bytes, &n, cause) == 0 && has_staged(f, aside);
     free(path);
-    if (!has_record)
-        f->calls->remove_tree(aside); /* died before anything was done */
-    else if (write_owner(f, aside, (long)getpid(), e) == NGFF_OK && f->calls->rename_new(aside, f->partial) != 0)
+    if (!has_record) {
+        f->calls->remove_tree(aside); /* died before anything was done, or after all was */
+        free(bytes);
+        bytes = NULL;
+    } else if (write_owner(f, aside, (long)getpid(), e) == NGFF_OK && f->calls->rename_new(aside, f->partial) != 0)
         is_being_written(f, e);
     f->is_claimed = has_record && e->status == NGFF_OK;
     free(aside);
@@ -542,7 +568,7 @@ static int32_t folder_put(store *s, const char *key, const void *bytes, size_t n
     char path[longest_path], cause[256] = "";
     if (f->is_update)
         return replace_object(f, key, bytes, n, e);
-    if (snprintf(path, sizeof path, "%s/%s", f->partial, key) >= (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s/%s", f->staged, key) >= (int)sizeof path)
         return too_long(path, e);
     pthread_mutex_lock(&f->lock);
     int failure = make_folders(f, key, strlen(key));
@@ -608,7 +634,7 @@ typedef struct {
     void *user;
 } lister;
 
-/* What lies below the folder "root/key", without what only the claim knows. */
+/* What lies below the folder "root/key". */
 static int32_t list_below(const lister *l, const char *key, int depth, error *e)
 {
     enum { deepest = 64 };
@@ -617,12 +643,9 @@ static int32_t list_below(const lister *l, const char *key, int depth, error *e)
     snprintf(path, sizeof path, "%s%s%s", l->root, key[0] ? "/" : "", key);
     char **names = depth < deepest ? l->folder->calls->list(path) : NULL;
     for (int i = 0; names && names[i]; i++) {
-        int is_own = l->folder->is_claimed && !key[0] &&
-                     (strcmp(names[i], owner_name) == 0 || strcmp(names[i], scratch_name) == 0 ||
-                      strcmp(names[i], record_name) == 0);
         int is_short = snprintf(below, sizeof below, "%s%s%s", key, key[0] ? "/" : "", names[i]) < (int)sizeof below &&
                        snprintf(path, sizeof path, "%s/%s", l->root, below) < (int)sizeof path;
-        if (status == NGFF_OK && !is_own && is_short)
+        if (status == NGFF_OK && is_short)
             status = l->folder->calls->kind(path) == KIND_FOLDER ? list_below(l, below, depth + 1, e)
                                                                  : l->visit(l->user, below);
         free(names[i]);
@@ -690,37 +713,47 @@ static int32_t folder_scratch_get(store *s, const char *key, void *bytes, size_t
 
 static int32_t cannot_publish(const folder *f, int failure, error *e)
 {
-    return error_set(e, NGFF_E_STORAGE, "cannot rename %s to %s: %s", f->partial, f->path, strerror(failure));
+    return error_set(e, NGFF_E_STORAGE, "cannot rename %s to %s: %s", f->staged, f->path, strerror(failure));
 }
 
-/* Renames; where the answer was lost, what is there tells. Returns 0 or errno. */
-static int move(const folder *f, const char *from, const char *to)
+static int32_t move_to_place(const folder *f, error *e)
 {
-    int failure = f->calls->rename_new(from, to);
-    return failure && f->calls->kind(from) == KIND_NONE && f->calls->kind(to) != KIND_NONE ? 0 : failure;
+    int failure = move(f, f->staged, f->path);
+    return failure ? cannot_publish(f, failure, e) : NGFF_OK;
+}
+
+/* Swaps the two stores. The record has another name meanwhile: a later run must not take the old store for what it
+ * speaks of. It gets its own back only where there is no such call: after any other failure nobody knows which of the
+ * two is where. */
+static int exchange(const folder *f, int *is_possible)
+{
+    char record[longest_path], hidden[longest_path];
+    snprintf(record, sizeof record, "%s/%s", f->partial, record_name);
+    snprintf(hidden, sizeof hidden, "%s/%s-done", f->partial, record_name);
+    int has_record = f->calls->kind(record) == KIND_FILE;
+    int failure = has_record ? move(f, record, hidden) : 0;
+    if (failure)
+        return failure;
+    failure = f->calls->exchange(f->staged, f->path);
+    *is_possible = failure != ENOSYS && failure != EINVAL && failure != ENOTSUP;
+    if (!*is_possible && has_record)
+        move(f, hidden, record);
+    return failure;
 }
 
 /* Puts the new store in the place of the old one: by exchange, else by two renames. */
-static int32_t replace_old(folder *f, error *e)
+static int32_t replace_old(const folder *f, error *e)
 {
-    int failure = f->calls->exchange(f->partial, f->path);
-    if (failure == 0) {
-        error ignored = {0};
-        write_owner(f, f->partial, (long)getpid(),
-                    &ignored);             /* so that the next run cleans up if this one is killed while it removes */
-        f->calls->remove_tree(f->partial); /* holds the old store now */
-        return NGFF_OK;
-    }
-    /* Only where there is no such call: after any other failure nobody knows which of the two is where. */
-    if (failure != ENOSYS && failure != EINVAL && failure != ENOTSUP)
-        return cannot_publish(f, failure, e);
+    int is_possible = 1, failure = exchange(f, &is_possible);
+    if (is_possible)
+        return failure ? cannot_publish(f, failure, e) : NGFF_OK;
     f->calls->remove_tree(f->retired);
     failure = move(f, f->path, f->retired);
     if (failure)
         return cannot_publish(f, failure, e);
-    failure = move(f, f->partial, f->path);
+    failure = move(f, f->staged, f->path);
     if (failure && move(f, f->retired, f->path) != 0)
-        return error_set(e, NGFF_E_STORAGE, "cannot rename %s to %s: %s; the old store is now %s", f->partial, f->path,
+        return error_set(e, NGFF_E_STORAGE, "cannot rename %s to %s: %s; the old store is now %s", f->staged, f->path,
                          strerror(failure), f->retired);
     if (failure)
         return cannot_publish(f, failure, e);
@@ -728,65 +761,28 @@ static int32_t replace_old(folder *f, error *e)
     return NGFF_OK;
 }
 
-/* Removes what only the claim knows. The owner last: a kill before leaves its record. */
-static int32_t remove_own(const folder *f, error *e)
-{
-    static const char *const own[] = {scratch_name, record_name, owner_name};
-    char path[longest_path];
-    for (int i = 0; i < 3; i++) {
-        snprintf(path, sizeof path, "%s/%s", f->partial, own[i]);
-        int kind = f->calls->kind(path);
-        if (kind != KIND_NONE)
-            (kind == KIND_FOLDER ? f->calls->remove_tree : f->calls->remove_file)(path);
-        if (f->calls->kind(path) != KIND_NONE) /* it would be published */
-            return error_set(e, NGFF_E_STORAGE, "cannot remove %s, which is no part of the store", path);
-    }
-    return NGFF_OK;
-}
-
-/* The partial folder becomes the store. */
-static int32_t move_to_place(folder *f, error *e)
-{
-    if (remove_own(f, e) != NGFF_OK)
-        return e->status;
-    int not_synced = f->is_synced ? f->calls->sync(f->partial) : 0;
-    if (not_synced)
-        return cannot_sync(f->path, "it was not published", not_synced, e);
-    if (f->calls->kind(f->path) == KIND_FOLDER)
-        return replace_old(f, e);
-    int failure = move(f, f->partial, f->path);
-    return failure ? cannot_publish(f, failure, e) : NGFF_OK;
-}
-
+/* What was staged becomes the store; then the claim goes. */
 static int32_t folder_publish(store *s, error *e)
 {
     folder *f = (folder *)s;
-    char cause[256], record[longest_path];
-    uint8_t *lines = NULL;
-    size_t n = 0;
     if (f->is_update)
         return end_update(f, e);
     if (check_destination(f, f->is_overwrite, e) != NGFF_OK) /* somebody may have put something there meanwhile */
         return e->status;
-    snprintf(record, sizeof record, "%s/%s", f->partial, record_name);
-    f->calls->read_file(record, 0, 0, &lines, &n, cause);
-    if (move_to_place(f, e) != NGFF_OK && lines && f->calls->kind(f->partial) == KIND_FOLDER)
-        f->calls->write_file(record, lines, n, cause); /* for a later run */
-    free(lines);
+    int not_synced = f->is_synced ? f->calls->sync(f->staged) : 0;
+    if (not_synced)
+        return cannot_sync(f->path, "it was not published", not_synced, e);
+    if (f->calls->kind(f->path) == KIND_FOLDER)
+        replace_old(f, e);
+    else
+        move_to_place(f, e);
     if (e->status != NGFF_OK)
         return e->status;
+    f->calls->remove_tree(f->partial);
     f->is_claimed = 0;
-    int not_synced = f->is_synced ? f->calls->sync(f->path) : 0;
+    not_synced = f->is_synced ? f->calls->sync(f->path) : 0;
     return not_synced ? cannot_sync(f->path, "it is visible, but may be lost when the power fails", not_synced, e)
                       : NGFF_OK;
-}
-
-static void folder_abandon(store *s)
-{
-    folder *f = (folder *)s;
-    if (f->is_claimed)
-        f->calls->remove_tree(f->partial);
-    f->is_claimed = 0;
 }
 
 static void folder_enter_thread(store *s)
@@ -806,6 +802,7 @@ static void folder_free(store *s)
     free(f->path);
     free(f->partial);
     free(f->retired);
+    free(f->staged);
     free(f);
 }
 
@@ -844,7 +841,8 @@ store *folder_open(const char *path, const folder_calls *calls)
         f->path[n - 1] = 0;
     f->partial = f->path ? beside(f->path, ".partial") : NULL;
     f->retired = f->path ? beside(f->path, ".retired") : NULL;
-    if (!f->partial || !f->retired) {
+    f->staged = f->partial ? join(f->partial, staged_name) : NULL;
+    if (!f->partial || !f->retired || !f->staged) {
         folder_free(&f->base);
         return NULL;
     }

@@ -69,7 +69,7 @@ static void leftovers_of_a_killed_writer_are_cleaned(void)
         _exit(0);
     }
     waitpid(child, NULL, 0);
-    CHECK(exists(below(".killed.partial/a/0")));
+    CHECK(exists(below(".killed.partial/store/a/0")));
     CHECK(!exists(below("killed")));
     int before = count_names(root);
     CHECK_INT(write_store(below("killed"), "whole", 0, &e), NGFF_OK);
@@ -109,7 +109,7 @@ static void symbolic_links_are_not_followed_when_cleaning(void)
     write_text(below("precious/data"), "x");
     store *s = open_at(below("linked"));
     CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
-    CHECK_INT(symlink(below("precious"), below(".linked.partial/link")), 0);
+    CHECK_INT(symlink(below("precious"), below(".linked.partial/store/link")), 0);
     s->ops->abandon(s);
     s->ops->free(s);
     CHECK(exists(below("precious/data")));
@@ -156,7 +156,7 @@ static void failed_put_names_the_path_and_the_cause(void)
     CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
     CHECK_INT(put_text(s, "a", "file"), NGFF_OK);
     CHECK_INT(s->ops->put(s, "a/b", "x", 1, &e2), NGFF_E_STORAGE);
-    CHECK(strstr(e2.message, ".clash.partial/a/b"));
+    CHECK(strstr(e2.message, ".clash.partial/store/a/b"));
     s->ops->abandon(s);
     s->ops->free(s);
 }

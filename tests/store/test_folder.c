@@ -7,7 +7,7 @@
 
 #include "local_check.h"
 
-static int lacks_exchange, renames_left = -1, writes_left = -1;
+static int lacks_exchange, dies_after_exchange, renames_left = -1, writes_left = -1;
 
 static int try_make_folder(const char *path)
 {
@@ -26,6 +26,13 @@ static int try_write(const char *path, const void *bytes, size_t n, char cause[2
         return errno;
     fwrite(bytes, 1, n, file);
     return fclose(file) == 0 ? 0 : EIO;
+}
+
+static int try_append(const char *path, const void *bytes, size_t n, char cause[256])
+{
+    FILE *file = fopen(path, "ab");
+    (void)cause;
+    return file && fwrite(bytes, 1, n, file) == n && fclose(file) == 0 ? 0 : EIO;
 }
 
 static int try_read(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, char cause[256])
@@ -67,7 +74,10 @@ static int try_exchange(const char *a, const char *b)
     if (lacks_exchange)
         return ENOSYS;
     snprintf(third, sizeof third, "%s.third", a);
-    return rename(a, third) || rename(b, a) || rename(third, b);
+    int failure = rename(a, third) || rename(b, a) || rename(third, b);
+    if (dies_after_exchange)
+        _exit(0);
+    return failure;
 }
 
 static int try_remove_file(const char *path)
@@ -91,6 +101,7 @@ static char **try_list(const char *path)
 static const folder_calls calls = {.kind = local_kind,
                                    .make_folder = try_make_folder,
                                    .write_file = try_write,
+                                   .append_file = try_append,
                                    .read_file = try_read,
                                    .file_size = try_size,
                                    .rename_new = try_rename,
@@ -166,6 +177,88 @@ static void full_disk_at_the_claim_leaves_nothing(void)
     CHECK(!exists(below(".full.partial")) && !exists(below("full")));
 }
 
+/* What a program leaves that died at its publication: a claim without a living owner, its record, a whole store. */
+static void leave_staged(const char *name)
+{
+    error e = {0};
+    pid_t child = fork();
+    if (child == 0) {
+        store *s = open_at(below(name));
+        int has_failed = s->ops->begin(s, 1, &e) != NGFF_OK || s->ops->note(s, "done\n", 5, &e) != NGFF_OK;
+        has_failed |= put_text(s, "scale0/zarr.json", "{}") != NGFF_OK;
+        has_failed |= put_text(s, "scale0/image/c/0/0", "new") != NGFF_OK;
+        _exit(has_failed || put_text(s, "zarr.json", ngff) != NGFF_OK);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    CHECK_INT(status, 0);
+}
+
+static void resume_publishes_what_was_stopped_at_its_last_rename(void)
+{
+    error e = {0};
+    char *record = NULL;
+    leave_staged("last");
+    store *s = open_at(below("last"));
+    CHECK_INT(s->ops->resume(s, 0, &record, &e), 1);
+    CHECK_TEXT(record, "done\n");
+    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    s->ops->free(s);
+    free(record);
+    check_chunk(below("last"), "new");
+    CHECK(!exists(below(".last.partial")) && !exists(below("last/.record")) && !exists(below("last/.owner")));
+}
+
+static void old_store_between_two_renames_gets_its_name_back(void)
+{
+    error e = {0}, refusal = {0};
+    char *record = NULL;
+    CHECK_INT(write_store(below("between"), "old", 0, &e), NGFF_OK);
+    for (int is_resumed = 0; is_resumed < 2; is_resumed++) {
+        leave_staged("between");
+        CHECK_INT(rename(below("between"), below(".between.retired")), 0);
+        store *s = open_at(below("between"));
+        CHECK_INT(is_resumed ? s->ops->resume(s, 0, &record, &refusal) : s->ops->begin(s, 0, &refusal), NGFF_E_EXISTS);
+        s->ops->free(s);
+        check_chunk(below("between"), "old");
+        CHECK(!exists(below(".between.retired")));
+    }
+    store *s = open_at(below("between"));
+    CHECK_INT(s->ops->resume(s, 1, &record, &e), 1);
+    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    s->ops->free(s);
+    free(record);
+    check_chunk(below("between"), "new");
+    CHECK(!exists(below(".between.retired")) && !exists(below(".between.partial")));
+}
+
+/* Else pixels of the old store would be taken for those that the record names. */
+static void resume_takes_nothing_over_after_an_exchange(void)
+{
+    error e = {0};
+    char *record = NULL;
+    CHECK_INT(write_store(below("swapped"), "old", 0, &e), NGFF_OK);
+    leave_staged("swapped");
+    dies_after_exchange = 1;
+    pid_t child = fork();
+    if (child == 0) {
+        store *s = open_at(below("swapped"));
+        s->ops->resume(s, 1, &record, &e);
+        s->ops->publish(s, &e);
+        _exit(1);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    CHECK_INT(status, 0);
+    dies_after_exchange = 0;
+    check_chunk(below("swapped"), "new");
+    check_chunk(below(".swapped.partial/store"), "old");
+    store *s = open_at(below("swapped"));
+    CHECK_INT(s->ops->resume(s, 1, &record, &e), 0);
+    CHECK(record == NULL && !exists(below(".swapped.partial")));
+    s->ops->free(s);
+}
+
 int main(void)
 {
     use_local_place(open_with_calls);
@@ -173,6 +266,9 @@ int main(void)
     RUN(two_renames_replace_a_store_where_names_cannot_be_exchanged);
     RUN(failed_rename_leaves_the_old_store);
     RUN(full_disk_at_the_claim_leaves_nothing);
+    RUN(resume_publishes_what_was_stopped_at_its_last_rename);
+    RUN(old_store_between_two_renames_gets_its_name_back);
+    RUN(resume_takes_nothing_over_after_an_exchange);
     run_local_checks();
     leave_local_place();
     CHECK_EXIT();

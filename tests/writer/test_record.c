@@ -142,12 +142,12 @@ static void objects_of_another_size_are_made_again(void)
     int32_t closed;
     ngff_plan *plan = resuming_plan(&pictures[0], "NUM_THREADS=0");
     subject s = stopped(plan, pixels);
-    snapshot partial = take_files(below(".part.partial"));
+    snapshot partial = take_files(below(".part.partial/store"));
     int n_cut = 0;
     for (size_t i = 0; i < partial.n; i++)
         if (strncmp(partial.objects[i].key, "/scale0/image/c/", 16) == 0 && i % 2) {
             char name[300];
-            snprintf(name, sizeof name, "%s%s", below(".part.partial"), partial.objects[i].key);
+            snprintf(name, sizeof name, "%s%s", below(".part.partial/store"), partial.objects[i].key);
             CHECK_INT(truncate(name, 3), 0);
             n_cut++;
         }
@@ -175,7 +175,7 @@ static void another_source_or_plan_is_refused_and_leaves_all(void)
     CHECK_INT(ngff_plan_set_fingerprint(plan, "source of Monday"), NGFF_OK);
     CHECK_INT(ngff_plan_set_fingerprint(later, "source of Tuesday"), NGFF_OK);
     subject s = stopped(plan, pixels);
-    snapshot before = take_files(below(".part.partial"));
+    snapshot before = take_files(below(".part.partial/store"));
     ngff_plan *const refused[] = {other, later};
     for (int i = 0; i < 2; i++) {
         ngff_writer *w = writer_open_store(refused[i], store_file_open(below("part")));
@@ -183,7 +183,7 @@ static void another_source_or_plan_is_refused_and_leaves_all(void)
         CHECK(strstr(ngff_writer_error(w), "RESUME") != NULL);
         ngff_writer_free(w);
     }
-    snapshot after = take_files(below(".part.partial"));
+    snapshot after = take_files(below(".part.partial/store"));
     CHECK(same_snapshots(&before, &after, "refused"));
     int n = run(&s, "part", 1 << 20, &closed); /* what waited in the queue was not stored */
     CHECK(n >= 15 && n <= 15 + 5);
