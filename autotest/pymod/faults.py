@@ -283,7 +283,7 @@ BAD = ("not resumable", "LIE", "CRASH", "silent failure", "honest, but torn", "k
 
 def may_happen(result, sweep):
     """What a place cannot promise: see the README. An object store has no exchange, so an overwrite deletes the old root
-    first; a VSI file system with folders has two renames, and between them the old store is only at its second name, which messages tell."""
+    first; a VSI file system with folders has two renames, and between them the old store is only at its second name, until the next run."""
     if sweep.scenario.program == "update":
         return False
     if sweep.place == "object":

@@ -1,8 +1,9 @@
 /* folder.h: the write protocol of stores that are folders, written once for plain files and for GDAL's VSI layer.
  *
- * A store is made as `.<name>.partial` beside its destination. Making that folder is the claim (mkdir is exclusive);
- * renaming it is the publication. Nothing opens at the destination before, an old store there stays whole until then,
- * and what a kill leaves behind has a name of its own. */
+ * Making `.<name>.partial` beside the destination is the claim (mkdir is exclusive). It holds who has claimed (.owner),
+ * what is done (.record), spilled pixels (.scratch/) and the store to come (store/), which is moved to its name at the
+ * end: the publication. Nothing opens at the destination before, an old store there stays whole until then, and what a
+ * kill leaves behind has a name of its own and can be gone on with. */
 #ifndef NGFF_STORE_FOLDER_H
 #define NGFF_STORE_FOLDER_H
 
