@@ -28,7 +28,7 @@ static void tell(judge *j, int32_t kind, const spot *at, const char *format, va_
     vsnprintf(what, sizeof what, format, arguments);
     snprintf(text, sizeof text, "%s%s%s%s%s", j->document, j->document[0] ? ": " : "", at->text,
              at->text[0] ? ": " : "", what);
-    j->n_invalid += kind == NGFF_FINDING_INVALID;
+    j->n_invalid += kind == NGFF_FINDING_INVALID || kind == NGFF_FINDING_TOLERABLE;
     if (j->finding)
         j->finding(j->user, kind, text);
 }
@@ -38,6 +38,14 @@ void tell_must(judge *j, const spot *at, const char *format, ...)
     va_list arguments;
     va_start(arguments, format);
     tell(j, NGFF_FINDING_INVALID, at, format, arguments);
+    va_end(arguments);
+}
+
+void tell_tolerable(judge *j, const spot *at, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    tell(j, NGFF_FINDING_TOLERABLE, at, format, arguments);
     va_end(arguments);
 }
 

@@ -21,8 +21,10 @@ typedef struct {
 spot spot_member(const spot *at, const char *name);
 spot spot_item(const spot *at, int index);
 
-/* Says that the rule of a place is broken. */
+/* Says that the rule of a place is broken. tolerable: a MUST that the specification's own examples break in this way.
+ */
 void tell_must(judge *j, const spot *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void tell_tolerable(judge *j, const spot *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void tell_should(judge *j, const spot *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void tell_note(judge *j, const spot *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
@@ -65,8 +67,13 @@ void judge_scene(judge *j, const cJSON *scene, const spot *at);
 
 /* The axes of an image; in_image: with the rules that multiscales have beside those of any axes. */
 void judge_axes(judge *j, const cJSON *axes, const spot *at, int in_image);
+/* The number of axes that a level's scale is for: of all, or where it has one for each axis of space alone, of these.
+ */
+int axes_of_scale(judge *j, const cJSON *transform, const spot *at, const cJSON *axes);
 /* One entry of "multiscales" of 0.6, but for its plain members. */
 void judge_systems(judge *j, const cJSON *multiscale, const spot *at);
+/* "input" or "output" of a transform: its member key ("path", "name"), or its text in the form of older drafts. */
+const char *text_of_end(const cJSON *transform, const char *which, const char *key);
 /* The axes of an entry: its own, or those of the system that level 0 is put into; NULL if there are none. */
 const cJSON *axes_of_entry(const cJSON *multiscale);
 

@@ -90,9 +90,25 @@ static void judge_vector(judge *j, const cJSON *transform, const spot *at, const
         tell_must(j, &here, "it is missing, and must be a list of numbers");
 }
 
-static void judge_transforms(judge *j, const cJSON *transforms, const spot *at, int n_axes)
+int axes_of_scale(judge *j, const cJSON *transform, const spot *at, const cJSON *axes)
 {
-    int n_scales = 0, n_translations = 0, i = 0;
+    const cJSON *axis, *values = member(transform, "scale");
+    int n_axes = cJSON_IsArray(axes) ? cJSON_GetArraySize(axes) : -1, n = cJSON_GetArraySize(values), n_space = 0;
+    spot here = spot_member(at, "scale");
+    cJSON_ArrayForEach(axis, axes)
+    {
+        const char *type = text_of(axis, "type");
+        n_space += type && strcmp(type, "space") == 0;
+    }
+    if (j->version == 5 || !cJSON_IsArray(values) || n == 0 || n != n_space || n == n_axes)
+        return n_axes;
+    tell_tolerable(j, &here, "it has %d numbers, but there are %d axes", n, n_axes);
+    return n;
+}
+
+static void judge_transforms(judge *j, const cJSON *transforms, const spot *at, const cJSON *axes, int in_level)
+{
+    int n_scales = 0, n_translations = 0, i = 0, n_axes = axes ? cJSON_GetArraySize(axes) : -1;
     const cJSON *transform;
     cJSON_ArrayForEach(transform, transforms)
     {
@@ -102,7 +118,8 @@ static void judge_transforms(judge *j, const cJSON *transforms, const spot *at, 
         if (!is_scale && !is_translation)
             tell_must(j, &type_spot, "it must be \"scale\" or \"translation\"");
         else
-            judge_vector(j, transform, &here, type, n_axes);
+            judge_vector(j, transform, &here, type,
+                         is_scale && in_level ? axes_of_scale(j, transform, &here, axes) : n_axes);
         if (is_scale && n_translations > 0)
             tell_must(j, &here, "the scale must come before the translation");
         n_scales += is_scale;
@@ -123,7 +140,7 @@ static void judge_plain_entry(judge *j, const cJSON *multiscale, const spot *at)
     const cJSON *common = want(j, multiscale, at, "coordinateTransformations", FILLED_LIST, MAY);
     spot axes_spot = spot_member(at, "axes"), all = spot_member(at, "datasets");
     spot common_spot = spot_member(at, "coordinateTransformations");
-    int n_axes = axes ? cJSON_GetArraySize(axes) : -1, i = 0;
+    int i = 0;
     if (axes)
         judge_axes(j, axes, &axes_spot, 1);
     cJSON_ArrayForEach(dataset, datasets)
@@ -132,10 +149,10 @@ static void judge_plain_entry(judge *j, const cJSON *multiscale, const spot *at)
         want(j, dataset, &here, "path", TEXT, MUST);
         const cJSON *transforms = want(j, dataset, &here, "coordinateTransformations", FILLED_LIST, MUST);
         if (transforms)
-            judge_transforms(j, transforms, &transforms_spot, n_axes);
+            judge_transforms(j, transforms, &transforms_spot, axes, 1);
     }
     if (common)
-        judge_transforms(j, common, &common_spot, n_axes);
+        judge_transforms(j, common, &common_spot, axes, 0);
 }
 
 void judge_multiscales(judge *j, const cJSON *multiscales, const spot *at)
@@ -167,7 +184,7 @@ const cJSON *axes_of_entry(const cJSON *multiscale)
     const cJSON *system, *systems = member(multiscale, "coordinateSystems");
     const cJSON *dataset = cJSON_GetArrayItem(member(multiscale, "datasets"), 0);
     const cJSON *transform = cJSON_GetArrayItem(member(dataset, "coordinateTransformations"), 0);
-    const char *output = text_of(member(transform, "output"), "name");
+    const char *output = text_of_end(transform, "output", "name");
     cJSON_ArrayForEach(system, systems)
     {
         const char *name = text_of(system, "name");

@@ -247,7 +247,7 @@ static int judge_by_dimension(judge *j, const cJSON *transform, const spot *at, 
             }
     }
     if (is_known && n_out >= 0 && n < n_out)
-        tell_must(j, &all, "each of the %d output axes must be in one of outputAxes", n_out);
+        tell_tolerable(j, &all, "each of the %d output axes must be in one of outputAxes", n_out);
     return is_known ? n_out : -1;
 }
 
@@ -330,18 +330,43 @@ static int axis_count(const cJSON *system)
     return cJSON_IsArray(axes) ? cJSON_GetArraySize(axes) : -1;
 }
 
-/* "input" or "output" that names a system: one of these, or with a path one of another group. *system: it, or NULL. */
-static void judge_end(judge *j, const cJSON *transform, const spot *at, const char *which, const cJSON *systems,
-                      const cJSON **system)
+const char *text_of_end(const cJSON *transform, const char *which, const char *key)
+{
+    const cJSON *end = member(transform, which);
+    return cJSON_IsString(end) ? end->valuestring : text_of(end, key);
+}
+
+/* The member of the object "input" or "output", or NULL; what is not as it must be is told. Texts in place of the
+ * objects are of drafts before 0.6rc0: the specification's tests have them in images of stores, and as invalid in
+ * documents. */
+static const char *want_end(judge *j, const cJSON *transform, const spot *at, const char *which, const char *key,
+                            int in_image)
 {
     spot here = spot_member(at, which);
-    const cJSON *end = want(j, transform, at, which, OBJECT, MUST);
-    const cJSON *name = end ? want(j, end, &here, "name", TEXT, MUST) : NULL, *path = member(end, "path");
-    *system = name && !cJSON_IsString(path) ? find_system(systems, name->valuestring) : NULL;
+    const cJSON *end = member(transform, which);
+    if (cJSON_IsString(end))
+        (in_image && j->is_store ? tell_tolerable : tell_must)(j, &here, "it must be an object with the member %s",
+                                                               key);
+    else if ((end = want(j, transform, at, which, OBJECT, MUST)) != NULL)
+        want(j, end, &here, key, TEXT, MUST);
+    return text_of_end(transform, which, key);
+}
+
+/* "input" or "output" that names a system: one of these, or with a path one of another group. *system: it, or NULL.
+ * Returns 1 if it should be one of these and is not. */
+static int judge_end(judge *j, const cJSON *transform, const spot *at, const char *which, const cJSON *systems,
+                     int in_image, const cJSON **system)
+{
+    spot here = spot_member(at, which);
+    const char *name = want_end(j, transform, at, which, "name", in_image);
+    const cJSON *path = member(member(transform, which), "path");
+    int is_here = name && !cJSON_IsString(path), is_tolerable = in_image && strcmp(which, "input") == 0;
+    *system = is_here ? find_system(systems, name) : NULL;
     if (path && !cJSON_IsString(path) && !cJSON_IsNull(path))
         tell_must(j, &here, "its path must be text");
-    else if (name && !cJSON_IsString(path) && !*system)
-        tell_must(j, &here, "there is no coordinate system \"%.40s\" here", name->valuestring);
+    else if (is_here && !*system)
+        (is_tolerable ? tell_tolerable : tell_must)(j, &here, "there is no coordinate system \"%.40s\" here", name);
+    return is_here && !*system;
 }
 
 /* -- Levels ---------------------------------------------------------------------------------------------------- */
@@ -357,8 +382,21 @@ static void judge_level_type(judge *j, const cJSON *transform, const spot *at)
         tell_must(j, at, "it must be a scale, an identity, or a sequence of a scale and a translation");
 }
 
-/* One entry of "datasets". intrinsic: name of the system that all levels go to, found by the first. */
-static void judge_level(judge *j, const cJSON *dataset, const spot *at, const cJSON *systems, const char **intrinsic)
+static int has_path(const cJSON *datasets, const char *path)
+{
+    const cJSON *dataset;
+    cJSON_ArrayForEach(dataset, datasets)
+    {
+        const char *text = text_of(dataset, "path");
+        if (text && strcmp(text, path) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* One of the datasets. intrinsic: name of the system that all levels go to, found by the first. */
+static void judge_level(judge *j, const cJSON *dataset, const cJSON *datasets, const spot *at, const cJSON *systems,
+                        const char **intrinsic)
 {
     spot all = spot_member(at, "coordinateTransformations"), here = spot_item(&all, 0);
     spot in_spot = spot_member(&here, "input"), out_spot = spot_member(&here, "output");
@@ -369,44 +407,45 @@ static void judge_level(judge *j, const cJSON *dataset, const spot *at, const cJ
         return;
     if (cJSON_GetArraySize(transforms) > 1)
         tell_must(j, &all, "there must be one transform; there are %d", cJSON_GetArraySize(transforms));
-    const cJSON *in = want(j, transform, &here, "input", OBJECT, MUST);
-    const cJSON *out = want(j, transform, &here, "output", OBJECT, MUST);
-    const cJSON *in_path = in ? want(j, in, &in_spot, "path", TEXT, MUST) : NULL;
-    const cJSON *name = out ? want(j, out, &out_spot, "name", TEXT, MUST) : NULL;
-    const cJSON *system = name ? find_system(systems, name->valuestring) : NULL;
-    if (path && in_path && strcmp(path->valuestring, in_path->valuestring) != 0)
-        tell_must(j, &in_spot, "its path must be that of the dataset, \"%.100s\"", path->valuestring);
-    if (member(in, "name"))
+    const char *in_path = want_end(j, transform, &here, "input", "path", 1);
+    const char *name = want_end(j, transform, &here, "output", "name", 1);
+    const cJSON *system = find_system(systems, name);
+    if (path && in_path && strcmp(path->valuestring, in_path) != 0)
+        (has_path(datasets, in_path) ? tell_must : tell_tolerable)(
+            j, &in_spot, "its path must be that of the dataset, \"%.100s\"", path->valuestring);
+    if (member(member(transform, "input"), "name"))
         tell_should(j, &in_spot, "it should have no name");
-    if (member(out, "path"))
+    if (member(member(transform, "output"), "path"))
         tell_should(j, &out_spot, "it should have no path");
     if (name && !system)
-        tell_must(j, &out_spot, "there is no coordinate system \"%.40s\" here", name->valuestring);
-    if (name && *intrinsic && strcmp(*intrinsic, name->valuestring) != 0)
+        tell_must(j, &out_spot, "there is no coordinate system \"%.40s\" here", name);
+    if (name && *intrinsic && strcmp(*intrinsic, name) != 0)
         tell_must(j, &out_spot, "all levels must have the same output, \"%.40s\"", *intrinsic);
     if (name && !*intrinsic)
-        *intrinsic = name->valuestring;
+        *intrinsic = name;
     judge_level_type(j, transform, &here);
-    judge_transform(j, transform, &here, axis_count(system), axis_count(system));
+    int n_axes =
+        is_type(transform, "scale") ? axes_of_scale(j, transform, &here, member(system, "axes")) : axis_count(system);
+    judge_transform(j, transform, &here, n_axes, n_axes);
 }
 
 /* -- Images and scenes ----------------------------------------------------------------------------------------- */
 
 static int is_named(const cJSON *transform, const char *which, const char *name)
 {
-    const cJSON *end = member(transform, which);
-    const char *text = text_of(end, "name");
-    return text && name && !text_of(end, "path") && strcmp(text, name) == 0;
+    const char *text = text_of_end(transform, which, "name");
+    return text && name && !text_of(member(transform, which), "path") && strcmp(text, name) == 0;
 }
 
 /* A transform beside those of the levels: from or to the intrinsic system. */
 static void judge_further(judge *j, const cJSON *transform, const spot *at, const cJSON *systems, const char *intrinsic)
 {
     const cJSON *in, *out;
-    judge_end(j, transform, at, "input", systems, &in);
-    judge_end(j, transform, at, "output", systems, &out);
+    int is_unknown = judge_end(j, transform, at, "input", systems, 1, &in);
+    judge_end(j, transform, at, "output", systems, 1, &out);
     if (intrinsic && !is_named(transform, "input", intrinsic) && !is_named(transform, "output", intrinsic))
-        tell_must(j, at, "input or output must be \"%.40s\", the output of the levels", intrinsic);
+        (is_unknown ? tell_tolerable : tell_must)(j, at, "input or output must be \"%.40s\", the output of the levels",
+                                                  intrinsic);
     int is_to_label = text_of(member(transform, "input"), "path") || text_of(member(transform, "output"), "path");
     if (is_to_label && !is_type(transform, "identity") && !is_type(transform, "scale") &&
         !is_type(transform, "translation") && !is_type(transform, "sequence"))
@@ -427,7 +466,7 @@ void judge_systems(judge *j, const cJSON *multiscale, const spot *at)
     cJSON_ArrayForEach(dataset, datasets)
     {
         spot here = spot_item(&datasets_spot, i++);
-        judge_level(j, dataset, &here, systems, &intrinsic);
+        judge_level(j, dataset, datasets, &here, systems, &intrinsic);
     }
     i = 0;
     cJSON_ArrayForEach(transform, transforms)
@@ -458,8 +497,8 @@ void judge_scene(judge *j, const cJSON *scene, const spot *at)
     {
         spot here = spot_item(&transforms_spot, i++);
         const cJSON *in, *out;
-        judge_end(j, transform, &here, "input", systems, &in);
-        judge_end(j, transform, &here, "output", systems, &out);
+        judge_end(j, transform, &here, "input", systems, 0, &in);
+        judge_end(j, transform, &here, "output", systems, 0, &out);
         judge_transform(j, transform, &here, axis_count(in), axis_count(out));
     }
 }

@@ -442,6 +442,7 @@ int32_t validate_store(judge *j, metadata_source get, void *user, const stored_l
     walk w = {.source = document_source_of(get, user, limits), .j = j};
     const purpose any = {NULL, 0, NULL};
     j->document = "";
+    j->is_store = 1;
     int32_t status = visit(&w, "", &any, e);
     j->document = "";
     if (status == 0 && j->n_invalid == 0)

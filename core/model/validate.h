@@ -4,7 +4,7 @@
 
 #include "metadata.h"
 
-/* Who is told: NGFF_FINDING_INVALID for a MUST, NGFF_FINDING_ADVICE for a SHOULD, NGFF_FINDING_NOTE. */
+/* Who is told: NGFF_FINDING_INVALID or _TOLERABLE for a MUST, NGFF_FINDING_ADVICE for a SHOULD, NGFF_FINDING_NOTE. */
 typedef struct {
     void (*finding)(void *user, int32_t kind, const char *text);
     void *user;
@@ -12,7 +12,8 @@ typedef struct {
     const char *document;       /* key, "labels/cells/zarr.json" */
     int version;                /* 4, 5, 6 for NGFF 0.4, 0.5, 0.6; 0: unknown */
     char version_text[16];
-    int64_t n_invalid;
+    int is_store;      /* judged is a store, not a single document */
+    int64_t n_invalid; /* broken MUSTs, tolerable or not */
 } judge;
 
 /* Judges the root's document and those of the groups and arrays that it leads to: levels, labels, wells, fields,

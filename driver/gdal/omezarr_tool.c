@@ -1,8 +1,8 @@
 /* omezarr_tool.c: the program `omezarr`.
  *
- *     omezarr plan SOURCE [-co NAME=VALUE]...    what `gdal_translate -of OMEZARR` would write, without writing it
- *     omezarr verify STORE [SOURCE]              is a store whole, and does it have the source's pixels?
- *     omezarr validate [--strict] [--json] PATH  does its metadata keep to the specification?
+ *     omezarr plan SOURCE [-co NAME=VALUE]...                what `gdal_translate -of OMEZARR` would write
+ *     omezarr verify STORE [SOURCE]                          is a store whole, and does it have the source's pixels?
+ *     omezarr validate [--strict] [--lenient] [--json] PATH  does its metadata keep to the specification?
  *
  * plan only drives the GDAL driver, through GDAL's C API; verify.c and validate ask the core, verify.c GDAL for the
  * source. */
@@ -34,13 +34,15 @@ static int usage(FILE *to, int code)
         "Exit status: 0 whole; 1 damage, strays, invalid metadata or different pixels; 2 usage; 3 STORE or SOURCE\n"
         "cannot be read.\n"
         "\n"
-        "Usage: omezarr validate [--strict] [--json] PATH\n"
+        "Usage: omezarr validate [--strict] [--lenient] [--json] PATH\n"
         "Judges metadata by the text of NGFF 0.4, 0.5 and 0.6: of a store with all groups and arrays that it names, or "
         "of\n"
         "one file .json with a node's attributes. One line for each rule that is broken; with --strict also what the\n"
-        "specification only recommends makes it invalid.\n"
+        "specification only recommends makes it invalid. --lenient tolerates, in a line for each place, what the\n"
+        "specification's own examples do against its text, such as wells named column/row.\n"
         "Exit status: 0 valid; 1 invalid; 2 usage; 3 PATH cannot be read.\n"
-        "--json: prints {\"valid\":true} or {\"valid\":false,\"message\":\"...\"}, with exit status 0 for both.\n",
+        "--json: prints {\"valid\":true} or {\"message\":\"...\",\"valid\":false}, with exit status 0 for both;\n"
+        "what is tolerated is in the message, too.\n",
         to);
     return code;
 }
@@ -116,8 +118,8 @@ static int verify(int n_arguments, char **arguments)
 
 /* What validate has been told. */
 typedef struct {
-    int is_strict, as_json;
-    int n_broken;
+    int is_strict, is_lenient, as_json;
+    int n_broken, n_in_message;
 } verdict;
 
 /* As the inside of a JSON text. */
@@ -133,26 +135,30 @@ static void print_escaped(const char *text)
 static void hear_finding(void *user, int32_t kind, const char *text)
 {
     verdict *v = user;
+    int is_tolerated = kind == NGFF_FINDING_TOLERABLE && v->is_lenient;
+    int is_broken = kind == NGFF_FINDING_INVALID || (kind == NGFF_FINDING_TOLERABLE && !v->is_lenient) ||
+                    (kind == NGFF_FINDING_ADVICE && v->is_strict);
     if (!v->as_json)
-        print_finding(NULL, finding_word(kind), text);
-    if (kind == NGFF_FINDING_DAMAGE && v->as_json)
+        print_finding(NULL, is_tolerated ? "tolerated" : finding_word(kind), text);
+    else if (kind == NGFF_FINDING_DAMAGE)
         fprintf(stderr, "omezarr: %s\n", text);
-    if (kind != NGFF_FINDING_INVALID && !(kind == NGFF_FINDING_ADVICE && v->is_strict))
-        return;
-    if (v->as_json) {
-        fputs(v->n_broken == 0 ? "{\"valid\":false,\"message\":\"" : "; ", stdout);
+    else if (is_broken || is_tolerated) {
+        fputs(v->n_in_message++ == 0 ? "{\"message\":\"" : "; ", stdout);
+        fputs(is_tolerated ? "tolerated: " : "", stdout);
         print_escaped(text);
     }
-    v->n_broken++;
+    v->n_broken += is_broken;
 }
 
 static int validate(int n_arguments, char **arguments)
 {
-    verdict v = {0, 0, 0};
+    verdict v = {0};
     const char *path = NULL;
     for (int i = 0; i < n_arguments; i++) {
         if (strcmp(arguments[i], "--strict") == 0)
             v.is_strict = 1;
+        else if (strcmp(arguments[i], "--lenient") == 0)
+            v.is_lenient = 1;
         else if (strcmp(arguments[i], "--json") == 0)
             v.as_json = 1;
         else if (path == NULL && arguments[i][0] != '-')
@@ -163,12 +169,13 @@ static int validate(int n_arguments, char **arguments)
     if (path == NULL)
         return usage(stderr, EXIT_USAGE);
     int32_t status = ngff_validate(path, hear_finding, &v);
-    if (v.as_json && v.n_broken > 0)
-        puts("\"}");
-    if (status != NGFF_OK && status != NGFF_E_CORRUPT)
-        return EXIT_UNREADABLE;
-    if (v.n_broken == 0)
+    int is_read = status == NGFF_OK || status == NGFF_E_CORRUPT, is_valid = is_read && v.n_broken == 0;
+    if (v.as_json && v.n_in_message > 0)
+        printf("\",\"valid\":%s}\n", is_valid ? "true" : "false");
+    else if (is_valid)
         puts(v.as_json ? "{\"valid\":true}" : "valid");
+    if (!is_read)
+        return EXIT_UNREADABLE;
     return v.as_json || v.n_broken == 0 ? EXIT_FINE : EXIT_DAMAGE;
 }
 
