@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ngff.h"
@@ -111,11 +112,13 @@ const cJSON *want(judge *j, const cJSON *object, const spot *at, const char *nam
     spot here = spot_member(at, name);
     if (kind_fits(value, wanted))
         return value;
-    if (value)
+    if (value && n == SHOULD_BE)
+        tell_should(j, &here, "it should be %s", kind_name(wanted));
+    else if (value)
         tell_must(j, &here, "it must be %s", kind_name(wanted));
     else if (n == MUST)
         tell_must(j, &here, "it is missing, and must be %s", kind_name(wanted));
-    else if (n == SHOULD)
+    else if (n == SHOULD || n == SHOULD_BE)
         tell_should(j, &here, "it should be there, as %s", kind_name(wanted));
     return NULL;
 }
@@ -140,22 +143,61 @@ int want_numbers(judge *j, const cJSON *list, const spot *at, int n, const char 
     return 0;
 }
 
+typedef struct {
+    const cJSON *value;
+    int index;
+} entry;
+
+static int by_value(const void *left, const void *right)
+{
+    const cJSON *a = ((const entry *)left)->value, *b = ((const entry *)right)->value;
+    if (cJSON_IsString(a) != cJSON_IsString(b))
+        return cJSON_IsString(a) ? -1 : 1;
+    if (cJSON_IsString(a))
+        return strcmp(a->valuestring, b->valuestring);
+    return (a->valuedouble > b->valuedouble) - (a->valuedouble < b->valuedouble);
+}
+
+static int by_value_then_index(const void *left, const void *right)
+{
+    int order = by_value(left, right);
+    return order ? order : ((const entry *)left)->index - ((const entry *)right)->index;
+}
+
+static int by_index(const void *left, const void *right)
+{
+    return ((const entry *)left)->index - ((const entry *)right)->index;
+}
+
+/* Sorted, because images have colours for tens of thousands of labels. From 2^53 on a double stands for several
+ * numbers: these are not compared. */
 void want_unique(judge *j, const cJSON *list, const spot *at, const char *name)
 {
-    const cJSON *item, *earlier;
-    int i = 0;
+    const cJSON *item;
+    int n = cJSON_GetArraySize(list), n_values = 0, n_again = 0, i = 0;
+    entry *entries = n > 1 ? malloc((size_t)n * sizeof *entries) : NULL;
+    if (n > 1 && !entries)
+        tell_note(j, at, "out of memory: whether each %s is there once was not looked at", name);
+    if (!entries)
+        return;
     cJSON_ArrayForEach(item, list)
     {
         const cJSON *value = member(item, name);
-        for (earlier = list->child; value && earlier != item; earlier = earlier->next)
-            if (cJSON_Compare(member(earlier, name), value, 1)) {
-                spot here = spot_item(at, i);
-                here = spot_member(&here, name);
-                tell_must(j, &here, "an entry before it has the same %s", name);
-                break;
-            }
+        if (cJSON_IsString(value) || (cJSON_IsNumber(value) && fabs(value->valuedouble) < 0x1p53))
+            entries[n_values++] = (entry){value, i};
         i++;
     }
+    qsort(entries, (size_t)n_values, sizeof *entries, by_value_then_index);
+    for (i = 1; i < n_values; i++)
+        if (by_value(&entries[i], &entries[i - 1]) == 0)
+            entries[n_again++].index = entries[i].index;
+    qsort(entries, (size_t)n_again, sizeof *entries, by_index);
+    for (i = 0; i < n_again; i++) {
+        spot here = spot_item(at, entries[i].index);
+        here = spot_member(&here, name);
+        tell_must(j, &here, "an entry before it has the same %s", name);
+    }
+    free(entries);
 }
 
 void want_version(judge *j, const cJSON *object, const spot *at)

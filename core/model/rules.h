@@ -28,7 +28,8 @@ void tell_tolerable(judge *j, const spot *at, const char *format, ...) __attribu
 void tell_should(judge *j, const spot *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void tell_note(judge *j, const spot *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-typedef enum { MAY, SHOULD, MUST } need;
+/* SHOULD_BE: what is there should be of its kind, too; with the others it must be. */
+typedef enum { MAY, SHOULD_BE, SHOULD, MUST } need;
 
 /* What a value must be. COUNT: a whole number from 0, POSITIVE: from 1. */
 typedef enum { TEXT, FLAG, NUMBER, WHOLE, COUNT, POSITIVE, OBJECT, LIST, FILLED_LIST } kind;

@@ -158,8 +158,8 @@ static void judge_plain_entry(judge *j, const cJSON *multiscale, const spot *at)
 void judge_multiscales(judge *j, const cJSON *multiscales, const spot *at)
 {
     static const member_rule rules[] = {{"name", TEXT, {SHOULD, SHOULD, SHOULD}},
-                                        {"type", TEXT, {SHOULD, SHOULD, SHOULD}},
-                                        {"metadata", OBJECT, {SHOULD, SHOULD, SHOULD}},
+                                        {"type", TEXT, {SHOULD_BE, SHOULD_BE, SHOULD_BE}},
+                                        {"metadata", OBJECT, {SHOULD_BE, SHOULD_BE, SHOULD_BE}},
                                         {NULL, TEXT, {MAY, MAY, MAY}}};
     const cJSON *multiscale;
     int i = 0;

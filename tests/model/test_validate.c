@@ -261,6 +261,32 @@ static void what_is_only_recommended_is_advice(void)
                "micrometer");
 }
 
+static void type_and_metadata_of_another_kind_are_advice(void)
+{
+    const char *found =
+        of_attributes(OME5("\"multiscales\":[{\"name\":\"n\",\"type\":1,\"metadata\":null," AXES DATASETS(SCALE) "}]"));
+    CHECK_TEXT(found, "advice: a.json: multiscales[0].type: it should be text\n"
+                      "advice: a.json: multiscales[0].metadata: it should be an object");
+}
+
+static void large_label_values_that_differ_are_not_the_same(void)
+{
+    CHECK_TEXT(of_attributes(OME5("\"image-label\":{\"colors\":[{\"label-value\":9007199254740993},{\"label-value\":"
+                                  "9007199254740992},{\"label-value\":9007199254740990},{\"label-value\":"
+                                  "9007199254740991}]}")),
+               "");
+}
+
+static void entries_that_are_there_again_are_named_in_order(void)
+{
+    CHECK_TEXT(
+        of_attributes(OME5("\"image-label\":{\"colors\":[{\"label-value\":2},{\"label-value\":1},{\"label-value\":"
+                           "3},{\"label-value\":1},{\"label-value\":2},{\"label-value\":1}]}")),
+        "invalid: a.json: image-label.colors[3].label-value: an entry before it has the same label-value\n"
+        "invalid: a.json: image-label.colors[4].label-value: an entry before it has the same label-value\n"
+        "invalid: a.json: image-label.colors[5].label-value: an entry before it has the same label-value");
+}
+
 static void rotations_of_few_digits_are_rotations(void)
 {
     CHECK_TEXT(of_attributes(BETWEEN("\"type\":\"rotation\",\"rotation\":[[0.707,-0.707],[0.707,0.707]]")), "");
@@ -299,9 +325,10 @@ static void arrays_are_judged_beside_their_image(void)
     CHECK(strstr(two_levels(SMALL, ARRAY("[\"z\",\"y\",\"x\"]", "[1,2,2]", "uint8")),
                  "invalid: 1/zarr.json: shape: the array has 3 dimensions, but its image has 2 axes") != NULL);
     CHECK_TEXT(two_levels(SMALL, IMAGE1), "invalid: zarr.json: multiscales[0].datasets[1]: 1 must be an array");
-    const object v2[] = {{".zattrs", "{\"multiscales\":[{" META "\"version\":\"0.4\"," AXES DATASETS(SCALE) "}]}"},
-                         {"0/.zarray", "{\"shape\":[4,4],\"dtype\":\"|u1\",\"dimension_separator\":\".\"}"},
-                         {NULL, NULL}};
+    const object v2[] = {
+        {".zattrs", "{\"multiscales\":[{" META "\"version\":\"0.4\"," AXES DATASETS(SCALE) "}]}"},
+        {"0/.zarray", "{\"shape\":[4,4],\"dtype\":\"|u1\",\"dimension_separator\":\".\"}"},
+        {NULL, NULL}};
     CHECK_TEXT(findings(v2),
                "invalid: 0/.zarray: dimension_separator: it must be \"/\" (chunks are stored in nested folders)");
 }
@@ -397,6 +424,9 @@ int main(void)
     RUN(every_broken_rule_is_named);
     RUN(what_the_examples_break_is_tolerable_and_no_more);
     RUN(what_is_only_recommended_is_advice);
+    RUN(type_and_metadata_of_another_kind_are_advice);
+    RUN(large_label_values_that_differ_are_not_the_same);
+    RUN(entries_that_are_there_again_are_named_in_order);
     RUN(rotations_of_few_digits_are_rotations);
     RUN(arrays_are_judged_beside_their_image);
     RUN(texts_for_input_and_output_are_tolerable_in_images_of_stores);
