@@ -154,6 +154,20 @@ static int32_t look(walk *w, const char *path, const char *name, document *d, er
     return error_copy(e, &own);
 }
 
+/* What Zarr itself wants of a document zarr.json (3) or .zarray (2), beside what an image asks of arrays. */
+static void judge_format(judge *j, const document *d, int format)
+{
+    const spot format_spot = {"zarr_format"}, type_spot = {"node_type"};
+    const cJSON *number = member(d->tree, "zarr_format");
+    const char *type = text_of(d->tree, "node_type"), *document = j->document;
+    j->document = d->key;
+    if (!cJSON_IsNumber(number) || number->valuedouble != format)
+        tell_must(j, &format_spot, "it must be %d", format);
+    if (format == 3 && (!type || (strcmp(type, "group") != 0 && strcmp(type, "array") != 0)))
+        tell_must(j, &type_spot, "it must be \"group\" or \"array\"");
+    j->document = document;
+}
+
 /* Opens a node. Returns 1, 0 if nothing that can be judged is there, or an error. */
 static int32_t open_node(walk *w, const char *path, node *n, error *e)
 {
@@ -163,6 +177,7 @@ static int32_t open_node(walk *w, const char *path, node *n, error *e)
     int32_t status = w->zarr_format == 2 ? 0 : look(w, path, "zarr.json", &n->d, e);
     if (status == 1) {
         const char *type = text_of(n->d.tree, "node_type");
+        judge_format(w->j, &n->d, 3);
         w->zarr_format = 3;
         n->is_array = type && strcmp(type, "array") == 0;
         n->attributes = member(n->d.tree, "attributes");
@@ -172,6 +187,8 @@ static int32_t open_node(walk *w, const char *path, node *n, error *e)
         return status;
     status = look(w, path, ".zarray", &n->d, e);
     n->is_array = status == 1;
+    if (n->is_array)
+        judge_format(w->j, &n->d, 2);
     if (status != 0)
         return status;
     status = look(w, path, ".zattrs", &n->d, e);
@@ -214,23 +231,29 @@ static void judge_dimension_names(judge *j, const cJSON *names, const cJSON *axe
 
 static int is_integer_type(const char *type)
 {
-    const char *v2 = strchr("<>|", type[0]) ? type + 1 : "";
+    const char *v2 = type[0] && strchr("<>|", type[0]) ? type + 1 : "";
     return strncmp(type, "int", 3) == 0 || strncmp(type, "uint", 4) == 0 || v2[0] == 'i' || v2[0] == 'u';
 }
 
-static void judge_shape(judge *j, const cJSON *shape, common *c)
+static void judge_shape(judge *j, const cJSON *array, common *c)
 {
-    const spot at = {"shape"};
-    const cJSON *size;
+    const spot root = {""}, at = {"shape"};
+    const cJSON *size, *shape = want(j, array, &root, "shape", LIST, MUST);
     int rank = cJSON_GetArraySize(shape), i = 0, is_larger = 0;
+    if (!shape)
+        return;
     if (c->axes && rank != cJSON_GetArraySize(c->axes)) {
         tell_must(j, &at, "the array has %d dimensions, but its image has %d axes", rank, cJSON_GetArraySize(c->axes));
         return;
     }
     cJSON_ArrayForEach(size, shape)
     {
-        if (i == MAX_RANK || !cJSON_IsNumber(size))
+        if (i == MAX_RANK)
             return;
+        if (!kind_fits(size, COUNT)) {
+            tell_must(j, &at, "it must be a list of whole numbers from 0");
+            return;
+        }
         is_larger |= c->rank == rank && size->valuedouble > c->shape[i];
         c->shape[i++] = size->valuedouble;
     }
@@ -244,7 +267,9 @@ static void judge_array(judge *j, const cJSON *array, int zarr_format, common *c
     const char *key = zarr_format == 3 ? "data_type" : "dtype", *type = text_of(array, key);
     const char *separator = text_of(array, "dimension_separator");
     const spot root = {""}, type_spot = spot_member(&root, key), separator_spot = {"dimension_separator"};
-    judge_shape(j, member(array, "shape"), c);
+    judge_shape(j, array, c);
+    if (!member(array, key))
+        tell_must(j, &type_spot, "it is missing");
     if (type && c->type[0] && strcmp(type, c->type) != 0) {
         if (j->version >= 6)
             tell_must(j, &type_spot, "%s: all levels must have the type %s", type, c->type);
@@ -273,11 +298,12 @@ static int32_t visit_levels(walk *w, const char *group, const cJSON *multiscale,
         char path[most_path + 1];
         const char *below = text_of(dataset, "path");
         spot here = spot_item(&all, i++);
+        int64_t n_before = w->j->n_invalid;
         node n;
         if (!below || !join(w, &here, group, below, path) || ++w->n_visited > most_visited)
             continue;
         int32_t status = open_node(w, path, &n, e);
-        if (status == 0)
+        if (status == 0 && w->j->n_invalid == n_before)
             tell_note(w->j, &here, "there is no array %.100s", below);
         else if (status == 1 && !n.is_array)
             tell_must(w->j, &here, "%.100s must be an array", below);
@@ -305,10 +331,11 @@ static int32_t visit_list(walk *w, const char *group, const cJSON *list, const s
         char path[most_path + 1];
         const char *below = cJSON_IsString(item) ? item->valuestring : text_of(item, "path");
         spot here = spot_item(at, i++);
+        int64_t n_before = w->j->n_invalid;
         if (!below || !join(w, &here, group, below, path))
             continue;
         int32_t status = visit(w, path, why, e);
-        if (status == 0)
+        if (status == 0 && w->j->n_invalid == n_before)
             tell_note(w->j, &here, "there is no group %.100s", below);
         if (status < 0)
             return status;
@@ -360,7 +387,7 @@ static void judge_fields(judge *j, const cJSON *images, const cJSON *acquisition
 /* Series that the group OME lists, or groups 0, 1, ... */
 static int32_t visit_series(walk *w, const char *group, error *e)
 {
-    const spot at = {"series"};
+    const spot at = {"series"}, root = {""};
     const purpose image = {"multiscales", 0, NULL};
     const char *document = w->j->document;
     char path[most_path + 40];
@@ -382,7 +409,10 @@ static int32_t visit_series(walk *w, const char *group, error *e)
         document_close(&n.d);
     for (int i = 0, is_there = 1; !series && is_there > 0 && i < most_visited; i++) {
         snprintf(path, sizeof path, "%s%s%d", group, group[0] ? "/" : "", i);
+        int64_t n_before = w->j->n_invalid;
         is_there = strlen(path) > most_path ? 0 : visit(w, path, &image, e);
+        if (is_there == 0 && i == 0 && w->j->n_invalid == n_before)
+            tell_note(w->j, &root, "there is no group 0, the first of its images");
         status = is_there < 0 ? is_there : NGFF_OK;
     }
     return status < 0 ? status : NGFF_OK;
@@ -458,6 +488,8 @@ int32_t validate_document(judge *j, metadata_source get, void *user, const char 
     int32_t status = look(&w, "", key, &d, e);
     if (status == 1) {
         int is_zarr = cJSON_IsNumber(member(d.tree, "zarr_format"));
+        if (is_zarr)
+            judge_format(j, &d, 3);
         j->document = d.key;
         judge_attributes(j, is_zarr ? member(d.tree, "attributes") : d.tree, is_zarr ? 3 : 0);
         document_close(&d);

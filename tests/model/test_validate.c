@@ -327,10 +327,31 @@ static void arrays_are_judged_beside_their_image(void)
     CHECK_TEXT(two_levels(SMALL, IMAGE1), "invalid: zarr.json: multiscales[0].datasets[1]: 1 must be an array");
     const object v2[] = {
         {".zattrs", "{\"multiscales\":[{" META "\"version\":\"0.4\"," AXES DATASETS(SCALE) "}]}"},
-        {"0/.zarray", "{\"shape\":[4,4],\"dtype\":\"|u1\",\"dimension_separator\":\".\"}"},
+        {"0/.zarray", "{\"zarr_format\":2,\"shape\":[4,4],\"dtype\":\"|u1\",\"dimension_separator\":\".\"}"},
         {NULL, NULL}};
     CHECK_TEXT(findings(v2),
                "invalid: 0/.zarray: dimension_separator: it must be \"/\" (chunks are stored in nested folders)");
+}
+
+static void what_zarr_could_not_open_is_invalid(void)
+{
+    const char *good = ARRAY(YX, "[2,2]", "uint8");
+    CHECK_TEXT(two_levels(ARRAY(YX, "[-4,4]", "uint8"), good),
+               "invalid: 0/zarr.json: shape: it must be a list of whole numbers from 0");
+    CHECK_TEXT(two_levels(ARRAY(YX, "[4.5,4]", "uint8"), good),
+               "invalid: 0/zarr.json: shape: it must be a list of whole numbers from 0");
+    CHECK_TEXT(two_levels(ARRAY(YX, "\"4\"", "uint8"), good), "invalid: 0/zarr.json: shape: it must be a list");
+    CHECK_TEXT(two_levels("{\"zarr_format\":2,\"node_type\":\"array\",\"dimension_names\":" YX "}", good),
+               "invalid: 0/zarr.json: zarr_format: it must be 3\n"
+               "invalid: 0/zarr.json: shape: it is missing, and must be a list\n"
+               "invalid: 0/zarr.json: data_type: it is missing");
+    CHECK(strstr(two_levels("{\"zarr_format\":3,\"node_type\":\"folder\"}", good),
+                 "invalid: 0/zarr.json: node_type: it must be \"group\" or \"array\"") != NULL);
+    CHECK_TEXT(two_levels("{", good), "invalid: 0/zarr.json is not usable JSON: a string was expected (byte 1)");
+    const object v2[] = {{".zattrs", "{\"multiscales\":[{" META "\"version\":\"0.4\"," AXES DATASETS(SCALE) "}]}"},
+                         {"0/.zarray", "{\"shape\":[4,4],\"dtype\":\"|u1\",\"dimension_separator\":\"/\"}"},
+                         {NULL, NULL}};
+    CHECK_TEXT(findings(v2), "invalid: 0/.zarray: zarr_format: it must be 2");
 }
 
 static void texts_for_input_and_output_are_tolerable_in_images_of_stores(void)
@@ -377,6 +398,18 @@ static void labels_are_whole_numbers_with_the_levels_of_their_image(void)
                "invalid: labels/c/zarr.json: it must have multiscales");
 }
 
+static void a_label_image_without_a_type_is_not_of_whole_numbers(void)
+{
+    const object objects[] = {
+        {".zattrs", "{\"multiscales\":[{" META "\"version\":\"0.4\"," AXES DATASETS(SCALE) "}]}"},
+        {"0/.zarray", "{\"zarr_format\":2,\"shape\":[4,4],\"dtype\":\"|u1\",\"dimension_separator\":\"/\"}"},
+        {"labels/.zattrs", "{\"labels\":[\"a\"]}"},
+        {"labels/a/.zattrs", "{\"multiscales\":[{" META "\"version\":\"0.4\"," AXES DATASETS(SCALE) "}]}"},
+        {"labels/a/0/.zarray", "{\"zarr_format\":2,\"shape\":[4,4],\"dtype\":\"\",\"dimension_separator\":\"/\"}"},
+        {NULL, NULL}};
+    CHECK_TEXT(findings(objects), "invalid: labels/a/0/.zarray: dtype: : label images must be of whole numbers");
+}
+
 static void plates_lead_to_wells_and_fields(void)
 {
     const object objects[] = {
@@ -408,6 +441,8 @@ static void series_are_visited(void)
     const object numbered[] = {
         {".zattrs", "{\"bioformats2raw.layout\":3}"}, {"0/.zattrs", "{\"multiscales\":[]}"}, {NULL, NULL}};
     CHECK_TEXT(findings(numbered), "invalid: 0/.zattrs: multiscales: it must be a list with at least one entry");
+    const object none[] = {{".zattrs", "{\"bioformats2raw.layout\":3}"}, {"1/.zattrs", "{}"}, {NULL, NULL}};
+    CHECK_TEXT(findings(none), "note: .zattrs: there is no group 0, the first of its images");
 }
 
 static void errors_of_the_store_are_no_findings(void)
@@ -429,9 +464,11 @@ int main(void)
     RUN(entries_that_are_there_again_are_named_in_order);
     RUN(rotations_of_few_digits_are_rotations);
     RUN(arrays_are_judged_beside_their_image);
+    RUN(what_zarr_could_not_open_is_invalid);
     RUN(texts_for_input_and_output_are_tolerable_in_images_of_stores);
     RUN(what_is_named_and_not_there_is_a_note);
     RUN(labels_are_whole_numbers_with_the_levels_of_their_image);
+    RUN(a_label_image_without_a_type_is_not_of_whole_numbers);
     RUN(plates_lead_to_wells_and_fields);
     RUN(series_are_visited);
     RUN(errors_of_the_store_are_no_findings);
