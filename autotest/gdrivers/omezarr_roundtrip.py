@@ -425,7 +425,8 @@ CUSTOM = ('PROJCRS["mine",BASEGEOGCRS["WGS 84",DATUM["World Geodetic System 1984
           'PARAMETER["Longitude of natural origin",17,ANGLEUNIT["degree",0.0174532925199433]],PARAMETER["Scale factor at natural origin",0.9996,SCALEUNIT["unity",1]],'
           'PARAMETER["False easting",500000,LENGTHUNIT["metre",1]],PARAMETER["False northing",0,LENGTHUNIT["metre",1]]],'
           'CS[Cartesian,2],AXIS["(E)",east,ORDER[1]],AXIS["(N)",north,ORDER[2]],LENGTHUNIT["metre",1]]')
-CRSS = {"projected": "EPSG:32633", "geographic": "EPSG:4326", "axes swapped": "EPSG:2193", "south first": "EPSG:2048",
+CRSS = {"projected": "EPSG:32633", "Pseudo-Mercator": "EPSG:3857", "geographic": "EPSG:4326", "axes swapped": "EPSG:2193",
+        "south first": "EPSG:2048",
         "ESRI": "ESRI:54009", "CRS84": "OGC:CRS84", "3D": "EPSG:4979", "compound": "EPSG:4326+5773",
         "compound, projected": "EPSG:32633+5773", "compound with a code": "EPSG:9707", "geocentric": "EPSG:4978", "feet": "EPSG:2225", "custom": CUSTOM,
         "bound": "+proj=utm +zone=33 +ellps=bessel +towgs84=598.1,73.7,418.2,0.202,0.045,-2.455,6.7 +units=m",

@@ -147,25 +147,23 @@ static OGRSpatialReferenceH with_codes_of_parts(OGRSpatialReferenceH crs)
     return defined;
 }
 
-/* True if both have one text in WKT 2, which says all of a CRS but some codes of its parts. */
-static int is_same_text(OGRSpatialReferenceH a, OGRSpatialReferenceH b)
+static char *text_of(OGRSpatialReferenceH crs)
 {
     const char *const format[] = {"FORMAT=WKT2_2019", NULL};
-    char *of_a = NULL, *of_b = NULL;
-    const int is_same = OSRExportToWktEx(a, &of_a, format) == OGRERR_NONE &&
-                        OSRExportToWktEx(b, &of_b, format) == OGRERR_NONE && of_a != NULL && of_b != NULL &&
-                        strcmp(of_a, of_b) == 0;
-    CPLFree(of_a);
-    CPLFree(of_b);
-    return is_same;
+    char *text = NULL;
+    if (OSRExportToWktEx(crs, &text, format) == OGRERR_NONE)
+        return text;
+    CPLFree(text);
+    return NULL;
 }
 
 /* WKT 2 leaves the codes of datum, ellipsoid and units out where the whole has one, and GDAL's WKT 1 shows them: the
- * database has them all, PROJJSON some. Taken where it is the same CRS otherwise, to the letter. */
-static OGRSpatialReferenceH with_codes_of_datum(OGRSpatialReferenceH crs, const char *projjson)
+ * database has them all, PROJJSON some. Taken where it is the same CRS otherwise, to the letter: as the text that was
+ * stored has it (GDAL reads Pseudo-Mercator, EPSG:3857, as something less than was written), or as it was read. */
+static OGRSpatialReferenceH with_codes_of_datum(OGRSpatialReferenceH crs, const char *wkt, const char *projjson)
 {
     const char *authority = OSRGetAuthorityName(crs, NULL), *number = OSRGetAuthorityCode(crs, NULL);
-    char code[80] = "";
+    char code[80] = "", *of_crs = text_of(crs);
     if (authority != NULL && number != NULL)
         snprintf(code, sizeof code, "%s:%s", authority, number);
     for (int way = 0; way < 2; way++) {
@@ -173,12 +171,17 @@ static OGRSpatialReferenceH with_codes_of_datum(OGRSpatialReferenceH crs, const 
         const OGRErr status = way == 0                               ? import_code(other, code)
                               : projjson != NULL && *projjson == '{' ? OSRSetFromUserInput(other, projjson)
                                                                      : OGRERR_UNSUPPORTED_SRS;
-        if (status == OGRERR_NONE && is_same_text(crs, other)) {
-            OSRDestroySpatialReference(crs);
-            return other;
+        char *text = status == OGRERR_NONE ? text_of(other) : NULL;
+        const int is_same =
+            text != NULL && ((wkt != NULL && strcmp(text, wkt) == 0) || (of_crs != NULL && strcmp(text, of_crs) == 0));
+        CPLFree(text);
+        OSRDestroySpatialReference(is_same ? crs : other);
+        if (is_same) {
+            crs = other;
+            break;
         }
-        OSRDestroySpatialReference(other);
     }
+    CPLFree(of_crs);
     return crs;
 }
 
@@ -198,7 +201,7 @@ OGRSpatialReferenceH georef_crs(const char *wkt, const char *projjson, const cha
     if (status != OGRERR_NONE && code != NULL)
         status = import_code(crs, code);
     if (status == OGRERR_NONE)
-        crs = with_codes_of_datum(with_codes_of_parts(crs), projjson);
+        crs = with_codes_of_datum(with_codes_of_parts(crs), wkt, projjson);
     CPLPopErrorHandler();
     CPLErrorReset();
     if (status != OGRERR_NONE) {
