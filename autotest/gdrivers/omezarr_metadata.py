@@ -171,6 +171,13 @@ def test_wide_rgb_shares_one_window_over_all_three(tmp_path):
     assert len(set(windows)) == 1
     low, high = np.percentile(array, [2, 98])
     assert abs(windows[0][0] - low) <= 3 and abs(windows[0][1] - high) <= 3
+    for c, band in zip(found, array):  # the slider of a viewer, which the window must lie on
+        assert c["window"]["min"] == min(band.min(), windows[0][0]) and c["window"]["max"] == max(band.max(), windows[0][1])
+
+
+def test_a_window_that_was_asked_for_lies_between_min_and_max(tmp_path):
+    window = channels(store_of(tmp_path, plain_source(1, "uint16"), "WINDOW=-10:70000"))[0]["window"]
+    assert window == {"min": -10, "start": -10, "end": 70000, "max": 70000}
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "float32", "int32"])
@@ -210,6 +217,20 @@ def test_equal_values_give_a_window_of_one(tmp_path):
         store = gdaltest.write(tmp_path / f"{dtype}", gdaltest.mem(np.full((1, 9, 9), value, dtype)))
         window = channels(store)[0]["window"]
         assert (window["start"], window["end"]) == (value, value + 1)
+
+
+@pytest.mark.parametrize("dtype,highest", [("uint8", 255), ("uint16", 65535), ("int16", 32767)])
+def test_a_window_of_the_highest_value_alone_stays_within_the_type(tmp_path, dtype, highest):
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(np.full((1, 9, 9), highest, dtype)))
+    window = channels(store)[0]["window"]
+    assert (window["start"], window["end"], window["max"]) == (highest - 1, highest, highest)
+
+
+@pytest.mark.parametrize("dtype,value", [("float64", 1e300), ("float32", -3e38), ("int64", 2**62), ("uint64", 2**64 - 1)])
+def test_equal_values_beyond_whole_numbers_of_a_double_give_a_window_too(tmp_path, dtype, value):
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(np.full((1, 9, 9), value, dtype)))
+    window = channels(store)[0]["window"]
+    assert window["min"] <= window["start"] < window["end"] <= window["max"]
 
 
 def test_no_valid_pixel_gives_a_window_from_0_to_1(tmp_path):

@@ -580,10 +580,15 @@ static void summarise_window(const statistics *s, int64_t number, channel_summar
         to->start = owner->has_percentiles ? owner->low : 0;
         to->end = owner->has_percentiles ? owner->high : 1;
     }
+    if (!(to->end > to->start) && is_integer(image->type) && to->start >= type_high) /* white stays white */
+        to->start = fmin(to->end - 1, nextafter(to->end, -INFINITY));
     if (!(to->end > to->start))
-        to->end = to->start + 1;
+        to->end = fmax(to->start + 1, nextafter(to->start, INFINITY));
+    /* A window that several channels share, or that the user gave, can lie outside the channel's own values. */
+    to->low = fmin(to->low, to->start);
+    to->high = fmax(to->high, to->end);
     if (!(to->high > to->low))
-        to->high = to->low + 1;
+        to->high = fmax(to->low + 1, nextafter(to->low, INFINITY));
 }
 
 int32_t statistics_finish(statistics *s, const chunk_source *from, const channel_summary **summaries, error *e)

@@ -298,6 +298,7 @@ static void red_green_and_blue_share_one_window(void)
         for (int k = 0; k < 3; k++) {
             CHECK(is_near(s.summaries[k].start, percentile(values, 300, 0.02)));
             CHECK(is_near(s.summaries[k].end, percentile(values, 300, 0.98)));
+            CHECK(s.summaries[k].low <= s.summaries[k].start && s.summaries[k].end <= s.summaries[k].high);
         }
         CHECK(s.summaries[3].start >= 300);
         free_subject(&s);
