@@ -582,6 +582,21 @@ def test_another_size_type_or_number_of_bands_is_different(tmp_path):
         assert done.returncode == 1 and "different" in done.stdout
 
 
+def test_bands_of_several_types_are_compared_by_their_values(tmp_path):
+    """The store has the type that holds all of them."""
+    array = gdaltest.smooth_array((2, 70, 60), "uint8")
+    for number, dtype in enumerate(("uint8", "int16")):
+        gdaltest.mem(array[number].astype(dtype), driver="GTiff", path=f"{tmp_path}/{number}.tif").FlushCache()
+    mixed = gdal.BuildVRT(f"{tmp_path}/mixed.vrt", [f"{tmp_path}/{number}.tif" for number in range(2)], separate=True)
+    mixed.FlushCache()
+    with gdaltest.collected_messages():
+        store = gdaltest.write(tmp_path / "a.ome.zarr", mixed, "BLOCKSIZE=32")
+    assert tool(store, tmp_path / "mixed.vrt").returncode == 0
+    gdaltest.mem((array[0] ^ (np.indices((70, 60)).sum(0) == 25)).astype("uint8"), driver="GTiff", path=f"{tmp_path}/0.tif").FlushCache()
+    done = tool(store, tmp_path / "mixed.vrt")
+    assert done.returncode == 1 and "band 1, column 25, row 0" in done.stdout
+
+
 @pytest.mark.parametrize("dtype", gdaltest.writable_types(with_complex=True))
 def test_every_type_is_compared_bit_by_bit(tmp_path, dtype):
     array = gdaltest.random_array((2, 70, 60), dtype)

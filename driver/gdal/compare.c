@@ -51,11 +51,11 @@ static GDALDataType gdal_type(int32_t type)
     return found == GDT_Unknown && type == NGFF_INT8 ? GDT_Byte : found;
 }
 
-/* True if values of a band fit the store's type as they are. */
-static int same_type(GDALDataType band, GDALDataType store)
+/* True if the store's type holds all values of the band's, as where bands of several types have become one. */
+static int holds_type(GDALDataType store, GDALDataType band)
 {
     return band == store || (band == GDT_CInt16 && store == GDT_CFloat32) ||
-           (band == GDT_CInt32 && store == GDT_CFloat64);
+           (band == GDT_CInt32 && store == GDT_CFloat64) || GDALDataTypeUnion(store, band) == store;
 }
 
 /* -- Size, bands, type ----------------------------------------------------------------------------------------- */
@@ -90,7 +90,7 @@ static int prepare(work *w)
         return end(w, COMPARE_UNREADABLE, "this GDAL has no type for the pixels of the store");
     for (int band = 1; c->type == GDT_Unknown && band <= n_planes; band++) {
         GDALDataType type = GDALGetRasterDataType(GDALGetRasterBand(c->source, band));
-        if (!same_type(type, w->type)) {
+        if (!holds_type(w->type, type)) {
             snprintf(text, sizeof text, "band %d of the source is %s, the store is %s", band, GDALGetDataTypeName(type),
                      GDALGetDataTypeName(w->type));
             return end(w, COMPARE_DIFFERENT, text);

@@ -15,7 +15,7 @@ typedef struct {
     ngff_reader *reader;
     GDALDatasetH source;
     const int *bands;  /* the source's band of each plane; NULL: plane + 1 */
-    GDALDataType type; /* in which the source is read; GDT_Unknown: the store's type, and bands of other types differ */
+    GDALDataType type; /* in which the source is read; GDT_Unknown: the store's, bands it cannot hold differ */
     int32_t n_threads; /* that decode chunks of the store */
     int32_t (*progress)(void *user, double share); /* may be NULL; returns 0 to stop */
     void *user;
