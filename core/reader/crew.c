@@ -46,7 +46,7 @@ void crew_leave(ngff_reader *reader)
 
 /* A call as its helpers see it. It outlives the call where a helper comes late. */
 typedef struct {
-    const store_ops *ops;
+    const thread_settings *settings_calls;
     pthread_mutex_t lock;
     pthread_cond_t has_left; /* a helper is done */
     int n_owners, n_at_work;
@@ -79,10 +79,10 @@ static void help(void *argument)
     if (work) {
         int is_other = c->settings && !pthread_equal(c->caller, pthread_self());
         if (is_other)
-            c->ops->settings_use(c->settings);
+            c->settings_calls->use(c->settings);
         work(c->argument);
         if (is_other)
-            c->ops->settings_use(NULL);
+            c->settings_calls->use(NULL);
         pthread_mutex_lock(&c->lock);
         c->n_at_work--;
         pthread_cond_signal(&c->has_left);
@@ -101,9 +101,9 @@ void crew_run(ngff_reader *reader, int n_helpers, void (*work)(void *), void *ar
     }
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->has_left, NULL);
-    c->ops = reader->store->ops;
+    c->settings_calls = reader->store->settings;
     c->caller = pthread_self();
-    c->settings = c->ops->settings_copy ? c->ops->settings_copy() : NULL;
+    c->settings = c->settings_calls ? c->settings_calls->copy() : NULL;
     c->n_owners = n_helpers + 1;
     c->work = work;
     c->argument = argument;
@@ -116,7 +116,7 @@ void crew_run(ngff_reader *reader, int n_helpers, void (*work)(void *), void *ar
         pthread_cond_wait(&c->has_left, &c->lock);
     pthread_mutex_unlock(&c->lock);
     if (c->settings)
-        c->ops->settings_free(c->settings);
+        c->settings_calls->free(c->settings);
     c->settings = NULL;
     crew_release(c);
 }

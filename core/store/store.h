@@ -58,12 +58,6 @@ typedef struct {
                         error *e);
     /* Size in bytes of an object; NGFF_E_NOT_FOUND. */
     int32_t (*size)(store *s, const char *key, uint64_t *n, error *e);
-    /* What a thread has set for itself (GDAL's thread-local options: credentials, say), for threads that read in its
-     * name: NULL if nothing. A copy is put on and, with NULL, taken off by the other thread. All three NULL where
-     * threads have no such settings. */
-    void *(*settings_copy)(void);
-    void (*settings_use)(void *copy);
-    void (*settings_free)(void *copy);
     /* First call on a thread that is not the opener's; may be NULL. */
     void (*enter_thread)(store *s);
     /* Writes a scratch object that is never published (spilled pixels), reads it back, removes it. */
@@ -75,9 +69,17 @@ typedef struct {
     void (*free)(store *s);
 } store_ops;
 
+/* What a thread has set for itself (GDAL's thread-local options), for threads that read in its name. */
+typedef struct {
+    void *(*copy)(void);     /* NULL if nothing */
+    void (*use)(void *copy); /* on the other thread, and with NULL when it is done */
+    void (*free)(void *copy);
+} thread_settings;
+
 struct store {
     const store_ops *ops;
     const char *refusal; /* why nothing can be written at this place, for a message; NULL: it can be tried */
+    const thread_settings *settings; /* NULL: threads have none */
 };
 
 /* A store at path; begin or get decide whether anything is there. NULL when memory is out. */

@@ -1,0 +1,711 @@
+/* object_store.c: see object_store.h. */
+#include "object_store.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* -- Attempts ------------------------------------------------------------------------------------------------------ */
+
+/* True, after a pause, if a request that has failed shall be made again. attempt: its number, from 1. */
+static int is_tried_again(const object_calls *calls, int attempt)
+{
+    enum { n_attempts = 5 };
+    if (attempt >= n_attempts)
+        return 0;
+    double seconds = calls->retry_delay() * (1 << (attempt - 1));
+    struct timespec pause = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    nanosleep(&pause, NULL);
+    return 1;
+}
+
+static int give_up(int failure, char cause[256])
+{
+    if (failure != EAGAIN)
+        return failure;
+    size_t n = strlen(cause);
+    snprintf(cause + n, 256 - n, "; tried several times: is the server reachable, are the credentials valid?");
+    return EIO;
+}
+
+/* A lost answer does no harm: the same bytes are stored again. */
+int object_write(const object_calls *calls, const char *path, const void *bytes, size_t n, int must_be_new,
+                 char cause[256])
+{
+    int failure, attempt = 0;
+    do
+        failure = calls->write(path, bytes, n, must_be_new, cause);
+    while (failure == EAGAIN && is_tried_again(calls, ++attempt));
+    return give_up(failure, cause);
+}
+
+int object_read(const object_calls *calls, const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
+                uint64_t *size, char cause[256])
+{
+    int failure, attempt = 0;
+    do
+        failure = calls->read(path, offset, n, bytes, n_read, size, cause);
+    while (failure == EAGAIN && is_tried_again(calls, ++attempt));
+    return give_up(failure, cause);
+}
+
+/* Where an answer was lost, the second request finds nothing. */
+int object_remove(const object_calls *calls, const char *path, char cause[256])
+{
+    int failure, attempt = 0;
+    do
+        failure = calls->remove(path, cause);
+    while (failure == EAGAIN && is_tried_again(calls, ++attempt));
+    return give_up(failure, cause);
+}
+
+/* -- One object ---------------------------------------------------------------------------------------------------- */
+
+/* The claim: one object, put before all others, only where there is none. It names its owner, and whether the place was
+ * found free ("writing"): only then may the next run remove what a dead owner left. As its key is known, a list that
+ * does not show it is no list: GDAL tells a refused one from an empty one no other way. */
+static const char claim_key[] = ".omezarr-claim";
+
+typedef struct {
+    store base;
+    const object_calls *calls;
+    char *path, *scratch;
+    int is_claimed;
+    char token[200]; /* of the claim */
+    char root_key[16];
+    uint8_t *root; /* the document that makes it an image: put by publish */
+    size_t n_root;
+    int is_update, is_dirty;
+    int n_notes;          /* objects of the record */
+    pthread_mutex_t lock; /* scratch, is_dirty */
+} object_store;
+
+static char *join(const char *place, const char *key)
+{
+    size_t n = strlen(place) + strlen(key) + 2;
+    char *path = malloc(n);
+    if (path)
+        snprintf(path, n, "%s/%s", place, key);
+    return path;
+}
+
+static char *object_path(const object_store *o, const char *key)
+{
+    return join(o->path, key);
+}
+
+static void free_names(char **names)
+{
+    for (int i = 0; names && names[i]; i++)
+        free(names[i]);
+    free(names);
+}
+
+static int32_t object_store_get(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
+                                error *e)
+{
+    char cause[256] = "";
+    uint64_t size = 0;
+    const object_store *o = (const object_store *)s;
+    char *path = object_path(o, key);
+    int failure = path ? object_read(o->calls, path, offset, n, bytes, n_read, &size, cause) : ENOMEM;
+    int32_t status = NGFF_OK;
+    /* Who may not list is told "forbidden" instead of "not there". Of a document the reader then says that there is
+     * none, which is an error too; a chunk must not turn into fill. */
+    const char *slash = strrchr(key, '/'), *name = slash ? slash + 1 : key;
+    int is_document = strcmp(name, "zarr.json") == 0 || strncmp(name, ".z", 2) == 0;
+    if (failure == ENOENT || (failure == EACCES && is_document && !o->is_claimed))
+        status = NGFF_E_NOT_FOUND;
+    else if (failure)
+        status = error_set(e, NGFF_E_STORAGE, "cannot read %s: %s", path ? path : key, cause);
+    free(path);
+    return status;
+}
+
+static int32_t put_object(object_store *o, const char *key, const void *bytes, size_t n, int must_be_new, error *e)
+{
+    char cause[256] = "";
+    char *path = object_path(o, key);
+    int failure = path ? object_write(o->calls, path, bytes, n, must_be_new, cause) : ENOMEM;
+    int32_t status = NGFF_OK;
+    if (failure == EEXIST && must_be_new)
+        status = NGFF_E_EXISTS; /* the caller knows what it means */
+    else if (failure)
+        status = error_set(e, NGFF_E_STORAGE, "cannot write %s (%zu bytes): %s", path ? path : key, n, cause);
+    free(path);
+    return status;
+}
+
+/* -- The claim ----------------------------------------------------------------------------------------------------- */
+
+static int is_claim(const char *name)
+{
+    return strcmp(name, claim_key) == 0;
+}
+
+/* The names below the place (all of them, or those at the top), or NULL where the list cannot be trusted. */
+static char **trusted_list(const object_store *o, int is_recursive)
+{
+    for (int attempt = 1;; attempt++) {
+        o->calls->forget(o->path);
+        char **names = o->calls->list(o->path, is_recursive);
+        for (int i = 0; names && names[i]; i++)
+            if (is_claim(names[i]))
+                return names;
+        free_names(names);
+        if (!is_tried_again(o->calls, attempt))
+            return NULL;
+    }
+}
+
+static int32_t cannot_list(const object_store *o, error *e)
+{
+    return error_set(e, NGFF_E_STORAGE,
+                     "%s cannot be listed, so nobody knows what is there; are the credentials allowed to list?",
+                     o->path);
+}
+
+/* Removes all objects but the claim, the documents of the root first: an interrupted removal is no image. */
+static int32_t remove_objects(object_store *o, error *e)
+{
+    static const char *const roots[] = {"zarr.json", ".zattrs", ".zgroup", ".zmetadata"};
+    for (int round = 0; round < 4; round++) {
+        char **keys = trusted_list(o, 1);
+        int n_left = 0;
+        if (!keys)
+            return cannot_list(o, e);
+        for (int pass = 0; pass < 2; pass++)
+            for (int i = 0; keys[i]; i++) {
+                int is_root = 0;
+                for (size_t k = 0; k < sizeof roots / sizeof roots[0]; k++)
+                    is_root |= strcmp(keys[i], roots[k]) == 0;
+                size_t n = strlen(keys[i]);
+                if (n == 0 || keys[i][n - 1] == '/' || is_claim(keys[i]) || is_root != (pass == 0))
+                    continue;
+                /* The first that cannot be removed ends it: with a server that is gone each would take its time. */
+                char *path = object_path(o, keys[i]), cause[256] = "";
+                if (e->status == NGFF_OK && (!path || object_remove(o->calls, path, cause) != 0))
+                    error_set(e, NGFF_E_STORAGE, "%s/%s cannot be removed: %s", o->path, keys[i], cause);
+                free(path);
+                n_left++;
+            }
+        free_names(keys);
+        if (n_left == 0 || e->status != NGFF_OK)
+            return e->status;
+    }
+    return error_set(e, NGFF_E_STORAGE, "the objects below %s cannot be removed", o->path);
+}
+
+static void remove_claim(object_store *o)
+{
+    char *path = object_path(o, claim_key), cause[256];
+    if (path)
+        object_remove(o->calls, path, cause);
+    free(path);
+}
+
+/* True if the claim that is there belongs to a process of this machine that has ended. was_writing: it had found the
+ * place free. */
+static int is_claim_dead(object_store *o, int *was_writing)
+{
+    uint8_t *text = NULL;
+    size_t n = 0;
+    error ignored = {0};
+    char host[128] = "", here[128] = "", state[16] = "";
+    long process = 0;
+    int is_read = object_store_get(&o->base, claim_key, 0, 0, &text, &n, &ignored) == NGFF_OK && text;
+    int is_known = is_read && sscanf((char *)text, "%ld %127s %*s %15s", &process, host, state) >= 2;
+    free(text);
+    gethostname(here, sizeof here - 1);
+    *was_writing = strcmp(state, "writing") == 0;
+    if (is_known && process == 0) /* it let go */
+        return 1;
+    return is_known && strcmp(host, here) == 0 && process > 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH;
+}
+
+/* True if the claim that is there is ours. */
+static int is_claim_ours(object_store *o)
+{
+    uint8_t *text = NULL;
+    size_t n = 0;
+    error ignored = {0};
+    int is_ours = object_store_get(&o->base, claim_key, 0, 0, &text, &n, &ignored) == NGFF_OK &&
+                  n >= strlen(o->token) && memcmp(text, o->token, strlen(o->token)) == 0;
+    free(text);
+    return is_ours;
+}
+
+static int32_t claimed_by_another(const object_store *o, error *e)
+{
+    return error_set(
+        e, NGFF_E_EXISTS,
+        "%s/%s exists: another program is writing %s, or was stopped on another machine; if none is, remove "
+        "that object",
+        o->path, claim_key, o->path);
+}
+
+/* Puts the claim. was_dead: it was taken over from a dead owner who had begun to write. */
+static int32_t claim(object_store *o, int *was_dead, error *e)
+{
+    static unsigned counter;
+    char host[128] = "";
+    uint64_t size = 0;
+    if (o->base.refusal)
+        return error_set(e, NGFF_E_UNSUPPORTED, "%s: %s", o->path, o->base.refusal);
+    char *path = object_path(o, claim_key), cause[256];
+    if (!path)
+        return error_set(e, NGFF_E_MEMORY, "memory is out");
+    gethostname(host, sizeof host - 1);
+    snprintf(o->token, sizeof o->token, "%ld %s %p-%u", (long)getpid(), host[0] ? host : "unknown", (void *)o,
+             __atomic_add_fetch(&counter, 1, __ATOMIC_RELAXED));
+    o->calls->forget(o->path);
+    /* A server that ignores the condition would let us overwrite another's claim: look first. */
+    int is_there = object_read(o->calls, path, 0, 0, NULL, NULL, &size, cause) == 0;
+    if (is_there) {
+        if (!is_claim_dead(o, was_dead)) {
+            free(path);
+            return claimed_by_another(o, e);
+        }
+        remove_claim(o);
+    }
+    free(path);
+    int32_t status = put_object(o, claim_key, o->token, strlen(o->token), 1, e);
+    o->calls->forget(o->path);
+    if (status == NGFF_E_EXISTS) /* another was faster, or it was our own request, whose answer was lost */
+        status = NGFF_OK;
+    return status == NGFF_OK && !is_claim_ours(o) ? claimed_by_another(o, e) : status;
+}
+
+/* What is at the place: 1 an OME-Zarr, 0 nothing, or an error. */
+static int32_t look_at_place(object_store *o, int32_t may_be_anything, error *e)
+{
+    static const char *const roots[] = {"zarr.json", ".zattrs"};
+    char **names = trusted_list(o, 0);
+    int is_ngff = 0, n_foreign = 0;
+    if (!names)
+        return cannot_list(o, e);
+    for (int i = 0; names[i]; i++)
+        n_foreign += names[i][0] && !is_claim(names[i]);
+    for (int i = 0; i < 2 && n_foreign > 0; i++) {
+        uint8_t *text = NULL;
+        size_t n = 0;
+        int32_t status = object_store_get(&o->base, roots[i], 0, 0, &text, &n, e);
+        is_ngff |= status == NGFF_OK && looks_like_ngff(text, n);
+        free(text);
+    }
+    free_names(names);
+    if (e->status != NGFF_OK)
+        return e->status;
+    if (!is_ngff && n_foreign > 0 && !may_be_anything)
+        return error_set(e, NGFF_E_EXISTS,
+                         "%s holds objects that are no OME-Zarr; they are left untouched, choose another name",
+                         o->path);
+    return is_ngff || n_foreign > 0;
+}
+
+/* The claim says now that the place was found free, or is our own. */
+static int32_t claim_place(object_store *o, error *e)
+{
+    size_t n = strlen(o->token);
+    snprintf(o->token + n, sizeof o->token - n, " writing");
+    return put_object(o, claim_key, o->token, strlen(o->token), 0, e);
+}
+
+static int32_t object_store_begin(store *s, int overwrite, error *e)
+{
+    object_store *o = (object_store *)s;
+    int was_dead = 0;
+    if (claim(o, &was_dead, e) != NGFF_OK)
+        return e->status;
+    int32_t is_occupied = look_at_place(o, was_dead, e);
+    if (is_occupied == 1 && !overwrite && !was_dead)
+        error_set(e, NGFF_E_EXISTS, "%s exists; use OVERWRITE=YES to replace it", o->path);
+    if (e->status == NGFF_OK)
+        claim_place(o, e);
+    if (e->status == NGFF_OK && is_occupied == 1)
+        remove_objects(o, e);
+    if (e->status != NGFF_OK)
+        remove_claim(o);
+    o->is_claimed = e->status == NGFF_OK;
+    return e->status;
+}
+
+/* -- Resuming ------------------------------------------------------------------------------------------------------ */
+
+static const char record_folder[] = ".omezarr-record/";
+
+/* Nothing can be appended to an object: each note is one of its own. */
+static void note_key(int number, char key[40])
+{
+    snprintf(key, 40, "%s%d", record_folder, number);
+}
+
+static int32_t object_store_note(store *s, const char *text, size_t n, error *e)
+{
+    object_store *o = (object_store *)s;
+    char key[40];
+    note_key(o->n_notes++, key);
+    return put_object(o, key, text, n, 0, e);
+}
+
+/* All notes one after the other; NULL where there is none. */
+static char *read_notes(object_store *o, error *e)
+{
+    char *text = NULL;
+    size_t n = 0;
+    for (int32_t status = NGFF_OK; status == NGFF_OK && e->status == NGFF_OK;) {
+        char key[40];
+        uint8_t *bytes = NULL;
+        size_t n_read = 0;
+        note_key(o->n_notes, key);
+        status = object_store_get(&o->base, key, 0, 0, &bytes, &n_read, e);
+        char *more = status == NGFF_OK ? realloc(text, n + n_read + 1) : NULL;
+        if (status == NGFF_OK && !more)
+            error_set(e, NGFF_E_MEMORY, "out of memory");
+        if (more) {
+            text = more;
+            memcpy(text + n, bytes, n_read);
+            n += n_read;
+            text[n] = 0;
+            o->n_notes++;
+        }
+        free(bytes);
+    }
+    return text;
+}
+
+static int32_t object_store_resume(store *s, int overwrite, char **record, error *e)
+{
+    object_store *o = (object_store *)s;
+    int was_dead = 0;
+    (void)overwrite;
+    o->calls->forget(o->path);
+    *record = read_notes(o, e);
+    if (!*record || e->status != NGFF_OK)
+        return e->status;
+    if (claim(o, &was_dead, e) == NGFF_OK && claim_place(o, e) != NGFF_OK)
+        remove_claim(o);
+    o->is_claimed = e->status == NGFF_OK;
+    return e->status == NGFF_OK ? 1 : e->status;
+}
+
+/* The claim of nobody: the next run may go on, or remove what is there. */
+static void object_store_release(store *s)
+{
+    object_store *o = (object_store *)s;
+    static const char nobody[] = "0 nobody - writing";
+    error ignored = {0};
+    if (o->is_claimed && is_claim_ours(o))
+        put_object(o, claim_key, nobody, sizeof nobody - 1, 0, &ignored);
+    o->is_claimed = 0;
+}
+
+static void remove_notes(object_store *o)
+{
+    for (int i = 0; i < o->n_notes; i++) {
+        char key[40], cause[256];
+        note_key(i, key);
+        char *path = object_path(o, key);
+        if (path)
+            object_remove(o->calls, path, cause);
+        free(path);
+    }
+    o->n_notes = 0;
+}
+
+static void object_store_set_sync(store *s)
+{
+    (void)s; /* what an object store has accepted is safe */
+}
+
+/* -- Change in place ----------------------------------------------------------------------------------------------- */
+
+/* Leaves the mark of a store that is being changed. */
+static int32_t mark_dirty(object_store *o, error *e)
+{
+    pthread_mutex_lock(&o->lock);
+    if (o->is_update && !o->is_dirty)
+        o->is_dirty = put_object(o, STORE_DIRTY_KEY, "changing\n", 9, 0, e) == NGFF_OK;
+    pthread_mutex_unlock(&o->lock);
+    return e->status;
+}
+
+/* Each put replaces its object at once, so that a store can be changed in place. */
+static int32_t object_store_begin_update(store *s, error *e)
+{
+    object_store *o = (object_store *)s;
+    int was_dead = 0;
+    uint64_t n = 0;
+    if (claim(o, &was_dead, e) != NGFF_OK)
+        return e->status;
+    int32_t status = s->ops->size(s, STORE_DIRTY_KEY, &n, e);
+    if (e->status != NGFF_OK) {
+        remove_claim(o);
+        return e->status;
+    }
+    o->is_update = 1;
+    o->is_dirty = status == NGFF_OK;
+    return NGFF_OK;
+}
+
+static int32_t cannot_remove(const char *path, const char *cause, error *e)
+{
+    return error_set(e, NGFF_E_STORAGE, "cannot remove %s: %s", path, cause);
+}
+
+/* Removes the object of this key, or all below it; documents stay where chunks_only. */
+static int32_t remove_below(object_store *o, const char *key, int chunks_only, error *e)
+{
+    char cause[256] = "", *path = object_path(o, key);
+    int kind = path ? o->calls->kind(path) : KIND_NONE;
+    if (kind != KIND_NONE)
+        mark_dirty(o, e);
+    if (kind == KIND_FILE && e->status == NGFF_OK && object_remove(o->calls, path, cause) != 0)
+        cannot_remove(path, cause, e);
+    char **names = kind == KIND_FOLDER ? o->calls->list(path, 1) : NULL;
+    for (int i = 0; names && names[i] && e->status == NGFF_OK; i++) {
+        const char *slash = strrchr(names[i], '/'), *name = slash ? slash + 1 : names[i];
+        if (!name[0] || (chunks_only && is_zarr_document(name)))
+            continue;
+        char *below = join(path, names[i]);
+        if (!below || object_remove(o->calls, below, cause) != 0)
+            cannot_remove(below ? below : names[i], cause, e);
+        free(below);
+    }
+    free_names(names);
+    free(path);
+    return e->status;
+}
+
+static int32_t object_store_remove(store *s, const char *key, error *e)
+{
+    return remove_below((object_store *)s, key, 0, e);
+}
+
+static int32_t object_store_remove_chunks(store *s, const char *key, error *e)
+{
+    return remove_below((object_store *)s, key, 1, e);
+}
+
+static int32_t check_claim_gone(object_store *o, error *e)
+{
+    return is_claim_ours(o) ? error_set(e, NGFF_E_STORAGE, "%s is whole, but %s in it cannot be removed: remove it",
+                                        o->path, claim_key)
+                            : NGFF_OK;
+}
+
+static int32_t end_update(object_store *o, error *e)
+{
+    char cause[256] = "", *mark = object_path(o, STORE_DIRTY_KEY);
+    if (o->is_dirty && (!mark || object_remove(o->calls, mark, cause) != 0))
+        cannot_remove(mark ? mark : STORE_DIRTY_KEY, cause, e);
+    free(mark);
+    remove_claim(o);
+    o->is_update = 0;
+    o->calls->forget(o->path);
+    return e->status == NGFF_OK ? check_claim_gone(o, e) : e->status;
+}
+
+/* -- The end ------------------------------------------------------------------------------------------------------- */
+
+static int32_t object_store_put(store *s, const char *key, const void *bytes, size_t n, error *e)
+{
+    object_store *o = (object_store *)s;
+    if (mark_dirty(o, e) != NGFF_OK)
+        return e->status;
+    if (!o->is_claimed || (strcmp(key, "zarr.json") != 0 && strcmp(key, ".zattrs") != 0))
+        return put_object(o, key, bytes, n, 0, e);
+    free(o->root);
+    o->root = malloc(n + 1);
+    if (!o->root)
+        return error_set(e, NGFF_E_MEMORY, "out of memory for %s", key);
+    memcpy(o->root, bytes, n);
+    o->n_root = n;
+    snprintf(o->root_key, sizeof o->root_key, "%s", key);
+    return NGFF_OK;
+}
+
+/* The root's document comes, only where there is none, then the claim goes. */
+static int32_t object_store_publish(store *s, error *e)
+{
+    object_store *o = (object_store *)s;
+    if (o->is_update)
+        return end_update(o, e);
+    if (!o->is_claimed || !o->root)
+        return NGFF_OK;
+    if (!is_claim_ours(o))
+        return error_set(e, NGFF_E_STORAGE, "%s/%s was removed or changed by somebody else while %s was written",
+                         o->path, claim_key, o->path);
+    int32_t status = put_object(o, o->root_key, o->root, o->n_root, 1, e);
+    if (status == NGFF_E_EXISTS) { /* our own request, whose answer was lost? */
+        uint8_t *text = NULL;
+        size_t n = 0;
+        error ignored = {0};
+        int is_ours = object_store_get(s, o->root_key, 0, 0, &text, &n, &ignored) == NGFF_OK && n == o->n_root &&
+                      memcmp(text, o->root, n) == 0;
+        free(text);
+        status = is_ours ? NGFF_OK
+                         : error_set(e, NGFF_E_EXISTS, "%s/%s was put by somebody else while %s was written", o->path,
+                                     o->root_key, o->path);
+    }
+    if (status != NGFF_OK)
+        return status;
+    o->is_claimed = 0;
+    remove_notes(o);
+    remove_claim(o);
+    o->calls->forget_list(o->path); /* made when GDAL looked for an old store: it would hide the new one */
+    return check_claim_gone(o, e);
+}
+
+static void object_store_abandon(store *s)
+{
+    object_store *o = (object_store *)s;
+    error ignored = {0};
+    if (o->is_update) /* what was done stays, with its mark */
+        remove_claim(o);
+    else if (o->is_claimed && is_claim_ours(o)) { /* else it is another's place now */
+        remove_objects(o, &ignored);
+        remove_claim(o);
+    }
+    o->is_claimed = 0;
+}
+
+static int32_t object_store_size(store *s, const char *key, uint64_t *n, error *e)
+{
+    const object_store *o = (const object_store *)s;
+    char cause[256] = "";
+    char *path = object_path(o, key);
+    int failure = path ? object_read(o->calls, path, 0, 0, NULL, NULL, n, cause) : ENOMEM;
+    int32_t status = !failure            ? NGFF_OK
+                     : failure == ENOENT ? NGFF_E_NOT_FOUND
+                                         : error_set(e, NGFF_E_STORAGE, "cannot read %s: %s", path ? path : key, cause);
+    free(path);
+    return status;
+}
+
+/* Scratch lies on this machine. */
+static int32_t make_scratch(object_store *o, error *e)
+{
+    pthread_mutex_lock(&o->lock);
+    if (!o->scratch) {
+        char *path = o->calls->temporary_path();
+        if (path && o->calls->files->make_folder(path) == 0)
+            o->scratch = path;
+        else {
+            error_set(e, NGFF_E_STORAGE, "cannot make the temporary folder %s; set CPL_TMPDIR to a writable place",
+                      path ? path : "");
+            free(path);
+        }
+    }
+    pthread_mutex_unlock(&o->lock);
+    return e->status;
+}
+
+static int32_t object_store_scratch_put(store *s, const char *key, const void *bytes, size_t n, error *e)
+{
+    object_store *o = (object_store *)s;
+    char path[1024], cause[256] = "";
+    if (make_scratch(o, e) != NGFF_OK)
+        return e->status;
+    snprintf(path, sizeof path, "%s/%s", o->scratch, key);
+    if (o->calls->files->write_file(path, bytes, n, cause) != 0)
+        return error_set(e, NGFF_E_STORAGE, "cannot write the temporary file %s: %s", path, cause);
+    return NGFF_OK;
+}
+
+static int32_t object_store_scratch_get(store *s, const char *key, void *bytes, size_t n, error *e)
+{
+    object_store *o = (object_store *)s;
+    char path[1024], cause[256] = "";
+    uint8_t *read = NULL;
+    size_t n_read = 0;
+    snprintf(path, sizeof path, "%s/%s", o->scratch ? o->scratch : "", key);
+    int failure = o->calls->files->read_file(path, 0, 0, &read, &n_read, cause);
+    if (!failure && n_read == n)
+        memcpy(bytes, read, n);
+    free(read);
+    o->calls->files->remove_file(path);
+    if (failure || n_read != n)
+        return error_set(e, NGFF_E_STORAGE, "cannot read the temporary file %s back: %s", path, cause);
+    return NGFF_OK;
+}
+
+static int32_t object_store_list(store *s, int32_t (*visit)(void *user, const char *key), void *user, error *e)
+{
+    const object_store *o = (const object_store *)s;
+    char **keys = o->calls->list(o->path, 1);
+    int32_t status = keys ? NGFF_OK : NGFF_E_UNSUPPORTED;
+    for (int i = 0; keys && keys[i] && status == NGFF_OK; i++) {
+        size_t n = strlen(keys[i]);
+        int is_own =
+            o->is_claimed && (is_claim(keys[i]) || strncmp(keys[i], record_folder, sizeof record_folder - 1) == 0);
+        if (n > 0 && keys[i][n - 1] != '/' && !is_own)
+            status = visit(user, keys[i]);
+    }
+    free_names(keys);
+    return status < 0 ? error_set(e, status, "the objects below %s cannot be listed", o->path) : NGFF_OK;
+}
+
+static void object_store_enter_thread(store *s)
+{
+    object_store *o = (object_store *)s;
+    if (o->calls->enter_thread)
+        o->calls->enter_thread();
+}
+
+static void object_store_free(store *s)
+{
+    object_store *o = (object_store *)s;
+    if (o->scratch)
+        o->calls->files->remove_tree(o->scratch);
+    pthread_mutex_destroy(&o->lock);
+    free(o->scratch);
+    free(o->root);
+    free(o->path);
+    free(o);
+}
+
+static const store_ops object_store_ops = {
+    .is_remote = 1,
+    .begin = object_store_begin,
+    .note = object_store_note,
+    .resume = object_store_resume,
+    .release = object_store_release,
+    .set_sync = object_store_set_sync,
+    .begin_update = object_store_begin_update,
+    .remove = object_store_remove,
+    .remove_chunks = object_store_remove_chunks,
+    .put = object_store_put,
+    .publish = object_store_publish,
+    .abandon = object_store_abandon,
+    .get = object_store_get,
+    .size = object_store_size,
+    .enter_thread = object_store_enter_thread,
+    .scratch_put = object_store_scratch_put,
+    .scratch_get = object_store_scratch_get,
+    .list = object_store_list,
+    .free = object_store_free,
+};
+
+store *object_store_open(const char *path, const object_calls *calls)
+{
+    object_store *o = calloc(1, sizeof *o);
+    if (!o)
+        return NULL;
+    o->base.ops = &object_store_ops;
+    o->calls = calls;
+    pthread_mutex_init(&o->lock, NULL);
+    o->path = strdup(path);
+    for (size_t n = o->path ? strlen(o->path) : 0; n > 1 && o->path[n - 1] == '/'; n--)
+        o->path[n - 1] = 0;
+    if (!o->path) {
+        object_store_free(&o->base);
+        return NULL;
+    }
+    return &o->base;
+}

@@ -1,0 +1,360 @@
+/* test_object_store.c: the protocol of object stores, over a server in memory that can be told to fail, to lose an
+ * answer and to hide what it has. */
+#include "object_store.h"
+
+#include <errno.h>
+
+#include "store_check.h"
+
+enum { most_objects = 40 };
+
+static struct {
+    char path[200], bytes[300];
+    size_t n;
+} objects[most_objects];
+static int n_objects;
+
+static char said[8000];                                      /* the requests: "put zarr.json new;" */
+static int failure, n_good, n_failing;                       /* n_failing requests fail after n_good that do not */
+static int loses_answers;                                    /* what fails is done nevertheless */
+static enum { HIDES_NOTHING, HIDES_CLAIM, HIDES_ALL } hides; /* in lists */
+
+static int find(const char *path)
+{
+    int i = 0;
+    while (i < n_objects && strcmp(objects[i].path, path) != 0)
+        i++;
+    return i;
+}
+
+static void store_object(const char *path, const void *bytes, size_t n)
+{
+    int i = find(path);
+    CHECK(i < most_objects && n < sizeof objects[0].bytes);
+    n_objects += i == n_objects;
+    snprintf(objects[i].path, sizeof objects[i].path, "%s", path);
+    memcpy(objects[i].bytes, bytes, n);
+    objects[i].n = n;
+}
+
+static void remove_object(const char *path)
+{
+    int i = find(path);
+    if (i < n_objects)
+        objects[i] = objects[--n_objects];
+}
+
+static int answer_of(const char *verb, const char *path, const char *condition, char cause[256])
+{
+    const char *key = strncmp(path, root, strlen(root)) == 0 ? strchr(path + strlen(root) + 1, '/') : NULL;
+    size_t n = strlen(said);
+    snprintf(said + n, sizeof said - n, "%s %s%s;", verb, key ? key + 1 : "", condition);
+    if (n_failing == 0 || n_good-- > 0)
+        return 0;
+    n_good = 0;
+    n_failing--;
+    snprintf(cause, 256, "SlowDown");
+    return failure;
+}
+
+static int server_write(const char *path, const void *bytes, size_t n, int must_be_new, char cause[256])
+{
+    int answer = answer_of("put", path, must_be_new ? " new" : "", cause);
+    if (answer && !loses_answers)
+        return answer;
+    if (must_be_new && find(path) < n_objects)
+        return EEXIST;
+    store_object(path, bytes, n);
+    return answer;
+}
+
+static int server_read(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, uint64_t *size,
+                       char cause[256])
+{
+    int answer = answer_of("get", path, "", cause), i = find(path);
+    CHECK(offset == 0 && n == 0);
+    if (answer || i == n_objects)
+        return answer ? answer : ENOENT;
+    *size = objects[i].n;
+    if (bytes) {
+        *bytes = calloc(1, objects[i].n + 1);
+        memcpy(*bytes, objects[i].bytes, objects[i].n);
+        *n_read = objects[i].n;
+    }
+    return 0;
+}
+
+static int server_remove(const char *path, char cause[256])
+{
+    int answer = answer_of("delete", path, "", cause);
+    if (!answer || loses_answers)
+        remove_object(path);
+    return answer;
+}
+
+static int server_kind(const char *path)
+{
+    size_t n = strlen(path);
+    for (int i = 0; i < n_objects; i++)
+        if (strncmp(objects[i].path, path, n) == 0 && strchr("/", objects[i].path[n]))
+            return objects[i].path[n] ? KIND_FOLDER : KIND_FILE;
+    return KIND_NONE;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* In the order of keys, as servers list. */
+static char **server_list(const char *path, int is_recursive)
+{
+    char **names = calloc(most_objects + 1, sizeof *names), cause[256];
+    size_t n = strlen(path), n_names = 0;
+    int is_told = answer_of("list", path, "", cause) == 0 && hides != HIDES_ALL;
+    for (int i = 0; i < n_objects && is_told; i++)
+        if (strncmp(objects[i].path, path, n) == 0 && objects[i].path[n] == '/' &&
+            !(hides == HIDES_CLAIM && strstr(objects[i].path, "claim"))) {
+            names[n_names] = strdup(objects[i].path + n + 1);
+            if (!is_recursive)
+                names[n_names][strcspn(names[n_names], "/")] = 0;
+            n_names++;
+        }
+    qsort(names, n_names, sizeof *names, compare_names);
+    return names;
+}
+
+static void server_forget(const char *path)
+{
+    (void)path;
+}
+
+static double server_retry_delay(void)
+{
+    return 0;
+}
+
+static const object_calls calls = {.write = server_write,
+                                   .read = server_read,
+                                   .remove = server_remove,
+                                   .kind = server_kind,
+                                   .list = server_list,
+                                   .forget = server_forget,
+                                   .forget_list = server_forget,
+                                   .retry_delay = server_retry_delay};
+
+static store *open_on_server(const char *path)
+{
+    return object_store_open(path, &calls);
+}
+
+static int has_object(const char *name)
+{
+    return find(below(name)) < n_objects;
+}
+
+static void empty_server(void)
+{
+    n_objects = 0;
+    said[0] = 0;
+}
+
+/* The place in what was said of a request, which must be there. */
+static const char *said_at(const char *request)
+{
+    const char *at = strstr(said, request);
+    if (!at)
+        fprintf(stderr, "no \"%s\" in \"%s\"\n", request, said);
+    CHECK(at != NULL);
+    return at ? at : said;
+}
+
+static void root_document_is_put_last_between_the_claim_and_its_end(void)
+{
+    error e = {0};
+    empty_server();
+    CHECK_INT(write_store(below("a"), "pixels", 0, &e), NGFF_OK);
+    CHECK(said_at("put .omezarr-claim new;") < said_at("put scale0/image/zarr.json;"));
+    CHECK(said_at("put scale0/image/c/0/0;") < said_at("put zarr.json new;"));
+    CHECK(said_at("put zarr.json new;") < said_at("delete .omezarr-claim;"));
+    CHECK_INT(n_objects, 4);
+    check_chunk(below("a"), "pixels");
+}
+
+static void overwriting_removes_the_old_root_first(void)
+{
+    error refused = {0}, e = {0};
+    empty_server();
+    CHECK_INT(write_store(below("a"), "old", 0, &e), NGFF_OK);
+    CHECK_INT(write_store(below("a"), "new", 0, &refused), NGFF_E_EXISTS);
+    CHECK(strstr(refused.message, "OVERWRITE=YES"));
+    check_chunk(below("a"), "old");
+    said[0] = 0;
+    CHECK_INT(write_store(below("a"), "new", 1, &e), NGFF_OK);
+    CHECK(said_at("delete zarr.json;") < said_at("delete scale0/image/c/0/0;"));
+    CHECK(said_at("delete scale0/image/c/0/0;") < said_at("put scale0/image/c/0/0;"));
+    check_chunk(below("a"), "new");
+    CHECK_INT(n_objects, 4);
+}
+
+static void what_is_no_image_is_refused_even_with_overwrite(void)
+{
+    error e = {0};
+    empty_server();
+    store_object(below("a/thesis.txt"), "precious", 8);
+    CHECK_INT(write_store(below("a"), "x", 1, &e), NGFF_E_EXISTS);
+    CHECK(strstr(e.message, "no OME-Zarr"));
+    CHECK(has_object("a/thesis.txt"));
+    CHECK_INT(n_objects, 1); /* and no claim */
+}
+
+static void claim_keeps_a_second_writer_out(void)
+{
+    error e = {0}, refused = {0};
+    empty_server();
+    store *first = open_on_server(below("a")), *second = open_on_server(below("a"));
+    CHECK_INT(first->ops->begin(first, 0, &e), NGFF_OK);
+    CHECK_INT(second->ops->begin(second, 1, &refused), NGFF_E_EXISTS);
+    CHECK(strstr(refused.message, ".omezarr-claim") && strstr(refused.message, "another program is writing"));
+    second->ops->abandon(second);
+    second->ops->free(second);
+    CHECK(has_object("a/.omezarr-claim"));
+    CHECK_INT(put_text(first, "scale0/image/c/0/0", "x"), NGFF_OK);
+    first->ops->abandon(first);
+    first->ops->free(first);
+    CHECK_INT(n_objects, 0);
+}
+
+static void root_document_of_another_is_not_replaced(void)
+{
+    error e = {0};
+    empty_server();
+    store *s = open_on_server(below("a"));
+    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
+    CHECK(!has_object("a/zarr.json"));
+    store_object(below("a/zarr.json"), "theirs", 6);
+    CHECK_INT(s->ops->publish(s, &e), NGFF_E_EXISTS);
+    CHECK(strstr(e.message, "put by somebody else"));
+    check_object(s, "zarr.json", "theirs");
+    s->ops->free(s);
+}
+
+static void request_is_made_again_until_the_server_says_why_not(void)
+{
+    static const struct {
+        int failure, n_failing, n_requests, expected;
+    } cases[] = {{EAGAIN, 4, 5, 0}, {EAGAIN, 5, 5, EIO}, {EACCES, 1, 1, EACCES}, {EEXIST, 1, 1, EEXIST}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char cause[256] = "";
+        int n_requests = 0;
+        empty_server();
+        failure = cases[i].failure;
+        n_failing = cases[i].n_failing;
+        CHECK_INT(object_write(&calls, below("a/b"), "x", 1, 0, cause), cases[i].expected);
+        CHECK_INT(strstr(cause, "tried several times") != NULL, cases[i].expected == EIO);
+        CHECK(cases[i].expected == 0 || strncmp(cause, "SlowDown", 8) == 0);
+        for (const char *at = said; (at = strstr(at, "put ")); at++)
+            n_requests++;
+        CHECK_INT(n_requests, cases[i].n_requests);
+        n_failing = 0;
+    }
+}
+
+/* Each request of a run in turn: it is made again, and finds what it has done itself. */
+static void failed_request_and_lost_answer_do_no_harm(void)
+{
+    failure = EAGAIN;
+    for (loses_answers = 0; loses_answers < 2; loses_answers++)
+        for (int k = 0, is_reached = 1; is_reached; k++) {
+            error e = {0};
+            empty_server();
+            n_good = k;
+            n_failing = 1;
+            CHECK_INT(write_store(below("a"), "pixels", 0, &e), NGFF_OK);
+            is_reached = n_failing == 0;
+            n_failing = n_good = 0;
+            CHECK_INT(n_objects, 4);
+            check_chunk(below("a"), "pixels");
+        }
+    loses_answers = 0;
+}
+
+static void list_that_does_not_show_the_claim_is_not_believed(void)
+{
+    for (int i = HIDES_CLAIM; i <= HIDES_ALL; i++) {
+        error e = {0}, hidden = {0};
+        empty_server();
+        CHECK_INT(write_store(below("a"), "old", 0, &e), NGFF_OK);
+        hides = i;
+        CHECK_INT(write_store(below("a"), "new", 1, &hidden), NGFF_E_STORAGE);
+        hides = HIDES_NOTHING;
+        CHECK(strstr(hidden.message, "cannot be listed"));
+        check_chunk(below("a"), "old");
+        CHECK_INT(n_objects, 4);
+    }
+}
+
+static void record_is_found_again_and_removed_in_the_end(void)
+{
+    error e = {0};
+    char *record = NULL;
+    empty_server();
+    store *s = open_on_server(below("a"));
+    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(s->ops->note(s, "one\n", 4, &e), NGFF_OK);
+    CHECK_INT(put_text(s, "scale0/image/c/0/0", "pixels"), NGFF_OK);
+    CHECK_INT(s->ops->note(s, "two\n", 4, &e), NGFF_OK);
+    s->ops->release(s);
+    s->ops->free(s);
+
+    s = open_on_server(below("a"));
+    CHECK_INT(s->ops->resume(s, 0, &record, &e), 1);
+    CHECK_TEXT(record, "one\ntwo\n");
+    free(record);
+    CHECK_INT(s->ops->note(s, "three\n", 6, &e), NGFF_OK);
+    CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
+    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    s->ops->free(s);
+    check_chunk(below("a"), "pixels");
+    CHECK_INT(n_objects, 2);
+}
+
+static void change_leaves_its_mark_first_and_takes_it_last(void)
+{
+    error e = {0};
+    empty_server();
+    CHECK_INT(write_store(below("a"), "old", 0, &e), NGFF_OK);
+    said[0] = 0;
+    store *s = open_on_server(below("a"));
+    CHECK_INT(s->ops->begin_update(s, &e), NGFF_OK);
+    CHECK(!has_object("a/" STORE_DIRTY_KEY));
+    CHECK_INT(put_text(s, "scale0/image/c/0/0", "new"), NGFF_OK);
+    CHECK_INT(put_text(s, "scale1/image/c/0/0", "new"), NGFF_OK);
+    CHECK_INT(s->ops->remove_chunks(s, "scale1/image", &e), NGFF_OK);
+    CHECK(!has_object("a/scale1/image/c/0/0"));
+    CHECK(said_at("put " STORE_DIRTY_KEY ";") < said_at("put scale0/image/c/0/0;"));
+    CHECK(has_object("a/" STORE_DIRTY_KEY));
+    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    s->ops->free(s);
+    CHECK(said_at("delete " STORE_DIRTY_KEY ";") < said_at("delete .omezarr-claim;"));
+    check_chunk(below("a"), "new");
+    CHECK_INT(n_objects, 4);
+}
+
+int main(void)
+{
+    strcpy(root, "/server");
+    open_at = open_on_server;
+    RUN(root_document_is_put_last_between_the_claim_and_its_end);
+    RUN(overwriting_removes_the_old_root_first);
+    RUN(what_is_no_image_is_refused_even_with_overwrite);
+    RUN(claim_keeps_a_second_writer_out);
+    RUN(root_document_of_another_is_not_replaced);
+    RUN(request_is_made_again_until_the_server_says_why_not);
+    RUN(failed_request_and_lost_answer_do_no_harm);
+    RUN(list_that_does_not_show_the_claim_is_not_believed);
+    RUN(record_is_found_again_and_removed_in_the_end);
+    RUN(change_leaves_its_mark_first_and_takes_it_last);
+    CHECK_EXIT();
+}
