@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "read_back.h"
+#include "sha256.h"
 #include "writer.h"
 
 /* -- Opening ------------------------------------------------------------------------------------------------------- */
@@ -392,7 +393,7 @@ static int32_t run_pass(ngff_writer *w, error *e)
 
 typedef struct {
     char *key;
-    uint64_t hash; /* of its bytes */
+    uint8_t digest[sha256_size]; /* of its bytes */
 } document;
 
 typedef struct documents {
@@ -414,7 +415,7 @@ static const document *find(const documents *d, const document *like)
     return d->n > 0 ? bsearch(like, d->list, d->n, sizeof *d->list, compare_keys) : NULL;
 }
 
-static document *add(documents *d, const char *key, const uint8_t *bytes, size_t n)
+static document *add(documents *d, const char *key, const void *bytes, size_t n)
 {
     if (d->n == d->room) {
         size_t room = d->room ? 2 * d->room : 64;
@@ -425,9 +426,8 @@ static document *add(documents *d, const char *key, const uint8_t *bytes, size_t
         d->room = room;
     }
     document *made = &d->list[d->n];
-    *made = (document){strdup(key), 14695981039346656037u};
-    for (size_t i = 0; i < n; i++)
-        made->hash = (made->hash ^ bytes[i]) * 1099511628211u;
+    made->key = strdup(key);
+    sha256_of(bytes, n, made->digest);
     d->n += made->key != NULL;
     return made->key ? made : NULL;
 }
@@ -453,8 +453,8 @@ static int32_t put_document(void *user, const char *key, const void *bytes, size
     if (!d->writer || (d->is_without_root && !strchr(key, '/')))
         return NGFF_OK;
     const document *before = d->before ? find(d->before, made) : NULL;
-    if ((!before || before->hash != made->hash) && !is_stored(d->writer->store, key, bytes, n) &&
-        claim(d->writer, d->error) == NGFF_OK)
+    if ((!before || memcmp(before->digest, made->digest, sha256_size) != 0) &&
+        !is_stored(d->writer->store, key, bytes, n) && claim(d->writer, d->error) == NGFF_OK)
         d->writer->store->ops->put(d->writer->store, key, bytes, n, d->error);
     return d->error->status;
 }

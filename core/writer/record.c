@@ -1,5 +1,5 @@
-/* record.c: see record.h. The record is text. Its first line tells this run apart from any other: a hash of all
- * that the bytes of chunks depend on (sizes, options, nodata, library version) and one of the source's fingerprint.
+/* record.c: see record.h. The record is text. Its first line tells this run apart from any other: a digest of
+ * all that the bytes of chunks depend on (sizes, options, nodata, library version) and one of the source's fingerprint.
  * Each further line is one object of level 0, put before it was noted: its index and its size.
  *
  * A later run trusts an object if it has that size. It reads the trusted cells back and gives them to their parents, so
@@ -16,6 +16,7 @@
 
 #include "metadata.h"
 #include "order.h"
+#include "sha256.h"
 
 enum { most_waiting = 4096 };
 
@@ -30,51 +31,56 @@ struct record {
 
 /* -- Who this run is ----------------------------------------------------------------------------------------------- */
 
-static uint64_t hash_more(uint64_t hash, const void *bytes, size_t n)
-{
-    const uint8_t *at = bytes;
-    for (size_t i = 0; i < n; i++)
-        hash = (hash ^ at[i]) * 1099511628211u;
-    return hash;
-}
+enum { identity_size = 160 };
 
-static uint64_t hash_text(uint64_t hash, const char *text)
+static void add_text(sha256 *s, const char *text)
 {
-    return text ? hash_more(hash, text, strlen(text) + 1) : hash_more(hash, "", 1);
+    sha256_add(s, text ? text : "", text ? strlen(text) + 1 : 1);
 }
 
 /* All that the bytes of chunks depend on. Not the description: the new run writes it anew. */
-static uint64_t hash_plan(const ngff_plan *plan)
+static void digest_plan(const ngff_plan *plan, uint8_t digest[sha256_size])
 {
     const struct ngff_image *image = plan->image;
-    uint64_t hash = hash_text(hash_text(14695981039346656037u, ngff_version()), image->dims);
     const int numbers[] = {
         image->type->data_type, image->kind,           (int)image->alpha,         image->has_mask,
         plan->resampling,       plan->codec.compress,  plan->codec.level,         plan->codec.blosc_cname,
         plan->codec.type_size,  plan->options.version, plan->codec.blosc_shuffle, plan->n_levels};
-    hash = hash_more(hash_more(hash, numbers, sizeof numbers), plan->fill, sizeof plan->fill);
+    sha256 s;
+    sha256_begin(&s);
+    add_text(&s, ngff_version());
+    add_text(&s, image->dims);
+    sha256_add(&s, numbers, sizeof numbers);
+    sha256_add(&s, plan->fill, sizeof plan->fill);
     for (int64_t i = 0; i < image->n_channels; i++) {
-        hash = hash_more(hash, &image->channels[i].has_nodata, sizeof image->channels[i].has_nodata);
-        hash = hash_more(hash, image->channels[i].nodata, sizeof image->channels[i].nodata);
+        sha256_add(&s, &image->channels[i].has_nodata, sizeof image->channels[i].has_nodata);
+        sha256_add(&s, image->channels[i].nodata, sizeof image->channels[i].nodata);
     }
     for (int l = 0; l < plan->n_levels; l++) {
         const level *at = &plan->levels[l];
-        hash = hash_more(hash_text(hash, at->path), &at->source, sizeof at->source);
+        add_text(&s, at->path);
+        sha256_add(&s, &at->source, sizeof at->source);
         for (int i = 0; i < image->rank; i++) {
             const int64_t sizes[] = {at->shape[i], at->chunk[i], at->shard[i], at->factor[i], at->ratio[i]};
-            hash = hash_more(hash, sizes, sizeof sizes);
+            sha256_add(&s, sizes, sizeof sizes);
         }
     }
     for (char **typed = plan->options.typed; typed && *typed; typed++)
         if (options_is_lasting(*typed))
-            hash = hash_text(hash, *typed);
-    return hash;
+            add_text(&s, *typed);
+    sha256_end(&s, digest);
 }
 
-static void identify(const ngff_plan *plan, char line[128])
+static void identify(const ngff_plan *plan, char line[identity_size])
 {
-    snprintf(line, 128, "omezarr record 1 %016" PRIx64 " %016" PRIx64 "\n", hash_plan(plan),
-             hash_text(14695981039346656037u, plan->fingerprint));
+    const char *fingerprint = plan->fingerprint ? plan->fingerprint : "";
+    uint8_t digest[sha256_size];
+    char run[2 * sha256_size + 1], source[2 * sha256_size + 1];
+    digest_plan(plan, digest);
+    sha256_text(digest, run);
+    sha256_of(fingerprint, strlen(fingerprint), digest);
+    sha256_text(digest, source);
+    snprintf(line, identity_size, "omezarr record 2 %s %s\n", run, source);
 }
 
 /* -- What an earlier run has done ---------------------------------------------------------------------------------- */
@@ -259,7 +265,7 @@ static int32_t take_over(const ngff_plan *plan, store *s, const char *identity, 
 
 record *record_begin(const ngff_plan *plan, store *s, update **rest, error *e)
 {
-    char identity[128];
+    char identity[identity_size];
     record *r = calloc(1, sizeof *r);
     *rest = NULL;
     if (!r) {
