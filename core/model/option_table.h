@@ -1,5 +1,4 @@
-/* option_table.h: what a row of the option table is, for options.c, which has the table, and options_text.c, which
- * prints it. */
+/* option_table.h: the table of options and what its rows are, for those who read by it and those who print it. */
 #ifndef NGFF_MODEL_OPTION_TABLE_H
 #define NGFF_MODEL_OPTION_TABLE_H
 
@@ -34,6 +33,14 @@ struct row {
 extern const row option_table[];
 extern const int option_count;
 
+/* Whether both are the same but for upper and lower case, as everywhere in options. */
+int text_equals(const char *a, const char *b);
+/* The word that text is a spelling of, or NULL. words: ended by one without a text, or NULL. */
+const word *word_find(const word *words, const char *text);
+/* The first word for a value. */
+const char *word_of(const word *words, int value);
+/* The row with this name or alias, or NULL. */
+const row *row_find(const char *name);
 /* "AUTO, YES, NO", or what the row shows instead. */
 const char *row_allowed(const row *r, char text[400]);
 /* The word that is the default, "" where it is no single word. */

@@ -1,5 +1,4 @@
-/* options.h: the option table and the values read through it. One row of the table in options.c is one option: its
- * name, aliases, allowed values, default, help and where its value goes. */
+/* options.h: the options of a run, read by the rows of option_table.c. */
 #ifndef NGFF_MODEL_OPTIONS_H
 #define NGFF_MODEL_OPTIONS_H
 
