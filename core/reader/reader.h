@@ -50,22 +50,6 @@ struct ngff_reader {
     uint64_t clock;
 };
 
-typedef struct {
-    char key[256 + 128];      /* of the object that holds the chunk */
-    int64_t shard[MAX_RANK];  /* index of that object */
-    size_t ordinal, n_chunks; /* the chunk's place in it, and the places */
-    size_t n_pixels, n_bytes; /* of the decoded chunk */
-} chunk_place;
-
-/* Bytes of a decoded chunk; refuses what is too much with a negative status. */
-int64_t chunk_bytes(const ngff_reader *reader, const stored_array *array, error *e);
-/* Works out where a chunk is, and refuses what cannot be. */
-int32_t chunk_locate(const ngff_reader *reader, const stored_array *array, const int64_t *index, chunk_place *place,
-                     error *e);
-/* Reads and decodes a chunk, dense in C order. Returns 1, 0 for a missing chunk (pixels stay as they are), or an error.
- * Thread-safe. */
-int32_t chunk_decode(ngff_reader *reader, const stored_array *array, const chunk_place *place, void *pixels, error *e);
-
 /* Chunks are read on any thread, so their errors go to the caller and not into the handle. Returns result. */
 int32_t error_give(const error *e, int32_t result, char *text, int64_t size);
 int level_is_valid(const ngff_reader *reader, int32_t level_index);
@@ -82,8 +66,5 @@ store *reader_store(const ngff_reader *reader);
 const char *reader_path(const ngff_reader *reader);
 /* metadata_source: one object as text. user: the reader. */
 int32_t reader_document(void *user, const char *key, char **text, size_t *n, error *e);
-/* Decodes one chunk of any array of the store. Returns 1, 0 for a missing one, or an error. Thread-safe. */
-int32_t reader_array_chunk(ngff_reader *reader, const stored_array *array, const int64_t *index, void *pixels,
-                           error *e);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chunk.h"
 #include "crew.h"
 
 /* An error is a kilobyte, and a call for one pixel is short: clearing it whole would be a good part of it. */

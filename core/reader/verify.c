@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chunk.h"
 #include "crew.h"
 #include "stored.h"
 #include "validate.h"
@@ -349,7 +350,7 @@ static void name_chunk(const stored_array *a, const char *what, const int64_t *i
     snprintf(text, room, "%s, chunk %s (%s%s%s)", what, numbers, a->path, a->path[0] ? "/" : "", name);
 }
 
-/* What became of a chunk: as reader_array_chunk; the error is there only where one was. */
+/* What became of a chunk: as chunk_read; the error is there only where one was. */
 typedef struct {
     int32_t status;
     error *error;
@@ -392,7 +393,7 @@ static void read_batch(void *argument)
         int64_t index[MAX_RANK];
         error e = {0};
         index_of(b->array, b->first + i, index);
-        v->status = reader_array_chunk(b->reader, b->array, index, pixels, &e);
+        v->status = chunk_read(b->reader, b->array, index, pixels, &e);
         v->error = v->status < 0 ? malloc(sizeof e) : NULL;
         if (v->error)
             *v->error = e;
