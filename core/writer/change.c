@@ -75,7 +75,7 @@ static int32_t look_at_store(ngff_writer *w, error *e)
         else
             metadata_summaries(&stored, get_text, w->store, n_channels, w->summaries, e);
         for (int i = 0; i < 4; i++)
-            w->before_record[i] = metadata_attribute(&stored, record_names[i], get_text, w->store);
+            w->before_stored[i] = metadata_attribute(&stored, stored_names[i], get_text, w->store);
         free(foreign);
     }
     w->was_dirty = w->store->ops->size(w->store, STORE_DIRTY_KEY, &n, e) == NGFF_OK;
@@ -273,7 +273,7 @@ static void start_sets(ngff_writer *w, chunk_set **now, int is_mask)
     const ngff_plan *plan = w->before;
     int is_new = is_mask && !plan->image->has_mask;
     int is_known =
-        is_new || read_sets(plan, w->before_record + (is_mask ? 2 : 0), is_mask ? plan->image->rank - 2 : 0, before);
+        is_new || read_sets(plan, w->before_stored + (is_mask ? 2 : 0), is_mask ? plan->image->rank - 2 : 0, before);
     for (int l = 0; l < plan->n_levels && l < w->plan->n_levels && *now && is_known && !is_new; l++)
         if (!level_differs(&plan->levels[l], &w->plan->levels[l])) {
             chunk_set swap = (*now)[l];
@@ -520,10 +520,10 @@ static int32_t put_documents(ngff_writer *w, int is_untrue, int after_repair, er
     documents before = {.error = e}, now = {.writer = w, .error = e};
     late_member old[4], late[4];
     char *texts[4];
-    int n_old = 0, n_late = w->shards ? writer_make_record(w, late, texts) : -1;
+    int n_old = 0, n_late = w->shards ? writer_stored_members(w, late, texts) : -1;
     for (int i = 0; i < 4; i++)
-        if (w->before_record[i])
-            old[n_old++] = (late_member){record_names[i], w->before_record[i]};
+        if (w->before_stored[i])
+            old[n_old++] = (late_member){stored_names[i], w->before_stored[i]};
     if (metadata_write_late(w->before, w->summaries, old, n_old, put_document, &before, e) == NGFF_OK &&
         summarise(w, is_untrue, &summaries, e) == NGFF_OK) {
         qsort(before.list, before.n, sizeof *before.list, compare_keys);
@@ -569,7 +569,7 @@ void change_free(ngff_writer *w)
     if (w->before)
         pthread_rwlock_destroy(&w->replacing);
     for (int i = 0; i < 4; i++)
-        free(w->before_record[i]);
+        free(w->before_stored[i]);
     free(w->summaries);
     ngff_plan_free(w->before);
 }

@@ -44,9 +44,9 @@ int32_t writer_summarise(ngff_writer *w, const channel_summary **summaries, erro
     return statistics_finish(w->statistics, &from, summaries, e);
 }
 
-const char *const record_names[4] = {"stored_chunks", "empty_chunks", "stored_mask_chunks", "empty_mask_chunks"};
+const char *const stored_names[4] = {"stored_chunks", "empty_chunks", "stored_mask_chunks", "empty_mask_chunks"};
 
-int writer_make_record(const ngff_writer *w, late_member *late, char **texts)
+int writer_stored_members(const ngff_writer *w, late_member *late, char **texts)
 {
     static const size_t most_empty_text = 48 << 10; /* more is not worth it: then only the counts are kept */
     int n = 0;
@@ -57,7 +57,7 @@ int writer_make_record(const ngff_writer *w, late_member *late, char **texts)
                                   : stored_empty_text(sets, w->plan->n_levels, most_empty_text);
         if (text) {
             texts[n] = text;
-            late[n++] = (late_member){record_names[i], text};
+            late[n++] = (late_member){stored_names[i], text};
         }
     }
     return n;
@@ -72,7 +72,7 @@ static int32_t write_metadata(ngff_writer *w, error *e)
     sink to = {w, e};
     late_member late[4];
     char *texts[4];
-    int n_late = writer_make_record(w, late, texts);
+    int n_late = writer_stored_members(w, late, texts);
     int32_t status = metadata_write_late(w->plan, summaries, late, n_late, put_metadata, &to, e);
     while (n_late > 0)
         free(texts[--n_late]);

@@ -49,7 +49,7 @@ struct ngff_writer {
     /* A change of a store that is there: */
     ngff_plan *before;          /* NULL where a store is made */
     channel_summary *summaries; /* as the store has them, and room for as many */
-    char *before_record[4];     /* the record as the store has it; NULL where it has none */
+    char *before_stored[4];     /* the members of stored_names as the store has them, or NULL */
     int is_claimed, was_dirty;
     pthread_rwlock_t replacing; /* a shard is replaced, or its index and a chunk of it are read */
     update *update;             /* in the pass of a change, or of a run that was resumed: what it makes */
@@ -75,9 +75,9 @@ box writer_plane_of(const box *region);
 
 /* Takes a region of level 0 from the stages through the pass. */
 int32_t writer_drain_region(ngff_writer *w, const box *region, error *e);
-/* The record of the chunks that are stored, as members of the block "omezarr": at most four. texts: to be freed. */
-extern const char *const record_names[4];
-int writer_make_record(const ngff_writer *w, late_member *late, char **texts);
+/* Which chunks are stored, as members of the block "omezarr": at most four. texts: to be freed. */
+extern const char *const stored_names[4];
+int writer_stored_members(const ngff_writer *w, late_member *late, char **texts);
 /* What is to be said about the channels, once all cells have passed. */
 int32_t writer_summarise(ngff_writer *w, const channel_summary **summaries, error *e);
 
