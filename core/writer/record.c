@@ -250,7 +250,10 @@ static int32_t take_over(const ngff_plan *plan, store *s, const char *identity, 
 {
     char *text = NULL;
     int32_t status = s->ops->resume(s, plan->options.overwrite, &text, e);
-    if (status == 1 && strncmp(text, identity, strlen(identity)) != 0)
+    if (status == 1 && strlen(text) < strlen(identity) && strncmp(text, identity, strlen(text)) == 0) {
+        s->ops->abandon(s); /* stopped while it said who it is: nothing is noted */
+        status = 0;
+    } else if (status == 1 && strncmp(text, identity, strlen(identity)) != 0)
         error_set(
             e, NGFF_E_EXISTS,
             "what is there to resume was begun from another source, with other options or by another version; run "

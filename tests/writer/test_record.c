@@ -197,6 +197,23 @@ static void another_source_or_plan_is_refused_and_leaves_all(void)
     free(pixels);
 }
 
+static void a_run_stopped_at_its_first_note_begins_again(void)
+{
+    static const int sizes[] = {0, 9};
+    uint8_t *pixels = make_pixels(&pictures[0]);
+    int32_t closed;
+    ngff_plan *plan = resuming_plan(&pictures[0], NULL);
+    for (int i = 0; i < 2; i++) {
+        subject s = stopped(plan, pixels);
+        CHECK_INT(truncate(below(".part.partial/.record"), sizes[i]), 0);
+        CHECK_INT(run(&s, "part", 1 << 20, &closed), 35);
+        CHECK_INT(closed, NGFF_OK);
+        remove_store("part");
+    }
+    ngff_plan_free(plan);
+    free(pixels);
+}
+
 static void without_resume_a_stopped_run_leaves_nothing_and_begins_again(void)
 {
     uint8_t *pixels = make_pixels(&pictures[0]);
@@ -232,6 +249,7 @@ int main(void)
     RUN(a_resumed_run_ends_in_the_same_bytes);
     RUN(objects_of_another_size_are_made_again);
     RUN(another_source_or_plan_is_refused_and_leaves_all);
+    RUN(a_run_stopped_at_its_first_note_begins_again);
     RUN(without_resume_a_stopped_run_leaves_nothing_and_begins_again);
     RUN(a_push_cannot_be_resumed);
     CHECK_INT(rmdir(place), 0);
