@@ -51,3 +51,14 @@ def tmp_vsimem(request):
     gdal.Mkdir(folder, 0o755)
     yield folder
     gdal.RmdirRecursive(folder)
+
+
+def pytest_terminal_summary(terminalreporter):
+    reports = [report for reports in terminalreporter.stats.values() for report in reports if getattr(report, "when", "") == "call"]
+    rows = [value for report in reports for name, value in report.user_properties if name == "faults"]
+    if rows:
+        import faults
+
+        terminalreporter.section("calls that write, each with every fault")
+        for line in faults.table(rows):
+            terminalreporter.write_line(line)

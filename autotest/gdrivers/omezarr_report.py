@@ -442,13 +442,12 @@ def faulty(request, tmp_path):
     def run(n, action):
         out = tmp_path / f"{n}-{action}"
         out.mkdir()
-        environment = dict(os.environ, FAULT_COUNT=f"{out}.count", FAULT=f"{n}:{action}", FAULT_ROOT=str(out), GDAL_PAM_ENABLED="NO",
+        environment = dict(os.environ, FAULT_LOG=f"{out}.log", FAULT=f"{n}:{action}", FAULT_ROOT=str(out), GDAL_PAM_ENABLED="NO",
                            LD_PRELOAD=f"{faults.FAULTS}/liblocalfault.so")
         options = [word for o in ["BLOCKSIZE=32", f"REPORT={out}/r.json", *request.param] for word in ("-co", o)]
         done = subprocess.run(["gdal_translate", "-q", "-of", "OMEZARR", *options, source, f"{out}/a.ome.zarr"], env=environment,
                               capture_output=True, text=True)
-        n_calls = int(pathlib.Path(f"{out}.count").read_text()) if os.path.exists(f"{out}.count") else 0
-        return done.returncode, done.stderr, out, n_calls
+        return done.returncode, done.stderr, out, len(pathlib.Path(f"{out}.log").read_text().splitlines())
 
     return run
 

@@ -1,13 +1,12 @@
 """Fault sweeps: an unmodified program writes a raster while its Nth write-side call fails, once or for ever, writes short,
-loses its answer, or kills the process; for every N. What it said is compared with what it left.
+loses its answer, or kills the process; for every N. What it said is compared with what it left. The pictures are the
+smallest that still have several chunks, a level above them, and what the scenario is about.
 
 Three places: plain files (functions in front of libc's, LD_PRELOAD), a VSI file system with folders and renaming
 (/vsifault/), and an object store (/vsifaultobject/). See tests/faults/.
 
 A resumed run starts from what a run left that was killed in the middle; where it does not end in a store either, the next
 one must, in the bytes of a run that nothing disturbed.
-
-    python autotest/pymod/faults.py [--peers] [--every K] [--scenario NAME]...    the whole sweep as a table
 """
 
 import collections
@@ -17,26 +16,22 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 
-here = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, here)
-BUILD = os.path.join(os.path.dirname(os.path.dirname(here)), "build")
-os.environ.setdefault("GDAL_DRIVER_PATH", os.path.join(BUILD, "driver", "gdal"))
-
-from osgeo import gdal  # noqa: E402
-
-import gdaltest  # noqa: E402
-import numpy as np  # noqa: E402
+import gdaltest
+import numpy as np
+import osgeo
+from osgeo import gdal
 
 FAULTS = os.path.join(os.environ["GDAL_DRIVER_PATH"].split(":")[0], "..", "..", "tests", "faults")
 PLACES = ("local", "vsi", "object")
-ACTIONS = ("fail", "forever", "short", "lost", "kill", "killed")
+ACTIONS = ("fail", "forever", "short", "lost", "kill")
 
-Scenario = collections.namedtuple("Scenario", "name program options has_old")
+# before: what is there already, an "old" store or a "partial" one.
+Scenario = collections.namedtuple("Scenario", "name program options before source shape", defaults=(None, None, (1, 20, 30)))
 
 CREATE = """
 import sys
+sys.path.append(sys.argv.pop(1))
 from osgeo import gdal
 gdal.DontUseExceptions()
 said = []
@@ -54,6 +49,7 @@ sys.exit(bool(said))
 
 UPDATE = """
 import sys
+sys.path.append(sys.argv.pop(1))
 from osgeo import gdal
 gdal.DontUseExceptions()
 said = []
@@ -70,21 +66,30 @@ sys.exit(bool(said))
 """
 
 OURS = [
-    Scenario("0.5", "translate", ["BLOCKSIZE=64"], False),
-    Scenario("0.4", "translate", ["BLOCKSIZE=64", "NGFF_VERSION=0.4"], False),
-    Scenario("sharded", "translate", ["BLOCKSIZE=32", "SHARD=64"], False),
-    Scenario("overwrite", "translate", ["BLOCKSIZE=64", "OVERWRITE=YES"], True),
-    Scenario("overwrite 0.4", "translate", ["BLOCKSIZE=64", "OVERWRITE=YES", "NGFF_VERSION=0.4"], True),
-    Scenario("spilled", "translate", ["BLOCKSIZE=16", "SCALE_FACTORS=3,9", "OVERVIEW_RESAMPLING=GAUSS", "MEMORY=1", "SHARD=NONE"], False),
-    Scenario("Create + close", "create", ["BLOCKSIZE=64", "MEMORY=8KB"], False),
-    Scenario("update", "update", ["BLOCKSIZE=64", "SHARD=NONE"], True),
-    Scenario("update 0.4", "update", ["BLOCKSIZE=64", "NGFF_VERSION=0.4"], True),
-    Scenario("resume", "translate", ["BLOCKSIZE=16", "SCALE_FACTORS=4", "SHARD=NONE", "RESUME=YES"], False),
+    Scenario("0.5", "translate", ["BLOCKSIZE=16"], None, "north-up"),
+    Scenario("0.4", "translate", ["BLOCKSIZE=16", "NGFF_VERSION=0.4"], None, "masked"),
+    Scenario("sharded", "translate", ["BLOCKSIZE=8", "SHARD=16", "OVERVIEW_COUNT=1"]),
+    Scenario("overwrite", "translate", ["BLOCKSIZE=16", "OVERWRITE=YES"], "old"),
+    Scenario("overwrite 0.4", "translate", ["BLOCKSIZE=16", "OVERWRITE=YES", "NGFF_VERSION=0.4"], "old"),
+    Scenario("resume", "translate", ["BLOCKSIZE=16", "RESUME=YES"], "partial"),
+    Scenario("Create + close", "create", ["BLOCKSIZE=16", "MEMORY=1"]),
+    Scenario("spilled", "translate", ["BLOCKSIZE=8", "SCALE_FACTORS=3", "OVERVIEW_RESAMPLING=GAUSS", "MEMORY=1"], None, None, (1, 30, 60)),
+    Scenario("update", "update", ["BLOCKSIZE=16"], "old"),
+    Scenario("update 0.4", "update", ["BLOCKSIZE=16", "NGFF_VERSION=0.4"], "old"),
 ]
 PEERS = [
-    Scenario("Zarr", "Zarr", ["BLOCKSIZE=64,64"], False),
-    Scenario("GTiff", "GTiff", ["TILED=YES", "BLOCKXSIZE=64", "BLOCKYSIZE=64"], False),
+    Scenario("GDAL's Zarr", "Zarr", ["BLOCKSIZE=16,16"]),
+    Scenario("GTiff", "GTiff", ["TILED=YES", "BLOCKXSIZE=16", "BLOCKYSIZE=16"]),
 ]
+
+
+def chunks(calls):
+    """Of the chunks of level 0 (0.5) that these calls open: path -> number of the first call."""
+    numbers = {}
+    for number, call, path in calls:
+        if call in ("open", "fopen") and "scale0/image/c/" in path:
+            numbers.setdefault(path, number)
+    return numbers
 
 
 class Sweep:
@@ -96,42 +101,50 @@ class Sweep:
         self.is_ours = scenario.program in ("translate", "create", "update")
         self.name = {"GTiff": "a.tif", "Zarr": "a.zarr"}.get(scenario.program, "a.ome.zarr")
         self.is_resume = "RESUME=YES" in scenario.options
-        # A record is written from about 350 objects on: so many that there is one, and few that come after it.
-        self.array = gdaltest.random_array((1, 352, 352) if self.is_resume else (1, 130, 150), "uint8", 7)
+        self.array = gdaltest.random_array(scenario.shape, "uint8", 7)
         self.source = f"{folder}/source.tif"
-        gdaltest.mem(self.array, (500000, 10, 0, 5000000, 0, -10), driver="GTiff", path=self.source).FlushCache()
+        geotransform = (500000, 10, 0, 5000000, 0, -10) if scenario.source == "north-up" else None
+        source = gdaltest.mem(self.array, geotransform, driver="GTiff", path=self.source, options=["TILED=YES", "BLOCKXSIZE=16", "BLOCKYSIZE=16"])
+        if scenario.source == "masked":
+            source.CreateMaskBand(gdal.GMF_PER_DATASET)
+            mask = np.where(self.array[0] > 99, 255, 0).astype("uint8")
+            source.GetRasterBand(1).GetMaskBand().WriteRaster(0, 0, mask.shape[1], mask.shape[0], mask.tobytes())
+        source = None
         self.old = None
         self.old_array = None
-        if scenario.has_old:
+        if scenario.before == "old":
             os.mkdir(f"{folder}/old")
             is_update = scenario.program == "update"
-            self.old_array = gdaltest.random_array(self.array.shape if is_update else (1, 90, 100), "uint8", 8)
+            self.old_array = gdaltest.random_array(scenario.shape if is_update else (1, 20, 12), "uint8", 8)
             gdaltest.write(f"{folder}/old/{self.name}", gdaltest.mem(self.old_array),
-                           *(scenario.options if is_update else ["BLOCKSIZE=32"] + [o for o in scenario.options if o.startswith("NGFF")]))
+                           *(scenario.options if is_update else ["BLOCKSIZE=16"] + [o for o in scenario.options if o.startswith("NGFF")]))
             self.old = self.tree(f"{folder}/old/{self.name}")
         self.start = None
-        if self.is_resume:
+        self.n_chunks = 0
+        if scenario.before == "partial":
             self.make_start()
-        code, said, out, n_calls = self.run("whole")
+        code, said, out, self.calls = self.run("whole")
         assert code == 0, (scenario, place, said)
-        self.n_calls = n_calls
         self.new = self.tree(f"{out}/{self.name}")
         assert self.who_opens(f"{out}/{self.name}") == {"new"}, "the run without a fault"
         assert os.listdir(out) == [self.name]
-        if self.is_resume:
-            assert self.new == self.fresh and n_calls < self.n_fresh_calls / 2, "the resumed run"
+        self.n_chunks = self.n_chunks or len(chunks(self.calls))
+        if scenario.before == "partial":
+            assert self.new == self.fresh and len(chunks(self.calls)) == 2, "the resumed run"
 
     def make_start(self):
-        """What a run leaves that was killed soon after its record had named some objects."""
-        log = f"{self.folder}/log"
-        code, said, out, self.n_fresh_calls = self.run("fresh", log=log)
-        assert code == 0, said
-        self.fresh = self.tree(f"{out}/{self.name}")
-        with open(log) as lines:
-            notes = [int(line.split()[0]) for line in lines if "open" in line.split()[1] and "record" in line]
-        code, _, out, _ = self.run("start", f"{notes[1] + 20}:kill")  # the first note only says who it is
+        """What is left by a run that failed and one that went on and was killed: of four chunks two are in the record, and
+        a third is there."""
+        _, _, out, calls = self.run("fresh")
+        self.fresh, self.n_chunks = self.tree(f"{out}/{self.name}"), len(chunks(calls))
+        third = list(chunks(calls).values())[2]
+        tries = 5 if self.place == "object" else 1
+        code, _, self.start, _ = self.run("failed", f"{third}-{third + tries - 1}:fail")
+        assert code == 1
+        _, _, _, calls = self.run("gone on with")
+        _, fourth = chunks(calls).values()
+        code, _, self.start, _ = self.run("killed", f"{fourth}:kill")
         assert code == -9
-        self.start = out
 
     def tree(self, path):
         if os.path.isfile(path):
@@ -139,8 +152,8 @@ class Sweep:
                 return {"": file.read()}
         return {name: text for name, text in gdaltest.snapshot(path).items() if text != "folder"}
 
-    def run(self, label, fault=None, again=False, log=None):
-        """Exit status, messages, the folder that holds what was left, and the number of calls. again: on what was left."""
+    def run(self, label, fault=None, again=False):
+        """Exit status, messages, the folder that holds what was left, and the calls. again: on what was left."""
         work = f"{self.folder}/{label}"
         out = f"{work}/out"
         os.makedirs(out, exist_ok=again)
@@ -150,27 +163,30 @@ class Sweep:
             shutil.copytree(f"{self.folder}/old/{self.name}", f"{out}/{self.name}")
         target = {"local": "", "vsi": "/vsifault/", "object": "/vsifaultobject/"}[self.place] + f"{out}/{self.name}"
         options = list(self.scenario.options) + ([f"NUM_THREADS={self.threads}"] if self.is_ours else [])
+        python, modules = [sys.executable, "-ESc"], os.path.dirname(os.path.dirname(osgeo.__file__))  # half the start
         if self.scenario.program == "create":
-            command = [sys.executable, "-c", CREATE, self.source, target, *options]
+            command = [*python, CREATE, modules, self.source, target, *options]
         elif self.scenario.program == "update":
-            command = [sys.executable, "-c", UPDATE, self.source, target]
+            command = [*python, UPDATE, modules, self.source, target]
         else:
             driver = "OMEZARR" if self.is_ours else self.scenario.program
             command = ["gdal_translate", "-q", "-of", driver]
             for option in options:
                 command += ["-co", option]
             command += [self.source, target]
-        environment = dict(os.environ, FAULT_COUNT=f"{work}/count", GDAL_HTTP_RETRY_DELAY="0.001", GDAL_PAM_ENABLED="NO", CPL_TMPDIR=work,
+        environment = dict(os.environ, FAULT_LOG=f"{work}/{'again' if again else 'log'}", GDAL_HTTP_RETRY_DELAY="0.001", GDAL_PAM_ENABLED="NO", CPL_TMPDIR=work,
                            GDAL_DRIVER_PATH=os.environ["GDAL_DRIVER_PATH"].split(":")[0] + ":" + FAULTS)
         if fault:
             environment["FAULT"] = fault
-        if log:
-            environment["FAULT_LOG"] = log
         if self.place == "local":
             environment.update(LD_PRELOAD=f"{FAULTS}/liblocalfault.so", FAULT_ROOT=out)
         done = subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120)
-        n_calls = int(open(f"{work}/count").read()) if os.path.exists(f"{work}/count") else 0
-        return done.returncode, done.stderr, out, n_calls
+        calls = []
+        with contextlib.suppress(FileNotFoundError), open(environment["FAULT_LOG"]) as lines:
+            for line in lines:
+                number, call, path = line.rstrip("\n").split(" ", 2)
+                calls.append((int(number), call, path.split("/out/")[-1] or calls[-1][2]))  # libc's writes have no path: the file opened last
+        return done.returncode, done.stderr, out, calls
 
     def who_opens(self, path):
         """The pixels that any reader finds there: "new", "old", "wrong"; empty if nothing opens."""
@@ -229,8 +245,7 @@ class Sweep:
         """What became of one fault: a name of the table below, and the details."""
         label = f"{n}-{action}"
         code, said, out, _ = self.run(label, f"{n}:{action}")
-        if os.path.exists(f"{self.folder}/{label}/count"):
-            os.remove(f"{self.folder}/{label}/count")
+        assert (code == -9) == action.startswith("kill"), f"{label} was not met"
         state = self.state(out)
         if state == "marked":  # the next change mends it
             again, more, _, _ = self.run(label, again=True)
@@ -241,10 +256,10 @@ class Sweep:
             left.append("objects")
         result = self.name_outcome(code, said, state, action)
         if self.is_resume and state == "absent":
-            again, more, _, n_calls = self.run(label, again=True)
+            again, more, _, calls = self.run(label, again=True)
             if self.state(out) != "new" or os.listdir(out) != [self.name] or again != 0:
                 result, said = "not resumable", f"{said} again: {more}"
-            elif n_calls > self.n_fresh_calls / 2:
+            elif len(chunks(calls)) == self.n_chunks:
                 result += ", begun again"
         shutil.rmtree(f"{self.folder}/{label}", ignore_errors=True)
         return result, (self.scenario.name, self.place, n, action, code, state, left, said.strip()[:300])
@@ -268,11 +283,14 @@ class Sweep:
             return "honest, marked"
         return "honest, old lost" if loses_old else "honest" if not is_new else "honest, but done"
 
-    def all(self, actions, every=1, first=1, workers=2):
-        """Outcome -> list of details, over all N (every k-th from the first on)."""
+    def all(self, actions=ACTIONS, at=""):
+        """Outcome -> list of details, for every N whose path holds the word. A kill after a call is one before the next: only
+        the last needs it."""
+        calls = [call for call in self.calls if at in call[2]]
+        jobs = [(n, action) for action in actions for n, call, _ in calls if action != "short" or "write" in call]
+        jobs += [(calls[-1][0], "killed")] * ("kill" in actions)
         found = collections.defaultdict(list)
-        jobs = [(n, action) for action in actions for n in range(first, self.n_calls + 1, every)]
-        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
             for result, details in pool.map(lambda job: self.outcome(*job), jobs):
                 found[result].append(details)
         return found
@@ -291,35 +309,22 @@ def may_happen(result, sweep):
     return sweep.place == "vsi" and result in ("kill: old lost", "honest, old lost")
 
 
-def main(arguments):
-    every = int(arguments[arguments.index("--every") + 1]) if "--every" in arguments else 1
-    wanted = [arguments[i + 1] for i, a in enumerate(arguments) if a == "--scenario"]
-    scenarios = [s for s in OURS + (PEERS if "--peers" in arguments else []) if not wanted or s.name in wanted]
-    gdal.UseExceptions()
-    n_bad = 0
-    with tempfile.TemporaryDirectory() as folder:
-        for scenario in scenarios:
-            for place in PLACES:
-                os.mkdir(f"{folder}/{scenario.name}-{place}".replace(" ", ""))
-                try:
-                    sweep = Sweep(scenario, place, f"{folder}/{scenario.name}-{place}".replace(" ", ""))
-                except AssertionError as error:
-                    print(f"{scenario.name:15} {place:7} not possible: {str(error)[:100]!r}", flush=True)
-                    continue
-                found = sweep.all(ACTIONS, every)
-                counts = ", ".join(f"{len(found[name])} {name}" for name in sorted(found))
-                print(f"{scenario.name:15} {place:7} {sweep.n_calls:4} calls: {counts}", flush=True)
-                leftovers = [d for name in found if name.startswith("honest") for d in found[name] if d[6] and d[3] in ("fail", "short")]
-                if leftovers and not sweep.is_resume:  # which keeps what is done
-                    print("    left after an honest failure:", len(leftovers), leftovers[:4])
-                for name in BAD:
-                    for details in found[name][:6]:
-                        print("   ", name, *details)
-                    if scenario in OURS and not may_happen(name, sweep):
-                        n_bad += len(found[name])
-    print("0 lies" if n_bad == 0 else f"{n_bad} outcomes that must not be")
-    return n_bad > 0
+def tell(record_property, sweep, found):
+    """Hands the counts to the end of the run, and returns what must not be."""
+    bad = [details for name in BAD if not may_happen(name, sweep) for details in found[name]]
+    counts = {name: len(found[name]) for name in sorted(found) if found[name]}
+    record_property("faults", [sweep.scenario.name, sweep.place, len(sweep.calls), counts, len(bad), sweep.is_ours])
+    return bad
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def table(rows):
+    """Of all that tell has told: the lines for people."""
+    n_kills = n_all = n_bad = 0
+    for name, place, n_calls, counts, bad, is_ours in sorted(rows, key=lambda row: (not row[5], row[:2])):
+        yield f"{name:14} {place:6} {n_calls:4} calls: {', '.join(f'{n} {outcome}' for outcome, n in counts.items())}"
+        if not is_ours:
+            continue
+        n_all += sum(counts.values())
+        n_kills += sum(n for outcome, n in counts.items() if outcome.startswith("kill"))
+        n_bad += bad
+    yield f"of this driver: {n_all - n_kills} faults, {n_kills} kills, {n_bad} lies"

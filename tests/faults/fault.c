@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,11 +17,11 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static long n_calls;
 static _Thread_local int is_killed_after;
 
-/* Appends to a file without stdio, which may be ours. */
-static void write_line(const char *variable, int flags, const char *text)
+/* Without stdio, which may be ours. */
+static void write_log(const char *text)
 {
-    const char *path = getenv(variable);
-    long file = path ? syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | flags, 0666) : -1;
+    const char *path = getenv("FAULT_LOG");
+    long file = path ? syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND, 0666) : -1;
     if (file < 0)
         return;
     long written = syscall(SYS_write, file, text, strlen(text));
@@ -37,23 +38,18 @@ static void die(void)
 
 int fault_next(const char *call, const char *path)
 {
-    char line[5000];
-    long at = 0;
+    char line[5000], action[10] = "";
+    long first = 0, last = 0;
     const char *plan = getenv("FAULT");
-    const char *action = plan ? strchr(plan, ':') : NULL;
-    if (action)
-        at = strtol(plan, NULL, 10);
-    action = action ? action + 1 : "";
+    if (plan && sscanf(plan, "%ld-%ld:%9s", &first, &last, action) != 3 && sscanf(plan, "%ld:%9s", &first, action) == 2)
+        last = strcmp(action, "forever") == 0 ? LONG_MAX : first;
     pthread_mutex_lock(&lock);
     long number = ++n_calls;
     pthread_mutex_unlock(&lock);
-    if (getenv("FAULT_LOG")) {
-        snprintf(line, sizeof line, "%ld %s %s\n", number, call, path ? path : "");
-        write_line("FAULT_LOG", O_APPEND, line);
-    }
+    snprintf(line, sizeof line, "%ld %s %s\n", number, call, path ? path : "");
+    write_log(line);
     is_killed_after = 0;
-    int is_it = number == at || (number > at && strcmp(action, "forever") == 0);
-    if (at == 0 || !is_it)
+    if (number < first || number > last)
         return FAULT_NONE;
     if (strcmp(action, "kill") == 0)
         die();
@@ -69,13 +65,4 @@ void fault_after(void)
 {
     if (is_killed_after)
         die();
-}
-
-static void __attribute__((destructor)) write_count(void)
-{
-    char line[40];
-    if (n_calls == 0) /* this copy of us was not in use */
-        return;
-    snprintf(line, sizeof line, "%ld\n", n_calls);
-    write_line("FAULT_COUNT", O_TRUNC, line);
 }

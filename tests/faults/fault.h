@@ -1,7 +1,9 @@
 /* fault.h: the Nth write-side call fails, once or for ever, writes short, loses its answer, or kills the process.
  *
- *     FAULT=N:ACTION    N counts from 1; ACTION is fail, forever, short, lost, kill (before the call), killed (after
- * it) FAULT_COUNT=FILE  how many calls there were is written there at the end FAULT_LOG=FILE    every call, one line
+ *     FAULT=N:ACTION, N-M:ACTION    N counts from 1
+ *     FAULT_LOG=FILE                every call, one line: number, name, path
+ *
+ * ACTION is fail, forever (from N on), short, lost, kill (before the call) or killed (after it).
  *
  * The programs under test are not changed: the calls come from a VSI handler that is a GDAL plugin, or from functions
  * that are put before those of libc. */
