@@ -88,12 +88,38 @@ def test_a_changed_source_or_option_is_refused(killed, tmp_path):
     shutil.copy(source, tmp_path / "other.tif")
     assert "RESUME" in gdaltest.refused(path, gdal.Open(str(tmp_path / "other.tif")), *options, "RESUME=YES")
     status = os.stat(source)
-    os.utime(source, (status.st_atime, status.st_mtime + 10))
+    os.utime(source, ns=(status.st_atime_ns, status.st_mtime_ns + 1000))
     assert "another source" in gdaltest.refused(path, gdal.Open(source), *options, "RESUME=YES")
-    os.utime(source, (status.st_atime, status.st_mtime))
+    os.utime(source, ns=(status.st_atime_ns, status.st_mtime_ns))
     after = gdaltest.snapshot(tmp_path / ".a.ome.zarr.partial")
     assert {k: v for k, v in after.items() if k != ".owner"} == {k: v for k, v in before.items() if k != ".owner"}
     gdaltest.write(path, gdal.Open(source), *options, "RESUME=YES")
+
+
+@pytest.mark.parametrize("before, after", [("-b 1", "-b 2"), ("-srcwin 0 0 900 900", "-srcwin 600 0 900 900"),
+                                           ("-outsize 900 900", "-outsize 900 900 -r average")])
+def test_other_pixels_of_the_same_file_are_another_source(tmp_path, before, after):
+    """gdal_translate makes a VRT without a name of its arguments; only what is in it differs."""
+    source, path = str(tmp_path / "source.tif"), str(tmp_path / "a.ome.zarr")
+    gdaltest.mem(gdaltest.random_array((2, 1500, 1500), "uint16"), driver="GTiff", path=source)
+    options = ["BLOCKSIZE=16", "SHARD=NONE"]
+    with pytest.raises(RuntimeError):
+        gdaltest.create_copy(path, gdal.Translate("", source, options="-of VRT " + before), *options, "RESUME=YES",
+                             callback=lambda share, *_: share < 0.5)
+    with pytest.raises(RuntimeError, match="another source"):
+        gdaltest.create_copy(path, gdal.Translate("", source, options="-of VRT " + after), *options, "RESUME=YES")
+    gdaltest.write(path, gdal.Translate("", source, options="-of VRT " + before), *options, "RESUME=YES")
+
+
+def test_other_open_options_are_another_source(tmp_path):
+    source, path = str(tmp_path / "source.ome.zarr"), str(tmp_path / "a.ome.zarr")
+    gdaltest.write(source, gdaltest.mem(gdaltest.random_array((2, 900, 900), "uint16")), "AXES=t:2")
+    options = ["BLOCKSIZE=16", "SHARD=NONE"]
+    with pytest.raises(RuntimeError):
+        gdaltest.create_copy(path, gdal.OpenEx(source, open_options=["T=0"]), *options, "RESUME=YES", callback=lambda share, *_: share < 0.5)
+    with pytest.raises(RuntimeError, match="another source"):
+        gdaltest.create_copy(path, gdal.OpenEx(source, open_options=["T=1"]), *options, "RESUME=YES")
+    gdaltest.write(path, gdal.OpenEx(source, open_options=["T=0"]), *options, "RESUME=YES")
 
 
 def test_without_resume_all_begins_again(killed, tmp_path):

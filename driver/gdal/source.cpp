@@ -39,17 +39,30 @@ static int rows_of_vrt(GDALDataset *vrt)
     return rows;
 }
 
+/* Two sources may have the same files: other bands, windows or scales of a VRT, as gdal_translate makes one of its
+ * arguments, or other open options. */
 std::string source_fingerprint(GDALDataset *source)
 {
     const CPLStringList files(source->GetFileList());
     std::string text;
     for (int i = 0; i < files.size(); i++) {
         VSIStatBufL status;
-        if (VSIStatExL(files[i], &status, VSI_STAT_EXISTS_FLAG | VSI_STAT_SIZE_FLAG) == 0)
-            text += CPLSPrintf("%s " CPL_FRMT_GUIB " " CPL_FRMT_GIB "\n", files[i],
-                               static_cast<GUIntBig>(status.st_size), static_cast<GIntBig>(status.st_mtime));
+        if (VSIStatExL(files[i], &status, VSI_STAT_EXISTS_FLAG | VSI_STAT_SIZE_FLAG) != 0)
+            continue;
+        text += CPLSPrintf("%s " CPL_FRMT_GUIB " " CPL_FRMT_GIB, files[i], static_cast<GUIntBig>(status.st_size),
+                           static_cast<GIntBig>(status.st_mtime));
+#ifdef __linux__
+        text += CPLSPrintf(".%09ld", static_cast<long>(status.st_mtim.tv_nsec));
+#endif
+        text += "\n";
     }
-    return text.empty() ? text : std::string(source->GetDescription()) + "\n" + text;
+    if (text.empty())
+        return text;
+    text += std::string(source->GetDescription()) + "\n";
+    for (StringListOut option = source->GetOpenOptions(); option != nullptr && *option != nullptr; ++option)
+        text += std::string(*option) + "\n";
+    StringListOut xml = source->GetMetadata("xml:VRT");
+    return xml != nullptr && xml[0] != nullptr ? text + xml[0] : text;
 }
 
 SourceLayout source_layout(GDALDataset *source, GDALDataType type)
