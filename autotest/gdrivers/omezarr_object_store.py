@@ -1,6 +1,7 @@
 """Straight to object stores: servers on 127.0.0.1 that speak S3 (moto) and Azure Blob Storage (azurite), looked at with boto3 and
 Microsoft's client, not with GDAL; and behind a proxy that fails, hangs up, and loses answers."""
 
+import contextlib
 import os
 import re
 import signal
@@ -373,6 +374,65 @@ def test_a_dead_claim_that_had_not_begun_to_write_gives_no_right_to_remove_what_
     there.put(f"{path}/notes.txt", b"mine")
     message = gdaltest.refused(f"{there.root}/{path}", small(), "OVERWRITE=YES", *SMALL)
     assert "untouched" in message and there.objects(path + "/") == {"notes.txt": b"mine"}
+
+
+def dead_claim(there, path):
+    process = subprocess.Popen(["true"])
+    process.wait()
+    there.put(f"{path}/.omezarr-claim", f"{process.pid} {os.uname().nodename} 0x1-1 writing".encode())
+
+
+def test_of_two_that_find_a_dead_claim_one_wins(there, tmp_path, request):
+    """The slower one is just about to remove the dead claim when another program runs."""
+    path, sources, others = name_of(request), [], []
+    for seed in (1, 2):
+        sources.append(str(tmp_path / f"{seed}.tif"))
+        gdal.GetDriverByName("GTiff").CreateCopy(sources[-1], small(seed)).FlushCache()
+    expected = files(gdaltest.write(tmp_path / "whole", gdal.Open(sources[0]), *SMALL))
+    dead_claim(there, path)
+
+    def run_another():
+        others.append(start(there, sources[1], path))
+        others[0].wait()
+
+    with there.proxy.rule(run_another, method="DELETE", part=f"{path}/.omezarr-claim"):
+        first = start(there, sources[0], path, through_proxy=True)
+        assert first.communicate()[1] == "" and first.returncode == 0
+    assert others[0].returncode == 1 and "another program" in others[0].stderr.read()
+    assert there.objects(path + "/") == expected
+
+
+def test_a_dead_overwrite_gives_no_right_to_remove_the_old_store(there, tmp_path, request):
+    path, source = name_of(request), str(tmp_path / "a.tif")
+    gdaltest.write(f"{there.root}/{path}", small(), *SMALL)
+    before = there.objects(path + "/")
+    gdal.GetDriverByName("GTiff").CreateCopy(source, small(2)).FlushCache()
+    with there.proxy.rule("hang", method="DELETE", part=path) as rule:
+        process = start(there, source, path, "OVERWRITE=YES", through_proxy=True)
+        while rule.n_done == 0 and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert "OVERWRITE=YES" in gdaltest.refused(f"{there.root}/{path}", small(3), *SMALL)
+    assert there.objects(path + "/") == before
+
+
+@pytest.mark.parametrize("resume", ["RESUME=NO", "RESUME=YES"])
+def test_after_new_credentials_the_same_program_succeeds(there, tmp_path, request, resume):
+    """Where nothing is allowed any more, what was put cannot be removed, nor the claim."""
+    path, source = name_of(request), str(tmp_path / "a.tif")
+    gdal.GetDriverByName("GTiff").CreateCopy(source, small()).FlushCache()
+    whole = files(gdaltest.write(tmp_path / "whole", gdal.Open(source), *SMALL))
+    with contextlib.ExitStack() as rules:
+        def expire():
+            there.proxy.rules.extend(s3proxy.Rule(403, method, count=10**6) for method in ("GET", "HEAD", "PUT", "POST", "DELETE"))
+
+        rules.enter_context(there.proxy.rule(expire, first=6, part=path))
+        rules.callback(lambda: there.proxy.rules.__delitem__(slice(1, None)))
+        message = gdaltest.refused(f"{there.root}/{path}", gdal.Open(source), resume, *SMALL)
+    assert "credentials" in message and ".omezarr-claim" in there.objects(path + "/")
+    gdaltest.write(f"{there.root}/{path}", gdal.Open(source), resume, *SMALL)
+    assert there.objects(path + "/") == whole
 
 
 # -- Changes in place, and runs that go on -------------------------------------------------------------------------------

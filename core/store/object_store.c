@@ -69,14 +69,16 @@ int object_remove(const object_calls *calls, const char *path, char cause[256])
 /* The claim: one object, put before all others, only where there is none. It names its owner, and whether the place was
  * found free ("writing"): only then may the next run remove what a dead owner left. As its key is known, a list that
  * does not show it is no list: GDAL tells a refused one from an empty one no other way. */
-static const char claim_key[] = ".omezarr-claim";
+static const char claim_key[] = ".omezarr-claim", takeover_key[] = ".omezarr-takeover";
 
-typedef struct {
+typedef struct object_store {
     store base;
+    struct object_store *next; /* of those with a token */
     const object_calls *calls;
     char *path, *scratch;
     int is_claimed;
-    char token[200]; /* of the claim */
+    char name[40];   /* among the stores of this process */
+    char token[200]; /* of the claim: process, machine, name */
     char root_key[16];
     uint8_t *root; /* the document that makes it an image: put by publish */
     size_t n_root;
@@ -201,52 +203,125 @@ static int32_t remove_objects(object_store *o, error *e)
     return error_set(e, NGFF_E_STORAGE, "the objects below %s cannot be removed", o->path);
 }
 
-static void remove_claim(object_store *o)
+static void remove_own(object_store *o, const char *key)
 {
-    char *path = object_path(o, claim_key), cause[256];
+    char *path = object_path(o, key), cause[256];
     if (path)
         object_remove(o->calls, path, cause);
     free(path);
 }
 
-/* True if the claim that is there belongs to a process of this machine that has ended. was_writing: it had found the
- * place free. */
+static void remove_claim(object_store *o)
+{
+    remove_own(o, claim_key);
+}
+
+/* The stores that this process may have claimed. A claim of this process that is none of theirs was left where the
+ * server did not let it be removed, as with credentials that had expired. */
+static pthread_mutex_t living_lock = PTHREAD_MUTEX_INITIALIZER;
+static object_store *living;
+
+static void live(object_store *o)
+{
+    pthread_mutex_lock(&living_lock);
+    o->next = living;
+    living = o;
+    pthread_mutex_unlock(&living_lock);
+}
+
+static void end_living(object_store *o)
+{
+    pthread_mutex_lock(&living_lock);
+    for (object_store **link = &living; *link; link = &(*link)->next)
+        if (*link == o) {
+            *link = o->next;
+            break;
+        }
+    pthread_mutex_unlock(&living_lock);
+}
+
+static int is_living(const char *name)
+{
+    int is_one = 0;
+    pthread_mutex_lock(&living_lock);
+    for (const object_store *o = living; o; o = o->next)
+        is_one |= strcmp(name, o->name) == 0;
+    pthread_mutex_unlock(&living_lock);
+    return is_one;
+}
+
+/* True if the claim that is there belongs to a process of this machine that has ended, or is none of this process any
+ * more. was_writing: it had found the place free. */
 static int is_claim_dead(object_store *o, int *was_writing)
 {
     uint8_t *text = NULL;
     size_t n = 0;
     error ignored = {0};
-    char host[128] = "", here[128] = "", state[16] = "";
+    char host[128] = "", here[128] = "", name[sizeof o->name] = "", state[16] = "";
     long process = 0;
     int is_read = object_store_get(&o->base, claim_key, 0, 0, &text, &n, &ignored) == NGFF_OK && text;
-    int is_known = is_read && sscanf((char *)text, "%ld %127s %*s %15s", &process, host, state) >= 2;
+    int is_known = is_read && sscanf((char *)text, "%ld %127s %39s %15s", &process, host, name, state) >= 2;
     free(text);
     gethostname(here, sizeof here - 1);
     *was_writing = strcmp(state, "writing") == 0;
     if (is_known && process == 0) /* it let go */
         return 1;
-    return is_known && strcmp(host, here) == 0 && process > 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH;
+    if (!is_known || process < 0 || strcmp(host, here) != 0)
+        return 0;
+    return process == (long)getpid() ? !is_living(name) : kill((pid_t)process, 0) != 0 && errno == ESRCH;
 }
 
-/* True if the claim that is there is ours. */
-static int is_claim_ours(object_store *o)
+/* True if what is there by this key is our token; e: why it cannot be read. */
+static int is_ours(object_store *o, const char *key, error *e)
 {
     uint8_t *text = NULL;
     size_t n = 0;
-    error ignored = {0};
-    int is_ours = object_store_get(&o->base, claim_key, 0, 0, &text, &n, &ignored) == NGFF_OK &&
-                  n >= strlen(o->token) && memcmp(text, o->token, strlen(o->token)) == 0;
+    int is_our_token = object_store_get(&o->base, key, 0, 0, &text, &n, e) == NGFF_OK && n >= strlen(o->token) &&
+                       memcmp(text, o->token, strlen(o->token)) == 0;
     free(text);
-    return is_ours;
+    return is_our_token;
 }
 
-static int32_t claimed_by_another(const object_store *o, error *e)
+static int is_claim_ours(object_store *o)
+{
+    error ignored = {0};
+    return is_ours(o, claim_key, &ignored);
+}
+
+static int32_t claimed_by_another(const object_store *o, const char *key, error *e)
 {
     return error_set(
         e, NGFF_E_EXISTS,
         "%s/%s exists: another program is writing %s, or was stopped on another machine; if none is, remove "
         "that object",
-        o->path, claim_key, o->path);
+        o->path, key, o->path);
+}
+
+/* Puts our token where nothing is. */
+static int32_t put_token(object_store *o, const char *key, error *e)
+{
+    int32_t status = put_object(o, key, o->token, strlen(o->token), 1, e);
+    o->calls->forget(o->path);
+    if (status == NGFF_E_EXISTS) /* another was faster, or it was our own request, whose answer was lost */
+        status = NGFF_OK;
+    if (status == NGFF_OK && !is_ours(o, key, e) && e->status == NGFF_OK)
+        claimed_by_another(o, key, e);
+    return status == NGFF_OK ? e->status : status;
+}
+
+/* Of several programs that find the same dead claim only the one that has put a second object removes it: a slower one
+ * would remove the claim of the first. Who dies meanwhile leaves that object, which nobody removes unasked. */
+static int32_t take_over(object_store *o, int *was_dead, error *e)
+{
+    if (put_token(o, takeover_key, e) != NGFF_OK)
+        return e->status;
+    if (is_claim_dead(o, was_dead)) { /* still */
+        remove_own(o, claim_key);
+        put_token(o, claim_key, e);
+    } else
+        claimed_by_another(o, claim_key, e);
+    remove_own(o, takeover_key);
+    return e->status;
 }
 
 /* Puts the claim. was_dead: it was taken over from a dead owner who had begun to write. */
@@ -261,27 +336,19 @@ static int32_t claim(object_store *o, int *was_dead, error *e)
     if (!path)
         return error_set(e, NGFF_E_MEMORY, "memory is out");
     gethostname(host, sizeof host - 1);
-    snprintf(o->token, sizeof o->token, "%ld %s %p-%u", (long)getpid(), host[0] ? host : "unknown", (void *)o,
-             __atomic_add_fetch(&counter, 1, __ATOMIC_RELAXED));
+    snprintf(o->name, sizeof o->name, "%p-%u", (void *)o, __atomic_add_fetch(&counter, 1, __ATOMIC_RELAXED));
+    snprintf(o->token, sizeof o->token, "%ld %s %s", (long)getpid(), host[0] ? host : "unknown", o->name);
+    live(o);
     o->calls->forget(o->path);
     /* A server that ignores the condition would let us overwrite another's claim: look first. */
     int is_there = object_read(o->calls, path, 0, 0, NULL, NULL, &size, cause) == 0;
-    if (is_there) {
-        if (!is_claim_dead(o, was_dead)) {
-            free(path);
-            return claimed_by_another(o, e);
-        }
-        remove_claim(o);
-    }
     free(path);
-    int32_t status = put_object(o, claim_key, o->token, strlen(o->token), 1, e);
-    o->calls->forget(o->path);
-    if (status == NGFF_E_EXISTS) /* another was faster, or it was our own request, whose answer was lost */
-        status = NGFF_OK;
-    return status == NGFF_OK && !is_claim_ours(o) ? claimed_by_another(o, e) : status;
+    if (is_there && !is_claim_dead(o, was_dead))
+        return claimed_by_another(o, claim_key, e);
+    return is_there ? take_over(o, was_dead, e) : put_token(o, claim_key, e);
 }
 
-/* What is at the place: 1 an OME-Zarr, 0 nothing, or an error. */
+/* What is at the place: 2 an OME-Zarr, 1 something else, if that is allowed, 0 nothing, or an error. */
 static int32_t look_at_place(object_store *o, int32_t may_be_anything, error *e)
 {
     static const char *const roots[] = {"zarr.json", ".zattrs"};
@@ -305,7 +372,7 @@ static int32_t look_at_place(object_store *o, int32_t may_be_anything, error *e)
         return error_set(e, NGFF_E_EXISTS,
                          "%s holds objects that are no OME-Zarr; they are left untouched, choose another name",
                          o->path);
-    return is_ngff || n_foreign > 0;
+    return is_ngff ? 2 : n_foreign > 0;
 }
 
 /* The claim says now that the place was found free, or is our own. */
@@ -323,11 +390,11 @@ static int32_t object_store_begin(store *s, int overwrite, error *e)
     if (claim(o, &was_dead, e) != NGFF_OK)
         return e->status;
     int32_t is_occupied = look_at_place(o, was_dead, e);
-    if (is_occupied == 1 && !overwrite && !was_dead)
+    if (is_occupied == 2 && !overwrite) /* also where a dead overwrite had not come to remove it */
         error_set(e, NGFF_E_EXISTS, "%s exists; use OVERWRITE=YES to replace it", o->path);
     if (e->status == NGFF_OK)
         claim_place(o, e);
-    if (e->status == NGFF_OK && is_occupied == 1)
+    if (e->status == NGFF_OK && is_occupied)
         remove_objects(o, e);
     if (e->status != NGFF_OK)
         remove_claim(o);
@@ -661,6 +728,7 @@ static void object_store_enter_thread(store *s)
 static void object_store_free(store *s)
 {
     object_store *o = (object_store *)s;
+    end_living(o);
     if (o->scratch)
         o->calls->files->remove_tree(o->scratch);
     pthread_mutex_destroy(&o->lock);
