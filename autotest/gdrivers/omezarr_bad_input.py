@@ -526,6 +526,22 @@ def test_two_writers_at_one_place_one_wins(tmp_path, place):
     np.testing.assert_array_equal(gdaltest.our_levels(place / "a.ome.zarr")[0], gdaltest.random_array((3, 1500, 1500), "uint8"))
 
 
+@pytest.mark.root
+def test_a_writer_in_another_container_is_not_dead(tmp_path):
+    """There is no process of its number here, though the machine's name is the same."""
+    if subprocess.run(["unshare", "-p", "-f", "--mount-proc", "true"]).returncode != 0:
+        pytest.skip("no PID namespaces")
+    path = str(tmp_path / "a.ome.zarr")
+    first = gdaltest.OMEZARR.Create(path, 50, 60, 1)
+    other = str(tmp_path / "b.tif")
+    gdaltest.mem(gdaltest.random_array((1, 20, 20), "uint8"), driver="GTiff", path=other)
+    second = subprocess.run(["unshare", "-p", "-f", "--mount-proc", "gdal_translate", "-q", "-of", "OMEZARR", other, path],
+                            capture_output=True, text=True)
+    assert second.returncode == 1 and "another program" in second.stderr
+    del first
+    assert gdal.Open(path).RasterXSize == 50
+
+
 def test_small_writers_race_and_exactly_one_wins_each_time(tmp_path, place):
     """200 races of two processes."""
     sources = [tiff(tmp_path / f"{n}.tif", shape=(n + 1, 60, 50)) for n in range(2)]

@@ -369,7 +369,7 @@ def test_a_dead_claim_that_had_not_begun_to_write_gives_no_right_to_remove_what_
     path = name_of(request)
     process = subprocess.Popen(["true"])
     process.wait()
-    claim = f"{process.pid} {os.uname().nodename} 0x1-1".encode()
+    claim = f"{process.pid} {gdaltest.machine()} 0x1-1".encode()
     there.put(f"{path}/.omezarr-claim", claim)
     there.put(f"{path}/notes.txt", b"mine")
     message = gdaltest.refused(f"{there.root}/{path}", small(), "OVERWRITE=YES", *SMALL)
@@ -379,7 +379,7 @@ def test_a_dead_claim_that_had_not_begun_to_write_gives_no_right_to_remove_what_
 def dead_claim(there, path):
     process = subprocess.Popen(["true"])
     process.wait()
-    there.put(f"{path}/.omezarr-claim", f"{process.pid} {os.uname().nodename} 0x1-1 writing".encode())
+    there.put(f"{path}/.omezarr-claim", f"{process.pid} {gdaltest.machine()} 0x1-1 writing".encode())
 
 
 def test_of_two_that_find_a_dead_claim_one_wins(there, tmp_path, request):

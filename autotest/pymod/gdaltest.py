@@ -246,6 +246,11 @@ def config_option(name, value):
         gdal.SetConfigOption(name, old)
 
 
+def machine():
+    """As claims name it: the machine and, on it, the container, whose processes have numbers of their own."""
+    return f"{os.uname().nodename}+{os.stat('/proc/self/ns/pid').st_ino}"
+
+
 def refused(path, source, *options, strict=0):
     """CreateCopy that must fail: returns the text of all messages."""
     with collected_messages() as messages:

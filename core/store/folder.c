@@ -163,7 +163,7 @@ static int is_owner_dead(const folder *f, const char *claimed)
 {
     char host[128] = "", here[128] = "";
     long process = 0;
-    gethostname(here, sizeof here - 1);
+    local_machine(here);
     if (!read_owner(f, claimed, &process, host))
         return 0;
     return process == 0 || (strcmp(host, here) == 0 && process > 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH);
@@ -172,8 +172,8 @@ static int is_owner_dead(const folder *f, const char *claimed)
 static int32_t write_owner(const folder *f, const char *claimed, long process, error *e)
 {
     char record[256], host[128] = "", cause[256] = "";
-    gethostname(host, sizeof host - 1);
-    int n = snprintf(record, sizeof record, "%ld %s\n", process, host[0] ? host : "unknown");
+    local_machine(host);
+    int n = snprintf(record, sizeof record, "%ld %s\n", process, host);
     char *path = join(claimed, owner_name);
     int has_failed = !path || f->calls->write_file(path, record, (size_t)n, cause) != 0;
     free(path);

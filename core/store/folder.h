@@ -46,6 +46,8 @@ int local_remove_tree(const char *path); /* 0 or errno */
 /* A file and its place in its folder, or a folder with all on its file system, reach the disk. */
 int local_sync(const char *path);
 int local_read_into(const char *path, int64_t offset, void *bytes, size_t room, uint64_t *n_there, char cause[256]);
+/* Where the number of a process means that process: a word for this machine, and for this container on it. */
+void local_machine(char name[128]);
 
 /* True if the root document of a store says that it is an OME-Zarr. */
 int looks_like_ngff(const uint8_t *text, size_t n);

@@ -262,7 +262,7 @@ static int is_claim_dead(object_store *o, int *was_writing)
     int is_read = object_store_get(&o->base, claim_key, 0, 0, &text, &n, &ignored) == NGFF_OK && text;
     int is_known = is_read && sscanf((char *)text, "%ld %127s %39s %15s", &process, host, name, state) >= 2;
     free(text);
-    gethostname(here, sizeof here - 1);
+    local_machine(here);
     *was_writing = strcmp(state, "writing") == 0;
     if (is_known && process == 0) /* it let go */
         return 1;
@@ -335,9 +335,9 @@ static int32_t claim(object_store *o, int *was_dead, error *e)
     char *path = object_path(o, claim_key), cause[256];
     if (!path)
         return error_set(e, NGFF_E_MEMORY, "memory is out");
-    gethostname(host, sizeof host - 1);
+    local_machine(host);
     snprintf(o->name, sizeof o->name, "%p-%u", (void *)o, __atomic_add_fetch(&counter, 1, __ATOMIC_RELAXED));
-    snprintf(o->token, sizeof o->token, "%ld %s %s", (long)getpid(), host[0] ? host : "unknown", o->name);
+    snprintf(o->token, sizeof o->token, "%ld %s %s", (long)getpid(), host, o->name);
     live(o);
     o->calls->forget(o->path);
     /* A server that ignores the condition would let us overwrite another's claim: look first. */
