@@ -357,6 +357,15 @@ def test_after_a_kill_at_any_put_nothing_opens_and_the_next_run_succeeds(there, 
         assert there.objects(path + "/") == whole
 
 
+def test_a_claim_that_cannot_be_read_back_is_told_so(there, request):
+    """As with credentials that may write but not read: no other program is there."""
+    path = name_of(request)
+    with there.proxy.rule(403, "GET", 1, 10**6, path), there.proxy.rule(403, "HEAD", 1, 10**6, path):
+        message = gdaltest.refused(f"{there.root}/{path}", small(), *SMALL)
+    assert "cannot read" in message and f"{path}/.omezarr-claim" in message and "another program" not in message
+    gdaltest.write(f"{there.root}/{path}", small(), *SMALL)
+
+
 def test_a_claim_from_another_machine_is_respected(there, request):
     path = name_of(request)
     there.put(f"{path}/.omezarr-claim", b"1 elsewhere 0x1-1 writing")
