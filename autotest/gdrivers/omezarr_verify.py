@@ -512,6 +512,22 @@ def test_exit_status_of_the_program(tmp_path):
     assert damage.returncode == 1 and "level 0, chunk 1,2,1" in damage.stdout and "scale0/image/c/1/2/1" in damage.stdout
 
 
+def test_the_program_takes_the_limits_of_reading(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    path = str(tmp_path / "a.zarr")
+    group = zarr.open_group(path, mode="w", zarr_format=3)
+    array = group.create_array("0", shape=(17000, 17000), chunks=(17000, 17000), dtype="uint8", dimension_names=["y", "x"])
+    axes = [{"name": name, "type": "space"} for name in "yx"]
+    scale = [{"type": "scale", "scale": [1, 1]}]
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": scale}]}]}
+    array[5, 5] = 1
+    refused = tool(path)
+    assert refused.returncode == 3 and "MAX_CHUNK" in refused.stderr
+    assert tool("-oo", "MAX_CHUNK=300MB", path).returncode == 0
+    wrong = tool("-oo", "MAX_CHUNK=many", path)
+    assert wrong.returncode == 3 and "number of bytes" in wrong.stderr
+
+
 @pytest.mark.root
 def test_what_may_not_be_read_is_not_called_damage(tmp_path):
     store = gdaltest.write(tmp_path / "a.ome.zarr", plain_source(), "BLOCKSIZE=32", "VERIFY=STORE")

@@ -27,7 +27,7 @@ static int usage(FILE *to, int code)
         "  gdal_translate -of OMEZARR [-co NAME=VALUE]... SOURCE DESTINATION\n"
         "would write. Nothing is written.\n"
         "\n"
-        "Usage: omezarr verify STORE [SOURCE]\n"
+        "Usage: omezarr verify [-oo MAX_CHUNK=BYTES] [-oo MAX_METADATA=BYTES] STORE [SOURCE]\n"
         "Reads every object of STORE and tells what is missing, damaged or does not belong there, one line each.\n"
         "With SOURCE every pixel of the full size, and of the mask, is compared with it.\n"
         "Metadata is judged as by validate.\n"
@@ -96,16 +96,25 @@ static int verify(int n_arguments, char **arguments)
 {
     static const int codes[] = {
         [VERIFY_WHOLE] = EXIT_FINE, [VERIFY_DAMAGED] = EXIT_DAMAGE, [VERIFY_UNREADABLE] = EXIT_UNREADABLE};
-    char message[1200];
-    if (n_arguments < 1 || n_arguments > 2 || arguments[0][0] == '-')
+    char message[1200], **limits = NULL;
+    int first = 0;
+    for (; first + 1 < n_arguments && strcmp(arguments[first], "-oo") == 0; first += 2)
+        limits = CSLAddString(limits, arguments[first + 1]);
+    n_arguments -= first;
+    arguments += first;
+    if (n_arguments < 1 || n_arguments > 2 || arguments[0][0] == '-') {
+        CSLDestroy(limits);
         return usage(stderr, EXIT_USAGE);
+    }
     GDALDatasetH source = NULL;
     if (n_arguments == 2) {
         source = GDALOpenEx(arguments[1], GDAL_OF_RASTER | GDAL_OF_VERBOSE_ERROR, NULL, NULL, NULL);
-        if (source == NULL)
+        if (source == NULL) {
+            CSLDestroy(limits);
             return EXIT_UNREADABLE;
+        }
     }
-    const verification all = {arguments[0], source, print_finding, NULL, NULL};
+    const verification all = {arguments[0], source, limits, print_finding, NULL, NULL};
     int code = codes[verify_store(&all, message, sizeof message)];
     if (message[0])
         fprintf(stderr, "omezarr: %s\n", message);
@@ -113,6 +122,7 @@ static int verify(int n_arguments, char **arguments)
         printf("%s: whole%s\n", verify_path(arguments[0]), source ? ", and has the pixels of the source" : "");
     if (source)
         GDALClose(source);
+    CSLDestroy(limits);
     return code;
 }
 

@@ -79,7 +79,7 @@ int verify_store(const verification *v, char *message, size_t room)
     int n_threads = 1;
     message[0] = '\0';
     reading_threads(NULL, &n_threads);
-    ngff_reader *store = ngff_reader_open(verify_path(v->store));
+    ngff_reader *store = ngff_reader_open_part(verify_path(v->store), NULL, (const char *const *)v->limits);
     if (!store) {
         snprintf(message, room, "out of memory");
         return VERIFY_UNREADABLE;

@@ -15,6 +15,7 @@ extern "C" {
 typedef struct {
     const char *store;   /* a path, also with OMEZARR: before it */
     GDALDatasetH source; /* NULL: the store alone is looked at */
+    char **limits;       /* as of ngff_reader_open_part, or NULL */
     /* A finding: kind is "note", "stray", "damage", "invalid", "advice" or "different". */
     void (*tell)(void *user, const char *kind, const char *text);
     int32_t (*progress)(void *user, double share); /* may be NULL; returns 0 to stop */

@@ -105,8 +105,9 @@ bool VerifyAlgorithm::RunImpl(GDALProgressFunc progress, void *progress_data)
         report.progress = progress;
         report.progress_data = progress_data;
     }
-    const verification all = {m_store.c_str(), GDALDataset::ToHandle(m_source.GetDatasetRef()), keep_finding,
-                              tell_progress, &report};
+    const verification all = {m_store.c_str(), GDALDataset::ToHandle(m_source.GetDatasetRef()),
+                              nullptr,         keep_finding,
+                              tell_progress,   &report};
     const int result = verify_store(&all, message, sizeof message);
     if (result == VERIFY_CANCELLED) {
         ReportError(CE_Failure, CPLE_UserInterrupt, "cancelled");
