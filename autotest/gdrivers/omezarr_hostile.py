@@ -319,6 +319,17 @@ def test_shard_indexes_that_are_damaged(tmp_path, damage):
     assert "0/c/0/0/0" in refusal(root)
 
 
+@pytest.mark.parametrize("options", [[], ["SHARD=64"]])
+def test_a_pipe_in_the_place_of_a_chunk_is_not_waited_for(tmp_path, options):
+    """As it can lie in an archive that is unpacked."""
+    path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(gdaltest.random_array((1, 64, 64), "uint8")), "BLOCKSIZE=32", *options)
+    chunk = path + "/scale0/image/c/0/0"
+    os.unlink(chunk)
+    os.mkfifo(chunk)
+    read = subprocess.run(["gdalinfo", "-checksum", path], capture_output=True, text=True, timeout=60)
+    assert chunk in read.stderr
+
+
 def test_two_entries_of_a_shard_may_share_their_bytes(tmp_path):
     root = make_sharded(tmp_path / "a.zarr", checksum=False)
     content = bytearray(open(f"{root}/0/c/0/0/0", "rb").read())

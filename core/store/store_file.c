@@ -101,7 +101,7 @@ static int file_read(const char *path, int64_t offset, size_t n, uint8_t **bytes
 int local_read_into(const char *path, int64_t offset, void *bytes, size_t room, uint64_t *n_there, char cause[256])
 {
     struct stat s;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would be waited for */
     if (file < 0)
         return failed(cause, errno == ENOTDIR ? ENOENT : errno);
     int number = fstat(file, &s) != 0 ? errno : S_ISDIR(s.st_mode) ? ENOENT : 0;
