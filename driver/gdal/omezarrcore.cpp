@@ -180,7 +180,12 @@ static void describe_driver(GDALDriver *driver)
 }
 
 /* GDAL looks this name up in gdal_OMEZARR.so. */
-extern "C" CPL_DLL void GDALRegister_OMEZARR(void);
+#ifdef __GNUC__ // CPL_DLL is empty where GDAL itself was built with all its symbols visible, and ours are hidden
+#define ENTRY_POINT __attribute__((visibility("default")))
+#else
+#define ENTRY_POINT CPL_DLL
+#endif
+extern "C" ENTRY_POINT void GDALRegister_OMEZARR(void);
 
 void GDALRegister_OMEZARR(void)
 {
