@@ -368,8 +368,7 @@ def test_gdal_calc_and_gdal_merge(tmp_path, picture):
             driver = "GTiff" if path.suffix == ".tif" else "OMEZARR"
             args = (["-A", picture, "--calc", "A*0.5", "--type", "Float32", "--format", driver, "--outfile", str(path),
                      "--quiet"] if name == "gdal_calc" else ["-q", "-of", driver, "-o", str(path), picture])
-            # Debian's module of NumPy helpers is built for NumPy 1, so these run under the system's Python.
-            run = subprocess.run(["/usr/bin/python3", "-m", f"osgeo_utils.{name}", *args], env=os.environ,
+            run = subprocess.run([gdaltest.PYTHON, "-m", f"osgeo_utils.{name}", *args], env=os.environ,
                                  capture_output=True, text=True)
             if "No module named" in run.stderr or "numpy.core.multiarray" in run.stderr:
                 pytest.skip(run.stderr.strip().splitlines()[-1])

@@ -237,19 +237,6 @@ def test_create_copy_from_c(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["a.ome.zarr", "createcopy"]
 
 
-def test_the_locale_does_not_change_the_bytes(tmp_path):
-    locales = subprocess.run(["locale", "-a"], capture_output=True, text=True).stdout.split()
-    comma = next((name for name in locales if name.lower().startswith(("de_de", "fr_fr", "es_es", "it_it"))), None)
-    if comma is None:
-        pytest.skip("no locale with a decimal comma")
-    digests = set()
-    for number, name in enumerate(("C", comma)):
-        done = subprocess.run(["gdal_translate", "-q", "-of", "OMEZARR", PICTURE, str(tmp_path / str(number))], env=dict(os.environ, LC_ALL=name))
-        assert done.returncode == 0
-        digests.add(gdaltest.tree_digest(tmp_path / str(number)))
-    assert len(digests) == 1
-
-
 @pytest.mark.skipif(int(gdal.VersionInfo()) >= 3090000, reason="from GDAL 3.9 on the driver sees who deletes")
 def test_a_store_that_has_just_come_is_not_deleted(tmp_path):
     """GDAL 3.6 deletes quietly what another program has put there after it had looked and found nothing."""

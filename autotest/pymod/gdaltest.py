@@ -6,17 +6,30 @@ import hashlib
 import importlib.util
 import json
 import os
+import sys
 
 import numpy as np
+import osgeo
+import pytest
 from osgeo import gdal, osr
 
 OMEZARR = gdal.GetDriverByName("OMEZARR")
 AT_LEAST = lambda major, minor: int(gdal.VersionInfo()) >= major * 1000000 + minor * 10000  # noqa: E731
 
+# What runs GDAL's scripts, which need its NumPy helpers: Debian's are built for Debian's own NumPy.
+PYTHON = "/usr/bin/python3" if osgeo.__file__.startswith("/usr/lib/python3/") else sys.executable
+
 # GDAL's number of each data type, by the NumPy name that the stores use. Numbers, because older modules lack names.
 TYPES = {"uint8": 1, "uint16": 2, "int16": 3, "uint32": 4, "int32": 5, "float32": 6, "float64": 7,
          "complex64": 10, "complex128": 11, "uint64": 12, "int64": 13, "int8": 14, "float16": 15}
 NAMES = {number: name for name, number in TYPES.items()}
+
+
+def require_zarr_codec(codec):
+    """Skips where GDAL's own Zarr driver was built without this codec."""
+    known = gdal.GetDriverByName("Zarr").GetMetadataItem("COMPRESSORS").split(",")
+    if codec != "NONE" and codec.lower() not in known:
+        pytest.skip(f"the Zarr driver of this GDAL has no {codec}")
 
 
 def writable_types(with_complex=False):
