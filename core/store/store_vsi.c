@@ -344,13 +344,14 @@ static void request_begin(request *r, size_t n)
     char size[32];
     memset(r, 0, sizeof *r);
     snprintf(size, sizeof size, "%zu", (n >> 20) + 6); /* MiB; 5 is the least */
+    r->before = begin_quiet(); /* GDAL 3.11 warns of settings that its list has not, such as VSIS3_CHUNK_SIZE */
     for (int i = 0; i < n_settings; i++) {
         const char *own = CPLGetThreadLocalConfigOption(settings[i].name, NULL);
         r->settings[i] = own ? strdup(own) : NULL;
         if (i < first_forced || !settings[i].value || !CPLGetConfigOption(settings[i].name, NULL))
             CPLSetThreadLocalConfigOption(settings[i].name, settings[i].value ? settings[i].value : size);
     }
-    r->before = begin_quiet();
+    CPLErrorReset();
     VSIErrorReset();
     CPLPushErrorHandlerEx(listen, &r->heard);
 }
@@ -359,11 +360,11 @@ static void request_end(request *r)
 {
     char unused[256];
     CPLPopErrorHandler();
-    end_quiet(&r->before, 0, unused);
     for (int i = 0; i < n_settings; i++) {
         CPLSetThreadLocalConfigOption(settings[i].name, r->settings[i]);
         free(r->settings[i]);
     }
+    end_quiet(&r->before, 0, unused);
 }
 
 static int is_one_of(const char *code, const char *const *codes)
