@@ -223,7 +223,8 @@ def test_colours_of_a_label_are_its_colour_table(tmp_path):
     put(node, "0.5", multiscales=[multiscale(node, "yx", [array])], **{"image-label": {"colors": [
         {"label-value": 1, "rgba": [255, 10, 0, 255]}, {"label-value": 7, "rgba": [0, 20, 255, 128]},
         {"label-value": 700, "rgba": [0, 0, 0, 0]}, {"label-value": 2, "rgba": [1, 2]}]}})
-    table = gdaltest.open_band(tmp_path / "a.zarr").GetColorTable()
+    band = gdaltest.open_band(tmp_path / "a.zarr")  # the table is the band's
+    table = band.GetColorTable()
     assert table.GetCount() == 8
     assert table.GetColorEntry(1) == (255, 10, 0, 255)
     assert table.GetColorEntry(7) == (0, 20, 255, 128)
