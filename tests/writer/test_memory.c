@@ -100,8 +100,8 @@ static ngff_plan *make_plan(const memory_case *c, const char *memory)
     return plan;
 }
 
-/* Writes the image; more bytes than before it began, or -1. Code that is read in from the libraries' files, when it runs
- * first, is not memory of the plan. */
+/* Writes the image; more bytes than before it began, or -1. Code that is read in from the libraries' files, when it
+ * runs first, is not memory of the plan. */
 static long long measure(const memory_case *c, const char *memory, const char *path, long long *planned)
 {
     ngff_plan *plan = make_plan(c, memory);
