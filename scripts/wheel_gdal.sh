@@ -65,7 +65,7 @@ TEXT
     "${pip[@]}" install -q -U setuptools wheel -r <(grep -v '^#' "$root/autotest/requirements.txt")
     # Debian's libgdal.so and NumPy's headers lie in folders that the compiler is told first.
     PATH=$place/bin:$PATH LDFLAGS=-L$place/lib CXXFLAGS="-O0 -I$("$place/python/bin/python" -c 'import numpy; print(numpy.get_include())')" \
-        "${pip[@]}" install -q --no-build-isolation --no-cache-dir --no-binary gdal "gdal==$version"
+        "${pip[@]}" install -q --no-build-isolation --no-cache-dir "gdal==$version"
     touch "$place/.complete"
 }
 
