@@ -1,5 +1,6 @@
 /* folder.c: see folder.h. */
 #include "folder.h"
+#include "zip.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -12,13 +13,14 @@
 enum { n_set_start = 1024, longest_path = 4096 };
 
 static const char owner_name[] = ".owner", record_name[] = ".record", scratch_name[] = ".scratch",
-                  staged_name[] = "store";
+                  staged_name[] = "store", packed_name[] = "packed";
 
 typedef struct {
     store base;
     const folder_calls *calls;
     char *path, *partial, *retired; /* the destination, .<name>.partial, .<name>.retired */
-    char *staged;                   /* the store to come, inside the partial folder */
+    char *staged, *packed;          /* the store to come, inside the partial folder; as a file, if it will be one */
+    char *inside;                   /* where GDAL reads what is in the file; NULL: the store is a folder */
     int is_claimed, is_overwrite;
     int has_scratch, is_synced;
     int is_update, is_dirty; /* objects are changed in place; the mark is there */
@@ -53,7 +55,7 @@ char *beside(const char *path, const char *suffix)
 /* Where objects are put and read. */
 static const char *object_root(const folder *f)
 {
-    return f->is_claimed && !f->is_update ? f->staged : f->path;
+    return f->is_claimed && !f->is_update ? f->staged : f->inside ? f->inside : f->path;
 }
 
 /* -- What is at the destination ------------------------------------------------------------------------------------ */
@@ -115,12 +117,25 @@ static int belongs_to_store(const folder *f, const char *name)
     return is_node;
 }
 
+static int32_t check_file(const folder *f, int kind, int overwrite, error *e)
+{
+    if (kind == KIND_FOLDER)
+        return error_set(e, NGFF_E_EXISTS, "%s exists and is a folder; choose another name", f->path);
+    if (!zip_is_ngff(f->calls, f->path))
+        return error_set(
+            e, NGFF_E_EXISTS,
+            "%s exists and is no zip that says it is an OME-Zarr; it is left untouched, choose another name", f->path);
+    return overwrite ? NGFF_OK : error_set(e, NGFF_E_EXISTS, "%s exists; use OVERWRITE=YES to replace it", f->path);
+}
+
 /* Refuses what must not be replaced: files, folders that are no OME-Zarr, and stores that hold other files too. */
 static int32_t check_destination(folder *f, int overwrite, error *e)
 {
     int kind = f->calls->kind(f->path);
     if (kind == KIND_NONE)
         return NGFF_OK;
+    if (f->inside)
+        return check_file(f, kind, overwrite, e);
     if (kind == KIND_FILE)
         return error_set(e, NGFF_E_EXISTS, "%s exists and is a file or a link; choose another name or remove it",
                          f->path);
@@ -298,6 +313,8 @@ static int32_t folder_begin(store *s, int overwrite, error *e)
 {
     folder *f = (folder *)s;
     f->is_overwrite = overwrite;
+    if (s->refusal)
+        return error_set(e, NGFF_E_UNSUPPORTED, "%s: %s", f->path, s->refusal);
     recover_moved(f);
     if (recover_retired(f, e) != NGFF_OK || check_destination(f, overwrite, e) != NGFF_OK || claim(f, e) != NGFF_OK)
         return e->status;
@@ -337,6 +354,8 @@ static int32_t folder_resume(store *s, int overwrite, char **record, error *e)
     uint8_t *bytes = NULL;
     size_t n = 0;
     f->is_overwrite = overwrite;
+    if (s->refusal)
+        return error_set(e, NGFF_E_UNSUPPORTED, "%s: %s", f->path, s->refusal);
     recover_moved(f);
     if (recover_retired(f, e) != NGFF_OK || check_destination(f, overwrite, e) != NGFF_OK)
         return e->status;
@@ -528,6 +547,9 @@ static int32_t folder_begin_update(store *s, error *e)
 {
     folder *f = (folder *)s;
     char path[longest_path];
+    if (f->inside)
+        return error_set(e, NGFF_E_UNSUPPORTED,
+                         "%s is one file, in which nothing is changed; write it anew with OVERWRITE=YES", f->path);
     if (claim(f, e) != NGFF_OK)
         return e->status;
     snprintf(path, sizeof path, "%s/" STORE_DIRTY_KEY, f->path);
@@ -713,7 +735,8 @@ static int32_t folder_scratch_get(store *s, const char *key, void *bytes, size_t
 
 static int32_t cannot_publish(const folder *f, int failure, error *e)
 {
-    return error_set(e, NGFF_E_STORAGE, "cannot rename %s to %s: %s", f->staged, f->path, strerror(failure));
+    return error_set(e, NGFF_E_STORAGE, "cannot rename %s to %s: %s", f->inside ? f->packed : f->staged, f->path,
+                     strerror(failure));
 }
 
 static int32_t move_to_place(const folder *f, error *e)
@@ -761,6 +784,23 @@ static int32_t replace_old(const folder *f, error *e)
     return NGFF_OK;
 }
 
+/* Packs what is staged. A file takes the place of an old one at once. */
+static int32_t publish_file(folder *f, error *e)
+{
+    if (zip_pack(f->calls, f->staged, f->packed, e) != NGFF_OK)
+        return e->status;
+    int failure = f->is_synced ? f->calls->sync(f->packed) : 0;
+    if (failure)
+        return cannot_sync(f->path, "it was not published", failure, e);
+    if (check_destination(f, f->is_overwrite, e) != NGFF_OK) /* packing takes a while */
+        return e->status;
+    int is_new = f->calls->kind(f->path) == KIND_NONE;
+    failure = is_new ? move(f, f->packed, f->path) : f->calls->rename_over(f->packed, f->path);
+    if (failure && f->calls->kind(f->packed) == KIND_NONE && f->calls->kind(f->path) == KIND_FILE)
+        failure = 0; /* its answer was lost */
+    return failure ? cannot_publish(f, failure, e) : NGFF_OK;
+}
+
 /* What was staged becomes the store; then the claim goes. */
 static int32_t folder_publish(store *s, error *e)
 {
@@ -769,10 +809,12 @@ static int32_t folder_publish(store *s, error *e)
         return end_update(f, e);
     if (check_destination(f, f->is_overwrite, e) != NGFF_OK) /* somebody may have put something there meanwhile */
         return e->status;
-    int not_synced = f->is_synced ? f->calls->sync(f->staged) : 0;
+    int not_synced = f->is_synced && !f->inside ? f->calls->sync(f->staged) : 0;
     if (not_synced)
         return cannot_sync(f->path, "it was not published", not_synced, e);
-    if (f->calls->kind(f->path) == KIND_FOLDER)
+    if (f->inside)
+        publish_file(f, e);
+    else if (f->calls->kind(f->path) == KIND_FOLDER)
         replace_old(f, e);
     else
         move_to_place(f, e);
@@ -803,6 +845,8 @@ static void folder_free(store *s)
     free(f->partial);
     free(f->retired);
     free(f->staged);
+    free(f->packed);
+    free(f->inside);
     free(f);
 }
 
@@ -842,7 +886,14 @@ store *folder_open(const char *path, const folder_calls *calls)
     f->partial = f->path ? beside(f->path, ".partial") : NULL;
     f->retired = f->path ? beside(f->path, ".retired") : NULL;
     f->staged = f->partial ? join(f->partial, staged_name) : NULL;
-    if (!f->partial || !f->retired || !f->staged) {
+    if (f->path && zip_is_name(f->path)) {
+        size_t n = strlen(f->path) + sizeof "/vsizip/{}";
+        f->packed = f->partial ? join(f->partial, packed_name) : NULL;
+        f->inside = malloc(n);
+        if (f->inside)
+            snprintf(f->inside, n, "/vsizip/{%s}", f->path);
+    }
+    if (!f->partial || !f->retired || !f->staged || (zip_is_name(f->path) && (!f->packed || !f->inside))) {
         folder_free(&f->base);
         return NULL;
     }

@@ -26,7 +26,7 @@ typedef struct {
     int (*sync)(const char *path);                        /* what a path says reaches the disk; 0 or errno */
     int (*remove_tree)(const char *path);
     int (*remove_file)(const char *path);
-    char **(*list)(const char *path); /* names, NULL-terminated, malloc'ed each and together; NULL: none */
+    char **(*list)(const char *path); /* names, NULL-terminated, malloc'ed each and together; NULL: not all was told */
     void (*enter_thread)(void);
 } folder_calls;
 
@@ -45,6 +45,7 @@ int local_kind(const char *path);
 int local_remove_tree(const char *path); /* 0 or errno */
 /* A file and its place in its folder, or a folder with all on its file system, reach the disk. */
 int local_sync(const char *path);
+char **local_list(const char *path); /* as list of folder_calls */
 int local_read_into(const char *path, int64_t offset, void *bytes, size_t room, uint64_t *n_there, char cause[256]);
 /* Where the number of a process means that process: a word for this machine, and for this container on it. */
 void local_machine(char name[128]);

@@ -208,27 +208,43 @@ static int file_remove(const char *path)
     return unlink(path) == 0 ? 0 : errno;
 }
 
-static char **file_list(const char *path)
+static char **free_names(char **names)
+{
+    for (size_t i = 0; names && names[i]; i++)
+        free(names[i]);
+    free(names);
+    return NULL;
+}
+
+char **local_list(const char *path)
 {
     DIR *folder = opendir(path);
-    size_t n = 0, room = 0;
-    char **names = NULL;
-    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+    size_t n = 0, room = 16;
+    char **names = folder ? calloc(room, sizeof *names) : NULL;
+    int has_failed = 0;
+    while (names && !has_failed) {
+        errno = 0;
+        struct dirent *entry = readdir(folder);
+        if (!entry) {
+            has_failed = errno != 0;
+            break;
+        }
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         if (n + 2 > room) {
-            room = room ? 2 * room : 16;
-            char **more = realloc(names, room * sizeof *names);
-            if (!more)
-                break;
-            names = more;
+            char **more = realloc(names, 2 * room * sizeof *names);
+            has_failed = !more;
+            names = more ? more : names;
+            room *= more ? 2 : 1;
         }
-        names[n++] = strdup(entry->d_name);
+        names[n] = has_failed ? NULL : strdup(entry->d_name);
+        has_failed |= !names[n];
+        n += !has_failed;
         names[n] = NULL;
     }
     if (folder)
         closedir(folder);
-    return names;
+    return has_failed ? free_names(names) : names;
 }
 
 /* Containers often have their host's name, or all the same one, and their own numbers of processes. */
@@ -257,7 +273,7 @@ static const folder_calls file_calls = {
     .sync = local_sync,
     .remove_tree = local_remove_tree,
     .remove_file = file_remove,
-    .list = file_list,
+    .list = local_list,
 };
 
 store *store_file_open(const char *path)

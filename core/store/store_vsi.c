@@ -3,6 +3,7 @@
  * object is one open-write-close from a full buffer. VSI's error messages are caught here and travel in `cause`, never
  * in GDAL's state of a worker. */
 #include "object_store.h"
+#include "zip.h"
 
 #include <cpl_conv.h>
 #include <cpl_error.h>
@@ -246,7 +247,7 @@ static char **plain_names(char **found)
 
 static char **vsi_list(const char *path)
 {
-    return plain_names(VSIReadDir(path));
+    return is_local(path) ? local_list(path) : plain_names(VSIReadDir(path)); /* which is silent where it fails */
 }
 
 static void vsi_enter_thread(void)
@@ -607,6 +608,13 @@ store *store_vsi_open(const char *path)
 {
     if (!is_object_store(path))
         return folder_open(path, &vsi_calls);
+    if (zip_is_name(path)) {
+        store *file = folder_open(path, &vsi_calls);
+        const char *why = why_not_written(path);
+        if (file)
+            file->refusal = why ? why : "one file (.ozx) is made on a disk or in /vsimem/; write it there and copy it";
+        return file;
+    }
     store *s = object_store_open(path, &request_calls);
     if (s) {
         s->refusal = why_not_written(path);

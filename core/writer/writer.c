@@ -13,6 +13,7 @@
 #include "codec.h"
 #include "read_back.h"
 #include "writer.h"
+#include "zip.h"
 
 /* What one thread needs to encode: taken from a last-in-first-out list, so that it is warm. */
 typedef struct bench {
@@ -343,6 +344,8 @@ ngff_writer *writer_make(ngff_plan *plan, store *s, const char *path)
     error_copy(&w->error, &plan->error);
     if (path && !w->path)
         error_set(&w->error, NGFF_E_MEMORY, "out of memory");
+    else if (path && zip_is_name(path) && plan->options.version == VERSION_04)
+        error_set(&w->error, NGFF_E_OPTION, "NGFF_VERSION=0.4: %s: one file (.ozx) holds 0.5, never 0.4", path);
     return w;
 }
 

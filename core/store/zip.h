@@ -1,0 +1,17 @@
+/* zip.h: a store as one file, `.ozx`: a zip whose entries are stored as they are (RFC-9 of NGFF). */
+#ifndef NGFF_STORE_ZIP_H
+#define NGFF_STORE_ZIP_H
+
+#include "folder.h"
+
+/* True if the name of a path says that it is such a file (and not what GDAL's /vsizip/ finds in one). */
+int zip_is_name(const char *path);
+
+/* True if the comment of the zip at path says that it is an OME-Zarr. */
+int zip_is_ngff(const folder_calls *calls, const char *path);
+
+/* Packs all files below a folder. Zarr's documents come first, the root's before all, level by level; then all else in
+ * the order of its bytes. The same files give the same bytes. NGFF_E_STORAGE names the path and the cause. */
+int32_t zip_pack(const folder_calls *calls, const char *folder, const char *path, error *e);
+
+#endif
