@@ -12,6 +12,7 @@
 #include <cjson/cJSON.h>
 
 #include "folder.h"
+#include "zip.h"
 #include "update.h"
 #include "writer/pictures.h"
 
@@ -354,6 +355,44 @@ static void a_reader_fails_cleanly(void)
     }
 }
 
+/* A file is whole, or there is an error: a name that is not listed would be missing in it. */
+static void packing_fails_cleanly(void)
+{
+    const picture *p = &pictures[chosen[0]];
+    uint8_t *pixels = make_pixels(p), *mask = p->has_mask ? make_mask(p) : NULL, *expected = NULL;
+    subject s = {p, pixels, mask, "NUM_THREADS=0"};
+    const folder_calls *calls = calls_for(path);
+    char file[300], cause[256];
+    size_t n_expected = 0;
+    error e = {0};
+    snprintf(file, sizeof file, "%s/a.ozx", place);
+    CHECK_INT(pull_all(&s), NGFF_OK);
+    CHECK_INT(zip_pack(calls, path, file, &e), NGFF_OK);
+    CHECK_INT(calls->read_file(file, 0, 0, &expected, &n_expected, cause), 0);
+    for (int is_for_ever = 0; is_for_ever < 2; is_for_ever++) {
+        int n_hit = 1, n_failed = 0;
+        for (long n = 0; n_hit > 0; n++) {
+            uint8_t *found = NULL;
+            size_t n_found = 0;
+            error own = {0};
+            begin_failing(n, is_for_ever);
+            int32_t status = zip_pack(calls, path, file, &own);
+            n_hit = end_failing();
+            n_failed += status != NGFF_OK;
+            CHECK(status == NGFF_OK || n_hit > 0);
+            CHECK_INT(calls->read_file(file, 0, 0, &found, &n_found, cause), 0);
+            CHECK(status != NGFF_OK || (n_found == n_expected && memcmp(found, expected, n_found) == 0));
+            free(found);
+        }
+        CHECK(n_failed > 20);
+    }
+    CHECK_INT(remove(file), 0);
+    local_remove_tree(path);
+    free(expected);
+    free(pixels);
+    free(mask);
+}
+
 int main(void)
 {
     const char *base = getenv("TMPDIR");
@@ -371,6 +410,7 @@ int main(void)
     RUN(a_pull_with_threads_fails_cleanly);
     RUN(a_push_fails_cleanly_and_leaves_no_report);
     RUN(a_change_fails_cleanly_and_is_mended);
+    RUN(packing_fails_cleanly);
     CHECK_INT(rmdir(place), 0);
     CHECK_EXIT();
 }
