@@ -12,6 +12,7 @@
 #include "chunk.h"
 #include "crew.h"
 #include "json.h"
+#include "number.h"
 #include "reader.h"
 
 enum {
@@ -143,8 +144,8 @@ static int32_t place_reader(ngff_reader *reader, const char *root, const char *g
 static int64_t size_read(const char *text)
 {
     static const char suffixes[] = "KMG";
-    char *end;
-    double value = strtod(text, &end);
+    const char *end;
+    double value = number_parse(text, &end);
     const char *suffix = *end ? strchr(suffixes, *end & ~0x20) : NULL;
     for (int i = 0; suffix && i <= suffix - suffixes; i++)
         value *= 1024;
