@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
 
 import gdaltest
@@ -69,6 +70,23 @@ def test_the_objects_are_the_files_of_a_local_store(there, tmp_path, options):
     local = gdaltest.write(tmp_path / "a.ome.zarr", source(), "BLOCKSIZE=64", *options)
     gdaltest.write(f"{there.root}/{name}.ome.zarr", source(), "BLOCKSIZE=64", *options)
     assert there.objects(f"{name}.ome.zarr/") == files(local)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 4])
+def test_no_more_uploads_at_once_than_threads(there, n_threads):
+    lock, at_once, most = threading.Lock(), [0], [0]
+
+    def take_a_while():
+        with lock:
+            at_once[0] += 1
+            most[0] = max(most[0], at_once[0])
+        time.sleep(0.05)
+        with lock:
+            at_once[0] -= 1
+
+    with there.proxy.rule(take_a_while, count=10**6, part=f"uploads{n_threads}.ome.zarr") as rule:
+        gdaltest.write(f"{there.root}/uploads{n_threads}.ome.zarr", source(), "BLOCKSIZE=64", "SHARD=NONE", f"NUM_THREADS={n_threads}")
+    assert rule.n_done > 30 and (n_threads == 1 or most[0] > 1) and most[0] <= n_threads
 
 
 def test_it_opens_there_with_pixels_and_overviews(there):
