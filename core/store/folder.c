@@ -159,7 +159,7 @@ static int32_t check_destination(folder *f, int overwrite, error *e)
 
 /* -- The claim ---------------------------------------------------------------------------------------------------- */
 
-/* What a claimed folder says of its owner. */
+/* What a claimed folder says of its owner: a line, and not the first part of one. */
 static int read_owner(const folder *f, const char *claimed, long *process, char host[128])
 {
     char cause[256];
@@ -167,7 +167,7 @@ static int read_owner(const folder *f, const char *claimed, long *process, char 
     size_t n = 0;
     char *path = join(claimed, owner_name);
     int is_read = path && f->calls->read_file(path, 0, 0, &bytes, &n, cause) == 0;
-    int is_known = is_read && sscanf((char *)bytes, "%ld %127s", process, host) == 2;
+    int is_known = is_read && n > 0 && bytes[n - 1] == '\n' && sscanf((char *)bytes, "%ld %127s", process, host) == 2;
     free(bytes);
     free(path);
     return is_known;
