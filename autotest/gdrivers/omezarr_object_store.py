@@ -409,24 +409,45 @@ def dead_claim(there, path):
     there.put(f"{path}/.omezarr-claim", f"{process.pid} {gdaltest.machine()} 0x1-1 writing".encode())
 
 
-def test_of_two_that_find_a_dead_claim_one_wins(there, tmp_path, request):
-    """The slower one is just about to remove the dead claim when another program runs."""
+@pytest.mark.parametrize("moment, winner", [(".omezarr-claim", 0), (".omezarr-takeover", 1)])
+def test_of_two_that_find_a_dead_claim_one_wins(there, tmp_path, request, moment, winner):
+    """Another program runs when the first is about to replace the dead claim, or about to get the right to do so."""
     path, sources, others = name_of(request), [], []
     for seed in (1, 2):
         sources.append(str(tmp_path / f"{seed}.tif"))
         gdal.GetDriverByName("GTiff").CreateCopy(sources[-1], small(seed)).FlushCache()
-    expected = files(gdaltest.write(tmp_path / "whole", gdal.Open(sources[0]), *SMALL))
+    expected = files(gdaltest.write(tmp_path / "whole", gdal.Open(sources[winner]), *SMALL))
     dead_claim(there, path)
 
     def run_another():
         others.append(start(there, sources[1], path))
         others[0].wait()
 
-    with there.proxy.rule(run_another, method="DELETE", part=f"{path}/.omezarr-claim"):
+    with there.proxy.rule(run_another, part=f"{path}/{moment}"):
         first = start(there, sources[0], path, through_proxy=True)
-        assert first.communicate()[1] == "" and first.returncode == 0
-    assert others[0].returncode == 1 and "another program" in others[0].stderr.read()
+        first.wait()
+    both = [first, others[0]]
+    said = [run.stderr.read() for run in both]
+    assert (both[winner].returncode, said[winner]) == (0, "")
+    assert both[1 - winner].returncode == 1 and "another program" in said[1 - winner]
     assert there.objects(path + "/") == expected
+
+
+def test_who_dies_while_taking_a_claim_over_is_taken_over(there, tmp_path, request):
+    path, source = name_of(request), str(tmp_path / "a.tif")
+    gdal.GetDriverByName("GTiff").CreateCopy(source, small()).FlushCache()
+    whole = files(gdaltest.write(tmp_path / "whole", gdal.Open(source), *SMALL))
+    dead_claim(there, path)
+    for _ in range(3):
+        with there.proxy.rule("hang", part=f"{path}/.omezarr-claim") as rule:
+            process = start(there, source, path, through_proxy=True)
+            while rule.n_done == 0 and process.poll() is None:
+                time.sleep(0.01)
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+        assert any(".omezarr-takeover" in name for name in there.objects(path + "/"))
+    gdaltest.write(f"{there.root}/{path}", gdal.Open(source), *SMALL)
+    assert there.objects(path + "/") == whole
 
 
 def test_a_dead_overwrite_gives_no_right_to_remove_the_old_store(there, tmp_path, request):

@@ -1,5 +1,6 @@
 /* object_store.c: see object_store.h. */
 #include "object_store.h"
+#include "sha256.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -69,7 +70,7 @@ int object_remove(const object_calls *calls, const char *path, char cause[256])
 /* The claim: one object, put before all others, only where there is none. It names its owner, and whether the place was
  * found free ("writing"): only then may the next run remove what a dead owner left. As its key is known, a list that
  * does not show it is no list: GDAL tells a refused one from an empty one no other way. */
-static const char claim_key[] = ".omezarr-claim", takeover_key[] = ".omezarr-takeover";
+static const char claim_key[] = ".omezarr-claim", takeover_key[] = ".omezarr-takeover-";
 
 typedef struct object_store {
     store base;
@@ -250,18 +251,13 @@ static int is_living(const char *name)
     return is_one;
 }
 
-/* True if the claim that is there belongs to a process of this machine that has ended, or is none of this process any
- * more. was_writing: it had found the place free. */
-static int is_claim_dead(object_store *o, int *was_writing)
+/* True if the token belongs to a process of this machine that has ended, or is none of this process any more.
+ * was_writing: it had found the place free. */
+static int is_token_dead(const char *token, int *was_writing)
 {
-    uint8_t *text = NULL;
-    size_t n = 0;
-    error ignored = {0};
-    char host[128] = "", here[128] = "", name[sizeof o->name] = "", state[16] = "";
+    char host[128] = "", here[128] = "", name[sizeof((object_store *)0)->name] = "", state[16] = "";
     long process = 0;
-    int is_read = object_store_get(&o->base, claim_key, 0, 0, &text, &n, &ignored) == NGFF_OK && text;
-    int is_known = is_read && sscanf((char *)text, "%ld %127s %39s %15s", &process, host, name, state) >= 2;
-    free(text);
+    int is_known = sscanf(token, "%ld %127s %39s %15s", &process, host, name, state) >= 2;
     local_machine(here);
     *was_writing = strcmp(state, "writing") == 0;
     if (is_known && process == 0) /* it let go */
@@ -269,6 +265,15 @@ static int is_claim_dead(object_store *o, int *was_writing)
     if (!is_known || process < 0 || strcmp(host, here) != 0)
         return 0;
     return process == (long)getpid() ? !is_living(name) : kill((pid_t)process, 0) != 0 && errno == ESRCH;
+}
+
+/* For free(); NULL where it cannot be read. */
+static char *read_token(object_store *o, const char *key)
+{
+    uint8_t *text = NULL;
+    size_t n = 0;
+    error ignored = {0};
+    return object_store_get(&o->base, key, 0, 0, &text, &n, &ignored) == NGFF_OK ? (char *)text : NULL;
 }
 
 /* True if what is there by this key is our token; e: why it cannot be read. */
@@ -309,19 +314,47 @@ static int32_t put_token(object_store *o, const char *key, error *e)
     return status == NGFF_OK ? e->status : status;
 }
 
-/* Of several programs that find the same dead claim only the one that has put a second object removes it: a slower one
- * would remove the claim of the first. Who dies meanwhile leaves that object, which nobody removes unasked. */
-static int32_t take_over(object_store *o, int *was_dead, error *e)
+/* Puts our token in the place of a dead one. Of several programs that find it dead only the one that has put a second
+ * object may: its key is made of the dead token, so that it serves for this one alone, and who comes later finds
+ * another token there. Who dies meanwhile leaves that object with its own token, which is taken over in the same way.
+ */
+static int32_t take_over(object_store *o, const char *key, const char *dead, int depth, error *e)
 {
-    if (put_token(o, takeover_key, e) != NGFF_OK)
-        return e->status;
-    if (is_claim_dead(o, was_dead)) { /* still */
-        remove_own(o, claim_key);
-        put_token(o, claim_key, e);
-    } else
-        claimed_by_another(o, claim_key, e);
-    remove_own(o, takeover_key);
+    enum { deepest = 8 };
+    uint8_t digest[sha256_size];
+    char hex[2 * sha256_size + 1], next[sizeof takeover_key + 16];
+    error occupied = {0};
+    sha256_of(dead, strlen(dead), digest);
+    sha256_text(digest, hex);
+    snprintf(next, sizeof next, "%s%.16s", takeover_key, hex);
+    if (put_token(o, next, &occupied) != NGFF_OK) {
+        int was_writing;
+        char *other = occupied.status == NGFF_E_EXISTS && depth < deepest ? read_token(o, next) : NULL;
+        int32_t status = other && is_token_dead(other, &was_writing) ? take_over(o, next, other, depth + 1, e)
+                                                                     : error_copy(e, &occupied);
+        free(other);
+        if (status != NGFF_OK)
+            return status;
+    }
+    char *still = read_token(o, key);
+    if (still && strcmp(still, dead) == 0)
+        put_object(o, key, o->token, strlen(o->token), 0, e);
+    else
+        claimed_by_another(o, key, e);
+    free(still);
+    o->calls->forget(o->path);
+    remove_own(o, next);
     return e->status;
+}
+
+/* What was left by who died while they took a claim over: it served for a token that is no longer there. */
+static void remove_takeovers(object_store *o)
+{
+    char **names = trusted_list(o, 0);
+    for (int i = 0; names && names[i]; i++)
+        if (strncmp(names[i], takeover_key, sizeof takeover_key - 1) == 0)
+            remove_own(o, names[i]);
+    free_names(names);
 }
 
 /* Puts the claim. was_dead: it was taken over from a dead owner who had begun to write. */
@@ -343,9 +376,15 @@ static int32_t claim(object_store *o, int *was_dead, error *e)
     /* A server that ignores the condition would let us overwrite another's claim: look first. */
     int is_there = object_read(o->calls, path, 0, 0, NULL, NULL, &size, cause) == 0;
     free(path);
-    if (is_there && !is_claim_dead(o, was_dead))
-        return claimed_by_another(o, claim_key, e);
-    return is_there ? take_over(o, was_dead, e) : put_token(o, claim_key, e);
+    if (!is_there)
+        return put_token(o, claim_key, e);
+    char *dead = read_token(o, claim_key);
+    if (!dead || !is_token_dead(dead, was_dead))
+        claimed_by_another(o, claim_key, e);
+    else if (take_over(o, claim_key, dead, 0, e) == NGFF_OK)
+        remove_takeovers(o);
+    free(dead);
+    return e->status;
 }
 
 /* What is at the place: 2 an OME-Zarr, 1 something else, if that is allowed, 0 nothing, or an error. */
