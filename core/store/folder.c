@@ -644,7 +644,7 @@ static int32_t folder_size(store *s, const char *key, uint64_t *n, error *e)
     char path[longest_path];
     if (object_path(f, key, path, e) != NGFF_OK)
         return e->status;
-    return f->calls->file_size(path, n) == 0 ? NGFF_OK : NGFF_E_NOT_FOUND;
+    return read_status(f->calls->file_size(path, n), path, "the archive is damaged, cut short or gone", e);
 }
 
 /* -- The list of objects ------------------------------------------------------------------------------------------- */

@@ -110,19 +110,6 @@ static int vsi_append(const char *path, const void *bytes, size_t n, char cause[
     return write_with(path, "ab", bytes, n, cause);
 }
 
-static int vsi_file_size(const char *path, uint64_t *n)
-{
-    VSIStatBufL s;
-    char cause[256];
-    quiet before = begin_quiet();
-    int has_failed = VSIStatExL(path, &s, VSI_STAT_EXISTS_FLAG | VSI_STAT_NATURE_FLAG | VSI_STAT_SIZE_FLAG) != 0;
-    end_quiet(&before, 0, cause);
-    if (has_failed || VSI_ISDIR(s.st_mode))
-        return ENOENT;
-    *n = (uint64_t)s.st_size;
-    return 0;
-}
-
 /* Opens a file and finds its size by going to its end, without a further look at its folder. NULL: there is none. */
 static VSILFILE *open_measured(const char *path, uint64_t *size, int *has_failed)
 {
@@ -130,6 +117,47 @@ static VSILFILE *open_measured(const char *path, uint64_t *size, int *has_failed
     *has_failed = !file || VSIFSeekL(file, 0, SEEK_END) != 0;
     *size = file ? (uint64_t)VSIFTellL(file) : 0;
     return file;
+}
+
+/* GDAL opens nothing in an archive that is damaged there, cut short or gone by now, and does not say why. What the
+ * archive lists is there all the same, and where it has no list it may hold anything: this must not pass for a chunk
+ * that was never stored. True, with the cause, where it is not known that there is no such object. */
+static int is_lost_in_archive(const char *path, char cause[256])
+{
+    static const char begin[] = "/vsizip/{";
+    VSIStatBufL s;
+    if (strncmp(path, "/vsizip/", 8) != 0 && strncmp(path, "/vsitar/", 8) != 0)
+        return 0;
+    const char *end = strncmp(path, begin, sizeof begin - 1) == 0 ? strrchr(path, '}') : NULL;
+    char *archive = end ? strndup(path, (size_t)(end + 1 - path)) : NULL;
+    int is_lost = VSIStatL(path, &s) == 0 || (end && (!archive || VSIStatL(archive, &s) != 0));
+    free(archive);
+    if (is_lost)
+        snprintf(cause, 256, "the archive is damaged, cut short or gone");
+    return is_lost;
+}
+
+/* Ends begin_quiet where no file was opened. */
+static int end_nothing(quiet *before, const char *path, char cause[256])
+{
+    char other[256];
+    int is_lost = is_lost_in_archive(path, cause);
+    end_quiet(before, 1, is_lost ? other : cause);
+    return is_lost ? EIO : ENOENT;
+}
+
+static int vsi_file_size(const char *path, uint64_t *n)
+{
+    VSIStatBufL s;
+    char cause[256];
+    quiet before = begin_quiet();
+    int has_failed = VSIStatExL(path, &s, VSI_STAT_EXISTS_FLAG | VSI_STAT_NATURE_FLAG | VSI_STAT_SIZE_FLAG) != 0;
+    int is_lost = has_failed && is_lost_in_archive(path, cause);
+    end_quiet(&before, 0, cause);
+    if (has_failed || VSI_ISDIR(s.st_mode))
+        return is_lost ? EIO : ENOENT;
+    *n = (uint64_t)s.st_size;
+    return 0;
 }
 
 /* Reads n bytes at offset; all for n = 0; the last n for offset -1. Opens once: a stat per chunk would double the
@@ -141,10 +169,8 @@ static int vsi_read(const char *path, int64_t offset, size_t n, uint8_t **bytes,
     uint64_t size;
     int has_failed;
     VSILFILE *file = open_measured(path, &size, &has_failed);
-    if (!file) {
-        end_quiet(&before, 1, cause);
-        return ENOENT;
-    }
+    if (!file)
+        return end_nothing(&before, path, cause);
     if (offset < 0 && n > 0)
         offset = (int64_t)(size > n ? size - n : 0);
     uint64_t rest = (uint64_t)offset < size ? size - (uint64_t)offset : 0;
@@ -173,10 +199,8 @@ static int vsi_read_into(const char *path, int64_t offset, void *bytes, size_t r
     uint64_t size;
     int has_failed;
     VSILFILE *file = open_measured(path, &size, &has_failed);
-    if (!file) {
-        end_quiet(&before, 1, cause);
-        return ENOENT;
-    }
+    if (!file)
+        return end_nothing(&before, path, cause);
     *n_there = (uint64_t)offset < size ? size - (uint64_t)offset : 0;
     size_t n = *n_there < room ? (size_t)*n_there : room;
     has_failed |= VSIFSeekL(file, (vsi_l_offset)offset, SEEK_SET) != 0;
@@ -475,7 +499,10 @@ static int request_read(const char *path, int64_t offset, size_t n, uint8_t **by
     }
     if (file)
         VSIFCloseL(file);
+    int is_lost = is_missing && is_lost_in_archive(path, cause);
     request_end(&r);
+    if (is_lost)
+        return EIO;
     is_missing |= says_missing(&r.heard);
     has_failed |= r.heard.http_status >= 400;
     if (!has_failed && !is_missing)
