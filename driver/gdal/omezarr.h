@@ -10,10 +10,18 @@ constexpr const char *connection_prefix = "OMEZARR:";
 
 /* The root folder that a dataset name means: without prefix, metadata file name and trailing slashes. */
 std::string omezarr_root(const char *name);
-/* True if the root metadata at this folder is that of an NGFF multiscale image. Reads one or two small files. */
+/* True for a name of `.ozx`, an OME-Zarr in one file (RFC-9): a zip, which GDAL reads as a folder. */
+bool omezarr_is_archive_name(const std::string &path);
+/* True if such a file is there, whatever is in it. */
+bool omezarr_is_archive(const std::string &path);
+/* Where the objects of the store at root are: inside the archive, if it is one. */
+std::string omezarr_place(const std::string &root);
+/* True if the root metadata of this store is that of an NGFF multiscale image. Reads one or two small files. */
 bool omezarr_is_image(const std::string &root);
 
 int omezarr_identify(GDALOpenInfo *info);
+/* The same, also for those who only read. */
+bool omezarr_is_ours(GDALOpenInfo *info);
 GDALDataset *omezarr_open(GDALOpenInfo *info);
 /* The same without GDALOpenInfo, for a store known to be one. */
 GDALDataset *omezarr_open_store(const std::string &root, const char *description);

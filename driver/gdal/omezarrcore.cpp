@@ -39,6 +39,26 @@ std::string omezarr_root(const char *name)
     return root.empty() ? "." : root;
 }
 
+bool omezarr_is_archive_name(const std::string &path)
+{
+    static const std::string suffix(".ozx");
+    return path.size() > suffix.size() && EQUAL(path.c_str() + path.size() - suffix.size(), suffix.c_str());
+}
+
+bool omezarr_is_archive(const std::string &path)
+{
+    VSIStatBufL status;
+    return omezarr_is_archive_name(path) &&
+           VSIStatExL(path.c_str(), &status, VSI_STAT_EXISTS_FLAG | VSI_STAT_NATURE_FLAG) == 0 &&
+           !VSI_ISDIR(status.st_mode);
+}
+
+/* In braces, because GDAL finds the end of other names by suffixes such as .zip. */
+std::string omezarr_place(const std::string &root)
+{
+    return omezarr_is_archive(root) ? "/vsizip/{" + root + "}" : root;
+}
+
 /* -- Identification -------------------------------------------------------------------------------------------- */
 
 /* The beginning of a metadata document, "" if it is not there. Consolidated metadata can make the root large, but the
@@ -76,24 +96,45 @@ bool omezarr_is_image(const std::string &root)
                                               {"\"plate\"", "\"wells\""},
                                               {"\"well\"", "\"images\""},
                                               {"\"bioformats2raw.layout\"", "3"}};
-    const std::string v3 = read_text(root + "/zarr.json");
+    const std::string place = omezarr_place(root);
+    const std::string v3 = read_text(place + "/zarr.json");
     if (!v3.empty())
         return has_word(v3, "\"ome\"") && std::any_of(std::begin(v3_words), std::end(v3_words),
                                                       [&v3](const char *word) { return has_word(v3, word); });
-    const std::string v2 = read_text(root + "/.zattrs");
+    const std::string v2 = read_text(place + "/.zattrs");
     return std::any_of(std::begin(v2_words), std::end(v2_words),
                        [&v2](const char *const *pair) { return has_word(v2, pair[0]) && has_word(v2, pair[1]); });
 }
 
-int omezarr_identify(GDALOpenInfo *info)
+/* By name and first bytes alone: what the zip holds is looked at when it is opened. */
+static bool begins_as_archive(const GDALOpenInfo *info)
+{
+    return !info->bIsDirectory && omezarr_is_archive_name(info->pszFilename) && info->nHeaderBytes >= 4 &&
+           memcmp(info->pabyHeader, "PK\3\4", 4) == 0;
+}
+
+bool omezarr_is_ours(GDALOpenInfo *info)
 {
     if (STARTS_WITH_CI(info->pszFilename, connection_prefix))
-        return TRUE;
-    if (!info->bIsDirectory && !is_metadata_file(base_name_of(info->pszFilename)))
-        return FALSE;
+        return true;
+    const bool is_file = begins_as_archive(info);
+    if (!is_file && !info->bIsDirectory && !is_metadata_file(base_name_of(info->pszFilename)))
+        return false;
     if (EQUAL(CPLGetConfigOption("OMEZARR_IDENTIFY", "AUTO"), "PREFIX_ONLY"))
+        return false;
+    return is_file || omezarr_is_image(omezarr_root(info->pszFilename));
+}
+
+int omezarr_identify(GDALOpenInfo *info)
+{
+#if !OMEZARR_GDAL_AT_LEAST(3, 9)
+    /* Before every Create and CreateCopy, of any driver, GDAL deletes a file at the destination that somebody
+     * identifies, and the driver cannot see who asks for the deletion. But it sees who asks whose file it is: readers
+     * say what they want to open, those who delete do not. */
+    if (info->nOpenFlags == 0 && begins_as_archive(info))
         return FALSE;
-    return omezarr_is_image(omezarr_root(info->pszFilename));
+#endif
+    return omezarr_is_ours(info);
 }
 
 /* -- Driver ---------------------------------------------------------------------------------------------------- */
@@ -101,13 +142,13 @@ int omezarr_identify(GDALOpenInfo *info)
 /* How often GDAL has asked this thread for the delete callback since it was last called. */
 static thread_local int times_asked = 0;
 
-/* GDAL deletes what it finds at a destination before every Create and CreateCopy of any driver (folders: from 3.11 on),
- * and ignores the result. That would destroy the old store before a single option is checked, so this quiet deletion
- * must do nothing, while GDALDeleteDataset() must delete. The two differ in one way that holds from 3.9 to 3.13.3:
- * GDALDriver::Delete() asks GetDeleteCallback() once and calls the result at once; QuietDelete() asks for it itself
- * first, so that the callback is called after two questions. The quiet deletion is answered with a failure that nobody
- * hears; replacing an old store is OVERWRITE=YES's business, inside CreateCopy. Before 3.11, folders are never deleted
- * quietly. */
+/* GDAL deletes what it finds at a destination before every Create and CreateCopy of any driver (files always, folders
+ * from 3.11 on), and ignores the result. That would destroy the old store before a single option is checked, so this
+ * quiet deletion must do nothing, while GDALDeleteDataset() must delete. The two differ in one way that holds from 3.9
+ * to 3.13.3: GDALDriver::Delete() asks GetDeleteCallback() once and calls the result at once; QuietDelete() asks for it
+ * itself first, so that the callback is called after two questions. The quiet deletion is answered with a failure that
+ * nobody hears; replacing an old store is OVERWRITE=YES's business, inside CreateCopy. Before 3.11, folders are never
+ * deleted quietly. */
 static CPLErr delete_if_asked_once(const char *name)
 {
     const bool is_quiet = times_asked > 1;
@@ -143,7 +184,8 @@ static void describe_driver(GDALDriver *driver)
 {
     driver->SetDescription("OMEZARR");
     driver->SetMetadataItem(GDAL_DMD_LONGNAME, "OME-Zarr (NGFF)");
-    driver->SetMetadataItem(GDAL_DMD_EXTENSIONS, "ome.zarr");
+    driver->SetMetadataItem(GDAL_DMD_EXTENSION, "ozx");
+    driver->SetMetadataItem(GDAL_DMD_EXTENSIONS, "ozx ome.zarr");
     driver->SetMetadataItem(GDAL_DMD_CONNECTION_PREFIX, connection_prefix);
     driver->SetMetadataItem(GDAL_DMD_HELPTOPIC, "https://ngff.openmicroscopy.org/");
     driver->SetMetadataItem(GDAL_DCAP_RASTER, "YES");

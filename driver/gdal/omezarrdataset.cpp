@@ -295,7 +295,7 @@ static ngff_reader *open_reader(const StoreName &name, const char *description, 
     if (reader != nullptr && ngff_reader_status(reader) == NGFF_OK)
         return reader;
     if (reader == nullptr || ngff_reader_status(reader) != NGFF_E_NOT_FOUND ||
-        STARTS_WITH_CI(description, connection_prefix))
+        STARTS_WITH_CI(description, connection_prefix) || omezarr_is_archive_name(description))
         CPLError(CE_Failure, CPLE_OpenFailed, "%s",
                  reader != nullptr ? ngff_reader_error(reader) : (name.root + ": out of memory").c_str());
     ngff_reader_free(reader);
@@ -436,7 +436,7 @@ GDALDataset *omezarr_open_store(const std::string &root, const char *description
 
 GDALDataset *omezarr_open(GDALOpenInfo *info)
 {
-    if (!omezarr_identify(info))
+    if (!omezarr_is_ours(info))
         return nullptr;
     StoreName name(info->pszFilename);
     name.apply_options(info->papszOpenOptions);

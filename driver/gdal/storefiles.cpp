@@ -1,7 +1,7 @@
-/* storefiles.cpp: delete, rename and copy a store. A store is a folder that may hold a user's other files too, so first
- * the whole folder is listed and every file is judged: metadata documents by their name, chunks by their key below a
- * folder that has array metadata. One foreign file or symbolic link, and nothing is touched. The root's metadata goes
- * first when deleting and comes last when copying: what is half done does not open. */
+/* storefiles.cpp: delete, rename and copy a store. A store is a folder, or an archive, that may hold a user's other
+ * files too, so first all of it is listed and every file is judged: metadata documents by their name, chunks by their
+ * key below a folder that has array metadata. One foreign file or symbolic link, and nothing is touched. The root's
+ * metadata goes first when deleting and comes last when copying: what is half done does not open. */
 #include "omezarr.h"
 
 #include <algorithm>
@@ -83,7 +83,8 @@ static bool list_store(const std::string &root, StoreTree *tree)
     std::set<std::string> described;
     if (is_symbolic_link(root))
         links.push_back(root);
-    VSIDIR *dir = VSIOpenDir(root.c_str(), -1, nullptr);
+    const std::string place = omezarr_place(root);
+    VSIDIR *dir = VSIOpenDir(place.c_str(), -1, nullptr);
     if (dir == nullptr) {
         CPLError(CE_Failure, CPLE_FileIO, "%s cannot be listed", root.c_str());
         return false;
@@ -93,7 +94,7 @@ static bool list_store(const std::string &root, StoreTree *tree)
         std::replace(path.begin(), path.end(), '\\', '/');
         while (!path.empty() && path.back() == '/')
             path.pop_back();
-        if (is_symbolic_link(root + "/" + path))
+        if (is_symbolic_link(place + "/" + path))
             links.push_back(path);
         (VSI_ISDIR(entry->nMode) ? tree->folders : tree->files).push_back(path);
         if (is_document(path))
@@ -160,6 +161,26 @@ static bool has_just_come(const std::string &root)
 }
 #endif
 
+static CPLErr delete_file(const std::string &path)
+{
+    if (VSIUnlink(path.c_str()) == 0)
+        return CE_None;
+    CPLError(CE_Failure, CPLE_FileIO, "%s cannot be deleted: %s", path.c_str(), VSIStrerror(errno));
+    return CE_Failure;
+}
+
+static CPLErr delete_folder(const std::string &root, StoreTree *tree)
+{
+    std::stable_partition(tree->files.begin(), tree->files.end(), is_root_document);
+    for (const std::string &file : tree->files)
+        if (delete_file(root + "/" + file) != CE_None)
+            return CE_Failure;
+    for (auto below = tree->folders.rbegin(); below != tree->folders.rend(); ++below)
+        VSIRmdir((root + "/" + *below).c_str());
+    VSIRmdir(root.c_str());
+    return CE_None;
+}
+
 CPLErr omezarr_delete(const char *name)
 {
     const std::string root = omezarr_root(name);
@@ -185,16 +206,8 @@ CPLErr omezarr_delete(const char *name)
                  root.c_str());
         return CE_Failure;
     }
-    std::stable_partition(tree.files.begin(), tree.files.end(), is_root_document);
-    for (const std::string &file : tree.files)
-        if (VSIUnlink((root + "/" + file).c_str()) != 0) {
-            CPLError(CE_Failure, CPLE_FileIO, "%s/%s cannot be deleted: %s", root.c_str(), file.c_str(),
-                     VSIStrerror(errno));
-            return CE_Failure;
-        }
-    for (auto below = tree.folders.rbegin(); below != tree.folders.rend(); ++below)
-        VSIRmdir((root + "/" + *below).c_str());
-    VSIRmdir(root.c_str());
+    if ((omezarr_is_archive(root) ? delete_file(root) : delete_folder(root, &tree)) != CE_None)
+        return CE_Failure;
     const std::string pam = root + ".aux.xml";
     if (exists(pam))
         VSIUnlink(pam.c_str());
@@ -206,6 +219,13 @@ static bool check_names(const std::string &new_root, const std::string &old_root
 {
     if (!list_store(old_root, tree))
         return false;
+    if (omezarr_is_archive(old_root) != omezarr_is_archive_name(new_root)) {
+        CPLError(
+            CE_Failure, CPLE_NotSupported,
+            "One of %s and %s is a file .ozx and the other is not: gdal_translate -of OMEZARR makes one of the other",
+            old_root.c_str(), new_root.c_str());
+        return false;
+    }
     if (!exists(new_root))
         return true;
     CPLError(CE_Failure, CPLE_AppDefined, "%s exists already", new_root.c_str());
@@ -236,6 +256,13 @@ CPLErr omezarr_copy_files(const char *new_name, const char *old_name)
     if (!check_names(new_root, old_root, &tree))
         return CE_Failure;
     omezarr_note_published(new_root);
+    if (omezarr_is_archive(old_root)) {
+        if (CPLCopyFile(new_root.c_str(), old_root.c_str()) == 0)
+            return CE_None;
+        VSIUnlink(new_root.c_str());
+        CPLError(CE_Failure, CPLE_FileIO, "%s cannot be written", new_root.c_str());
+        return CE_Failure;
+    }
     /* Object stores have no folders; making one there would leave an empty object. */
     if (VSISupportsRandomWrite(new_root.c_str(), FALSE)) {
         bool made = VSIMkdir(new_root.c_str(), 0755) == 0;

@@ -254,10 +254,13 @@ char **root_documents(const std::string &root)
 {
     CPLStringList files;
     const char *const candidates[] = {"/zarr.json", "/.zgroup", "/.zattrs", "/.zmetadata", ".aux.xml"};
+    const bool is_file = omezarr_is_archive(root);
+    if (is_file)
+        files.AddString(root.c_str());
     for (const char *candidate : candidates) {
         const std::string path = root + candidate;
         VSIStatBufL status;
-        if (VSIStatExL(path.c_str(), &status, VSI_STAT_EXISTS_FLAG) == 0)
+        if (!(is_file && *candidate == '/') && VSIStatExL(path.c_str(), &status, VSI_STAT_EXISTS_FLAG) == 0)
             files.AddString(path.c_str());
     }
     return files.StealList();

@@ -55,7 +55,7 @@ void set_subdatasets(GDALDataset *dataset, const Subdatasets &list);
 /* A dataset without bands that only lists. */
 std::unique_ptr<GDALDataset> make_collection(const StoreName &name, const char *description, const Subdatasets &list);
 
-/* The documents at the root of a store: all that a dataset names as its files. */
+/* The archive, or the documents at the root of a store: all that a dataset names as its files. */
 char **root_documents(const std::string &root);
 
 #endif

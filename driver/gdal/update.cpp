@@ -155,6 +155,14 @@ bool WritingDataset::open_update(std::unique_ptr<OmeZarrDataset> stored)
 
 GDALDataset *omezarr_open_update(const StoreName &name, const char *description, CSLConstList options)
 {
+    if (omezarr_is_archive(name.root)) {
+        CPLError(
+            CE_Failure, CPLE_NotSupported,
+            "%s is one file, in which nothing is changed: copy it with gdal_translate -of OMEZARR to a folder, change "
+            "that, and copy it back",
+            description);
+        return nullptr;
+    }
     std::unique_ptr<GDALDataset> opened;
     {
         CPLErrorHandlerPusher quiet_warning(CPLQuietErrorHandler);
