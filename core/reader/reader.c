@@ -14,6 +14,7 @@
 #include "json.h"
 #include "number.h"
 #include "reader.h"
+#include "zip.h"
 
 enum {
     most_attribute = 256 << 20, /* bytes of one large attribute */
@@ -118,6 +119,7 @@ static void metadata_error(ngff_reader *reader, int32_t status, const error *cau
 /* Puts the reader at a folder: at the store's root, and then at a group below it. */
 static int32_t place_reader(ngff_reader *reader, const char *root, const char *group)
 {
+    int is_in_file = group[0] && zip_is_name(root);
     size_t n = strlen(root) + strlen(group) + 2;
     char *path = malloc(n);
     store *s = NULL;
@@ -126,7 +128,11 @@ static int32_t place_reader(ngff_reader *reader, const char *root, const char *g
         while (length > 1 && path[length - 1] == '/')
             path[--length] = '\0';
         snprintf(path + length, n - length, "%s%s", group[0] ? "/" : "", group);
-        s = store_open(path);
+        s = store_open(is_in_file ? root : path);
+    }
+    if (s && is_in_file && !folder_stand_at(s, group)) {
+        s->ops->free(s);
+        s = NULL;
     }
     if (!s) {
         free(path);

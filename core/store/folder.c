@@ -1,6 +1,7 @@
 /* folder.c: see folder.h. */
 #include "folder.h"
 #include "zip.h"
+#include "zip_index.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -20,7 +21,9 @@ typedef struct {
     const folder_calls *calls;
     char *path, *partial, *retired; /* the destination, .<name>.partial, .<name>.retired */
     char *staged, *packed;          /* the store to come, inside the partial folder; as a file, if it will be one */
-    char *inside;                   /* where GDAL reads what is in the file; NULL: the store is a folder */
+    int is_file;
+    zip_index *index; /* what the file holds, once it has been asked */
+    char *group;      /* of the file, at which the store stands */
     int is_claimed, is_overwrite;
     int has_scratch, is_synced;
     int is_update, is_dirty; /* objects are changed in place; the mark is there */
@@ -55,7 +58,29 @@ char *beside(const char *path, const char *suffix)
 /* Where objects are put and read. */
 static const char *object_root(const folder *f)
 {
-    return f->is_claimed && !f->is_update ? f->staged : f->inside ? f->inside : f->path;
+    return f->is_claimed && !f->is_update ? f->staged : f->path;
+}
+
+/* What the file holds, where that is what is read; NULL where it is a folder. */
+static int32_t find_index(folder *f, const zip_index **index, error *e)
+{
+    int32_t status = NGFF_OK;
+    *index = NULL;
+    if (!f->is_file || f->is_claimed)
+        return NGFF_OK;
+    pthread_mutex_lock(&f->lock);
+    if (!f->index)
+        status = zip_index_read(f->calls, f->path, &f->index, e);
+    *index = f->index;
+    pthread_mutex_unlock(&f->lock);
+    return status;
+}
+
+int folder_stand_at(store *s, const char *group)
+{
+    folder *f = (folder *)s;
+    f->group = strdup(group);
+    return f->group != NULL;
 }
 
 /* -- What is at the destination ------------------------------------------------------------------------------------ */
@@ -134,7 +159,7 @@ static int32_t check_destination(folder *f, int overwrite, error *e)
     int kind = f->calls->kind(f->path);
     if (kind == KIND_NONE)
         return NGFF_OK;
-    if (f->inside)
+    if (f->is_file)
         return check_file(f, kind, overwrite, e);
     if (kind == KIND_FILE)
         return error_set(e, NGFF_E_EXISTS, "%s exists and is a file or a link; choose another name or remove it",
@@ -547,7 +572,7 @@ static int32_t folder_begin_update(store *s, error *e)
 {
     folder *f = (folder *)s;
     char path[longest_path];
-    if (f->inside)
+    if (f->is_file)
         return error_set(e, NGFF_E_UNSUPPORTED,
                          "%s is one file, in which nothing is changed; write it anew with OVERWRITE=YES", f->path);
     if (claim(f, e) != NGFF_OK)
@@ -609,6 +634,14 @@ static int32_t object_path(const folder *f, const char *key, char path[longest_p
     return n >= longest_path ? too_long(path, e) : NGFF_OK;
 }
 
+/* The name of an object in the file, below the group. */
+static int32_t name_in_file(const folder *f, const char *key, char name[longest_path], error *e)
+{
+    const char *group = f->group ? f->group : "";
+    int n = snprintf(name, longest_path, "%s%s%s", group, group[0] ? "/" : "", key);
+    return n >= longest_path ? too_long(name, e) : NGFF_OK;
+}
+
 /* What a reading has come to; failure: errno. */
 static int32_t read_status(int failure, const char *path, const char *cause, error *e)
 {
@@ -622,9 +655,13 @@ static int32_t folder_get(store *s, const char *key, int64_t offset, size_t n, u
 {
     folder *f = (folder *)s;
     char path[longest_path], cause[256] = "";
+    const zip_index *index;
     *bytes = NULL;
-    if (object_path(f, key, path, e) != NGFF_OK)
-        return e->status;
+    int32_t status = find_index(f, &index, e);
+    if (status == NGFF_OK && index && name_in_file(f, key, path, e) == NGFF_OK)
+        return zip_index_get(index, path, offset, n, bytes, n_read, e);
+    if (status != NGFF_OK || index || object_path(f, key, path, e) != NGFF_OK)
+        return status != NGFF_OK ? status : e->status;
     return read_status(f->calls->read_file(path, offset, n, bytes, n_read, cause), path, cause, e);
 }
 
@@ -633,8 +670,12 @@ static int32_t folder_get_into(store *s, const char *key, int64_t offset, void *
 {
     folder *f = (folder *)s;
     char path[longest_path], cause[256] = "";
-    if (object_path(f, key, path, e) != NGFF_OK)
-        return e->status;
+    const zip_index *index;
+    int32_t status = find_index(f, &index, e);
+    if (status == NGFF_OK && index && name_in_file(f, key, path, e) == NGFF_OK)
+        return zip_index_get_into(index, path, offset, bytes, room, n_there, e);
+    if (status != NGFF_OK || index || object_path(f, key, path, e) != NGFF_OK)
+        return status != NGFF_OK ? status : e->status;
     return read_status(f->calls->read_into(path, offset, bytes, room, n_there, cause), path, cause, e);
 }
 
@@ -642,8 +683,12 @@ static int32_t folder_size(store *s, const char *key, uint64_t *n, error *e)
 {
     folder *f = (folder *)s;
     char path[longest_path];
-    if (object_path(f, key, path, e) != NGFF_OK)
-        return e->status;
+    const zip_index *index;
+    int32_t status = find_index(f, &index, e);
+    if (status == NGFF_OK && index && name_in_file(f, key, path, e) == NGFF_OK)
+        return zip_index_size(index, path, n, e);
+    if (status != NGFF_OK || index || object_path(f, key, path, e) != NGFF_OK)
+        return status != NGFF_OK ? status : e->status;
     return read_status(f->calls->file_size(path, n), path, "the archive is damaged, cut short or gone", e);
 }
 
@@ -678,8 +723,16 @@ static int32_t list_below(const lister *l, const char *key, int depth, error *e)
 
 static int32_t folder_list(store *s, int32_t (*visit)(void *user, const char *key), void *user, error *e)
 {
-    const folder *f = (const folder *)s;
+    folder *f = (folder *)s;
     lister l = {f, object_root(f), visit, user};
+    const zip_index *index;
+    int32_t status = find_index(f, &index, e);
+    if (status == NGFF_OK && index)
+        status = zip_index_list(index, f->group ? f->group : "", visit, user);
+    if (status != NGFF_OK || index)
+        return status < 0 && e->status == NGFF_OK
+                   ? error_set(e, status, "%s: the list of objects was not finished", f->path)
+                   : status;
     return list_below(&l, "", 0, e);
 }
 
@@ -735,7 +788,7 @@ static int32_t folder_scratch_get(store *s, const char *key, void *bytes, size_t
 
 static int32_t cannot_publish(const folder *f, int failure, error *e)
 {
-    return error_set(e, NGFF_E_STORAGE, "cannot rename %s to %s: %s", f->inside ? f->packed : f->staged, f->path,
+    return error_set(e, NGFF_E_STORAGE, "cannot rename %s to %s: %s", f->is_file ? f->packed : f->staged, f->path,
                      strerror(failure));
 }
 
@@ -787,6 +840,8 @@ static int32_t replace_old(const folder *f, error *e)
 /* Packs what is staged. A file takes the place of an old one at once. */
 static int32_t publish_file(folder *f, error *e)
 {
+    zip_index_free(f->index); /* of the old file */
+    f->index = NULL;
     if (zip_pack(f->calls, f->staged, f->packed, e) != NGFF_OK)
         return e->status;
     int failure = f->is_synced ? f->calls->sync(f->packed) : 0;
@@ -809,10 +864,10 @@ static int32_t folder_publish(store *s, error *e)
         return end_update(f, e);
     if (check_destination(f, f->is_overwrite, e) != NGFF_OK) /* somebody may have put something there meanwhile */
         return e->status;
-    int not_synced = f->is_synced && !f->inside ? f->calls->sync(f->staged) : 0;
+    int not_synced = f->is_synced && !f->is_file ? f->calls->sync(f->staged) : 0;
     if (not_synced)
         return cannot_sync(f->path, "it was not published", not_synced, e);
-    if (f->inside)
+    if (f->is_file)
         publish_file(f, e);
     else if (f->calls->kind(f->path) == KIND_FOLDER)
         replace_old(f, e);
@@ -846,7 +901,8 @@ static void folder_free(store *s)
     free(f->retired);
     free(f->staged);
     free(f->packed);
-    free(f->inside);
+    free(f->group);
+    zip_index_free(f->index);
     free(f);
 }
 
@@ -886,14 +942,10 @@ store *folder_open(const char *path, const folder_calls *calls)
     f->partial = f->path ? beside(f->path, ".partial") : NULL;
     f->retired = f->path ? beside(f->path, ".retired") : NULL;
     f->staged = f->partial ? join(f->partial, staged_name) : NULL;
-    if (f->path && zip_is_name(f->path)) {
-        size_t n = strlen(f->path) + sizeof "/vsizip/{}";
+    f->is_file = f->path && zip_is_name(f->path);
+    if (f->is_file)
         f->packed = f->partial ? join(f->partial, packed_name) : NULL;
-        f->inside = malloc(n);
-        if (f->inside)
-            snprintf(f->inside, n, "/vsizip/{%s}", f->path);
-    }
-    if (!f->partial || !f->retired || !f->staged || (zip_is_name(f->path) && (!f->packed || !f->inside))) {
+    if (!f->partial || !f->retired || !f->staged || (f->is_file && !f->packed)) {
         folder_free(&f->base);
         return NULL;
     }

@@ -31,6 +31,8 @@ typedef struct {
 } folder_calls;
 
 store *folder_open(const char *path, const folder_calls *calls);
+/* Puts a store that is one file (zip.h), and is only read, at a group in it. 0 when memory is out. */
+int folder_stand_at(store *s, const char *group);
 
 /* The calls for a path. Those of object stores are without rename_over, as a file there is whole or not there anyway,
  * and without kind and file_size, which GDAL answers from what it has heard before: only read_file asks. */
