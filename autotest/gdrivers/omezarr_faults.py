@@ -13,7 +13,7 @@ if not os.path.exists(f"{faults.FAULTS}/gdal_vsifault.so"):
     pytest.skip("the fault plugin is not built for this GDAL", allow_module_level=True)
 
 
-@pytest.mark.parametrize("scenario, place", [(s, p) for s in faults.OURS for p in faults.PLACES if s.name != "spilled" or p == "vsi"],
+@pytest.mark.parametrize("scenario, place", [(s, p) for s in faults.OURS for p in faults.places_of(s)],
                          ids=lambda thing: getattr(thing, "name", thing).replace(" ", ""))
 def test_no_fault_ends_in_a_lie(scenario, place, tmp_path, record_property):
     sweep = faults.Sweep(scenario, place, tmp_path)

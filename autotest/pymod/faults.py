@@ -73,6 +73,9 @@ OURS = [
     Scenario("overwrite 0.4", "translate", ["BLOCKSIZE=16", "OVERWRITE=YES", "NGFF_VERSION=0.4"], "old"),
     Scenario("resume", "translate", ["BLOCKSIZE=16", "RESUME=YES"], "partial"),
     Scenario("Create + close", "create", ["BLOCKSIZE=16", "MEMORY=1"]),
+    Scenario("ozx", "translate", ["BLOCKSIZE=16"]),
+    Scenario("overwrite ozx", "translate", ["BLOCKSIZE=16", "OVERWRITE=YES"], "old"),
+    Scenario("resume ozx", "translate", ["BLOCKSIZE=16", "RESUME=YES"], "partial"),
     Scenario("spilled", "translate", ["BLOCKSIZE=8", "SCALE_FACTORS=3", "OVERVIEW_RESAMPLING=GAUSS", "MEMORY=1"], None, None, (1, 30, 60)),
     Scenario("update", "update", ["BLOCKSIZE=16"], "old"),
     Scenario("update 0.4", "update", ["BLOCKSIZE=16", "NGFF_VERSION=0.4"], "old"),
@@ -81,6 +84,11 @@ PEERS = [
     Scenario("GDAL's Zarr", "Zarr", ["BLOCKSIZE=16,16"]),
     Scenario("GTiff", "GTiff", ["TILED=YES", "BLOCKXSIZE=16", "BLOCKYSIZE=16"]),
 ]
+
+
+def places_of(scenario):
+    """One file is not written to object stores."""
+    return ["vsi"] if scenario.name == "spilled" else PLACES[:2] if "ozx" in scenario.name else PLACES
 
 
 def chunks(calls):
@@ -99,7 +107,7 @@ class Sweep:
         self.scenario, self.place, self.folder = scenario, place, str(folder)
         self.threads = threads
         self.is_ours = scenario.program in ("translate", "create", "update")
-        self.name = {"GTiff": "a.tif", "Zarr": "a.zarr"}.get(scenario.program, "a.ome.zarr")
+        self.name = {"GTiff": "a.tif", "Zarr": "a.zarr"}.get(scenario.program, "a.ozx" if "ozx" in scenario.name else "a.ome.zarr")
         self.is_resume = "RESUME=YES" in scenario.options
         self.array = gdaltest.random_array(scenario.shape, "uint8", 7)
         self.source = f"{folder}/source.tif"
@@ -160,7 +168,8 @@ class Sweep:
         if self.start is not None and not again:
             shutil.copytree(self.start, out, dirs_exist_ok=True)
         if self.old is not None and not again:
-            shutil.copytree(f"{self.folder}/old/{self.name}", f"{out}/{self.name}")
+            old = f"{self.folder}/old/{self.name}"
+            (shutil.copytree if os.path.isdir(old) else shutil.copy)(old, f"{out}/{self.name}")
         target = {"local": "", "vsi": "/vsifault/", "object": "/vsifaultobject/"}[self.place] + f"{out}/{self.name}"
         options = list(self.scenario.options) + ([f"NUM_THREADS={self.threads}"] if self.is_ours else [])
         python, modules = [sys.executable, "-ESc"], os.path.dirname(os.path.dirname(osgeo.__file__))  # half the start
