@@ -52,9 +52,10 @@ def bands(found):
 
 
 def test_driver_is_in_the_list_of_formats(result):
-    assert result["extensions"] == ["ome.zarr"]
+    assert result["extensions"] == ["ozx", "ome.zarr"]
     assert "OME-Zarr" in result["filter"][0] and result["filter"] == [result["filter_for_driver"]]
     assert result["driver_for_extension"] in ("OMEZARR", "")  # 3.22 looks at the last suffix only
+    assert result["driver_for_one_file"] == "OMEZARR"
 
 
 def test_raw_data_come_back_with_crs_and_extent(result, folder):
@@ -63,6 +64,12 @@ def test_raw_data_come_back_with_crs_and_extent(result, folder):
     assert (raw["crs"], raw["extent"]) == ("EPSG:32633", [500000, 4998800, 501500, 5000000])
     np.testing.assert_array_equal(bands(raw), PICTURE)
     np.testing.assert_array_equal(gdaltest.our_levels(folder / "out" / "raw.ome.zarr")[0], PICTURE)
+
+
+def test_one_file_is_saved_and_opens(result, folder):
+    assert result["file"]["status"] == 0 and os.path.isfile(folder / "out" / "file.ozx")
+    assert (result["file"]["crs"], result["file"]["pyramids"]) == (result["raw"]["crs"], result["raw"]["pyramids"])
+    np.testing.assert_array_equal(bands(result["file"]), PICTURE)
 
 
 def test_a_name_that_ends_in_zarr_gives_what_it_says(result, folder):

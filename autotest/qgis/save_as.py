@@ -80,12 +80,15 @@ result["filter"] = [f.filterString for f in QgsRasterFileWriter.supportedFilters
 
 result["filter_for_driver"] = QgsRasterFileWriter.filterForDriver("OMEZARR")
 result["driver_for_extension"] = QgsRasterFileWriter.driverForExtension("ome.zarr")
+result["driver_for_one_file"] = QgsRasterFileWriter.driverForExtension("ozx")
 
 layer = QgsRasterLayer(source, "source", "gdal")
 result["source"] = describe(source)
 
 path, status = save("raw.ome.zarr", layer)
 result["raw"] = {"status": status, **describe(path)}
+path, status = save("file.ozx", layer)
+result["file"] = {"status": status, **describe(path)}
 path, status = save("typed.zarr", layer)
 result["typed"] = {"status": status, **describe(path, False)}
 
