@@ -151,7 +151,7 @@ def test_an_image_that_is_there_already_stays_unless_overwrite_is_asked_for(resu
 
 
 def test_nothing_is_left_beside_the_images(result, folder):
-    assert [name for name in os.listdir(folder / "out") if not name.endswith((".zarr", ".tif"))] == []
+    assert [name for name in os.listdir(folder / "out") if not name.endswith((".zarr", ".ozx", ".tif"))] == []
 
 
 def test_chosen_extent(result):
