@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import tempfile
+import zipfile
 
 import numcodecs
 import numpy as np
@@ -107,6 +108,19 @@ def store_seeds():
                         file.write(b"\1:" + name.encode() + b"\n" + content)
 
 
+def zip_seeds():
+    os.makedirs(f"{here}/seeds/fuzz_zip", exist_ok=True)
+    for name, method, is_zip64 in (("stored", zipfile.ZIP_STORED, False), ("deflated", zipfile.ZIP_DEFLATED, False), ("zip64", zipfile.ZIP_STORED, True)):
+        with zipfile.ZipFile(f"{here}/seeds/fuzz_zip/{name}", "w", method) as file:
+            file.comment = b'{"ome":{"version":"0.5"}}'
+            for key in ("zarr.json", "a/zarr.json", "a/c/0/0"):
+                info = zipfile.ZipInfo(key)
+                info.compress_type = method
+                with file.open(info, "w", force_zip64=is_zip64) as entry:
+                    entry.write(b"12345678" * 4)
+
+
 reader_seeds()
 part_seeds()
 store_seeds()
+zip_seeds()
