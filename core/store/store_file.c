@@ -251,12 +251,11 @@ char **local_list(const char *path)
 void local_machine(char name[128])
 {
     struct stat numbers;
-    memset(name, 0, 128);
-    gethostname(name, 100);
-    if (!name[0])
-        strcpy(name, "unknown");
+    char host[101] = "";
+    gethostname(host, sizeof host - 1);
+    int n = snprintf(name, 128, "%s", host[0] ? host : "unknown");
     if (stat("/proc/self/ns/pid", &numbers) == 0)
-        snprintf(name + strlen(name), 24, "+%llu", (unsigned long long)numbers.st_ino);
+        snprintf(name + n, 128 - (size_t)n, "+%llu", (unsigned long long)numbers.st_ino);
 }
 
 static const folder_calls file_calls = {
