@@ -244,12 +244,12 @@ def test_an_archive_opens_from_an_object_store_and_is_not_written_there(foreign,
     try:
         gdal.VSICurlClearCache()
         path = server.root + "/a.ozx"
-        assert ".ozx" in gdaltest.refused(path, picture()) and server.sizes("") == {}
+        assert ".ozx" in gdaltest.refused(path, picture()) and server.sizes("a.ozx") == {}
         gdal.FileFromMemBuffer("/vsimem/ozx", open(pack(foreign, tmp_path / "a.ozx"), "rb").read())
         assert gdal.CopyFile("/vsimem/ozx", path) == 0 if hasattr(gdal, "CopyFile") else copy_vsi("/vsimem/ozx", path)
         np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(path)), ARRAY)
         assert ".ozx" in gdaltest.refused(path, picture(), "OVERWRITE=YES")
-        assert list(server.sizes("")) == ["a.ozx"]
+        assert server.sizes("a.ozx")[""] == os.path.getsize(tmp_path / "a.ozx")
     finally:
         gdal.Unlink("/vsimem/ozx")
         for name in options:
@@ -465,6 +465,21 @@ def test_a_folder_of_that_name_is_left_alone(tmp_path):
 
 
 # -- Deleting, renaming, copying -------------------------------------------------------------------------------------
+
+
+def test_a_store_in_a_folder_of_that_name_opens(tmp_path):
+    """gdal_retile.py writes x.ozx.tmp, which is a folder, and gives it the name of the format."""
+    zarr = pytest.importorskip("zarr")
+    folder = gdaltest.write(tmp_path / "a.ozx.tmp", picture(), "BLOCKSIZE=64", "LAYOUT=SCALES")
+    labels = zarr.open_group(f"{folder}/labels", mode="w", attributes={"ome": {"version": "0.5", "labels": ["cells"]}})
+    cells = labels.create_group("cells", attributes={"ome": {"version": "0.5", "image-label": {}, "multiscales": [{
+        "axes": [{"name": "y", "type": "space"}, {"name": "x", "type": "space"}],
+        "datasets": [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [1, 1]}]}]}]}})
+    cells.create_array("0", data=np.arange(20, dtype="uint8").reshape(4, 5), dimension_names=["y", "x"])
+    os.rename(folder, tmp_path / "a.ozx")
+    np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(str(tmp_path / "a.ozx"))), ARRAY)
+    found = gdaltest.pixels(gdal.Open(f'OMEZARR:"{tmp_path}/a.ozx":labels/cells'))
+    np.testing.assert_array_equal(found.squeeze(), np.arange(20, dtype="uint8").reshape(4, 5))
 
 
 def test_it_is_deleted_renamed_and_copied_as_one_file(tmp_path):

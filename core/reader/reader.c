@@ -119,7 +119,7 @@ static void metadata_error(ngff_reader *reader, int32_t status, const error *cau
 /* Puts the reader at a folder: at the store's root, and then at a group below it. */
 static int32_t place_reader(ngff_reader *reader, const char *root, const char *group)
 {
-    int is_in_file = group[0] && zip_is_name(root);
+    int is_in_file = 0;
     size_t n = strlen(root) + strlen(group) + 2;
     char *path = malloc(n);
     store *s = NULL;
@@ -127,8 +127,15 @@ static int32_t place_reader(ngff_reader *reader, const char *root, const char *g
         size_t length = (size_t)snprintf(path, n, "%s", root);
         while (length > 1 && path[length - 1] == '/')
             path[--length] = '\0';
+        s = group[0] && zip_is_name(path) ? store_open(path) : NULL;
+        is_in_file = s && folder_is_file(s);
         snprintf(path + length, n - length, "%s%s", group[0] ? "/" : "", group);
-        s = store_open(is_in_file ? root : path);
+        if (s && !is_in_file) {
+            s->ops->free(s);
+            s = NULL;
+        }
+        if (!s)
+            s = store_open(path);
     }
     if (s && is_in_file && !folder_stand_at(s, group)) {
         s->ops->free(s);

@@ -83,6 +83,11 @@ int folder_stand_at(store *s, const char *group)
     return f->group != NULL;
 }
 
+int folder_is_file(const store *s)
+{
+    return ((const folder *)s)->is_file;
+}
+
 /* -- What is at the destination ------------------------------------------------------------------------------------ */
 
 int looks_like_ngff(const uint8_t *text, size_t n)
@@ -159,7 +164,7 @@ static int32_t check_destination(folder *f, int overwrite, error *e)
     int kind = f->calls->kind(f->path);
     if (kind == KIND_NONE)
         return NGFF_OK;
-    if (f->is_file)
+    if (zip_is_name(f->path))
         return check_file(f, kind, overwrite, e);
     if (kind == KIND_FILE)
         return error_set(e, NGFF_E_EXISTS, "%s exists and is a file or a link; choose another name or remove it",
@@ -942,7 +947,7 @@ store *folder_open(const char *path, const folder_calls *calls)
     f->partial = f->path ? beside(f->path, ".partial") : NULL;
     f->retired = f->path ? beside(f->path, ".retired") : NULL;
     f->staged = f->partial ? join(f->partial, staged_name) : NULL;
-    f->is_file = f->path && zip_is_name(f->path);
+    f->is_file = f->path && zip_is_name(f->path) && calls->kind(f->path) != KIND_FOLDER; /* which can have any name */
     if (f->is_file)
         f->packed = f->partial ? join(f->partial, packed_name) : NULL;
     if (!f->partial || !f->retired || !f->staged || (f->is_file && !f->packed)) {

@@ -31,7 +31,9 @@ typedef struct {
 } folder_calls;
 
 store *folder_open(const char *path, const folder_calls *calls);
-/* Puts a store that is one file (zip.h), and is only read, at a group in it. 0 when memory is out. */
+/* True if the store is, or will be, one file (zip.h). */
+int folder_is_file(const store *s);
+/* Puts such a store, which is only read, at a group in it. 0 when memory is out. */
 int folder_stand_at(store *s, const char *group);
 
 /* The calls for a path. Those of object stores are without rename_over, as a file there is whole or not there anyway,
