@@ -35,7 +35,7 @@ typedef struct {
 
 /* -- Paths -------------------------------------------------------------------------------------------------------- */
 
-static char *join(const char *folder_path, const char *name)
+char *join(const char *folder_path, const char *name)
 {
     size_t n = strlen(folder_path) + strlen(name) + 2;
     char *path = malloc(n);

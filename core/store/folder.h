@@ -40,7 +40,8 @@ int folder_stand_at(store *s, const char *group);
  * and without kind and file_size, which GDAL answers from what it has heard before: only read_file asks. */
 const folder_calls *calls_for(const char *path);
 const folder_calls *vsi_calls_for(const char *path); /* store_vsi.c */
-/* ".<name><suffix>" beside path, for free(); NULL when memory is out. */
+/* "folder/name", and ".<name><suffix>" beside path, for free(); NULL when memory is out. */
+char *join(const char *folder_path, const char *name);
 char *beside(const char *path, const char *suffix);
 
 /* For paths on this machine's disks, whoever writes there. Symbolic links are what they are, and never followed: a link

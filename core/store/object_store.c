@@ -88,15 +88,6 @@ typedef struct object_store {
     pthread_mutex_t lock; /* scratch, is_dirty */
 } object_store;
 
-static char *join(const char *place, const char *key)
-{
-    size_t n = strlen(place) + strlen(key) + 2;
-    char *path = malloc(n);
-    if (path)
-        snprintf(path, n, "%s/%s", place, key);
-    return path;
-}
-
 static char *object_path(const object_store *o, const char *key)
 {
     return join(o->path, key);
