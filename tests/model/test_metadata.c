@@ -119,8 +119,7 @@ static const char *at(const char *text, const char *path)
 static char *golden(const char *name)
 {
     char path[1000];
-    const char *here = __FILE__;
-    snprintf(path, sizeof path, "%.*s../golden/%s", (int)(strlen(here) - strlen("test_metadata.c")), here, name);
+    snprintf(path, sizeof path, "%s/%s", GOLDEN_FOLDER, name);
     FILE *file = fopen(path, "rb");
     CHECK(file != NULL);
     char *text = calloc(1, 100000);
