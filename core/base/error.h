@@ -7,6 +7,7 @@
 
 typedef struct {
     int32_t status;
+    int has_place; /* the message names the place */
     char message[1000];
 } error;
 
@@ -17,6 +18,17 @@ __attribute__((format(printf, 3, 4)))
 #endif
 int32_t
 error_set(error *e, int32_t status, const char *format, ...);
+
+/* Puts a place and ": " in front of the message, unless it names one already: the first caller who knows the path says
+ * it. Without an error it does nothing. format: printf's, of the place. Returns the status. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+int32_t
+error_at(error *e, const char *format, ...);
+
+/* The message names its place in its own words, as those of a store do. Returns the status. */
+int32_t error_has_place(error *e);
 
 /* Takes over another error unless one is set already. Returns the status kept. */
 int32_t error_copy(error *e, const error *from);

@@ -99,8 +99,8 @@ static void index_keep(ngff_reader *reader, const stored_array *array, const int
 static int32_t object_error(const ngff_reader *reader, const char *key, const error *cause, error *e)
 {
     static const char advice[] = "; copy the object again from the original store, or write the image anew";
-    return error_set(e, cause->status, "%s/%s: %s%s", reader->path, key, cause->message,
-                     cause->status == NGFF_E_CORRUPT ? advice : "");
+    error_set(e, cause->status, "%s%s", cause->message, cause->status == NGFF_E_CORRUPT ? advice : "");
+    return error_at(e, "%s/%s", reader->path, key);
 }
 
 /* What a store's failure means for a chunk: 0, a missing one, where there is no such object; else the error. Stores may
@@ -109,8 +109,10 @@ static int32_t store_error(const ngff_reader *reader, const char *key, int32_t s
 {
     if (status == NGFF_E_NOT_FOUND)
         return 0;
-    error_copy(e, cause);
-    return error_set(e, status, "%s/%s: cannot be read", reader->path, key);
+    if (error_copy(e, cause) != NGFF_OK)
+        return error_has_place(e);
+    error_set(e, status, "cannot be read");
+    return error_at(e, "%s/%s", reader->path, key);
 }
 
 /* Reads the index of a shard. Returns 1, 0 when there is no such shard, or an error. */

@@ -57,19 +57,25 @@ int32_t reader_document(void *user, const char *key, char **text, size_t *n, err
     uint64_t size = 0;
     uint8_t *bytes = NULL;
     int32_t status = reader->store->ops->size(reader->store, key, &size, e);
-    if (status != NGFF_OK)
+    if (status != NGFF_OK) {
+        error_has_place(e);
         return status;
-    if (size > most_attribute || (is_document(key) && size > (uint64_t)reader->limits.document_bytes))
-        return error_set(e, NGFF_E_UNSUPPORTED,
-                         "%s/%s: %" PRIu64 " bytes are too many for metadata; raise the open option MAX_METADATA",
-                         reader->path, key, size);
+    }
+    if (size > most_attribute || (is_document(key) && size > (uint64_t)reader->limits.document_bytes)) {
+        error_set(e, NGFF_E_UNSUPPORTED,
+                  "%" PRIu64 " bytes are too many for metadata; raise the open option MAX_METADATA", size);
+        return error_at(e, "%s/%s", reader->path, key);
+    }
     status = reader->store->ops->get(reader->store, key, 0, 0, &bytes, n, e);
-    if (status != NGFF_OK)
+    if (status != NGFF_OK) {
+        error_has_place(e);
         return status;
+    }
     char *grown = realloc(bytes, *n + 1);
     if (!grown) {
         free(bytes);
-        return error_set(e, NGFF_E_MEMORY, "%s/%s: out of memory for %zu bytes", reader->path, key, *n);
+        error_set(e, NGFF_E_MEMORY, "out of memory for %zu bytes", *n);
+        return error_at(e, "%s/%s", reader->path, key);
     }
     grown[*n] = '\0';
     *text = grown;
@@ -106,14 +112,12 @@ static int32_t image_check(const ngff_reader *reader, error *e)
     return NGFF_OK;
 }
 
-/* Metadata knows keys but not where the store is: the message gets the path in front, unless a store put it in. */
-static void metadata_error(ngff_reader *reader, int32_t status, const error *cause)
+/* Metadata knows keys but not where the store is. */
+static void metadata_error(ngff_reader *reader, int32_t status, error *cause)
 {
-    const char *message = cause->status != NGFF_OK ? cause->message : "no OME-Zarr image is here";
-    if (strstr(message, reader->path))
-        error_set(&reader->error, status, "%s", message);
-    else
-        error_set(&reader->error, status, "%s: %s", reader->path, message);
+    error_set(cause, status, "no OME-Zarr image is here");
+    error_at(cause, "%s", reader->path);
+    error_copy(&reader->error, cause);
 }
 
 /* Puts the reader at a folder: at the store's root, and then at a group below it. */

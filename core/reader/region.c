@@ -17,6 +17,7 @@
 static void error_clear(error *e)
 {
     e->status = NGFF_OK;
+    e->has_place = 0;
     e->message[0] = '\0';
 }
 

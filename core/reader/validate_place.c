@@ -24,16 +24,14 @@ int32_t ngff_validate(const char *path, void (*finding)(void *user, int32_t kind
     char *folder = name == path ? strdup(".") : name ? strndup(path, (size_t)(name - path)) : strdup(path ? path : "");
     ngff_reader *reader = folder ? reader_at(folder) : NULL;
     if (!reader)
-        error_set(&e, NGFF_E_MEMORY, "%s: out of memory", path ? path : "");
+        error_set(&e, NGFF_E_MEMORY, "out of memory");
     else if (name)
         validate_document(&j, reader_document, reader, name, &e);
     else
         validate_store(&j, reader_document, reader, NULL, &e);
     if (e.status != NGFF_OK && finding) {
-        char text[1200];
-        snprintf(text, sizeof text, "%s%s%s", strstr(e.message, path ? path : "") ? "" : path,
-                 strstr(e.message, path ? path : "") ? "" : ": ", e.message);
-        finding(user, NGFF_FINDING_DAMAGE, text);
+        error_at(&e, "%s", path ? path : "");
+        finding(user, NGFF_FINDING_DAMAGE, e.message);
     }
     free(folder);
     ngff_reader_free(reader);

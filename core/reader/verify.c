@@ -246,7 +246,7 @@ static void judge_document(check *c, const char *key)
     if (e.status == NGFF_OK)
         error_set(&e, status, "cannot be read");
     snprintf(where, sizeof where, "%s/%s: ", reader_path(c->reader), key);
-    tell_error(c, strstr(e.message, reader_path(c->reader)) ? "" : where, &e);
+    tell_error(c, e.has_place ? "" : where, &e);
 }
 
 /* The arrays beside levels and masks. */

@@ -24,6 +24,7 @@ static int32_t get_text(void *user, const char *key, char **text, size_t *n, err
     uint8_t *bytes = NULL;
     int32_t status = s->ops->get(s, key, 0, 0, &bytes, n, e); /* with a NUL behind it */
     *text = (char *)bytes;
+    error_has_place(e);
     return status;
 }
 
@@ -63,6 +64,7 @@ static int32_t look_at_store(ngff_writer *w, error *e)
 {
     stored_image stored;
     uint64_t n = 0;
+    error dirty = {0};
     int64_t n_channels = w->plan->image->n_channels;
     if (metadata_read(get_text, w->store, &stored, e) != NGFF_OK)
         return e->status;
@@ -78,7 +80,13 @@ static int32_t look_at_store(ngff_writer *w, error *e)
             w->before_stored[i] = metadata_attribute(&stored, stored_names[i], get_text, w->store);
         free(foreign);
     }
-    w->was_dirty = w->store->ops->size(w->store, STORE_DIRTY_KEY, &n, e) == NGFF_OK;
+    int32_t status = w->store->ops->size(w->store, STORE_DIRTY_KEY, &n, &dirty);
+    w->was_dirty = status == NGFF_OK;
+    if (status < 0 && status != NGFF_E_NOT_FOUND) {
+        error_has_place(&dirty);
+        error_set(&dirty, status, "%s cannot be looked for", STORE_DIRTY_KEY);
+        error_copy(e, &dirty);
+    }
     metadata_release(&stored);
     return e->status;
 }
@@ -110,11 +118,8 @@ ngff_writer *writer_update_store(ngff_plan *plan, store *s)
 ngff_writer *ngff_writer_open_update(ngff_plan *plan, const char *path)
 {
     ngff_writer *w = writer_open_path(plan, path, open_update);
-    error named = {0};
-    if (w && w->error.status != NGFF_OK && !strstr(w->error.message, path)) {
-        error_set(&named, w->error.status, "%s: %s", path, w->error.message);
-        w->error = named;
-    }
+    if (w)
+        error_at(&w->error, "%s", path);
     return w;
 }
 
