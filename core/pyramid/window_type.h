@@ -8,8 +8,9 @@
  *   SHORT_SUM, SUM  hold the sum of at most short_window pixels; of any window
  *   SQUARES         holds the sum of squares of any window: exact, or double; WIDE_SQUARES instead for 64-bit integers
  *   LOWEST, HIGHEST of an integer type; LOWEST only up to 32 bit
- *   PAIR            an integer as wide as two pixels, of 8 and 16 bit; PAIR_LOW, PAIR_SIGNS: its low pixel, its sign
- * bits NEXT(v)         what a result equal to the nodata value v becomes
+ *   PAIR            an integer as wide as two pixels, of 8 and 16 bit
+ *   PAIR_LOW, PAIR_SIGNS   its low pixel, its sign bits
+ *   NEXT(v)         what a result equal to the nodata value v becomes
  *
  * Rows are scanned once for invalid pixels while they are in cache. Where all pixels are valid a plain loop does the
  * work, where none is the row is filled; only mixed rows pay for a test per pixel. All paths add in row-major order

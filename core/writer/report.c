@@ -1,8 +1,10 @@
 /* report.c: see report.h. Two digests, both SHA-256:
  *
- *     pixels of an array   of the digests of its chunks, in C order of the chunk grid; that of a chunk is of its pixels
- * that lie in the image, in C order, little-endian. A chunk that is not stored counts as its fill. tree of one line per
- * object, "<digest of its bytes>  <key>\n", sorted by the bytes of the keys: what `sha256sum` prints.
+ *     pixels of an array   of the digests of its chunks, in C order of the chunk grid. The digest of a chunk is that of
+ *                          its pixels that lie in the image, in C order, little-endian. A chunk that is not stored
+ *                          counts as its fill.
+ *     tree                 of one line per object, "<digest of its bytes>  <key>\n", sorted by the bytes of the keys:
+ *                          what `sha256sum` prints.
  *
  * So neither depends on threads, order or memory, and the first not on codecs and shards. */
 #include "report.h"
