@@ -1,6 +1,7 @@
 /* document.c: see document.h. */
 #include "document.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,12 +25,13 @@ void document_close(document *d)
 
 int32_t document_open(const document_source *source, const char *path, const char *name, document *d, error *e)
 {
-    size_t n = 0, most = (size_t)source->limits.document_bytes;
+    size_t n = 0,
+           most = (uint64_t)source->limits.document_bytes < SIZE_MAX ? (size_t)source->limits.document_bytes : SIZE_MAX;
     error own = {0};
-    /* Who takes larger documents takes as many more values. */
+    /* A higher byte limit raises the value limit in proportion. */
     json_limits limits = {most, json_max_depth, json_max_nodes};
     if (most > json_max_bytes)
-        limits.nodes = (long)((double)most / json_max_bytes * json_max_nodes);
+        limits.nodes = json_limits_of(most / json_max_bytes * json_max_nodes).nodes;
     memset(d, 0, sizeof *d);
     snprintf(d->key, sizeof d->key, "%s%s%s", path, path[0] ? "/" : "", name);
     int32_t status = source->get(source->user, d->key, &d->text, &n, &own);

@@ -2,12 +2,12 @@
  * levels.c and metadata.c can rely on it: whatever is in here can be written and read back. */
 #include "image.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ascii.h"
 #include "json.h"
 
 enum {
@@ -299,7 +299,7 @@ int32_t ngff_image_set_channel(ngff_image *image, int64_t number, const char *la
         c->label = copy;
     }
     for (int i = 0; color && i < 6; i++)
-        c->color[i] = color[0] ? (char)toupper((unsigned char)color[i]) : '\0';
+        c->color[i] = color[0] ? ascii_upper(color[i]) : '\0';
     return NGFF_OK;
 }
 

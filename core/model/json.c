@@ -1,17 +1,22 @@
 /* json.c: see json.h. One strict scanner decides what is JSON (RFC 8259); cJSON builds the tree afterwards and is
- * trusted with nothing else: by itself it accepts leading zeros, trailing text, invalid UTF-8, and cuts strings at
- * \u0000. */
+ * trusted with nothing else: by itself it accepts leading zeros, trailing text, invalid UTF-8, cuts strings at \u0000,
+ * and reads numbers with the first byte of the locale's decimal separator, which has two in Persian and Pashto. */
 #include "json.h"
 
 #include <cjson/cJSON.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "ascii.h"
+#include "number.h"
 
 typedef struct {
     const char *at, *end;
     const json_limits *limits;
     long n_nodes;
+    int has_real;        /* a number with a fraction or an exponent */
     const char *problem; /* NULL: none so far */
 } scanner;
 
@@ -145,6 +150,7 @@ static int scan_number(scanner *s)
     next_is(s, '-');
     if (!next_is(s, '0') && !scan_digits(s))
         return fail(s, "a value was expected");
+    const char *whole = s->at;
     if (next_is(s, '.') && !scan_digits(s))
         return fail(s, "a number ends with its point");
     if (next_is(s, 'e') || next_is(s, 'E')) {
@@ -153,6 +159,7 @@ static int scan_number(scanner *s)
         if (!scan_digits(s))
             return fail(s, "a number has an empty exponent");
     }
+    s->has_real |= s->at > whole;
     /* cJSON reads numbers through a buffer of 64 characters and would silently cut longer ones. */
     return s->at - from < 63 ? 1 : fail(s, "a number has more than 62 characters");
 }
@@ -234,13 +241,13 @@ static int compare_names(const void *a, const void *b)
 }
 
 /* What the scanner cannot see: equal keys however they were escaped, and numbers that became infinite. */
-static const char *tree_problem(const cJSON *node)
+static const char *tree_problem(const cJSON *node, int *is_out_of_memory)
 {
     size_t n = 0;
     for (const cJSON *child = node->child; child; child = child->next) {
         n++;
-        const char *problem = tree_problem(child);
-        if (problem)
+        const char *problem = tree_problem(child, is_out_of_memory);
+        if (problem || *is_out_of_memory)
             return problem;
     }
     if (cJSON_IsNumber(node) && !isfinite(node->valuedouble))
@@ -248,8 +255,10 @@ static const char *tree_problem(const cJSON *node)
     if (!cJSON_IsObject(node) || n < 2)
         return NULL;
     const char **names = malloc(n * sizeof *names);
-    if (!names)
-        return "memory is out";
+    if (!names) {
+        *is_out_of_memory = 1;
+        return NULL;
+    }
     size_t i = 0;
     for (const cJSON *child = node->child; child; child = child->next)
         names[i++] = child->string;
@@ -260,6 +269,68 @@ static const char *tree_problem(const cJSON *node)
             problem = "an object has a key twice";
     free(names);
     return problem;
+}
+
+/* The number at or behind a place in a text that the scanner has accepted; its length, 0 where none is left. */
+static size_t next_number(const char **at, const char *end)
+{
+    for (; *at < end; (*at)++) {
+        if (**at == '"')
+            for ((*at)++; **at != '"'; (*at)++)
+                *at += **at == '\\';
+        else if (**at == '-' || ascii_is_digit(**at)) {
+            size_t n = 1;
+            while (*at + n < end && (ascii_is_digit((*at)[n]) || strchr("+-.eE", (*at)[n])))
+                n++;
+            return n;
+        }
+    }
+    return 0;
+}
+
+/* Gives the numbers of a tree, which are in the order of the text, the values that the text has. */
+static void read_numbers(cJSON *node, const char **at, const char *end)
+{
+    if (cJSON_IsNumber(node)) {
+        const char *behind;
+        size_t n = next_number(at, end);
+        cJSON_SetNumberHelper(node, number_parse(*at, &behind));
+        *at += n;
+    }
+    for (cJSON *child = node->child; child; child = child->next)
+        read_numbers(child, at, end);
+}
+
+/* The tree of a text that the scanner has accepted; NULL when memory is out. cJSON may read whole numbers, which are the
+ * same in every locale. Where there are others it gets the text with 0 for each number. */
+static cJSON *make_tree(const char *text, size_t n, int has_real)
+{
+    if (!has_real)
+        return cJSON_ParseWithLength(text, n);
+    char *plain = malloc(n + 1);
+    if (!plain)
+        return NULL;
+    memcpy(plain, text, n);
+    plain[n] = '\0';
+    const char *end = plain + n;
+    for (const char *at = plain; at < end;) {
+        size_t length = next_number(&at, end);
+        if (length > 0) {
+            memset(plain + (at - plain), ' ', length);
+            plain[at - plain] = '0';
+        }
+        at += length;
+    }
+    cJSON *tree = cJSON_ParseWithLength(plain, n);
+    free(plain);
+    if (tree)
+        read_numbers(tree, &text, text + n);
+    return tree;
+}
+
+json_limits json_limits_of(size_t n)
+{
+    return (json_limits){n, json_max_depth, n < LONG_MAX ? (long)n : LONG_MAX};
 }
 
 static cJSON *parse_within(const char *text, size_t n, const json_limits *limits, const char *where, error *e)
@@ -273,9 +344,15 @@ static cJSON *parse_within(const char *text, size_t n, const json_limits *limits
     scanner s = {.at = text, .end = text + n, .limits = limits};
     if (scan_value(&s, 1) && s.at != s.end)
         fail(&s, "text follows the value");
-    cJSON *tree = s.problem ? NULL : cJSON_ParseWithLength(text, n);
-    if (!s.problem)
-        s.problem = tree ? tree_problem(tree) : "memory is out";
+    cJSON *tree = s.problem ? NULL : make_tree(text, n, s.has_real);
+    int is_out_of_memory = !s.problem && !tree;
+    if (tree)
+        s.problem = tree_problem(tree, &is_out_of_memory);
+    if (is_out_of_memory) {
+        error_set(e, NGFF_E_MEMORY, "out of memory for the JSON tree of %s (%zu bytes)", where, n);
+        cJSON_Delete(tree);
+        return NULL;
+    }
     if (s.problem) {
         error_set(e, NGFF_E_CORRUPT, "%s is not usable JSON: %s (byte %zu)", where, s.problem, (size_t)(s.at - text));
         cJSON_Delete(tree);

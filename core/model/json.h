@@ -21,11 +21,15 @@ typedef struct {
     long nodes;
 } json_limits;
 
+/* Limits for a text of n bytes that has been judged before, or whose size was: no more values than it can hold. */
+json_limits json_limits_of(size_t n);
+
 /* True if the n bytes are valid UTF-8 without NUL. */
 int utf8_is_valid(const char *text, size_t n);
 
 /* Checks that text[0..n) is exactly one JSON value within the limits (NULL: those above), without duplicate keys and
- * without numbers beyond double. where: what the text is, for the message. NGFF_E_CORRUPT if not. */
+ * without numbers beyond double, whatever the process's locale is. where: what the text is, for the message.
+ * NGFF_E_CORRUPT if not; NGFF_E_MEMORY. */
 int32_t json_check(const char *text, size_t n, const json_limits *limits, const char *where, error *e);
 /* As json_check, and gives the tree. */
 struct cJSON *json_parse(const char *text, size_t n, const json_limits *limits, const char *where, error *e);

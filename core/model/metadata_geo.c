@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ascii.h"
 #include "metadata_tree.h"
 
 static const int64_t most_coordinates = (int64_t)1 << 26;
@@ -206,7 +207,7 @@ static cJSON *resampling_method(const struct ngff_plan *plan)
     char name[32];
     snprintf(name, sizeof name, "%s", reduce_name(plan->resampling));
     for (char *p = name; *p; p++)
-        *p = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 : *p);
+        *p = ascii_lower(*p);
     return cJSON_CreateString(name);
 }
 

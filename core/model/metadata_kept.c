@@ -45,12 +45,19 @@ static void read_statistics(const cJSON *entry, channel_summary *s)
     s->std_dev = number_of(entry, "std_dev");
 }
 
+/* A text that the reader has accepted already, within limits that may have been raised. */
+static cJSON *parse_again(const char *text, const char *where, error *e)
+{
+    json_limits limits = json_limits_of(strlen(text));
+    return json_parse(text, limits.bytes, &limits, where, e);
+}
+
 int32_t metadata_summaries(const stored_image *image, metadata_source source, void *user, int64_t n,
                            channel_summary *summaries, error *e)
 {
     char *text = metadata_attribute(image, "statistics", source, user);
-    cJSON *attributes = json_parse(image->attributes, strlen(image->attributes), NULL, "the root's attributes", e);
-    cJSON *statistics = text ? json_parse(text, strlen(text), NULL, "the statistics", e) : NULL;
+    cJSON *attributes = parse_again(image->attributes, "the root's attributes", e);
+    cJSON *statistics = text ? parse_again(text, "the statistics", e) : NULL;
     const cJSON *ome = member(attributes, "ome");
     const cJSON *channels = member(member(ome ? ome : attributes, "omero"), "channels");
     for (int64_t i = 0; i < n; i++) {
@@ -74,7 +81,8 @@ static int is_ours(const char *name)
 
 int32_t metadata_foreign_attributes(const stored_image *image, char **json)
 {
-    cJSON *attributes = cJSON_Parse(image->attributes), *foreign = cJSON_CreateObject();
+    error e = {0};
+    cJSON *attributes = parse_again(image->attributes, "the root's attributes", &e), *foreign = cJSON_CreateObject();
     int is_whole = attributes && foreign;
     *json = NULL;
     for (const cJSON *item = is_whole ? attributes->child : NULL; item; item = item->next) {

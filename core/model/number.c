@@ -2,27 +2,23 @@
  * time. So the text is made and read with whatever separator the C library uses at that moment, and the separator is
  * exchanged on our side; setlocale is never called, because it belongs to the host. */
 #include "number.h"
+#include "ascii.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 /* Replaces the locale's separator, whatever bytes it has, by a point. */
 static void separator_to_point(char *text)
 {
     char *from = text;
-    while (*from == '-' || is_digit(*from))
+    while (*from == '-' || ascii_is_digit(*from))
         from++;
     if (!*from || *from == 'e')
         return;
     char *rest = from;
-    while (*rest && !is_digit(*rest) && *rest != 'e')
+    while (*rest && !ascii_is_digit(*rest) && *rest != 'e')
         rest++;
     *from++ = '.';
     memmove(from, rest, strlen(rest) + 1);
@@ -51,12 +47,12 @@ static size_t number_length(const char *text)
     const char *p = text + (*text == '-' || *text == '+');
     const char *digits = p;
     size_t n_digits;
-    while (is_digit(*p))
+    while (ascii_is_digit(*p))
         p++;
     n_digits = (size_t)(p - digits);
     if (*p == '.') {
         const char *fraction = ++p;
-        while (is_digit(*p))
+        while (ascii_is_digit(*p))
             p++;
         n_digits += (size_t)(p - fraction);
     }
@@ -64,9 +60,9 @@ static size_t number_length(const char *text)
         return 0;
     if (*p == 'e' || *p == 'E') {
         const char *exponent = p + 1 + (p[1] == '-' || p[1] == '+');
-        if (is_digit(*exponent)) {
+        if (ascii_is_digit(*exponent)) {
             p = exponent;
-            while (is_digit(*p))
+            while (ascii_is_digit(*p))
                 p++;
         }
     }

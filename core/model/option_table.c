@@ -5,7 +5,6 @@
 #include "option_values.h"
 #include "options.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -411,14 +410,6 @@ const int option_count = sizeof option_table / sizeof option_table[0];
 
 /* -- What a row says ----------------------------------------------------------------------------------------------- */
 
-int text_equals(const char *a, const char *b)
-{
-    for (; *a && *b; a++, b++)
-        if (toupper((unsigned char)*a) != toupper((unsigned char)*b))
-            return 0;
-    return *a == *b;
-}
-
 const word *word_find(const word *words, const char *text)
 {
     for (; words && words->text; words++)
@@ -441,7 +432,7 @@ static int list_has(const char *list, const char *name)
     for (const char *p = list; p && *p;) {
         size_t length = strcspn(p, " ");
         size_t i = 0;
-        while (length == n && i < n && toupper((unsigned char)name[i]) == p[i])
+        while (length == n && i < n && ascii_upper(name[i]) == p[i])
             i++;
         if (length == n && i == n)
             return 1;

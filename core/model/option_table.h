@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ascii.h" /* options are compared without case */
 #include "error.h"
 
 typedef struct {
@@ -33,8 +34,6 @@ struct row {
 extern const row option_table[];
 extern const int option_count;
 
-/* Whether both are the same but for upper and lower case, as everywhere in options. */
-int text_equals(const char *a, const char *b);
 /* The word that text is a spelling of, or NULL. words: ended by one without a text, or NULL. */
 const word *word_find(const word *words, const char *text);
 /* The first word for a value. */

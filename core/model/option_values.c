@@ -1,7 +1,6 @@
 /* option_values.c: see option_values.h. */
 #include "option_values.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 #endif
 
+#include "ascii.h"
 #include "image.h"
 #include "json.h"
 #include "number.h"
@@ -39,9 +39,9 @@ static int integer_at(const char *text, int64_t low, int64_t high, int64_t *valu
     int is_negative = *text == '-';
     const char *p = text + is_negative;
     int64_t n = 0;
-    if (!isdigit((unsigned char)*p))
+    if (!ascii_is_digit(*p))
         return 0;
-    for (; isdigit((unsigned char)*p); p++) {
+    for (; ascii_is_digit(*p); p++) {
         if (n > INT64_MAX / 10 - 1)
             return 0;
         n = n * 10 + (*p - '0');
@@ -109,7 +109,7 @@ int32_t row_read_memory(const row *r, const char *value, void *to, error *e)
             return refuse(r, value, e, "the memory of this machine is unknown, so give bytes");
         n = n / 100 * (double)machine;
     } else if (*end) {
-        const char *unit = strchr(units, toupper((unsigned char)*end));
+        const char *unit = strchr(units, ascii_upper(*end));
         const char *rest = unit ? end + 1 : end;
         if (!(text_equals(rest, "") || text_equals(rest, "B") || (unit && text_equals(rest, "iB"))))
             return refuse(r, value, e, "not an amount of memory");
@@ -130,8 +130,8 @@ static const char *sizes_at(const char *text, char stop, int64_t high, size_list
         if (list->n == MAX_RANK)
             return "more than 5 values";
         char dim = 0;
-        if (isalpha((unsigned char)*p) && p[1] == ':') {
-            dim = (char)tolower((unsigned char)*p);
+        if (ascii_is_letter(*p) && p[1] == ':') {
+            dim = ascii_lower(*p);
             p += 2;
             if (!strchr("tczyx", dim))
                 return "an axis other than t, c, z, y, x";
@@ -165,7 +165,7 @@ int32_t row_read_block_side(const row *r, const char *value, void *to, error *e)
     size_list *list = to;
     int64_t n;
     const char *end;
-    if (list->n > 0 && !list->dim[0])
+    if (list->n == MAX_RANK || (list->n > 0 && !list->dim[0]))
         return refuse(r, value, e, "BLOCKSIZE is given, too");
     if (!integer_at(value, 1, r->high, &n, &end) || *end)
         return refuse(r, value, e, "not a whole number from 1");
@@ -214,8 +214,8 @@ int32_t row_read_numbers(const row *r, const char *value, void *to, error *e)
         if (list->n == MAX_RANK)
             return refuse(r, value, e, "more than 5 values");
         char dim = 0;
-        if (isalpha((unsigned char)*p) && p[1] == ':') {
-            dim = (char)tolower((unsigned char)*p);
+        if (ascii_is_letter(*p) && p[1] == ':') {
+            dim = ascii_lower(*p);
             p += 2;
         }
         if ((dim && !strchr("tczyx", dim)) || (list->n > 0 && !dim != !list->dim[0]))
@@ -265,7 +265,7 @@ int32_t row_read_axes(const row *r, const char *value, void *to, error *e)
 int32_t row_read_units(const row *r, const char *value, void *to, error *e)
 {
     for (const char *p = value;; p++) {
-        char dim = (char)tolower((unsigned char)*p);
+        char dim = ascii_lower(*p);
         if (!dim || !strchr("tzyx", dim) || p[1] != ':')
             return refuse(r, value, e, "pairs of an axis (t, z, y, x) and its unit are expected");
         char unit[40] = "";

@@ -4,7 +4,6 @@
 #include "option_table.h"
 #include "option_values.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +51,7 @@ static int distance(const char *a, const char *b)
         int diagonal = line[0];
         line[0] = i;
         for (int j = 1; j < 32 && b[j - 1]; j++) {
-            int change = diagonal + (toupper((unsigned char)a[i - 1]) != b[j - 1]);
+            int change = diagonal + (ascii_upper(a[i - 1]) != b[j - 1]);
             diagonal = line[j];
             int insert = (line[j] < line[j - 1] ? line[j] : line[j - 1]) + 1;
             line[j] = change < insert ? change : insert;

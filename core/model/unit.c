@@ -2,6 +2,7 @@
  * that people and files use for them. Symbols are matched exactly, because "mm" and "Mm" differ; words are matched
  * without case, plural or British ending. */
 #include "image.h"
+#include "ascii.h"
 
 #include <string.h>
 
@@ -88,7 +89,7 @@ static void word_normalise(const char *spelling, char *word, size_t size)
 {
     size_t n = strlen(spelling);
     for (size_t i = 0; i <= n && i < size; i++)
-        word[i] = (char)(spelling[i] >= 'A' && spelling[i] <= 'Z' ? spelling[i] + 32 : spelling[i]);
+        word[i] = ascii_lower(spelling[i]);
     if (n > 3 && word[n - 1] == 's')
         word[--n] = '\0';
     if (n >= 5 && strcmp(word + n - 5, "metre") == 0)

@@ -1,13 +1,13 @@
 /* zip.c: see zip.h. The numbers are those of PKWARE's APPNOTE: sections 4.3.7 (an entry), 4.3.12 (the directory) and
  * 4.3.14 to 4.3.16 (its end). What is beyond 4 GiB stands in a "zip64" field. */
 #include "zip.h"
+#include "ascii.h"
 
 #include <errno.h>
 #include <libdeflate.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum {
     longest_path = 4096,
@@ -29,7 +29,7 @@ static const char comment[] = "{\"ome\":{\"version\":\"0.5\",\"zipFile\":{\"cent
 int zip_is_name(const char *path)
 {
     size_t n = strlen(path);
-    return n > 4 && strcasecmp(path + n - 4, ".ozx") == 0 && strncmp(path, "/vsizip/", 8) != 0;
+    return n > 4 && text_equals(path + n - 4, ".ozx") && strncmp(path, "/vsizip/", 8) != 0;
 }
 
 int zip_is_ngff(const folder_calls *calls, const char *path)

@@ -24,6 +24,20 @@ static void sizes_come_as_one_number_a_list_or_by_letter(void)
         refused(bad[i], NULL, "BLOCKSIZE=");
     refused("BLOCKSIZE=256", "BLOCKXSIZE=128", "BLOCK");
     refused("BLOCKXSIZE=128", "BLOCKSIZE=256", "BLOCK");
+    refused("BLOCKSIZE=y:2,x:2", "BLOCKXSIZE=3", "contradict");
+}
+
+static void a_list_of_all_axes_has_no_room_for_a_side(void)
+{
+    options o;
+    error e;
+    CHECK_INT(read4(&o, &e, "BLOCKSIZE=t:1,c:1,z:1,y:2,x:2", "BLOCKXSIZE=3", NULL, NULL), NGFF_E_OPTION);
+    CHECK(strstr(e.message, "BLOCKXSIZE=3") && strstr(e.message, "BLOCKSIZE"));
+    CHECK_INT(o.blocksize.n, 5); /* nothing was written behind the fifth */
+    CHECK_INT(o.shard_mode, SHARD_AUTO);
+    options_release(&o);
+    CHECK_INT(read4(&o, &e, "BLOCKXSIZE=3", "BLOCKSIZE=t:1,c:1,z:1,y:2,x:2", "BLOCKYSIZE=3", NULL), NGFF_E_OPTION);
+    options_release(&o);
 }
 
 static void scale_factors_are_a_ladder_or_lists(void)
@@ -114,6 +128,7 @@ static void lists_windows_and_axes_are_read(void)
 int main(void)
 {
     RUN(sizes_come_as_one_number_a_list_or_by_letter);
+    RUN(a_list_of_all_axes_has_no_room_for_a_side);
     RUN(scale_factors_are_a_ladder_or_lists);
     RUN(memory_and_threads_take_units_and_words);
     RUN(lists_windows_and_axes_are_read);

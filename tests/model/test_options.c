@@ -1,4 +1,7 @@
 /* test_options.c: names, defaults, and options that contradict each other. */
+#include <ctype.h>
+
+#include "locales.h"
 #include "option_check.h"
 
 static void no_options_give_the_defaults(void)
@@ -107,11 +110,32 @@ static void unknown_names_get_advice(void)
     refused("REPORT=a.json", "DRY_RUN=YES", "DRY_RUN=YES and REPORT=a.json contradict each other");
 }
 
+/* toupper('i') is not 'I' there. */
+static void a_turkish_host_changes_nothing(void)
+{
+    options o;
+    error e;
+    if (!locale_enter("tr_TR"))
+        return;
+    CHECK(toupper('i') != 'I');
+    CHECK_INT(read4(&o, &e, "compress=gzip", "blocksize=x:64,y:64", "window=percentile", "origin=pixel"), NGFF_OK);
+    CHECK(o.compress == COMPRESS_GZIP && o.blocksize.n == 2 && o.window_mode == WINDOW_PERCENTILE);
+    options_release(&o);
+    CHECK_INT(read4(&o, &e, "memory=300mib", "axis_units=y:micron,x:micron", "resampling=bilinear", "verify=No"),
+              NGFF_OK);
+    CHECK(o.memory_bytes == (int64_t)300 << 20 && o.resampling == REDUCE_BILINEAR);
+    options_release(&o);
+    names_and_words_ignore_case_and_know_aliases();
+    unknown_names_get_advice();
+    setlocale(LC_ALL, "C");
+}
+
 int main(void)
 {
     RUN(no_options_give_the_defaults);
     RUN(names_and_words_ignore_case_and_know_aliases);
     RUN(levels_belong_to_their_codec);
     RUN(unknown_names_get_advice);
+    RUN(a_turkish_host_changes_nothing);
     CHECK_EXIT();
 }
