@@ -96,23 +96,55 @@ def test_it_opens_there_with_pixels_and_overviews(there):
     assert dataset.GetRasterBand(1).GetOverviewCount() == 2
 
 
-def test_threads_that_decode_have_the_options_of_the_thread_that_reads(there):
-    """The way to the server is known to one thread only."""
-    path = f"{there.root}/local.ome.zarr"
-    gdaltest.write(path, source(), "BLOCKSIZE=16")
+@contextlib.contextmanager
+def known_to_this_thread_only(there):
+    """The way to the server and its password, as `with gdal.config_options({...})` of GDAL 3.7 and later has them."""
     saved = there.options()
     gdal.VSICurlClearCache()
     for name, value in saved.items():
         gdal.SetConfigOption(name, None)
         gdal.SetThreadLocalConfigOption(name, value)
     try:
-        dataset = gdal.OpenEx(path, open_options=["NUM_THREADS=4"])
-        assert (gdaltest.pixels(dataset) == gdaltest.pixels(source())).all()
+        yield
         assert {name: gdal.GetThreadLocalConfigOption(name) for name in saved} == saved
     finally:
         for name, value in saved.items():
             gdal.SetThreadLocalConfigOption(name, None)
             gdal.SetConfigOption(name, value)
+
+
+def test_threads_that_decode_have_the_options_of_the_thread_that_reads(there):
+    path = f"{there.root}/local.ome.zarr"
+    gdaltest.write(path, source(), "BLOCKSIZE=16")
+    with known_to_this_thread_only(there):
+        dataset = gdal.OpenEx(path, open_options=["NUM_THREADS=4"])
+        assert (gdaltest.pixels(dataset) == gdaltest.pixels(source())).all()
+
+
+def test_threads_that_store_have_the_options_of_the_thread_that_writes(there):
+    with known_to_this_thread_only(there):
+        path = f"{there.root}/pulled.ome.zarr"
+        gdaltest.write(path, source(), "BLOCKSIZE=16", "SHARD=NONE", "NUM_THREADS=4")
+        assert (gdaltest.pixels(gdal.Open(path)) == gdaltest.pixels(source())).all()
+        path = f"{there.root}/pushed.ome.zarr"
+        options = gdal.WarpOptions(format="OMEZARR", creationOptions=["BLOCKSIZE=16", "SHARD=NONE", "NUM_THREADS=4"])
+        gdal.Warp(path, source(), options=options).FlushCache()
+        assert (gdaltest.pixels(gdal.Open(path)) == gdaltest.pixels(source())).all()
+
+
+def test_threads_that_verify_have_the_options_of_the_thread_that_writes(there):
+    with known_to_this_thread_only(there):
+        path = f"{there.root}/verified.ome.zarr"
+        gdaltest.write(path, source(), "BLOCKSIZE=16", "SHARD=NONE", "NUM_THREADS=4", "VERIFY=STORE")
+        assert (gdaltest.pixels(gdal.Open(path)) == gdaltest.pixels(source())).all()
+
+
+def test_threads_that_decode_one_file_have_the_options_of_the_thread_that_reads(there, tmp_path):
+    with open(gdaltest.write(tmp_path / "one.ozx", source(), "BLOCKSIZE=16"), "rb") as file:
+        there.put("one.ozx", file.read())
+    with known_to_this_thread_only(there):
+        dataset = gdal.OpenEx(f"{there.root}/one.ozx", open_options=["NUM_THREADS=4"])
+        assert (gdaltest.pixels(dataset) == gdaltest.pixels(source())).all()
 
 
 def test_an_existing_store_is_refused_and_replaced_whole_on_request(there):

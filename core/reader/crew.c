@@ -46,7 +46,7 @@ void crew_leave(ngff_reader *reader)
 
 /* A call as its helpers see it. It outlives the call where a helper comes late. */
 typedef struct {
-    const thread_settings *settings_calls;
+    const store *store;
     pthread_mutex_t lock;
     pthread_cond_t has_left; /* a helper is done */
     int n_owners, n_at_work;
@@ -77,12 +77,12 @@ static void help(void *argument)
     c->n_at_work += work != NULL;
     pthread_mutex_unlock(&c->lock);
     if (work) {
-        int is_other = c->settings && !pthread_equal(c->caller, pthread_self());
+        int is_other = !pthread_equal(c->caller, pthread_self());
         if (is_other)
-            c->settings_calls->use(c->settings);
+            store_enter_thread(c->store, c->settings);
         work(c->argument);
         if (is_other)
-            c->settings_calls->use(NULL);
+            store_leave_thread(c->store);
         pthread_mutex_lock(&c->lock);
         c->n_at_work--;
         pthread_cond_signal(&c->has_left);
@@ -101,9 +101,9 @@ void crew_run(ngff_reader *reader, int n_helpers, void (*work)(void *), void *ar
     }
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->has_left, NULL);
-    c->settings_calls = reader->store->settings;
+    c->store = reader->store;
     c->caller = pthread_self();
-    c->settings = c->settings_calls ? c->settings_calls->copy() : NULL;
+    c->settings = store_settings(c->store);
     c->n_owners = n_helpers + 1;
     c->work = work;
     c->argument = argument;
@@ -115,8 +115,7 @@ void crew_run(ngff_reader *reader, int n_helpers, void (*work)(void *), void *ar
     while (c->n_at_work > 0)
         pthread_cond_wait(&c->has_left, &c->lock);
     pthread_mutex_unlock(&c->lock);
-    if (c->settings)
-        c->settings_calls->free(c->settings);
+    store_free_settings(c->store, c->settings);
     c->settings = NULL;
     crew_release(c);
 }

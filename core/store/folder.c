@@ -887,13 +887,6 @@ static int32_t folder_publish(store *s, error *e)
                       : NGFF_OK;
 }
 
-static void folder_enter_thread(store *s)
-{
-    folder *f = (folder *)s;
-    if (f->calls->enter_thread)
-        f->calls->enter_thread();
-}
-
 static void folder_free(store *s)
 {
     folder *f = (folder *)s;
@@ -926,7 +919,6 @@ static const store_ops folder_ops = {
     .get = folder_get,
     .get_into = folder_get_into,
     .size = folder_size,
-    .enter_thread = folder_enter_thread,
     .scratch_put = folder_scratch_put,
     .scratch_get = folder_scratch_get,
     .list = folder_list,
@@ -939,6 +931,7 @@ store *folder_open(const char *path, const folder_calls *calls)
     if (!f)
         return NULL;
     f->base.ops = &folder_ops;
+    f->base.threads = calls->threads;
     f->calls = calls;
     pthread_mutex_init(&f->lock, NULL);
     f->path = strdup(path);

@@ -27,7 +27,7 @@ typedef struct {
     int (*remove_tree)(const char *path);
     int (*remove_file)(const char *path);
     char **(*list)(const char *path); /* names, NULL-terminated, malloc'ed each and together; NULL: not all was told */
-    void (*enter_thread)(void);
+    const thread_settings *threads;   /* NULL: threads have no settings */
 } folder_calls;
 
 store *folder_open(const char *path, const folder_calls *calls);

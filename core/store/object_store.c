@@ -748,13 +748,6 @@ static int32_t object_store_list(store *s, int32_t (*visit)(void *user, const ch
     return status < 0 ? error_set(e, status, "the objects below %s cannot be listed", o->path) : NGFF_OK;
 }
 
-static void object_store_enter_thread(store *s)
-{
-    object_store *o = (object_store *)s;
-    if (o->calls->enter_thread)
-        o->calls->enter_thread();
-}
-
 static void object_store_free(store *s)
 {
     object_store *o = (object_store *)s;
@@ -783,7 +776,6 @@ static const store_ops object_store_ops = {
     .abandon = object_store_abandon,
     .get = object_store_get,
     .size = object_store_size,
-    .enter_thread = object_store_enter_thread,
     .scratch_put = object_store_scratch_put,
     .scratch_get = object_store_scratch_get,
     .list = object_store_list,
@@ -796,6 +788,7 @@ store *object_store_open(const char *path, const object_calls *calls)
     if (!o)
         return NULL;
     o->base.ops = &object_store_ops;
+    o->base.threads = calls->threads;
     o->calls = calls;
     pthread_mutex_init(&o->lock, NULL);
     o->path = strdup(path);

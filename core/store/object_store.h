@@ -26,7 +26,7 @@ typedef struct {
     double (*retry_delay)(void);           /* seconds before the second attempt, doubled before each further one */
     char *(*temporary_path)(void);         /* for a folder of scratch on this machine; for free() */
     const folder_calls *files;             /* for that */
-    void (*enter_thread)(void);
+    const thread_settings *threads;        /* NULL: threads have no settings */
 } object_calls;
 
 store *object_store_open(const char *path, const object_calls *calls);

@@ -58,8 +58,6 @@ typedef struct {
                         error *e);
     /* Size in bytes of an object; NGFF_E_NOT_FOUND. */
     int32_t (*size)(store *s, const char *key, uint64_t *n, error *e);
-    /* First call on a thread that is not the opener's; may be NULL. */
-    void (*enter_thread)(store *s);
     /* Writes a scratch object that is never published (spilled pixels), reads it back, removes it. */
     int32_t (*scratch_put)(store *s, const char *key, const void *bytes, size_t n, error *e);
     int32_t (*scratch_get)(store *s, const char *key, void *bytes, size_t n, error *e); /* and removes it */
@@ -69,18 +67,43 @@ typedef struct {
     void (*free)(store *s);
 } store_ops;
 
-/* What a thread has set for itself (GDAL's thread-local options), for threads that read in its name. */
+/* What a thread has set for itself (GDAL's thread-local options, such as credentials). A thread that calls a store in the
+ * name of another takes its settings over; every pool of threads does so through the four functions below. */
 typedef struct {
-    void *(*copy)(void);     /* NULL if nothing */
-    void (*use)(void *copy); /* on the other thread, and with NULL when it is done */
+    void *(*copy)(void);             /* of the calling thread's; NULL if it has none */
+    void (*enter)(const void *copy); /* on the other thread, before its first call */
+    void (*leave)(void);             /* there, behind its last call */
     void (*free)(void *copy);
 } thread_settings;
 
 struct store {
     const store_ops *ops;
-    const char *refusal; /* why nothing can be written at this place, for a message; NULL: it can be tried */
-    const thread_settings *settings; /* NULL: threads have none */
+    const char *refusal;            /* why nothing can be written at this place, for a message; NULL: it can be tried */
+    const thread_settings *threads; /* NULL: threads have no settings. A store over another has that one's */
 };
+
+static inline void *store_settings(const store *s)
+{
+    return s->threads ? s->threads->copy() : NULL;
+}
+
+static inline void store_enter_thread(const store *s, const void *settings)
+{
+    if (s->threads)
+        s->threads->enter(settings);
+}
+
+static inline void store_leave_thread(const store *s)
+{
+    if (s->threads)
+        s->threads->leave();
+}
+
+static inline void store_free_settings(const store *s, void *settings)
+{
+    if (settings)
+        s->threads->free(settings);
+}
 
 /* A store at path; begin or get decide whether anything is there. NULL when memory is out. */
 store *store_file_open(const char *path); /* plain files, no GDAL */

@@ -3,32 +3,10 @@
 #include "vsi_common.h"
 #include "zip.h"
 
-#include <cpl_conv.h>
-#include <cpl_string.h>
 #include <cpl_vsi.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-/* -- Settings of a thread ------------------------------------------------------------------------------------------ */
-
-/* The copy is a list of NAME=VALUE, NULL if the thread has set nothing. */
-static void *settings_copy(void)
-{
-    return CPLGetThreadLocalConfigOptions();
-}
-
-static void settings_use(void *copy)
-{
-    CPLSetThreadLocalConfigOptions(copy);
-}
-
-static void settings_free(void *copy)
-{
-    CSLDestroy(copy);
-}
-
-static const thread_settings vsi_settings = {.copy = settings_copy, .use = settings_use, .free = settings_free};
 
 /* -- The choice ---------------------------------------------------------------------------------------------------- */
 
@@ -78,10 +56,8 @@ store *store_vsi_open(const char *path)
         return file;
     }
     store *s = object_store_open(path, &request_calls);
-    if (s) {
+    if (s)
         s->refusal = why_not_written(path);
-        s->settings = &vsi_settings;
-    }
     return s;
 }
 

@@ -1,7 +1,7 @@
 /* vsi_common.c: see vsi_common.h. */
 #include "vsi_common.h"
 
-#include <cpl_multiproc.h>
+#include <cpl_conv.h>
 #include <cpl_string.h>
 #include <cpl_vsi.h>
 #include <errno.h>
@@ -69,9 +69,32 @@ char **plain_names(char **found)
     return names;
 }
 
-void vsi_enter_thread(void)
+/* -- Settings of a thread ------------------------------------------------------------------------------------------ */
+
+/* A list of NAME=VALUE, NULL if the thread has set nothing. */
+static void *settings_copy(void)
+{
+    return CPLGetThreadLocalConfigOptions();
+}
+
+static void settings_enter(const void *copy)
 {
     /* Workers print nothing: what goes wrong on them is raised on the caller's thread. Pushed, so for this thread only:
      * CPLSetErrorHandler would silence the whole process. */
     CPLPushErrorHandler(CPLQuietErrorHandler);
+    CPLSetThreadLocalConfigOptions((void *)copy); /* its type differs between versions */
 }
+
+static void settings_leave(void)
+{
+    CPLSetThreadLocalConfigOptions(NULL);
+    CPLPopErrorHandler();
+}
+
+static void settings_free(void *copy)
+{
+    CSLDestroy(copy);
+}
+
+const thread_settings vsi_threads = {
+    .copy = settings_copy, .enter = settings_enter, .leave = settings_leave, .free = settings_free};

@@ -24,11 +24,11 @@ int is_local(const char *path);
 int is_lost_in_archive(const char *path, char cause[256]);
 /* VSI's list, which it takes, as plain malloc'ed strings, without "." and "..". */
 char **plain_names(char **found);
-/* Workers print nothing: what goes wrong on them is raised on the caller's thread. */
-void vsi_enter_thread(void);
 int vsi_kind(const char *path);
 int vsi_sync(const char *path);
 
+/* GDAL's options of a thread; and a thread that works for another prints nothing. */
+extern const thread_settings vsi_threads;
 extern const folder_calls vsi_calls;     /* vsi_files.c */
 extern const object_calls request_calls; /* vsi_requests.c */
 

@@ -211,5 +211,5 @@ const folder_calls vsi_calls = {
     .remove_tree = vsi_remove_tree,
     .remove_file = vsi_remove_file,
     .list = vsi_list,
-    .enter_thread = vsi_enter_thread,
+    .threads = &vsi_threads,
 };

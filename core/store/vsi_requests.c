@@ -282,5 +282,5 @@ const object_calls request_calls = {
     .retry_delay = retry_delay,
     .temporary_path = temporary_path,
     .files = &vsi_calls,
-    .enter_thread = vsi_enter_thread,
+    .threads = &vsi_threads,
 };

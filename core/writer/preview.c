@@ -60,6 +60,6 @@ store *preview_open(store *s, const held_object *held)
     preview *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
-    *p = (preview){.base = {&ops}, .below = s, .held = held};
+    *p = (preview){.base = {.ops = &ops, .threads = s->threads}, .below = s, .held = held};
     return &p->base;
 }

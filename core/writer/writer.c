@@ -228,9 +228,8 @@ static int32_t fetch(void *user, const char *key, void *bytes, size_t n, error *
 
 static void enter_thread(void *user)
 {
-    ngff_writer *w = user;
-    if (w->store->ops->enter_thread)
-        w->store->ops->enter_thread(w->store);
+    const ngff_writer *w = user;
+    store_enter_thread(w->store, w->settings);
 }
 
 /* -- Open ---------------------------------------------------------------------------------------------------------- */
@@ -305,6 +304,7 @@ int32_t writer_start_pass(ngff_writer *w, error *e)
     w->budget = budget_create(for_pass);
     w->statistics = is_whole ? statistics_create(plan) : NULL;
     w->shards = shards_create(plan, w->store);
+    w->settings = store_settings(w->store);
     w->pool = pool_create(n_workers, queue_depth, enter_thread, w);
     w->orders = calloc((size_t)plan->n_levels, sizeof *w->orders);
     cascade *made = w->orders && w->budget && (w->statistics || !is_whole) && w->shards && w->pool
@@ -760,6 +760,7 @@ void ngff_writer_free(ngff_writer *w)
     change_free(w);
     budget_free(w->budget);
     free(w->orders);
+    store_free_settings(w->store, w->settings);
     w->store->ops->free(w->store);
     ngff_plan_free(w->plan);
     pthread_mutex_destroy(&w->lock);

@@ -26,6 +26,7 @@ struct ngff_writer {
     store *store;
     budget *budget;
     pool *pool;
+    void *settings; /* of the thread that has started the pass, for those of the pool */
     cascade *cascade;
     statistics *statistics; /* NULL where a part of the pixels passes only */
     shards *shards;

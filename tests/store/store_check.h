@@ -269,13 +269,13 @@ typedef struct {
 static void *put_many(void *argument)
 {
     putter *p = argument;
-    if (p->store->ops->enter_thread)
-        p->store->ops->enter_thread(p->store);
+    store_enter_thread(p->store, NULL);
     for (int i = 0; i < 60; i++) {
         char key[64];
         snprintf(key, sizeof key, "deep/%d/%d/chunk%d", i % 5, i, p->number);
         CHECK_INT(put_text(p->store, key, key), NGFF_OK);
     }
+    store_leave_thread(p->store);
     return NULL;
 }
 

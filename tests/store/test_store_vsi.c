@@ -91,6 +91,42 @@ static void scratch_of_an_object_store_lies_in_one_temporary_folder(void)
     CPLSetConfigOption("CPL_TMPDIR", NULL);
 }
 
+static void *enter_and_look(void *argument)
+{
+    void *const *of = argument;
+    const store *s = of[0];
+    store_enter_thread(s, of[1]);
+    char *seen = strdup(CPLGetConfigOption("AWS_SECRET_ACCESS_KEY", "none"));
+    CPLError(CE_Failure, CPLE_AppDefined, "workers print nothing");
+    store_leave_thread(s);
+    CHECK(CPLGetThreadLocalConfigOption("AWS_SECRET_ACCESS_KEY", NULL) == NULL);
+    return seen;
+}
+
+/* Every kind of store: a folder, one file, an object store, one file on a server. */
+static void a_thread_works_with_the_options_of_another(void)
+{
+    static const char *const paths[] = {"/vsimem/a.ome.zarr", "/vsimem/a.ozx", "/vsis3/no-such-bucket/a.ome.zarr",
+                                        "/vsis3/no-such-bucket/a.ozx", "/tmp/a.ome.zarr"};
+    int before = n_messages;
+    CPLSetThreadLocalConfigOption("AWS_SECRET_ACCESS_KEY", "of this thread");
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        pthread_t thread;
+        void *seen = NULL;
+        store *s = store_vsi_open(paths[i]);
+        void *settings = store_settings(s), *both[2] = {s, settings};
+        pthread_create(&thread, NULL, enter_and_look, both);
+        pthread_join(thread, &seen);
+        CHECK_TEXT(seen, "of this thread");
+        free(seen);
+        store_free_settings(s, settings);
+        s->ops->free(s);
+    }
+    CHECK_TEXT(CPLGetThreadLocalConfigOption("AWS_SECRET_ACCESS_KEY", ""), "of this thread");
+    CPLSetThreadLocalConfigOption("AWS_SECRET_ACCESS_KEY", NULL);
+    CHECK_INT(n_messages, before);
+}
+
 static void gdal_saw_no_message(void)
 {
     CHECK_INT(n_messages, 0);
@@ -104,6 +140,7 @@ int main(void)
     run_folder_checks();
     run_local_checks();
     RUN(scratch_of_an_object_store_lies_in_one_temporary_folder);
+    RUN(a_thread_works_with_the_options_of_another);
     leave_local_place();
 
     strcpy(root, "/vsimem/stores");

@@ -2,7 +2,9 @@
 #include "preview.h"
 #include "read_back.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "store_memory.h"
@@ -120,6 +122,94 @@ static void the_look_can_be_cancelled(void)
     ngff_writer_free(w);
 }
 
+/* -- What the caller's thread has set for itself ------------------------------------------------------------------- */
+
+static _Thread_local const char *password;
+static _Thread_local int is_caller;
+static atomic_int n_refused, n_by_others, n_copies;
+static const store_ops *memory_ops;
+
+static void *password_copy(void)
+{
+    n_copies += password != NULL;
+    return password ? strdup(password) : NULL;
+}
+
+static void password_enter(const void *copy)
+{
+    password = copy;
+}
+
+static void password_leave(void)
+{
+    password = NULL;
+}
+
+static void password_free(void *copy)
+{
+    n_copies--;
+    free(copy);
+}
+
+/* A server that answers only threads with the password, and takes its time, so that all threads get some work. */
+static void ask(void)
+{
+    usleep(200);
+    n_refused += !password || strcmp(password, "secret") != 0;
+    n_by_others += !is_caller;
+}
+
+static int32_t put_slowly(store *s, const char *key, const void *bytes, size_t n, error *e)
+{
+    ask();
+    return memory_ops->put(s, key, bytes, n, e);
+}
+
+static int32_t get_slowly(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
+                          error *e)
+{
+    ask();
+    return memory_ops->get(s, key, offset, n, bytes, n_read, e);
+}
+
+static void every_thread_has_the_settings_of_the_caller(void)
+{
+    static const thread_settings threads = {password_copy, password_enter, password_leave, password_free};
+    static const char *const options[] = {"BLOCKSIZE=8", "COMPRESS=NONE", "NUM_THREADS=4", NULL};
+    const int64_t shape[2] = {128, 128};
+    static uint16_t pixels[128 * 128];
+    store *s = store_memory_open();
+    memory_ops = s->ops;
+    store_ops slow = *memory_ops;
+    slow.put = put_slowly;
+    slow.get = get_slowly;
+    slow.get_into = NULL;
+    s->ops = &slow;
+    s->threads = &threads;
+    for (int i = 0; i < 128 * 128; i++)
+        pixels[i] = (uint16_t)(i + 1);
+    is_caller = 1;
+    password = "secret";
+    n_refused = n_by_others = 0;
+    ngff_image *image = ngff_image_create("yx", shape, NGFF_UINT16);
+    ngff_plan *plan = ngff_plan_create(image, options);
+    ngff_writer *w = writer_open_store(plan, s);
+    CHECK_INT(ngff_writer_write(w, (int64_t[]){0, 0}, shape, pixels, NULL, NULL, 0), NGFF_OK);
+    CHECK(ngff_writer_reader(w) != NULL); /* all levels are stored */
+    CHECK(n_by_others > 0);
+    CHECK_INT(n_refused, 0);
+    n_by_others = 0;
+    CHECK_INT(ngff_writer_verify(w, NULL, NULL), NGFF_OK);
+    CHECK(n_by_others > 0);
+    CHECK_INT(n_refused, 0);
+    CHECK_INT(ngff_writer_close(w), NGFF_OK);
+    CHECK_TEXT(password, "secret");
+    ngff_writer_free(w);
+    ngff_plan_free(plan);
+    ngff_image_free(image);
+    CHECK_INT(n_copies, 0);
+}
+
 int main(void)
 {
     RUN(the_held_object_is_read_like_any_other);
@@ -127,5 +217,6 @@ int main(void)
     RUN(a_whole_store_is_published);
     RUN(a_store_with_one_wrong_bit_is_not_published);
     RUN(the_look_can_be_cancelled);
+    RUN(every_thread_has_the_settings_of_the_caller);
     CHECK_EXIT();
 }
