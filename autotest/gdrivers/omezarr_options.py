@@ -275,3 +275,16 @@ def test_levels_of_factor_z1_y3_x2_are_exact(tmp_path):
     one = ngffmodel.reduce(array, (1, 3, 2))
     np.testing.assert_array_equal(found[1], one)
     np.testing.assert_array_equal(found[2], ngffmodel.reduce(one, (2, 2, 2)))
+
+
+@pytest.mark.parametrize("value", ["lots", "-1", "2.5", "", "1025"])
+def test_bad_GDAL_NUM_THREADS_is_a_warning_as_in_other_drivers(tmp_path, value):
+    array = gdaltest.smooth_array((1, 40, 50), "uint8")
+    with gdaltest.config_option("GDAL_NUM_THREADS", value), gdaltest.collected_messages() as messages:
+        gdaltest.write(tmp_path / "pulled.ome.zarr", gdaltest.mem(array))
+        dataset = gdal.GetDriverByName("OMEZARR").Create(str(tmp_path / "pushed.ome.zarr"), 50, 40)
+        dataset.WriteRaster(0, 0, 50, 40, array.tobytes())
+        dataset = None
+    assert messages.errors() == [] and any(f"GDAL_NUM_THREADS={value} " in text for text in messages.warnings())
+    for name in ["pulled", "pushed"]:
+        assert (gdaltest.pixels(gdal.Open(f"{tmp_path}/{name}.ome.zarr")) == array).all()

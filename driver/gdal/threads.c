@@ -16,7 +16,18 @@ static int parse_threads(const char *text, int *n_threads)
     }
     long number = strtol(text, &end, 10);
     *n_threads = (int)number;
-    return end != text && *end == '\0' && number >= 0 && number <= 1024;
+    return *text >= '0' && *text <= '9' && *end == '\0' && number <= 1024;
+}
+
+const char *configured_threads(void)
+{
+    int n_threads;
+    const char *config = CPLGetConfigOption("GDAL_NUM_THREADS", NULL);
+    if (!config || parse_threads(config, &n_threads))
+        return config;
+    CPLError(CE_Warning, CPLE_IllegalArg,
+             "GDAL_NUM_THREADS=%s is neither a number from 0 to 1024 nor ALL_CPUS; ALL_CPUS is used", config);
+    return NULL;
 }
 
 int reading_threads(const char *option, int *n_threads)
@@ -26,11 +37,8 @@ int reading_threads(const char *option, int *n_threads)
                  option);
         return 0;
     }
-    const char *config = CPLGetConfigOption("GDAL_NUM_THREADS", "ALL_CPUS");
-    if (!option && !parse_threads(config, n_threads)) {
-        CPLError(CE_Warning, CPLE_IllegalArg,
-                 "GDAL_NUM_THREADS=%s is neither a number from 0 to 1024 nor ALL_CPUS; ALL_CPUS is used", config);
-        parse_threads("ALL_CPUS", n_threads);
-    }
+    const char *config = option ? NULL : configured_threads();
+    if (!option)
+        parse_threads(config ? config : "ALL_CPUS", n_threads);
     return 1;
 }

@@ -5,6 +5,7 @@
 
 #include "jsontext.h"
 #include "subdatasets.h"
+#include "threads.h"
 
 CPLStringList own_options(CSLConstList options)
 {
@@ -22,9 +23,8 @@ CPLStringList own_options(CSLConstList options)
         if (!is_gdals)
             own.AddString(option);
     }
-    const char *threads = CPLGetConfigOption("GDAL_NUM_THREADS", nullptr);
-    if (threads != nullptr && own.FetchNameValue("NUM_THREADS") == nullptr)
-        own.SetNameValue("NUM_THREADS", threads);
+    if (own.FetchNameValue("NUM_THREADS") == nullptr)
+        own.SetNameValue("NUM_THREADS", configured_threads());
     return own;
 }
 
