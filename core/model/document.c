@@ -23,6 +23,12 @@ void document_close(document *d)
     memset(d, 0, sizeof *d);
 }
 
+/* HTML, or XML, where a JSON object is to be. */
+static int is_page(const char *text)
+{
+    return text[strspn(text, " \t\r\n\xEF\xBB\xBF")] == '<';
+}
+
 int32_t document_open(const document_source *source, const char *path, const char *name, document *d, error *e)
 {
     size_t n = 0,
@@ -40,6 +46,13 @@ int32_t document_open(const document_source *source, const char *path, const cha
     if (status < 0)
         return error_copy(e, &own) ? e->status : error_set(e, status, "%s could not be read", d->key);
     d->whole = (json_span){d->text, n};
+    if (is_page(d->text)) {
+        e->is_refusal |= e->status == NGFF_OK;
+        error_set(e, NGFF_E_CORRUPT,
+                  "%s is a page, not JSON: servers send one for what is not there; is the address right?", d->key);
+        document_close(d);
+        return e->status;
+    }
     d->tree = json_parse(d->text, n, &limits, d->key, e);
     if (d->tree && !cJSON_IsObject(d->tree)) {
         cJSON_Delete(d->tree);
@@ -50,6 +63,20 @@ int32_t document_open(const document_source *source, const char *path, const cha
         return NGFF_OK;
     document_close(d);
     return e->status;
+}
+
+int32_t document_probe(const document_source *source, const char *path, const char *name, document *d, error *refused,
+                       error *e)
+{
+    error own = {0};
+    int32_t status = document_open(source, path, name, d, &own);
+    if (status == NGFF_OK || status == NGFF_E_NOT_FOUND)
+        return status;
+    if (!own.is_refusal)
+        return error_copy(e, &own);
+    if (refused)
+        error_copy(refused, &own);
+    return NGFF_E_NOT_FOUND;
 }
 
 const cJSON *member(const cJSON *object, const char *name)

@@ -29,6 +29,11 @@ document_source document_source_of(metadata_source get, void *user, const stored
 
 /* Reads and judges path/name. NGFF_E_NOT_FOUND leaves e alone, so that the caller can look elsewhere. */
 int32_t document_open(const document_source *source, const char *path, const char *name, document *d, error *e);
+/* The same for a document that need not be there: NGFF_E_NOT_FOUND also where the server refuses it, or sends a page
+ * for it, as servers do for what they do not have. refused gets the reason, for a caller who finds nothing else in the
+ * store either; NULL where something of the store has been read before. */
+int32_t document_probe(const document_source *source, const char *path, const char *name, document *d, error *refused,
+                       error *e);
 void document_close(document *d);
 
 /* The member of an object, and its text; NULL where it is none. */

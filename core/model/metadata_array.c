@@ -423,7 +423,7 @@ int32_t metadata_array_read(const document_source *source, int version, const ch
         *attributes = json_copy(json_member(d.whole, "attributes"));
     document_close(&d);
     if (!status && attributes && version == VERSION_04) {
-        int32_t found = document_open(source, path, ".zattrs", &own, e);
+        int32_t found = document_probe(source, path, ".zattrs", &own, NULL, e);
         if (found == NGFF_OK)
             *attributes = json_copy(own.whole);
         else if (found != NGFF_E_NOT_FOUND)

@@ -222,13 +222,14 @@ static int32_t read_masks(const document_source *source, stored_image *image, er
         char path[most_path + 16];
         snprintf(path, sizeof path, "ovr_mask/%.*s", (int)strcspn(at->path, "/"), at->path);
         masks[l].rank = 2;
-        int32_t status = metadata_array_read(source, image->version, path, &masks[l], NULL, e);
-        if (status == NGFF_E_NOT_FOUND && l == 0)
+        error own = {0};
+        int32_t status = metadata_array_read(source, image->version, path, &masks[l], NULL, &own);
+        if (l == 0 && (status == NGFF_E_NOT_FOUND || own.is_refusal)) /* most images have none */
             return NGFF_OK;
         if (status == NGFF_E_NOT_FOUND)
             return error_set(e, NGFF_E_CORRUPT, "the mask %s is missing", path);
         if (status)
-            return status;
+            return error_copy(e, &own);
         if (masks[l].type->data_type != NGFF_UINT8 ||
             memcmp(masks[l].shape, at->shape + rank - 2, 2 * sizeof(int64_t)) != 0 ||
             memcmp(masks[l].chunk, at->chunk + rank - 2, 2 * sizeof(int64_t)) != 0)
@@ -248,7 +249,8 @@ static int version_is(const char *text, char first, char last)
 static int32_t find_image(const document_source *source, document *d, const cJSON **ome, json_span *attributes,
                           int *version, error *e)
 {
-    int32_t status = document_open(source, "", "zarr.json", d, e);
+    error refused = {0};
+    int32_t status = document_probe(source, "", "zarr.json", d, &refused, e);
     const char *text;
     if (status == NGFF_OK) {
         *ome = member(member(d->tree, "attributes"), "ome");
@@ -259,9 +261,11 @@ static int32_t find_image(const document_source *source, document *d, const cJSO
             return error_set(e, NGFF_E_UNSUPPORTED, "%s: NGFF version \"%.20s\" is not read", d->key,
                              text ? text : "?");
     } else if (status == NGFF_E_NOT_FOUND) {
-        status = document_open(source, "", ".zattrs", d, e);
+        status = document_probe(source, "", ".zattrs", d, &refused, e);
+        if (status == NGFF_E_NOT_FOUND)
+            return refused.status ? error_copy(e, &refused) : error_set(e, status, "no OME-Zarr image is there");
         if (status)
-            return status == NGFF_E_NOT_FOUND ? error_set(e, status, "no OME-Zarr image is there") : status;
+            return status;
         *ome = d->tree;
         *attributes = d->whole;
         *version = VERSION_04;
@@ -430,7 +434,7 @@ char *metadata_node_attributes(const stored_image *image, const char *path, meta
     int is_v2 = image->version == VERSION_04;
     document d;
     error ignored = {0};
-    if (!path_is_safe(path) || document_open(&source, path, is_v2 ? ".zattrs" : "zarr.json", &d, &ignored))
+    if (!path_is_safe(path) || document_probe(&source, path, is_v2 ? ".zattrs" : "zarr.json", &d, NULL, &ignored))
         return NULL;
     char *text = json_copy(is_v2 ? d.whole : json_member(d.whole, "attributes"));
     document_close(&d);

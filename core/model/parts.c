@@ -95,8 +95,10 @@ static void node_close(node *n)
  * leaves e alone. */
 static int32_t node_open(const document_source *source, const char *path, int version, node *n, error *e)
 {
+    error refused = {0};
     memset(n, 0, sizeof *n);
-    int32_t status = version == VERSION_04 ? NGFF_E_NOT_FOUND : document_open(source, path, "zarr.json", &n->d, e);
+    int32_t status =
+        version == VERSION_04 ? NGFF_E_NOT_FOUND : document_probe(source, path, "zarr.json", &n->d, &refused, e);
     if (status == NGFF_OK) {
         const char *type = text_of(n->d.tree, "node_type");
         n->version = VERSION_05;
@@ -105,9 +107,9 @@ static int32_t node_open(const document_source *source, const char *path, int ve
         return NGFF_OK;
     }
     if (status != NGFF_E_NOT_FOUND || version == VERSION_05)
-        return status;
+        return status == NGFF_E_NOT_FOUND && refused.status ? error_copy(e, &refused) : status;
     n->version = VERSION_04;
-    status = document_open(source, path, ".zattrs", &n->d, e);
+    status = document_probe(source, path, ".zattrs", &n->d, &refused, e);
     if (status == NGFF_OK)
         n->ome = n->d.tree;
     if (status < 0 && status != NGFF_E_NOT_FOUND)
@@ -115,14 +117,22 @@ static int32_t node_open(const document_source *source, const char *path, int ve
     if (member(n->ome, "multiscales") || member(n->ome, "plate") || member(n->ome, "well"))
         return NGFF_OK;
     document array;
-    int32_t found = document_open(source, path, ".zarray", &array, e);
+    int32_t found = document_probe(source, path, ".zarray", &array, &refused, e);
     n->is_array = found == NGFF_OK;
     document_close(&array);
     if (found == NGFF_E_NOT_FOUND)
         found = status;
     if (found != NGFF_OK)
         node_close(n);
-    return found;
+    return found == NGFF_E_NOT_FOUND && refused.status ? error_copy(e, &refused) : found;
+}
+
+/* The same where nothing need be there, in a store of which something has been read. */
+static int32_t node_probe(const document_source *source, const char *path, int version, node *n, error *e)
+{
+    error own = {0};
+    int32_t status = node_open(source, path, version, n, &own);
+    return own.is_refusal ? NGFF_E_NOT_FOUND : own.status ? error_copy(e, &own) : status;
 }
 
 static const char *image_name(const cJSON *multiscales, int entry)
@@ -150,7 +160,7 @@ static int32_t list_well(const document_source *source, const char *well, int ve
 {
     node n;
     error ignored = {0};
-    int32_t status = node_open(source, well, version, &n, &ignored);
+    int32_t status = node_probe(source, well, version, &n, &ignored);
     if (status == NGFF_E_NOT_FOUND) /* a plate may name wells that were never imaged */
         return NGFF_OK;
     if (status != NGFF_OK)
@@ -197,7 +207,7 @@ static int32_t list_series(const document_source *source, const char *path, int 
     node n = {.version = 0};
     error ignored = {0};
     char what[40];
-    int32_t status = is_named ? node_open(source, path, version, &n, &ignored) : NGFF_OK;
+    int32_t status = is_named ? node_probe(source, path, version, &n, &ignored) : NGFF_OK;
     *is_there = status != NGFF_E_NOT_FOUND;
     snprintf(what, sizeof what, "series %d", index);
     if (*is_there)
@@ -215,7 +225,7 @@ static int32_t list_bioformats2raw(const document_source *source, const char *gr
     int is_there = 1;
     if (path_join(group, group, "OME", path, e))
         return e->status;
-    int32_t status = node_open(source, path, version, &ome, e);
+    int32_t status = node_probe(source, path, version, &ome, e);
     if (status != NGFF_OK && status != NGFF_E_NOT_FOUND)
         return e->status;
     const cJSON *series = status == NGFF_OK ? member(ome.ome, "series") : NULL, *item;
@@ -295,9 +305,10 @@ int32_t parts_of_image(metadata_source get, void *user, const char *group, const
         describe_shape(image, a, text, sizeof text);
         parts_add(parts, formatted("%s%s%s", group, slash, a->path), formatted("level %d: %s", l, text), e);
     }
-    int32_t status = e->status ? e->status
-                               : document_open(&source, "labels",
-                                               image->version == VERSION_04 ? ".zattrs" : "zarr.json", &labels.d, e);
+    int32_t status = e->status
+                         ? e->status
+                         : document_probe(&source, "labels", image->version == VERSION_04 ? ".zattrs" : "zarr.json",
+                                          &labels.d, NULL, e);
     if (status == NGFF_OK) {
         labels.ome = image->version == VERSION_04 ? labels.d.tree : member(member(labels.d.tree, "attributes"), "ome");
         if (path_join(labels.d.key, group, "labels", path, e) == NGFF_OK)
@@ -323,7 +334,7 @@ static int32_t find_level(const document_source *source, const char *path, int v
         node n;
         char *slash = strrchr(group, '/');
         *(slash ? slash : group) = '\0';
-        int32_t status = node_open(source, group, version, &n, e);
+        int32_t status = node_probe(source, group, version, &n, e);
         if (status != NGFF_OK && status != NGFF_E_NOT_FOUND)
             return status;
         const char *below = path + strlen(group) + (group[0] != '\0');

@@ -111,6 +111,7 @@ typedef struct {
     judge *j;
     int zarr_format; /* 0: not known yet */
     int n_visited;
+    error refused; /* the first document that a server refuses: it is no part of the store, if there is one */
 } walk;
 
 typedef struct {
@@ -143,6 +144,10 @@ static int32_t look(walk *w, const char *path, const char *name, document *d, er
     const char *document = w->j->document;
     error own = {0};
     int32_t status = document_open(&w->source, path, name, d, &own);
+    if (own.is_refusal) { /* it is not there, if anything else is */
+        error_copy(&w->refused, &own);
+        return 0;
+    }
     if (status == NGFF_E_CORRUPT) {
         w->j->document = ""; /* the message has it */
         tell_must(w->j, &root, "%s", own.message);
@@ -475,6 +480,8 @@ int32_t validate_store(judge *j, metadata_source get, void *user, const stored_l
     j->is_store = 1;
     int32_t status = visit(&w, "", &any, e);
     j->document = "";
+    if (status == 0 && j->n_invalid == 0 && w.refused.status)
+        return error_copy(e, &w.refused);
     if (status == 0 && j->n_invalid == 0)
         return error_set(e, NGFF_E_NOT_FOUND, "there is no document of Zarr: no zarr.json, .zattrs or .zgroup");
     return status < 0 ? status : NGFF_OK;
@@ -493,7 +500,9 @@ int32_t validate_document(judge *j, metadata_source get, void *user, const char 
         j->document = d.key;
         judge_attributes(j, is_zarr ? member(d.tree, "attributes") : d.tree, is_zarr ? 3 : 0);
         document_close(&d);
-    } else if (status == 0 && j->n_invalid == 0)
+    } else if (w.refused.status)
+        status = error_copy(e, &w.refused);
+    else if (status == 0 && j->n_invalid == 0)
         status = error_set(e, NGFF_E_NOT_FOUND, "there is no %s", key);
     j->document = "";
     return status < 0 ? status : NGFF_OK;

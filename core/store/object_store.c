@@ -100,6 +100,14 @@ static void free_names(char **names)
     free(names);
 }
 
+/* Who may not list is told "forbidden" instead of "not there". A chunk must not turn into fill, so this is an error;
+ * who asks for something that need not be there knows by its mark. */
+static int32_t cannot_read(const char *path, int failure, const char *cause, error *e)
+{
+    e->is_refusal |= e->status == NGFF_OK && failure == EPERM;
+    return error_set(e, NGFF_E_STORAGE, "cannot read %s: %s", path, cause);
+}
+
 static int32_t object_store_get(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
                                 error *e)
 {
@@ -109,14 +117,10 @@ static int32_t object_store_get(store *s, const char *key, int64_t offset, size_
     char *path = object_path(o, key);
     int failure = path ? object_read(o->calls, path, offset, n, bytes, n_read, &size, cause) : ENOMEM;
     int32_t status = NGFF_OK;
-    /* Who may not list is told "forbidden" instead of "not there". Of a document the reader then says that there is
-     * none, which is an error too; a chunk must not turn into fill. */
-    const char *slash = strrchr(key, '/'), *name = slash ? slash + 1 : key;
-    int is_document = strcmp(name, "zarr.json") == 0 || strncmp(name, ".z", 2) == 0;
-    if (failure == ENOENT || (failure == EACCES && is_document && !o->is_claimed))
+    if (failure == ENOENT)
         status = NGFF_E_NOT_FOUND;
     else if (failure)
-        status = error_set(e, NGFF_E_STORAGE, "cannot read %s: %s", path ? path : key, cause);
+        status = cannot_read(path ? path : key, failure, cause, e);
     free(path);
     return status;
 }
@@ -680,7 +684,7 @@ static int32_t object_store_size(store *s, const char *key, uint64_t *n, error *
     int failure = path ? object_read(o->calls, path, 0, 0, NULL, NULL, n, cause) : ENOMEM;
     int32_t status = !failure            ? NGFF_OK
                      : failure == ENOENT ? NGFF_E_NOT_FOUND
-                                         : error_set(e, NGFF_E_STORAGE, "cannot read %s: %s", path ? path : key, cause);
+                                         : cannot_read(path ? path : key, failure, cause, e);
     free(path);
     return status;
 }

@@ -9,7 +9,7 @@
 #include "folder.h"
 
 /* One request each, made once. 0 or an errno: EAGAIN where it may go better next time, EACCES where the credentials are
- * refused. cause: room for the reason of a failure. */
+ * no good, EPERM where the server refuses the object, as many do where it is not there. cause: room for the reason of a failure. */
 typedef struct {
     /* must_be_new: only where there is none (else EEXIST), on servers that honour it. */
     int (*write)(const char *path, const void *bytes, size_t n, int must_be_new, char cause[256]);

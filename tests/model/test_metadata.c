@@ -40,11 +40,23 @@ static int32_t keep(void *user, const char *key, const void *bytes, size_t n)
     return NGFF_OK;
 }
 
+/* What a server does for a document that it does not have. */
+static enum { SAYS_SO, REFUSES, SENDS_A_PAGE, n_kinds } absent;
+
 static int32_t give(void *user, const char *key, char **text, size_t *n, error *e)
 {
+    static const char page[] = "<html>nothing</html>";
     memory *m = user;
     int i = find(m, key);
-    (void)e;
+    if (i < 0 && absent == REFUSES) {
+        e->is_refusal = 1;
+        return error_set(e, NGFF_E_STORAGE, "%s: 403", key);
+    }
+    if (i < 0 && absent == SENDS_A_PAGE) {
+        *text = strdup(page);
+        *n = sizeof page - 1;
+        return NGFF_OK;
+    }
     if (i < 0)
         return NGFF_E_NOT_FOUND;
     *text = malloc(m->sizes[i] + 1);
@@ -686,6 +698,48 @@ static void broken_documents_are_refused_with_their_key(void)
     }
 }
 
+static void remove_document(memory *m, const char *key)
+{
+    int i = find(m, key);
+    free(m->keys[i]);
+    free(m->bytes[i]);
+    m->n--;
+    m->keys[i] = m->keys[m->n];
+    m->bytes[i] = m->bytes[m->n];
+    m->sizes[i] = m->sizes[m->n];
+}
+
+/* S3 without the right to list, and web servers of single pages: the other version's document, the mask and attributes
+ * need not be there, a level has to. */
+static void what_a_server_refuses_is_not_there_where_it_need_not_be(void)
+{
+    static const char *const versions[] = {"VERSION=0.5", "VERSION=0.4"};
+    static const char *const levels[] = {"ovr_2x/image/zarr.json", "ovr_2x/image/.zarray"};
+    static const int64_t shape[] = {300, 300};
+    for (int v = 0; v < 2; v++)
+        for (absent = SAYS_SO; absent < n_kinds; absent++) {
+            memory m;
+            stored_image image;
+            error e = {0};
+            write_store(ngff_image_create("yx", shape, NGFF_UINT8), NULL, &m, versions[v], "BLOCKSIZE=128", NULL, NULL);
+            if (v == 1)
+                remove_document(&m, "scale0/image/.zattrs");
+            CHECK_INT(metadata_read(give, &m, &image, &e), NGFF_OK);
+            CHECK_TEXT(e.message, "");
+            CHECK(image.n_levels > 1 && !image.has_mask);
+            metadata_release(&image);
+            remove_document(&m, levels[v]);
+            int32_t status = metadata_read(give, &m, &image, &e);
+            CHECK_INT(status, absent == REFUSES ? NGFF_E_STORAGE : NGFF_E_CORRUPT);
+            CHECK(strstr(e.message, absent == REFUSES        ? "image/.zarray: 403"
+                                    : absent == SENDS_A_PAGE ? "is a page"
+                                                             : "but there is none") != NULL ||
+                  (v == 0 && strstr(e.message, "image/zarr.json: 403")));
+            forget(&m);
+        }
+    absent = SAYS_SO;
+}
+
 static void deep_and_cut_documents_are_refused(void)
 {
     memory m = {.n = 0};
@@ -763,6 +817,7 @@ int main(void)
     RUN(every_version_and_layout_is_read_back);
     RUN(a_store_of_ngff_zarr_is_read);
     RUN(broken_documents_are_refused_with_their_key);
+    RUN(what_a_server_refuses_is_not_there_where_it_need_not_be);
     RUN(deep_and_cut_documents_are_refused);
     RUN(a_sink_that_fails_stops_the_writing);
     RUN(chunk_keys_follow_the_version);

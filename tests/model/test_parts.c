@@ -16,10 +16,12 @@ typedef struct {
     int n_read;
 } documents;
 
+/* What a server does for a document that it does not have. */
+static enum { SAYS_SO, REFUSES, SENDS_A_PAGE, n_kinds } absent;
+
 static int32_t give(void *user, const char *key, char **text, size_t *n, error *e)
 {
     documents *d = user;
-    (void)e;
     for (const object *o = d->objects; o->key; o++)
         if (strcmp(o->key, key) == 0) {
             d->n_read++;
@@ -27,7 +29,15 @@ static int32_t give(void *user, const char *key, char **text, size_t *n, error *
             *n = strlen(o->text);
             return NGFF_OK;
         }
-    return NGFF_E_NOT_FOUND;
+    if (absent == SENDS_A_PAGE) {
+        *text = strdup("\n <!DOCTYPE html><html></html>");
+        *n = strlen(*text);
+        return NGFF_OK;
+    }
+    if (absent == SAYS_SO)
+        return NGFF_E_NOT_FOUND;
+    e->is_refusal = 1;
+    return error_set(e, NGFF_E_STORAGE, "%s: 403", key);
 }
 
 /* The paths of a list with blanks between them, or the group, "#" and level of an image, or the message. */
@@ -120,6 +130,25 @@ static void an_array_is_a_level_of_the_image_that_names_it(void)
     CHECK_TEXT(found(image, "s1"), "-60 s1/zarr.json has no multiscales: no OME-Zarr image is there");
 }
 
+/* S3 without the right to list, and web servers of single pages. */
+static void what_a_server_refuses_is_not_there_if_something_else_is(void)
+{
+    for (absent = SAYS_SO; absent < n_kinds; absent++) {
+        CHECK_TEXT(found(plate, NULL), "A/1/0 (well A/1, field 0), A/1/1 (well A/1, field 1), B/1 (well B/1)");
+        CHECK_TEXT(found(series_v2, NULL), "0 (series 0: one), 1 (series 1: two)");
+        CHECK_TEXT(found(named_series, ""), "b (series 0), a (series 1: A)");
+        CHECK_TEXT(found(image, "s1/image"), "#0 level s1/image");
+        CHECK_TEXT(found(image, "labels"), "labels/a (label a), labels/b/c (label b/c)");
+    }
+    static const object nothing[] = {{NULL, NULL}};
+    absent = REFUSES;
+    CHECK_TEXT(found(nothing, NULL), "-70 zarr.json: 403");
+    CHECK_TEXT(found(plate, "A/2"), "-70 A/2/zarr.json: 403");
+    absent = SENDS_A_PAGE;
+    CHECK(strstr(found(nothing, NULL), "-80 zarr.json is a page, not JSON") != NULL);
+    absent = SAYS_SO;
+}
+
 static void names_that_leave_the_root_are_refused(void)
 {
     static const char *const bad[] = {"..", "a/../b", "/a", "a/", "a//b", "a:b", "a\\b", "./a", "a\nb"};
@@ -151,6 +180,7 @@ int main(void)
     RUN(series_are_numbered_or_named);
     RUN(a_lone_series_is_looked_into_once);
     RUN(an_array_is_a_level_of_the_image_that_names_it);
+    RUN(what_a_server_refuses_is_not_there_if_something_else_is);
     RUN(names_that_leave_the_root_are_refused);
     RUN(few_documents_are_read);
     CHECK_EXIT();

@@ -261,6 +261,35 @@ static void request_is_made_again_until_the_server_says_why_not(void)
     }
 }
 
+/* A refusal is no "not there"; who asks for what need not be there can tell it from credentials that are no good. */
+static void what_the_server_refuses_is_an_error_with_a_mark(void)
+{
+    static const struct {
+        int failure;
+        int32_t status;
+        int is_refusal;
+    } cases[] = {{ENOENT, NGFF_E_NOT_FOUND, 0}, {EPERM, NGFF_E_STORAGE, 1}, {EACCES, NGFF_E_STORAGE, 0}};
+    static const char *const keys[] = {"zarr.json", "0/.zarray", "c/0/0", STORE_DIRTY_KEY};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (size_t k = 0; k < 2 * sizeof keys / sizeof keys[0]; k++) {
+            error e = {0};
+            uint8_t *bytes = NULL;
+            size_t n = 0;
+            uint64_t size = 0;
+            empty_server();
+            failure = cases[i].failure;
+            n_failing = 1;
+            store *s = open_on_server(below("a"));
+            int32_t status =
+                k % 2 ? s->ops->size(s, keys[k / 2], &size, &e) : s->ops->get(s, keys[k / 2], 0, 0, &bytes, &n, &e);
+            CHECK_INT(status, cases[i].status);
+            CHECK_INT(e.status, cases[i].status == NGFF_E_NOT_FOUND ? NGFF_OK : cases[i].status);
+            CHECK_INT(e.is_refusal, cases[i].is_refusal);
+            s->ops->free(s);
+        }
+    n_failing = 0;
+}
+
 /* Each request of a run in turn: it is made again, and finds what it has done itself. */
 static void failed_request_and_lost_answer_do_no_harm(void)
 {
@@ -352,6 +381,7 @@ int main(void)
     RUN(claim_keeps_a_second_writer_out);
     RUN(root_document_of_another_is_not_replaced);
     RUN(request_is_made_again_until_the_server_says_why_not);
+    RUN(what_the_server_refuses_is_an_error_with_a_mark);
     RUN(failed_request_and_lost_answer_do_no_harm);
     RUN(list_that_does_not_show_the_claim_is_not_believed);
     RUN(record_is_found_again_and_removed_in_the_end);
