@@ -103,31 +103,19 @@ static int32_t object_error(const ngff_reader *reader, const char *key, const er
     return error_at(e, "%s/%s", reader->path, key);
 }
 
-/* What a store's failure means for a chunk: 0, a missing one, where there is no such object; else the error. Stores may
- * leave the message to us. */
-static int32_t store_error(const ngff_reader *reader, const char *key, int32_t status, const error *cause, error *e)
-{
-    if (status == NGFF_E_NOT_FOUND)
-        return 0;
-    if (error_copy(e, cause) != NGFF_OK)
-        return error_has_place(e);
-    error_set(e, status, "cannot be read");
-    return error_at(e, "%s/%s", reader->path, key);
-}
-
 /* Reads the index of a shard. Returns 1, 0 when there is no such shard, or an error. */
 static int32_t index_load(ngff_reader *reader, const stored_array *array, const char *key, size_t n_chunks,
                           shard_entry **entries, error *e)
 {
     shard_layout layout = {array->index_is_first, array->index_has_checksum};
-    const store_ops *ops = reader->store->ops;
     error cause = {0};
+    int is_there;
     uint64_t shard_bytes = 0;
     uint8_t *bytes = NULL;
     size_t n_read = 0, n_bytes = shard_layout_bytes(layout, n_chunks);
-    int32_t status = ops->size(reader->store, key, &shard_bytes, &cause);
-    if (status != NGFF_OK)
-        return store_error(reader, key, status, &cause, e);
+    int32_t status = store_find_size(reader->store, key, &shard_bytes, &is_there, e);
+    if (status != NGFF_OK || !is_there)
+        return status;
     if (shard_bytes < n_bytes) {
         error_set(&cause, NGFF_E_CORRUPT, "the shard has %" PRIu64 " bytes, its index alone needs %zu", shard_bytes,
                   n_bytes);
@@ -137,14 +125,12 @@ static int32_t index_load(ngff_reader *reader, const stored_array *array, const 
     if (!*entries)
         return error_set(e, NGFF_E_MEMORY, "%s/%s: out of memory for the index of %zu chunks", reader->path, key,
                          n_chunks);
-    status = ops->get(reader->store, key, layout.is_first ? 0 : -1, n_bytes, &bytes, &n_read, &cause);
+    status = store_read(reader->store, key, layout.is_first ? 0 : -1, n_bytes, &bytes, &n_read, e);
     if (status == NGFF_OK) {
         if (shard_layout_decode(layout, bytes, n_read, shard_bytes, *entries, n_chunks, &cause) == NGFF_OK)
             status = 1;
         else
             status = object_error(reader, key, &cause, e);
-    } else {
-        status = store_error(reader, key, status, &cause, e);
     }
     free(bytes);
     if (status != 1) {
@@ -233,22 +219,6 @@ static size_t stored_room(const chunk_place *place)
     return 2 * place->n_bytes + 65536 + 1;
 }
 
-static int32_t get_into(const ngff_reader *reader, const char *key, int64_t offset, void *bytes, size_t room,
-                        uint64_t *n_there, error *e)
-{
-    const store_ops *ops = reader->store->ops;
-    if (ops->get_into)
-        return ops->get_into(reader->store, key, offset, bytes, room, n_there, e);
-    uint8_t *copy = NULL;
-    size_t n_read = 0;
-    int32_t status = ops->get(reader->store, key, offset, room, &copy, &n_read, e);
-    if (status == NGFF_OK)
-        memcpy(bytes, copy, n_read);
-    *n_there = n_read;
-    free(copy);
-    return status;
-}
-
 /* Reads the chunk's stored bytes into memory with this room: the whole object, or its place in a shard. Returns 1, 0
  * for a missing chunk, or an error. */
 static int32_t stored_get(ngff_reader *reader, const stored_array *array, const chunk_place *place, void *bytes,
@@ -262,9 +232,10 @@ static int32_t stored_get(ngff_reader *reader, const stored_array *array, const 
         return status;
     if (entry.size < room)
         room = (size_t)entry.size;
-    status = get_into(reader, place->key, (int64_t)entry.offset, bytes, room, &n_there, &cause);
-    if (status != NGFF_OK)
-        return store_error(reader, place->key, status, &cause, e);
+    int is_there;
+    status = store_find_into(reader->store, place->key, (int64_t)entry.offset, bytes, room, &n_there, &is_there, e);
+    if (status != NGFF_OK || (!is_there && !array->is_sharded))
+        return status;
     if (array->is_sharded && n_there < entry.size) {
         error_set(&cause, NGFF_E_CORRUPT, "it has become shorter while it was read");
         return object_error(reader, place->key, &cause, e);

@@ -56,21 +56,18 @@ int32_t reader_document(void *user, const char *key, char **text, size_t *n, err
     ngff_reader *reader = user;
     uint64_t size = 0;
     uint8_t *bytes = NULL;
-    int32_t status = reader->store->ops->size(reader->store, key, &size, e);
-    if (status != NGFF_OK) {
-        error_has_place(e);
-        return status;
-    }
+    int is_there;
+    int32_t status = store_find_size(reader->store, key, &size, &is_there, e);
+    if (status != NGFF_OK || !is_there)
+        return status != NGFF_OK ? status : NGFF_E_NOT_FOUND;
     if (size > most_attribute || (is_document(key) && size > (uint64_t)reader->limits.document_bytes)) {
         error_set(e, NGFF_E_UNSUPPORTED,
                   "%" PRIu64 " bytes are too many for metadata; raise the open option MAX_METADATA", size);
         return error_at(e, "%s/%s", reader->path, key);
     }
-    status = reader->store->ops->get(reader->store, key, 0, 0, &bytes, n, e);
-    if (status != NGFF_OK) {
-        error_has_place(e);
+    status = store_read(reader->store, key, 0, 0, &bytes, n, e);
+    if (status != NGFF_OK)
         return status;
-    }
     char *grown = realloc(bytes, *n + 1);
     if (!grown) {
         free(bytes);
@@ -411,9 +408,11 @@ const char *ngff_reader_attribute(ngff_reader *reader, const char *name)
 int32_t ngff_reader_is_dirty(const ngff_reader *reader)
 {
     uint64_t n;
+    int is_there = 0;
     error ignored = {0};
-    return reader->error.status == NGFF_OK &&
-           reader->store->ops->size(reader->store, STORE_DIRTY_KEY, &n, &ignored) == NGFF_OK;
+    if (reader->error.status == NGFF_OK)
+        store_find_size(reader->store, STORE_DIRTY_KEY, &n, &is_there, &ignored);
+    return is_there;
 }
 
 static int part_is_valid(const ngff_reader *reader, int32_t index)

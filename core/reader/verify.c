@@ -197,9 +197,12 @@ static int32_t sort_key(void *user, const char *key)
 static int is_there(check *c, const char *key)
 {
     uint64_t size;
+    int is_known = 0;
     error ignored = {0};
-    store *s = reader_store(c->reader);
-    return c->has_list ? keys_have(&c->documents, key) : s->ops->size(s, key, &size, &ignored) == NGFF_OK;
+    if (c->has_list)
+        return keys_have(&c->documents, key);
+    store_find_size(reader_store(c->reader), key, &size, &is_known, &ignored);
+    return is_known;
 }
 
 static void want(check *c, const char *key, const char *why)

@@ -1,5 +1,6 @@
 /* folder.c: see folder.h. */
 #include "folder.h"
+#include "walk.h"
 #include "zip.h"
 #include "zip_index.h"
 
@@ -55,6 +56,30 @@ char *beside(const char *path, const char *suffix)
     return made;
 }
 
+void free_names(char **names)
+{
+    for (size_t i = 0; names && names[i]; i++)
+        free(names[i]);
+    free(names);
+}
+
+static int32_t cannot_look(const char *path, const char *cause, error *e)
+{
+    return error_set(e, NGFF_E_STORAGE, "cannot look at %s: %s; what is there is unknown, so nothing was changed", path,
+                     cause);
+}
+
+/* What a name is; an error where that cannot be told. */
+static int32_t find_kind(const folder *f, const char *path, int *kind, error *e)
+{
+    path_state what;
+    char cause[256] = "";
+    if (f->calls->look(path, &what, cause) != 0)
+        return cannot_look(path, cause, e);
+    *kind = what.kind;
+    return NGFF_OK;
+}
+
 /* Where objects are put and read. */
 static const char *object_root(const folder *f)
 {
@@ -70,7 +95,7 @@ static int32_t find_index(folder *f, const zip_index **index, error *e)
         return NGFF_OK;
     pthread_mutex_lock(&f->lock);
     if (!f->index)
-        status = zip_index_read(f->calls, f->path, &f->index, e);
+        status = zip_index_find(f->calls, f->path, &f->index, e);
     *index = f->index;
     pthread_mutex_unlock(&f->lock);
     return status;
@@ -100,30 +125,33 @@ int looks_like_ngff(const uint8_t *text, size_t n)
     return 0;
 }
 
-static int has_file(const folder *f, const char *folder_path, const char *name)
+static int32_t has_file(const folder *f, const char *folder_path, const char *name, int *has_it, error *e)
 {
+    int kind = KIND_NONE;
     char *path = join(folder_path, name);
-    int kind = path ? f->calls->kind(path) : KIND_NONE;
+    int32_t status = path ? find_kind(f, path, &kind, e) : error_set(e, NGFF_E_MEMORY, "out of memory");
     free(path);
-    return kind == KIND_FILE;
+    *has_it = kind == KIND_FILE;
+    return status;
 }
 
-static int is_ngff_root(const folder *f)
+static int32_t is_ngff_root(const folder *f, int *is_ngff, error *e)
 {
     static const char *const roots[] = {"zarr.json", ".zattrs"};
-    for (int i = 0; i < 2; i++) {
-        char cause[256];
+    *is_ngff = 0;
+    for (int i = 0; i < 2 && !*is_ngff && e->status == NGFF_OK; i++) {
+        char cause[256] = "";
         uint8_t *bytes = NULL;
         size_t n = 0;
         char *path = join(f->path, roots[i]);
-        int is_there = path && f->calls->read_file(path, 0, 0, &bytes, &n, cause) == 0;
-        int is_ngff = is_there && looks_like_ngff(bytes, n);
+        int failure = path ? f->calls->read_file(path, 0, 0, &bytes, &n, cause) : ENOMEM;
+        if (failure && failure != ENOENT)
+            error_set(e, NGFF_E_STORAGE, "cannot read %s/%s, to see what it is: %s", f->path, roots[i], cause);
+        *is_ngff = !failure && looks_like_ngff(bytes, n);
         free(bytes);
         free(path);
-        if (is_ngff)
-            return 1;
     }
-    return 0;
+    return e->status;
 }
 
 int is_zarr_document(const char *name)
@@ -136,55 +164,69 @@ int is_zarr_document(const char *name)
 }
 
 /* True for what a Zarr group holds: its documents and folders that are nodes themselves. */
-static int belongs_to_store(const folder *f, const char *name)
+static int32_t belongs_to_store(const folder *f, const char *name, int *belongs, error *e)
 {
-    if (is_zarr_document(name) || strcmp(name, STORE_DIRTY_KEY) == 0)
-        return 1;
+    static const char *const documents[] = {"zarr.json", ".zgroup", ".zarray", "METADATA.ome.xml"};
+    *belongs = is_zarr_document(name) || strcmp(name, STORE_DIRTY_KEY) == 0;
     char *path = join(f->path, name);
-    int is_node = path && (has_file(f, path, "zarr.json") || has_file(f, path, ".zgroup") ||
-                           has_file(f, path, ".zarray") || has_file(f, path, "METADATA.ome.xml"));
+    if (!path)
+        error_set(e, NGFF_E_MEMORY, "out of memory");
+    for (size_t i = 0; i < sizeof documents / sizeof documents[0] && !*belongs && e->status == NGFF_OK; i++)
+        has_file(f, path, documents[i], belongs, e);
     free(path);
-    return is_node;
+    return e->status;
 }
 
 static int32_t check_file(const folder *f, int kind, int overwrite, error *e)
 {
+    int is_ngff = 0;
     if (kind == KIND_FOLDER)
         return error_set(e, NGFF_E_EXISTS, "%s exists and is a folder; choose another name", f->path);
-    if (!zip_is_ngff(f->calls, f->path))
+    if (kind == KIND_FILE && zip_is_ngff(f->calls, f->path, &is_ngff, e) != NGFF_OK)
+        return e->status;
+    if (!is_ngff)
         return error_set(
             e, NGFF_E_EXISTS,
             "%s exists and is no zip that says it is an OME-Zarr; it is left untouched, choose another name", f->path);
     return overwrite ? NGFF_OK : error_set(e, NGFF_E_EXISTS, "%s exists; use OVERWRITE=YES to replace it", f->path);
 }
 
+/* Refuses a folder that holds what is no part of a store. One that cannot be listed may hold anything. */
+static int32_t check_names(const folder *f, error *e)
+{
+    char **names = NULL, cause[256] = "";
+    if (f->calls->list(f->path, &names, cause) != 0)
+        return error_set(e, NGFF_E_STORAGE,
+                         "%s cannot be listed: %s; it may hold more than an OME-Zarr, so it is not overwritten",
+                         f->path, cause);
+    for (int i = 0, belongs; names[i] && e->status == NGFF_OK; i++)
+        if (belongs_to_store(f, names[i], &belongs, e) == NGFF_OK && !belongs)
+            error_set(e, NGFF_E_EXISTS,
+                      "%s holds '%s', which is no part of an OME-Zarr; move it away before overwriting", f->path,
+                      names[i]);
+    free_names(names);
+    return e->status;
+}
+
 /* Refuses what must not be replaced: files, folders that are no OME-Zarr, and stores that hold other files too. */
 static int32_t check_destination(folder *f, int overwrite, error *e)
 {
-    int kind = f->calls->kind(f->path);
-    if (kind == KIND_NONE)
-        return NGFF_OK;
+    int kind, is_ngff;
+    if (find_kind(f, f->path, &kind, e) != NGFF_OK || kind == KIND_NONE)
+        return e->status;
     if (zip_is_name(f->path))
         return check_file(f, kind, overwrite, e);
-    if (kind == KIND_FILE)
+    if (kind != KIND_FOLDER)
         return error_set(e, NGFF_E_EXISTS, "%s exists and is a file or a link; choose another name or remove it",
                          f->path);
-    if (!is_ngff_root(f))
+    if (is_ngff_root(f, &is_ngff, e) != NGFF_OK)
+        return e->status;
+    if (!is_ngff)
         return error_set(e, NGFF_E_EXISTS,
                          "%s exists and is not an OME-Zarr; it is left untouched, choose another name", f->path);
     if (!overwrite)
         return error_set(e, NGFF_E_EXISTS, "%s exists; use OVERWRITE=YES to replace it", f->path);
-    int32_t status = NGFF_OK;
-    char **names = f->calls->list(f->path);
-    for (int i = 0; names && names[i]; i++) {
-        if (status == NGFF_OK && !belongs_to_store(f, names[i]))
-            status = error_set(e, NGFF_E_EXISTS,
-                               "%s holds '%s', which is no part of an OME-Zarr; move it away before overwriting",
-                               f->path, names[i]);
-        free(names[i]);
-    }
-    free(names);
-    return status;
+    return check_names(f, e);
 }
 
 /* -- The claim ---------------------------------------------------------------------------------------------------- */
@@ -246,10 +288,11 @@ static int is_moved_dead(const folder *f, const char *moved)
 {
     char host[128] = "";
     long process = 0;
+    int has_owner = 0;
     error ignored = {0};
-    return read_owner(f, moved, &process, host)
-               ? is_owner_dead(f, moved)
-               : has_file(f, moved, owner_name) && write_owner(f, moved, 0, &ignored) == NGFF_OK;
+    return read_owner(f, moved, &process, host) ? is_owner_dead(f, moved)
+                                                : has_file(f, moved, owner_name, &has_owner, &ignored) == NGFF_OK &&
+                                                      has_owner && write_owner(f, moved, 0, &ignored) == NGFF_OK;
 }
 
 /* What a program had moved aside when it died: it is put back, or removed if another partial folder is there. */
@@ -259,7 +302,9 @@ static void recover_moved(const folder *f)
     const char *slash = prefix ? strrchr(prefix, '/') : NULL;
     char *parent = slash ? strndup(prefix, (size_t)(slash - prefix) + (slash == prefix)) : strdup(".");
     const char *start = slash ? slash + 1 : prefix;
-    char **names = prefix && parent ? f->calls->list(parent) : NULL;
+    char **names = NULL, cause[256];
+    if (prefix && parent)
+        f->calls->list(parent, &names, cause);
     for (int i = 0; names && names[i]; i++) {
         size_t n = strlen(start);
         long mover = strncmp(names[i], start, n) == 0 ? atol(names[i] + n) : 0;
@@ -268,9 +313,8 @@ static void recover_moved(const folder *f)
             f->calls->rename_new(moved, f->partial) != 0)
             f->calls->remove_tree(moved);
         free(moved);
-        free(names[i]);
     }
-    free(names);
+    free_names(names);
     free(parent);
     free(prefix);
 }
@@ -286,15 +330,22 @@ static void remove_leftovers(const folder *f)
 /* Renames; where the answer was lost, what is there tells. Returns 0 or errno. */
 static int move(const folder *f, const char *from, const char *to)
 {
+    path_state left, made;
+    char cause[256];
     int failure = f->calls->rename_new(from, to);
-    return failure && f->calls->kind(from) == KIND_NONE && f->calls->kind(to) != KIND_NONE ? 0 : failure;
+    int is_done = failure && f->calls->look(from, &left, cause) == 0 && left.kind == KIND_NONE &&
+                  f->calls->look(to, &made, cause) == 0 && made.kind != KIND_NONE;
+    return is_done ? 0 : failure;
 }
 
 /* Where there is no exchange, who dies between the two renames leaves the old store under its second name: it gets its
  * own back, unless somebody may be alive between the two. */
 static int32_t recover_retired(const folder *f, error *e)
 {
-    if (f->calls->kind(f->path) != KIND_NONE || f->calls->kind(f->retired) != KIND_FOLDER)
+    int here, retired;
+    if (find_kind(f, f->path, &here, e) != NGFF_OK || find_kind(f, f->retired, &retired, e) != NGFF_OK)
+        return e->status;
+    if (here != KIND_NONE || retired != KIND_FOLDER)
         return NGFF_OK;
     if (is_owner_dead(f, f->partial) && move(f, f->retired, f->path) == 0)
         return NGFF_OK;
@@ -372,7 +423,10 @@ static int32_t folder_note(store *s, const char *text, size_t n, error *e)
 static int has_staged(const folder *f, const char *claimed)
 {
     char *path = join(claimed, staged_name);
-    int kind = path ? f->calls->kind(path) : KIND_NONE;
+    int kind = KIND_NONE;
+    error ignored = {0};
+    if (path)
+        find_kind(f, path, &kind, &ignored);
     free(path);
     return kind == KIND_FOLDER;
 }
@@ -389,7 +443,10 @@ static int32_t folder_resume(store *s, int overwrite, char **record, error *e)
     recover_moved(f);
     if (recover_retired(f, e) != NGFF_OK || check_destination(f, overwrite, e) != NGFF_OK)
         return e->status;
-    if (f->calls->kind(f->partial) != KIND_FOLDER)
+    int kind;
+    if (find_kind(f, f->partial, &kind, e) != NGFF_OK)
+        return e->status;
+    if (kind != KIND_FOLDER)
         return 0;
     char *aside = is_owner_dead(f, f->partial) ? move_aside(f) : NULL;
     if (!aside)
@@ -542,12 +599,12 @@ static int32_t folder_remove(store *s, const char *key, error *e)
     char path[longest_path];
     if (snprintf(path, sizeof path, "%s/%s", f->path, key) >= (int)sizeof path)
         return too_long(path, e);
-    int kind = f->calls->kind(path);
-    if (kind == KIND_NONE)
-        return NGFF_OK;
+    int kind;
+    if (find_kind(f, path, &kind, e) != NGFF_OK || kind == KIND_NONE)
+        return e->status;
     if (mark_dirty(f, e) != NGFF_OK)
         return e->status;
-    int failure = kind == KIND_FILE ? f->calls->remove_file(path) : f->calls->remove_tree(path);
+    int failure = kind == KIND_FOLDER ? f->calls->remove_tree(path) : f->calls->remove_file(path);
     if (kind == KIND_FOLDER) {
         pthread_mutex_lock(&f->lock);
         forget_folders(f);
@@ -562,14 +619,19 @@ static int32_t folder_remove_chunks(store *s, const char *key, error *e)
     char path[longest_path];
     if (snprintf(path, sizeof path, "%s/%s", f->path, key) >= (int)sizeof path)
         return too_long(path, e);
-    char **names = f->calls->list(path);
-    for (int i = 0; names && names[i]; i++) {
-        if (e->status == NGFF_OK && !is_zarr_document(names[i]) &&
-            snprintf(path, sizeof path, "%s/%s", key, names[i]) < (int)sizeof path)
-            folder_remove(s, path, e);
-        free(names[i]);
+    char **names = NULL, cause[256] = "", below[longest_path];
+    int failure = f->calls->list(path, &names, cause);
+    if (failure && failure != ENOENT)
+        return error_set(e, NGFF_E_STORAGE, "cannot list %s, to remove what is in it: %s", path, cause);
+    for (int i = 0; names && names[i] && e->status == NGFF_OK; i++) {
+        if (is_zarr_document(names[i]))
+            continue;
+        if (snprintf(below, sizeof below, "%s/%s", key, names[i]) >= (int)sizeof below)
+            too_long(below, e);
+        else
+            folder_remove(s, below, e);
     }
-    free(names);
+    free_names(names);
     return e->status;
 }
 
@@ -580,11 +642,16 @@ static int32_t folder_begin_update(store *s, error *e)
     if (f->is_file)
         return error_set(e, NGFF_E_UNSUPPORTED,
                          "%s is one file, in which nothing is changed; write it anew with OVERWRITE=YES", f->path);
+    int kind;
     if (claim(f, e) != NGFF_OK)
         return e->status;
     snprintf(path, sizeof path, "%s/" STORE_DIRTY_KEY, f->path);
+    if (find_kind(f, path, &kind, e) != NGFF_OK) {
+        folder_abandon(s);
+        return e->status;
+    }
     f->is_update = 1;
-    f->is_dirty = f->calls->kind(path) != KIND_NONE;
+    f->is_dirty = kind != KIND_NONE;
     return NGFF_OK;
 }
 
@@ -648,97 +715,68 @@ static int32_t name_in_file(const folder *f, const char *key, char name[longest_
 }
 
 /* What a reading has come to; failure: errno. */
-static int32_t read_status(int failure, const char *path, const char *cause, error *e)
+static int32_t read_status(int failure, const char *path, const char *cause, int *is_there, error *e)
 {
-    if (failure == ENOENT)
-        return NGFF_E_NOT_FOUND; /* often expected: the caller decides whether it is an error */
-    return failure ? error_set(e, NGFF_E_STORAGE, "cannot read %s: %s", path, cause) : NGFF_OK;
+    *is_there = !failure;
+    return !failure || failure == ENOENT ? NGFF_OK : error_set(e, NGFF_E_STORAGE, "cannot read %s: %s", path, cause);
 }
 
-static int32_t folder_get(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
-                          error *e)
+/* Where an object is: in the file `index`, or at a path; neither if there is no file. */
+static int32_t find_object(folder *f, const char *key, const zip_index **index, char path[longest_path], error *e)
+{
+    if (find_index(f, index, e) != NGFF_OK)
+        return e->status;
+    return *index ? name_in_file(f, key, path, e) : object_path(f, key, path, e);
+}
+
+static int32_t folder_find(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
+                           int *is_there, error *e)
 {
     folder *f = (folder *)s;
     char path[longest_path], cause[256] = "";
     const zip_index *index;
-    *bytes = NULL;
-    int32_t status = find_index(f, &index, e);
-    if (status == NGFF_OK && index && name_in_file(f, key, path, e) == NGFF_OK)
-        return zip_index_get(index, path, offset, n, bytes, n_read, e);
-    if (status != NGFF_OK || index || object_path(f, key, path, e) != NGFF_OK)
-        return status != NGFF_OK ? status : e->status;
-    return read_status(f->calls->read_file(path, offset, n, bytes, n_read, cause), path, cause, e);
+    if (find_object(f, key, &index, path, e) != NGFF_OK)
+        return e->status;
+    if (index)
+        return zip_index_get(index, path, offset, n, bytes, n_read, is_there, e);
+    return read_status(f->calls->read_file(path, offset, n, bytes, n_read, cause), path, cause, is_there, e);
 }
 
-static int32_t folder_get_into(store *s, const char *key, int64_t offset, void *bytes, size_t room, uint64_t *n_there,
-                               error *e)
+static int32_t folder_find_into(store *s, const char *key, int64_t offset, void *bytes, size_t room, uint64_t *n_there,
+                                int *is_there, error *e)
 {
     folder *f = (folder *)s;
     char path[longest_path], cause[256] = "";
     const zip_index *index;
-    int32_t status = find_index(f, &index, e);
-    if (status == NGFF_OK && index && name_in_file(f, key, path, e) == NGFF_OK)
-        return zip_index_get_into(index, path, offset, bytes, room, n_there, e);
-    if (status != NGFF_OK || index || object_path(f, key, path, e) != NGFF_OK)
-        return status != NGFF_OK ? status : e->status;
-    return read_status(f->calls->read_into(path, offset, bytes, room, n_there, cause), path, cause, e);
+    if (find_object(f, key, &index, path, e) != NGFF_OK)
+        return e->status;
+    if (index)
+        return zip_index_get_into(index, path, offset, bytes, room, n_there, is_there, e);
+    return read_status(f->calls->read_into(path, offset, bytes, room, n_there, cause), path, cause, is_there, e);
 }
 
-static int32_t folder_size(store *s, const char *key, uint64_t *n, error *e)
+static int32_t folder_find_size(store *s, const char *key, uint64_t *n, int *is_there, error *e)
 {
     folder *f = (folder *)s;
-    char path[longest_path];
+    char path[longest_path], cause[256] = "";
     const zip_index *index;
-    int32_t status = find_index(f, &index, e);
-    if (status == NGFF_OK && index && name_in_file(f, key, path, e) == NGFF_OK)
-        return zip_index_size(index, path, n, e);
-    if (status != NGFF_OK || index || object_path(f, key, path, e) != NGFF_OK)
-        return status != NGFF_OK ? status : e->status;
-    return read_status(f->calls->file_size(path, n), path, "the archive is damaged, cut short or gone", e);
-}
-
-/* -- The list of objects ------------------------------------------------------------------------------------------- */
-
-typedef struct {
-    const folder *folder;
-    const char *root;
-    int32_t (*visit)(void *user, const char *key);
-    void *user;
-} lister;
-
-/* What lies below the folder "root/key". */
-static int32_t list_below(const lister *l, const char *key, int depth, error *e)
-{
-    enum { deepest = 64 };
-    char path[longest_path], below[longest_path];
-    int32_t status = NGFF_OK;
-    snprintf(path, sizeof path, "%s%s%s", l->root, key[0] ? "/" : "", key);
-    char **names = depth < deepest ? l->folder->calls->list(path) : NULL;
-    for (int i = 0; names && names[i]; i++) {
-        int is_short = snprintf(below, sizeof below, "%s%s%s", key, key[0] ? "/" : "", names[i]) < (int)sizeof below &&
-                       snprintf(path, sizeof path, "%s/%s", l->root, below) < (int)sizeof path;
-        if (status == NGFF_OK && is_short)
-            status = l->folder->calls->kind(path) == KIND_FOLDER ? list_below(l, below, depth + 1, e)
-                                                                 : l->visit(l->user, below);
-        free(names[i]);
-    }
-    free(names);
-    return status < 0 ? error_set(e, status, "%s: the list of objects was not finished", l->root) : NGFF_OK;
+    if (find_object(f, key, &index, path, e) != NGFF_OK)
+        return e->status;
+    if (index)
+        return zip_index_size(index, path, n, is_there, e);
+    return read_status(f->calls->measure(path, n, cause), path, cause, is_there, e);
 }
 
 static int32_t folder_list(store *s, int32_t (*visit)(void *user, const char *key), void *user, error *e)
 {
     folder *f = (folder *)s;
-    lister l = {f, object_root(f), visit, user};
     const zip_index *index;
-    int32_t status = find_index(f, &index, e);
-    if (status == NGFF_OK && index)
-        status = zip_index_list(index, f->group ? f->group : "", visit, user);
-    if (status != NGFF_OK || index)
-        return status < 0 && e->status == NGFF_OK
-                   ? error_set(e, status, "%s: the list of objects was not finished", f->path)
-                   : status;
-    return list_below(&l, "", 0, e);
+    if (find_index(f, &index, e) != NGFF_OK)
+        return e->status;
+    if (!index)
+        return walk_tree(f->calls, object_root(f), visit, user, e);
+    int32_t status = zip_index_list(index, f->group ? f->group : "", visit, user);
+    return status < 0 ? error_set(e, status, "%s: the list of objects was not finished", f->path) : NGFF_OK;
 }
 
 /* -- Scratch: spilled cells ---------------------------------------------------------------------------------------- */
@@ -759,6 +797,8 @@ static int32_t folder_scratch_put(store *s, const char *key, const void *bytes, 
     path[strlen(path) - 1] = 0;
     pthread_mutex_lock(&f->lock);
     int failure = f->has_scratch ? 0 : f->calls->make_folder(path);
+    if (failure == EEXIST) /* that of a run which was stopped: what is in it is written over, or goes in the end */
+        failure = 0;
     f->has_scratch |= !failure;
     pthread_mutex_unlock(&f->lock);
     if (failure)
@@ -811,8 +851,13 @@ static int exchange(const folder *f, int *is_possible)
     char record[longest_path], hidden[longest_path];
     snprintf(record, sizeof record, "%s/%s", f->partial, record_name);
     snprintf(hidden, sizeof hidden, "%s/%s-done", f->partial, record_name);
-    int has_record = f->calls->kind(record) == KIND_FILE;
-    int failure = has_record ? move(f, record, hidden) : 0;
+    path_state what;
+    char cause[256];
+    int failure = f->calls->look(record, &what, cause);
+    if (failure)
+        return failure;
+    int has_record = what.kind == KIND_FILE;
+    failure = has_record ? move(f, record, hidden) : 0;
     if (failure)
         return failure;
     failure = f->calls->exchange(f->staged, f->path);
@@ -854,9 +899,13 @@ static int32_t publish_file(folder *f, error *e)
         return cannot_sync(f->path, "it was not published", failure, e);
     if (check_destination(f, f->is_overwrite, e) != NGFF_OK) /* packing takes a while */
         return e->status;
-    int is_new = f->calls->kind(f->path) == KIND_NONE;
-    failure = is_new ? move(f, f->packed, f->path) : f->calls->rename_over(f->packed, f->path);
-    if (failure && f->calls->kind(f->packed) == KIND_NONE && f->calls->kind(f->path) == KIND_FILE)
+    path_state what, packed;
+    char cause[256] = "";
+    if (f->calls->look(f->path, &what, cause) != 0)
+        return cannot_look(f->path, cause, e);
+    failure = what.kind == KIND_NONE ? move(f, f->packed, f->path) : f->calls->rename_over(f->packed, f->path);
+    if (failure && f->calls->look(f->packed, &packed, cause) == 0 && packed.kind == KIND_NONE &&
+        f->calls->look(f->path, &what, cause) == 0 && what.kind == KIND_FILE)
         failure = 0; /* its answer was lost */
     return failure ? cannot_publish(f, failure, e) : NGFF_OK;
 }
@@ -869,12 +918,15 @@ static int32_t folder_publish(store *s, error *e)
         return end_update(f, e);
     if (check_destination(f, f->is_overwrite, e) != NGFF_OK) /* somebody may have put something there meanwhile */
         return e->status;
+    int kind;
+    if (find_kind(f, f->path, &kind, e) != NGFF_OK)
+        return e->status;
     int not_synced = f->is_synced && !f->is_file ? f->calls->sync(f->staged) : 0;
     if (not_synced)
         return cannot_sync(f->path, "it was not published", not_synced, e);
     if (f->is_file)
         publish_file(f, e);
-    else if (f->calls->kind(f->path) == KIND_FOLDER)
+    else if (kind == KIND_FOLDER)
         replace_old(f, e);
     else
         move_to_place(f, e);
@@ -916,9 +968,9 @@ static const store_ops folder_ops = {
     .put = folder_put,
     .publish = folder_publish,
     .abandon = folder_abandon,
-    .get = folder_get,
-    .get_into = folder_get_into,
-    .size = folder_size,
+    .find = folder_find,
+    .find_into = folder_find_into,
+    .find_size = folder_find_size,
     .scratch_put = folder_scratch_put,
     .scratch_get = folder_scratch_get,
     .list = folder_list,
@@ -940,7 +992,12 @@ store *folder_open(const char *path, const folder_calls *calls)
     f->partial = f->path ? beside(f->path, ".partial") : NULL;
     f->retired = f->path ? beside(f->path, ".retired") : NULL;
     f->staged = f->partial ? join(f->partial, staged_name) : NULL;
-    f->is_file = f->path && zip_is_name(f->path) && calls->kind(f->path) != KIND_FOLDER; /* which can have any name */
+    f->base.path = f->path;
+    path_state what = {0};
+    char cause[256];
+    int is_named = f->path && zip_is_name(f->path);
+    f->is_file =
+        is_named && (calls->look(f->path, &what, cause) != 0 || what.kind != KIND_FOLDER); /* any name will do */
     if (f->is_file)
         f->packed = f->partial ? join(f->partial, packed_name) : NULL;
     if (!f->partial || !f->retired || !f->staged || (f->is_file && !f->packed)) {

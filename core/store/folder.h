@@ -9,25 +9,39 @@
 
 #include "store.h"
 
-enum { KIND_NONE, KIND_FILE, KIND_FOLDER };
+/* KIND_OTHER: a symbolic link, a pipe, a device: what this library never makes. */
+enum { KIND_NONE, KIND_FILE, KIND_FOLDER, KIND_OTHER };
 
-/* The calls that differ between plain files and VSI. cause: room for the reason of a failure. */
+/* What a name is. */
 typedef struct {
-    int (*kind)(const char *path);
-    int (*make_folder)(const char *path); /* 0, or errno (EEXIST when it is there) */
+    int kind;
+    uint64_t size;       /* of a file */
+    uint64_t id, device; /* stay the same as long as it lives, whatever it is called; 0 where nobody tells */
+    int64_t changed;     /* seconds since 1970 */
+} path_state;
+
+/* The calls that differ between plain files and VSI. All return 0 or an errno, and the reason in words where they take
+ * a cause. ENOENT of the three that read, and of list, says that nothing is there, and is said only where the system
+ * has said so; every other failure (permissions, a disk that does not answer, handles that have run out, a folder or a
+ * link that leads nowhere in the place of a file) is another errno. */
+typedef struct {
+    /* What the name is, without following a link. Nothing there is an answer (KIND_NONE), not a failure. */
+    int (*look)(const char *path, path_state *what, char cause[256]);
+    int (*make_folder)(const char *path); /* EEXIST when it is there */
     int (*write_file)(const char *path, const void *bytes, size_t n, char cause[256]);
     int (*append_file)(const char *path, const void *bytes, size_t n, char cause[256]);
     int (*read_file)(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, char cause[256]);
     int (*read_into)(const char *path, int64_t offset, void *bytes, size_t room, uint64_t *n_there, char cause[256]);
-    int (*file_size)(const char *path, uint64_t *n);
-    int (*rename_new)(const char *from, const char *to);  /* fails if `to` exists; errno */
-    int (*rename_over)(const char *from, const char *to); /* replaces the file `to` at once; errno */
-    int (*exchange)(const char *a, const char *b);        /* both names swapped at once; nonzero where it cannot be */
-    int (*sync)(const char *path);                        /* what a path says reaches the disk; 0 or errno */
-    int (*remove_tree)(const char *path);
+    int (*measure)(const char *path, uint64_t *n, char cause[256]); /* the size of what read_file would read */
+    int (*rename_new)(const char *from, const char *to);            /* EEXIST if `to` is there, at once */
+    int (*rename_over)(const char *from, const char *to);           /* replaces the file `to` at once */
+    int (*exchange)(const char *a, const char *b); /* both names swapped at once; ENOSYS, EINVAL, ENOTSUP: not here */
+    int (*sync)(const char *path);                 /* what a path says reaches the disk */
+    int (*remove_tree)(const char *path);          /* all that can be; the first failure */
     int (*remove_file)(const char *path);
-    char **(*list)(const char *path); /* names, NULL-terminated, malloc'ed each and together; NULL: not all was told */
-    const thread_settings *threads;   /* NULL: threads have no settings */
+    /* The names in a folder, for free_names. */
+    int (*list)(const char *path, char ***names, char cause[256]);
+    const thread_settings *threads; /* NULL: threads have no settings */
 } folder_calls;
 
 store *folder_open(const char *path, const folder_calls *calls);
@@ -36,24 +50,23 @@ int folder_is_file(const store *s);
 /* Puts such a store, which is only read, at a group in it. 0 when memory is out. */
 int folder_stand_at(store *s, const char *group);
 
-/* The calls for a path. Those of object stores are without rename_over, as a file there is whole or not there anyway,
- * and without kind and file_size, which GDAL answers from what it has heard before: only read_file asks. */
-const folder_calls *calls_for(const char *path);
-const folder_calls *vsi_calls_for(const char *path); /* store_vsi.c */
-/* "folder/name", and ".<name><suffix>" beside path, for free(); NULL when memory is out. */
-char *join(const char *folder_path, const char *name);
-char *beside(const char *path, const char *suffix);
-
-/* For paths on this machine's disks, whoever writes there. Symbolic links are what they are, and never followed: a link
- * is no folder of ours, and removing a tree must not leave the tree. */
-int local_kind(const char *path);
-int local_remove_tree(const char *path); /* 0 or errno */
-/* A file and its place in its folder, or a folder with all on its file system, reach the disk. */
+/* This machine's disks, whoever writes there. Symbolic links are never followed but to read a file: a link is no folder
+ * of ours, and removing a tree must not leave the tree. local_sync: a file and its place in its folder, or a folder
+ * with all on its file system, reach the disk. */
+extern const folder_calls local_calls;
+int local_look(const char *path, path_state *what, char cause[256]);
+int local_remove_tree(const char *path);
 int local_sync(const char *path);
-char **local_list(const char *path); /* as list of folder_calls */
+int local_list(const char *path, char ***names, char cause[256]);
 int local_read_into(const char *path, int64_t offset, void *bytes, size_t room, uint64_t *n_there, char cause[256]);
 /* Where the number of a process means that process: a word for this machine, and for this container on it. */
 void local_machine(char name[128]);
+
+/* "folder/name", and ".<name><suffix>" beside path, for free(); NULL when memory is out. */
+char *join(const char *folder_path, const char *name);
+char *beside(const char *path, const char *suffix);
+/* A list of malloc'ed names that ends with NULL; may be NULL. */
+void free_names(char **names);
 
 /* True if the root document of a store says that it is an OME-Zarr. */
 int looks_like_ngff(const uint8_t *text, size_t n);

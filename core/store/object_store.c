@@ -93,13 +93,6 @@ static char *object_path(const object_store *o, const char *key)
     return join(o->path, key);
 }
 
-static void free_names(char **names)
-{
-    for (int i = 0; names && names[i]; i++)
-        free(names[i]);
-    free(names);
-}
-
 /* Who may not list is told "forbidden" instead of "not there". A chunk must not turn into fill, so this is an error;
  * who asks for something that need not be there knows by its mark. */
 static int32_t cannot_read(const char *path, int failure, const char *cause, error *e)
@@ -108,19 +101,17 @@ static int32_t cannot_read(const char *path, int failure, const char *cause, err
     return error_set(e, NGFF_E_STORAGE, "cannot read %s: %s", path, cause);
 }
 
-static int32_t object_store_get(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
-                                error *e)
+static int32_t object_store_find(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
+                                 int *is_there, error *e)
 {
     char cause[256] = "";
     uint64_t size = 0;
     const object_store *o = (const object_store *)s;
     char *path = object_path(o, key);
+    *bytes = NULL;
     int failure = path ? object_read(o->calls, path, offset, n, bytes, n_read, &size, cause) : ENOMEM;
-    int32_t status = NGFF_OK;
-    if (failure == ENOENT)
-        status = NGFF_E_NOT_FOUND;
-    else if (failure)
-        status = cannot_read(path ? path : key, failure, cause, e);
+    *is_there = !failure;
+    int32_t status = failure && failure != ENOENT ? cannot_read(path ? path : key, failure, cause, e) : NGFF_OK;
     free(path);
     return status;
 }
@@ -150,8 +141,9 @@ static int is_claim(const char *name)
 static char **trusted_list(const object_store *o, int is_recursive)
 {
     for (int attempt = 1;; attempt++) {
+        char **names = NULL, cause[256];
         o->calls->forget(o->path);
-        char **names = o->calls->list(o->path, is_recursive);
+        o->calls->list(o->path, is_recursive, &names, cause); /* a failure gives none */
         for (int i = 0; names && names[i]; i++)
             if (is_claim(names[i]))
                 return names;
@@ -267,8 +259,10 @@ static char *read_token(object_store *o, const char *key)
 {
     uint8_t *text = NULL;
     size_t n = 0;
+    int is_there;
     error ignored = {0};
-    return object_store_get(&o->base, key, 0, 0, &text, &n, &ignored) == NGFF_OK ? (char *)text : NULL;
+    object_store_find(&o->base, key, 0, 0, &text, &n, &is_there, &ignored);
+    return (char *)text;
 }
 
 /* True if what is there by this key is our token; e: why it cannot be read. */
@@ -276,8 +270,10 @@ static int is_ours(object_store *o, const char *key, error *e)
 {
     uint8_t *text = NULL;
     size_t n = 0;
-    int is_our_token = object_store_get(&o->base, key, 0, 0, &text, &n, e) == NGFF_OK && n >= strlen(o->token) &&
-                       memcmp(text, o->token, strlen(o->token)) == 0;
+    int is_there;
+    int32_t status = object_store_find(&o->base, key, 0, 0, &text, &n, &is_there, e);
+    int is_our_token =
+        status == NGFF_OK && is_there && n >= strlen(o->token) && memcmp(text, o->token, strlen(o->token)) == 0;
     free(text);
     return is_our_token;
 }
@@ -395,8 +391,9 @@ static int32_t look_at_place(object_store *o, int32_t may_be_anything, error *e)
     for (int i = 0; i < 2 && n_foreign > 0; i++) {
         uint8_t *text = NULL;
         size_t n = 0;
-        int32_t status = object_store_get(&o->base, roots[i], 0, 0, &text, &n, e);
-        is_ngff |= status == NGFF_OK && looks_like_ngff(text, n);
+        int is_there;
+        int32_t status = object_store_find(&o->base, roots[i], 0, 0, &text, &n, &is_there, e);
+        is_ngff |= status == NGFF_OK && is_there && looks_like_ngff(text, n);
         free(text);
     }
     free_names(names);
@@ -459,14 +456,14 @@ static char *read_notes(object_store *o, error *e)
 {
     char *text = NULL;
     size_t n = 0;
-    for (int32_t status = NGFF_OK; status == NGFF_OK && e->status == NGFF_OK;) {
+    for (int is_there = 1; is_there && e->status == NGFF_OK;) {
         char key[40];
         uint8_t *bytes = NULL;
         size_t n_read = 0;
         note_key(o->n_notes, key);
-        status = object_store_get(&o->base, key, 0, 0, &bytes, &n_read, e);
-        char *more = status == NGFF_OK ? realloc(text, n + n_read + 1) : NULL;
-        if (status == NGFF_OK && !more)
+        int32_t status = object_store_find(&o->base, key, 0, 0, &bytes, &n_read, &is_there, e);
+        char *more = status == NGFF_OK && is_there ? realloc(text, n + n_read + 1) : NULL;
+        if (status == NGFF_OK && is_there && !more)
             error_set(e, NGFF_E_MEMORY, "out of memory");
         if (more) {
             text = more;
@@ -544,13 +541,13 @@ static int32_t object_store_begin_update(store *s, error *e)
     uint64_t n = 0;
     if (claim(o, &was_dead, e) != NGFF_OK)
         return e->status;
-    int32_t status = s->ops->size(s, STORE_DIRTY_KEY, &n, e);
-    if (e->status != NGFF_OK) {
+    int is_there = 0;
+    if (s->ops->find_size(s, STORE_DIRTY_KEY, &n, &is_there, e) != NGFF_OK) {
         remove_claim(o);
         return e->status;
     }
     o->is_update = 1;
-    o->is_dirty = status == NGFF_OK;
+    o->is_dirty = is_there;
     return NGFF_OK;
 }
 
@@ -559,22 +556,27 @@ static int32_t cannot_remove(const char *path, const char *cause, error *e)
     return error_set(e, NGFF_E_STORAGE, "cannot remove %s: %s", path, cause);
 }
 
-/* Removes the object of this key, or all below it; documents stay where chunks_only. */
+/* Removes the object of this key, if it is one; else all below it. Documents stay where chunks_only. */
 static int32_t remove_below(object_store *o, const char *key, int chunks_only, error *e)
 {
-    char cause[256] = "", *path = object_path(o, key);
-    int kind = path ? o->calls->kind(path) : KIND_NONE;
-    if (kind != KIND_NONE)
-        mark_dirty(o, e);
-    if (kind == KIND_FILE && e->status == NGFF_OK && object_remove(o->calls, path, cause) != 0)
+    char cause[256] = "", **names = NULL, *path = object_path(o, key);
+    uint64_t size;
+    int failure = path ? object_read(o->calls, path, 0, 0, NULL, NULL, &size, cause) : ENOMEM;
+    if (failure && failure != ENOENT)
+        cannot_remove(path ? path : key, cause, e);
+    else if (!failure && mark_dirty(o, e) == NGFF_OK && object_remove(o->calls, path, cause) != 0)
         cannot_remove(path, cause, e);
-    char **names = kind == KIND_FOLDER ? o->calls->list(path, 1) : NULL;
+    if (failure == ENOENT) {
+        failure = o->calls->list(path, 1, &names, cause);
+        if (failure && failure != ENOENT)
+            error_set(e, NGFF_E_STORAGE, "cannot list %s, to remove what is in it: %s", path, cause);
+    }
     for (int i = 0; names && names[i] && e->status == NGFF_OK; i++) {
         const char *slash = strrchr(names[i], '/'), *name = slash ? slash + 1 : names[i];
         if (!name[0] || (chunks_only && is_zarr_document(name)))
             continue;
         char *below = join(path, names[i]);
-        if (!below || object_remove(o->calls, below, cause) != 0)
+        if (mark_dirty(o, e) == NGFF_OK && (!below || object_remove(o->calls, below, cause) != 0))
             cannot_remove(below ? below : names[i], cause, e);
         free(below);
     }
@@ -646,9 +648,10 @@ static int32_t object_store_publish(store *s, error *e)
     if (status == NGFF_E_EXISTS) { /* our own request, whose answer was lost? */
         uint8_t *text = NULL;
         size_t n = 0;
+        int is_there;
         error ignored = {0};
-        int is_ours = object_store_get(s, o->root_key, 0, 0, &text, &n, &ignored) == NGFF_OK && n == o->n_root &&
-                      memcmp(text, o->root, n) == 0;
+        int32_t found = object_store_find(s, o->root_key, 0, 0, &text, &n, &is_there, &ignored);
+        int is_ours = found == NGFF_OK && is_there && n == o->n_root && memcmp(text, o->root, n) == 0;
         free(text);
         status = is_ours ? NGFF_OK
                          : error_set(e, NGFF_E_EXISTS, "%s/%s was put by somebody else while %s was written", o->path,
@@ -676,15 +679,14 @@ static void object_store_abandon(store *s)
     o->is_claimed = 0;
 }
 
-static int32_t object_store_size(store *s, const char *key, uint64_t *n, error *e)
+static int32_t object_store_find_size(store *s, const char *key, uint64_t *n, int *is_there, error *e)
 {
     const object_store *o = (const object_store *)s;
     char cause[256] = "";
     char *path = object_path(o, key);
     int failure = path ? object_read(o->calls, path, 0, 0, NULL, NULL, n, cause) : ENOMEM;
-    int32_t status = !failure            ? NGFF_OK
-                     : failure == ENOENT ? NGFF_E_NOT_FOUND
-                                         : cannot_read(path ? path : key, failure, cause, e);
+    *is_there = !failure;
+    int32_t status = failure && failure != ENOENT ? cannot_read(path ? path : key, failure, cause, e) : NGFF_OK;
     free(path);
     return status;
 }
@@ -739,8 +741,11 @@ static int32_t object_store_scratch_get(store *s, const char *key, void *bytes, 
 static int32_t object_store_list(store *s, int32_t (*visit)(void *user, const char *key), void *user, error *e)
 {
     const object_store *o = (const object_store *)s;
-    char **keys = o->calls->list(o->path, 1);
-    int32_t status = keys ? NGFF_OK : NGFF_E_UNSUPPORTED;
+    char **keys = NULL, cause[256] = "";
+    int failure = o->calls->list(o->path, 1, &keys, cause);
+    if (failure && failure != ENOENT && failure != EACCES && failure != EPERM)
+        return error_set(e, NGFF_E_STORAGE, "the objects below %s cannot be listed: %s", o->path, cause);
+    int32_t status = keys && keys[0] ? NGFF_OK : NGFF_E_UNSUPPORTED; /* a web server, or who may not list */
     for (int i = 0; keys && keys[i] && status == NGFF_OK; i++) {
         size_t n = strlen(keys[i]);
         int is_own =
@@ -778,8 +783,8 @@ static const store_ops object_store_ops = {
     .put = object_store_put,
     .publish = object_store_publish,
     .abandon = object_store_abandon,
-    .get = object_store_get,
-    .size = object_store_size,
+    .find = object_store_find,
+    .find_size = object_store_find_size,
     .scratch_put = object_store_scratch_put,
     .scratch_get = object_store_scratch_get,
     .list = object_store_list,
@@ -796,6 +801,7 @@ store *object_store_open(const char *path, const object_calls *calls)
     o->calls = calls;
     pthread_mutex_init(&o->lock, NULL);
     o->path = strdup(path);
+    o->base.path = o->path;
     for (size_t n = o->path ? strlen(o->path) : 0; n > 1 && o->path[n - 1] == '/'; n--)
         o->path[n - 1] = 0;
     if (!o->path) {

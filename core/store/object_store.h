@@ -18,9 +18,9 @@ typedef struct {
     int (*read)(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, uint64_t *size,
                 char cause[256]);
     int (*remove)(const char *path, char cause[256]); /* one that is not there is no failure */
-    int (*kind)(const char *path);                    /* KIND_FOLDER: there are objects below */
-    /* All keys below, or the names right below; as list of folder_calls. NULL: it was not told. */
-    char **(*list)(const char *path, int is_recursive);
+    /* All keys below, or the names right below; as list of folder_calls. An empty list may also be one that was
+     * refused: some servers, and GDAL, do not tell them apart. */
+    int (*list)(const char *path, int is_recursive, char ***names, char cause[256]);
     void (*forget)(const char *path);      /* what is remembered of all below */
     void (*forget_list)(const char *path); /* the remembered list that has this path in it */
     double (*retry_delay)(void);           /* seconds before the second attempt, doubled before each further one */

@@ -10,7 +10,7 @@
 #include "folder.h"
 
 struct side_file {
-    const folder_calls *calls;
+    const side_calls *calls;
     char *path, *partial;
     char *text; /* as last written */
     int is_begun;
@@ -21,18 +21,14 @@ static int32_t check_place(const side_file *f, const char *start, error *e)
 {
     char cause[256] = "";
     uint8_t *bytes = NULL;
-    uint64_t size = 0;
     size_t n = 0, n_start = strlen(start);
-    int kind = f->calls->kind ? f->calls->kind(f->path) : KIND_FILE;
-    if (kind == KIND_NONE)
-        return NGFF_OK;
-    int is_long =
-        kind == KIND_FILE && (!f->calls->file_size || (f->calls->file_size(f->path, &size) == 0 && size >= n_start));
-    int failure = is_long ? f->calls->read_file(f->path, 0, n_start, &bytes, &n, cause) : 0;
-    int is_one = is_long && !failure && n == n_start && memcmp(bytes, start, n_start) == 0;
+    int failure = f->calls->read_file(f->path, 0, n_start, &bytes, &n, cause);
+    int is_one = !failure && n == n_start && memcmp(bytes, start, n_start) == 0;
     free(bytes);
     if (is_one || failure == ENOENT)
         return NGFF_OK;
+    if (failure == EISDIR || failure == EINVAL) /* a folder, a pipe, a device */
+        failure = 0;
     if (failure)
         return error_set(e, NGFF_E_STORAGE, "cannot read %s, to see whether it may be replaced: %s", f->path, cause);
     return error_set(e, NGFF_E_EXISTS,
@@ -44,7 +40,7 @@ side_file *side_file_begin(const char *path, const char *start, error *e)
 {
     side_file *f = calloc(1, sizeof *f);
     if (f) {
-        f->calls = calls_for(path);
+        f->calls = side_calls_for(path);
         f->path = strdup(path);
         f->partial = beside(path, ".partial");
     }
@@ -66,7 +62,7 @@ int32_t side_file_write(side_file *f, const char *text, int is_synced, error *e)
     if (!f->text)
         return error_set(e, NGFF_E_MEMORY, "out of memory");
     int failure = f->calls->write_file(f->partial, text, strlen(text), cause);
-    f->is_begun |= !failure || f->calls->rename_over; /* of a file, a part may be there */
+    f->is_begun |= !failure || f->calls->may_be_part;
     if (failure)
         return error_set(e, NGFF_E_STORAGE, "cannot write %s: %s; is the place writable and does its folder exist?",
                          f->partial, cause);
@@ -78,16 +74,8 @@ int32_t side_file_write(side_file *f, const char *text, int is_synced, error *e)
 int32_t side_file_publish(side_file *f, int is_synced, error *e)
 {
     char cause[256] = "";
-    int failure;
     f->is_begun = 0; /* whatever happens now, it is not removed */
-    if (f->calls->rename_over) {
-        failure = f->calls->rename_over(f->partial, f->path);
-        snprintf(cause, sizeof cause, "%s", strerror(failure));
-    } else {
-        failure = f->calls->write_file(f->path, f->text, strlen(f->text), cause);
-        if (!failure)
-            f->calls->remove_file(f->partial);
-    }
+    int failure = f->calls->publish(f->partial, f->path, f->text, cause);
     if (failure)
         return error_set(e, NGFF_E_STORAGE, "%s cannot be put: %s; what belongs there is in %s", f->path, cause,
                          f->partial);

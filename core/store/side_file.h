@@ -6,9 +6,26 @@
 
 #include <stddef.h>
 
+#include <stdint.h>
+
 #include "error.h"
 
 typedef struct side_file side_file;
+
+/* What a place must be able to do for one file; all rows are filled. 0 or errno, as folder_calls. */
+typedef struct {
+    int (*read_file)(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, char cause[256]);
+    int (*write_file)(const char *path, const void *bytes, size_t n, char cause[256]);
+    /* Puts what write_file has written at `partial`, which is text, in the place of `path`. */
+    int (*publish)(const char *partial, const char *path, const char *text, char cause[256]);
+    int (*sync)(const char *path);
+    int (*remove_file)(const char *path);
+    int may_be_part; /* a write that failed may have left a part */
+} side_calls;
+
+const side_calls *side_calls_for(const char *path);     /* places.c; of these two: */
+extern const side_calls local_side_calls;               /* local_posix.c */
+const side_calls *vsi_side_calls_for(const char *path); /* store_vsi.c; only where built with GDAL */
 
 /* Begins. A file that is there already is replaced only if it begins with the text start: it stays until
  * side_file_publish. NULL with the error in e. */

@@ -2,7 +2,7 @@
  * see a path, a folder or a handle.
  *
  * Writing: begin claims the destination and hides what is coming; put stores whole objects, from any thread, each key
- * once; publish makes all of it visible at once; abandon removes all traces. Reading: get.
+ * once; publish makes all of it visible at once; abandon removes all traces. Reading: store_find, store_read.
  *
  * Resuming: note keeps a record of what is done, which outlives the program; resume takes over what a dead writer left
  * and gives its record.
@@ -43,26 +43,23 @@ typedef struct {
     int32_t (*remove_chunks)(store *s, const char *key, error *e);
     /* Stores one object. Thread-safe. The error names the full path, the cause, and what to do. */
     int32_t (*put)(store *s, const char *key, const void *bytes, size_t n, error *e);
-    /* Makes everything visible under the destination's name. root_key: the object that makes it an image, put last. */
+    /* Makes everything visible under the destination's name. */
     int32_t (*publish)(store *s, error *e);
     /* Removes what begin and put have made; of an update only the claim, so that a changed store keeps its mark.
      * Harmless after publish. */
     void (*abandon)(store *s);
-    /* Reads n bytes from offset of an object, or the whole of it (offset -1: the last n bytes; n = 0: all) into a new
-     * buffer for free(). NGFF_E_NOT_FOUND when there is no such key. Reads the destination before begin and after
-     * publish, the claimed place between. Thread-safe. */
-    int32_t (*get)(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, error *e);
-    /* The same into the caller's memory: at most room bytes from offset >= 0. n_there: the bytes that the object has
-     * from there on, perhaps more than room. NULL where a store has only get. */
-    int32_t (*get_into)(store *s, const char *key, int64_t offset, void *bytes, size_t room, uint64_t *n_there,
-                        error *e);
-    /* Size in bytes of an object; NGFF_E_NOT_FOUND. */
-    int32_t (*size)(store *s, const char *key, uint64_t *n, error *e);
+    /* The three questions about an object; callers ask them by store_find and its kin, below. Thread-safe. */
+    int32_t (*find)(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, int *is_there,
+                    error *e);
+    int32_t (*find_into)(store *s, const char *key, int64_t offset, void *bytes, size_t room, uint64_t *n_there,
+                         int *is_there, error *e); /* NULL where a store has only find */
+    int32_t (*find_size)(store *s, const char *key, uint64_t *n, int *is_there, error *e);
     /* Writes a scratch object that is never published (spilled pixels), reads it back, removes it. */
     int32_t (*scratch_put)(store *s, const char *key, const void *bytes, size_t n, error *e);
     int32_t (*scratch_get)(store *s, const char *key, void *bytes, size_t n, error *e); /* and removes it */
-    /* Visits the key of every object, in no order, where get reads; what is not part of the image to come (the claim's
-     * record, scratch) is left out. A negative result of visit stops. NGFF_E_UNSUPPORTED: it cannot be listed. */
+    /* Visits the key of every object, in no order, where store_find reads; what is not part of the image to come (the
+     * claim's record, scratch) is left out. A negative result of visit stops. NGFF_E_UNSUPPORTED: it cannot be listed.
+     */
     int32_t (*list)(store *s, int32_t (*visit)(void *user, const char *key), void *user, error *e);
     void (*free)(store *s);
 } store_ops;
@@ -78,6 +75,7 @@ typedef struct {
 
 struct store {
     const store_ops *ops;
+    const char *path;               /* where it is, for messages; may be NULL */
     const char *refusal;            /* why nothing can be written at this place, for a message; NULL: it can be tried */
     const thread_settings *threads; /* NULL: threads have no settings. A store over another has that one's */
 };
@@ -105,9 +103,27 @@ static inline void store_free_settings(const store *s, void *settings)
         s->threads->free(settings);
 }
 
-/* A store at path; begin or get decide whether anything is there. NULL when memory is out. */
+/* Asks for an object that may be missing. NGFF_OK with *is_there = 0 says that it is not there, and is said only where
+ * the system or the server has said so; all else that keeps it from being read (permissions, a disk or a server that
+ * does not answer, handles that have run out, a folder, a pipe or a dangling link in its place) is an error, which is
+ * always set in e and names the path and the cause. Stores read at the destination before begin and after publish, at
+ * the claimed place between. Thread-safe.
+ *
+ * store_find reads n bytes from offset, or the whole (offset -1: the last n bytes; n = 0: all) into a new buffer for
+ * free(), with a NUL behind it; *bytes is NULL if it is not there. store_find_into reads into the caller's memory: at
+ * most room bytes from offset >= 0; n_there: the bytes that the object has from there on, perhaps more than room. */
+int32_t store_find(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, int *is_there,
+                   error *e);
+int32_t store_find_into(store *s, const char *key, int64_t offset, void *bytes, size_t room, uint64_t *n_there,
+                        int *is_there, error *e);
+int32_t store_find_size(store *s, const char *key, uint64_t *n, int *is_there, error *e);
+
+/* Reads an object that must be there, as store_find: NGFF_E_NOT_FOUND, with its path in e, if it is not. */
+int32_t store_read(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, error *e);
+
+/* A store at path; begin or store_find decide whether anything is there. NULL when memory is out. */
 store *store_file_open(const char *path); /* plain files, no GDAL */
-store *store_vsi_open(const char *path);  /* any GDAL VSI path; only where built with GDAL */
+store *store_vsi_open(const char *path);  /* a path of GDAL's, "/vsi..."; only where built with GDAL */
 store *store_memory_open(void);           /* for tests */
 
 /* True for the name of one of Zarr's metadata documents, without its folder. */

@@ -207,14 +207,15 @@ static void memory_abandon(store *s)
     remove_all(&m->scratch);
 }
 
-static int32_t memory_get(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
-                          error *e)
+static int32_t memory_find(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
+                           int *is_there, error *e)
 {
     memory *m = (memory *)s;
-    int32_t status = NGFF_E_NOT_FOUND;
+    int32_t status = NGFF_OK;
     *bytes = NULL;
     pthread_mutex_lock(&m->lock);
     object *o = *find(&m->first, key);
+    *is_there = o != NULL;
     if (o) {
         size_t begin = offset < 0 && n > 0 ? (o->n > n ? o->n - n : 0) : (size_t)offset < o->n ? (size_t)offset : o->n;
         if (n == 0 || n > o->n - begin)
@@ -231,16 +232,17 @@ static int32_t memory_get(store *s, const char *key, int64_t offset, size_t n, u
     return status;
 }
 
-static int32_t memory_size(store *s, const char *key, uint64_t *n, error *e)
+static int32_t memory_find_size(store *s, const char *key, uint64_t *n, int *is_there, error *e)
 {
     memory *m = (memory *)s;
     (void)e;
     pthread_mutex_lock(&m->lock);
     object *o = *find(&m->first, key);
+    *is_there = o != NULL;
     if (o)
         *n = o->n;
     pthread_mutex_unlock(&m->lock);
-    return o ? NGFF_OK : NGFF_E_NOT_FOUND;
+    return NGFF_OK;
 }
 
 static int32_t memory_list(store *s, int32_t (*visit)(void *user, const char *key), void *user, error *e)
@@ -298,8 +300,8 @@ static const store_ops memory_ops = {
     .put = memory_put,
     .publish = memory_publish,
     .abandon = memory_abandon,
-    .get = memory_get,
-    .size = memory_size,
+    .find = memory_find,
+    .find_size = memory_find_size,
     .scratch_put = memory_scratch_put,
     .scratch_get = memory_scratch_get,
     .list = memory_list,

@@ -1,4 +1,4 @@
-/* store_vsi.c: which protocol, over which calls, a path gets where GDAL is there. File systems with random writing are
+/* store_vsi.c: which protocol, over which calls, a path of GDAL's gets. File systems with random writing are
  * folders; where there is none is an object store. */
 #include "vsi_common.h"
 #include "zip.h"
@@ -39,9 +39,9 @@ static const char *why_not_written(const char *path)
     return NULL;
 }
 
-static int is_object_store(const char *path)
+int is_object_store(const char *path)
 {
-    return !is_local(path) && (why_not_written(path) || !VSISupportsRandomWrite(path, FALSE));
+    return why_not_written(path) || !VSISupportsRandomWrite(path, FALSE);
 }
 
 store *store_vsi_open(const char *path)
@@ -81,15 +81,36 @@ static int single_read(const char *path, int64_t offset, size_t n, uint8_t **byt
     return object_read(&request_calls, path, offset, n, bytes, n_read, &size, cause);
 }
 
+static int single_publish(const char *partial, const char *path, const char *text, char cause[256])
+{
+    char ignored[256];
+    int failure = single_write(path, text, strlen(text), cause);
+    if (!failure)
+        object_remove(&request_calls, partial, ignored);
+    return failure;
+}
+
+/* What an object store has accepted is safe. */
+static int single_sync(const char *path)
+{
+    (void)path;
+    return 0;
+}
+
 static int single_remove(const char *path)
 {
     char cause[256];
     return object_remove(&request_calls, path, cause);
 }
 
-const folder_calls *vsi_calls_for(const char *path)
+const side_calls *vsi_side_calls_for(const char *path)
 {
-    static const folder_calls file_calls = {
-        .write_file = single_write, .read_file = single_read, .sync = vsi_sync, .remove_file = single_remove};
-    return is_object_store(path) ? &file_calls : &vsi_calls;
+    static const side_calls object_calls_of_one = {
+        .read_file = single_read,
+        .write_file = single_write,
+        .publish = single_publish,
+        .sync = single_sync,
+        .remove_file = single_remove,
+    };
+    return is_object_store(path) ? &object_calls_of_one : &vsi_file_side_calls;
 }

@@ -35,11 +35,6 @@ int end_quiet(quiet *before, int has_failed, char cause[256])
     return !has_failed ? 0 : number ? number : EIO;
 }
 
-int is_local(const char *path)
-{
-    return strncmp(path, "/vsi", 4) != 0;
-}
-
 /* GDAL opens nothing in an archive that is damaged there, cut short or gone by now, and does not say why. What the
  * archive lists is there all the same, and where it has no list it may hold anything: this must not pass for a chunk
  * that was never stored. True, with the cause, where it is not known that there is no such object. */
@@ -60,13 +55,20 @@ int is_lost_in_archive(const char *path, char cause[256])
 
 char **plain_names(char **found)
 {
-    int n = CSLCount(found), kept = 0;
-    char **names = found ? calloc((size_t)n + 1, sizeof *names) : NULL;
-    for (int i = 0; names && i < n; i++)
-        if (strcmp(found[i], ".") != 0 && strcmp(found[i], "..") != 0)
-            names[kept++] = strdup(found[i]);
+    int n = CSLCount(found), kept = 0, is_whole = 1;
+    char **names = calloc((size_t)n + 1, sizeof *names);
+    for (int i = 0; names && i < n; i++) {
+        if (strcmp(found[i], ".") == 0 || strcmp(found[i], "..") == 0)
+            continue;
+        names[kept] = strdup(found[i]);
+        is_whole &= names[kept] != NULL;
+        kept += names[kept] != NULL;
+    }
     CSLDestroy(found);
-    return names;
+    if (is_whole)
+        return names;
+    free_names(names);
+    return NULL;
 }
 
 /* -- Settings of a thread ------------------------------------------------------------------------------------------ */

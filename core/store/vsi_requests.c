@@ -422,13 +422,18 @@ static int request_remove(const char *path, char cause[256])
     return has_failed && !is_gone ? explain(&r.heard, path, cause) : 0;
 }
 
-static char **request_list(const char *path, int is_recursive)
+/* A list that a server refuses looks to GDAL's callers like an empty one: what the server said decides. */
+static int request_list(const char *path, int is_recursive, char ***names, char cause[256])
 {
     request r;
     request_begin(&r, path, 0);
-    char **names = is_recursive ? VSIReadDirRecursive(path) : VSIReadDirEx(path, 0);
+    char **found = is_recursive ? VSIReadDirRecursive(path) : VSIReadDirEx(path, 0);
     request_end(&r);
-    return plain_names(names);
+    *names = NULL;
+    if (!found && (r.heard.code[0] || r.heard.http_status >= 400))
+        return says_missing(&r.heard) ? ENOENT : explain(&r.heard, path, cause);
+    *names = plain_names(found);
+    return *names ? 0 : ENOMEM;
 }
 
 static void forget(const char *path)
@@ -459,7 +464,6 @@ const object_calls request_calls = {
     .write = request_write,
     .read = request_read,
     .remove = request_remove,
-    .kind = vsi_kind,
     .list = request_list,
     .forget = forget,
     .forget_list = forget_list,

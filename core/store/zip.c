@@ -2,6 +2,7 @@
  * 4.3.14 to 4.3.16 (its end). What is beyond 4 GiB stands in a "zip64" field. */
 #include "zip.h"
 #include "ascii.h"
+#include "walk.h"
 
 #include <errno.h>
 #include <libdeflate.h>
@@ -32,22 +33,22 @@ int zip_is_name(const char *path)
     return n > 4 && text_equals(path + n - 4, ".ozx") && strncmp(path, "/vsizip/", 8) != 0;
 }
 
-int zip_is_ngff(const folder_calls *calls, const char *path)
+int32_t zip_is_ngff(const folder_calls *calls, const char *path, int *is_ngff, error *e)
 {
     static const uint8_t mark[] = {'P', 'K', 5, 6};
     enum { longest_comment = 0xffff };
     char cause[256];
     uint8_t *bytes = NULL;
     size_t n = 0;
-    int is_ngff = 0;
+    *is_ngff = 0;
     if (calls->read_file(path, -1, end_size + longest_comment, &bytes, &n, cause) != 0)
-        return 0;
-    for (size_t at = n < end_size ? 0 : n - end_size + 1; at-- > 0 && !is_ngff;)
-        is_ngff = memcmp(bytes + at, mark, sizeof mark) == 0 &&
-                  at + end_size + (size_t)(bytes[at + 20] | bytes[at + 21] << 8) == n &&
-                  memmem(bytes + at + end_size, n - at - end_size, "\"ome\"", 5) != NULL;
+        return error_set(e, NGFF_E_STORAGE, "cannot read %s, to see what it is: %s", path, cause);
+    for (size_t at = n < end_size ? 0 : n - end_size + 1; at-- > 0 && !*is_ngff;)
+        *is_ngff = memcmp(bytes + at, mark, sizeof mark) == 0 &&
+                   at + end_size + (size_t)(bytes[at + 20] | bytes[at + 21] << 8) == n &&
+                   memmem(bytes + at + end_size, n - at - end_size, "\"ome\"", 5) != NULL;
     free(bytes);
-    return is_ngff;
+    return NGFF_OK;
 }
 
 /* -- What is packed ------------------------------------------------------------------------------------------------ */
@@ -70,8 +71,9 @@ static int32_t out_of_memory(packer *p)
     return error_set(p->e, NGFF_E_MEMORY, "out of memory while %s is packed", p->path);
 }
 
-static int32_t add_key(packer *p, const char *key)
+static int32_t add_key(void *user, const char *key)
 {
+    packer *p = user;
     if (p->n_keys == p->n_slots) {
         size_t n = p->n_slots ? 2 * p->n_slots : 256;
         char **more = realloc(p->keys, n * sizeof *more);
@@ -82,27 +84,6 @@ static int32_t add_key(packer *p, const char *key)
     }
     p->keys[p->n_keys] = strdup(key);
     return p->keys[p->n_keys] ? (p->n_keys++, NGFF_OK) : out_of_memory(p);
-}
-
-/* A folder without names cannot be: what is not listed would be missing in the file. */
-static int32_t find_keys(packer *p, const char *below)
-{
-    char path[longest_path], key[longest_path];
-    snprintf(path, sizeof path, "%s%s%s", p->folder, below[0] ? "/" : "", below);
-    char **names = p->calls->list(path);
-    if (!names)
-        return error_set(p->e, NGFF_E_STORAGE, "%s cannot be listed, so that %s was not made", path, p->path);
-    for (int i = 0; names[i]; i++) {
-        int is_short = snprintf(key, sizeof key, "%s%s%s", below, below[0] ? "/" : "", names[i]) < (int)sizeof key &&
-                       snprintf(path, sizeof path, "%s/%s", p->folder, key) < (int)sizeof path;
-        if (p->e->status == NGFF_OK && !is_short)
-            error_set(p->e, NGFF_E_STORAGE, "%.200s...: the path is too long to be packed", path);
-        if (p->e->status == NGFF_OK)
-            p->calls->kind(path) == KIND_FOLDER ? find_keys(p, key) : add_key(p, key);
-        free(names[i]);
-    }
-    free(names);
-    return p->e->status;
 }
 
 static int depth_of(const char *key)
@@ -294,7 +275,9 @@ int32_t zip_pack(const folder_calls *calls, const char *folder, const char *path
     else if (calls->write_file(path, "", 0, cause) != 0)
         error_set(e, NGFF_E_STORAGE, "cannot write %s: %s", path, cause);
     else
-        find_keys(&p, "");
+        walk_tree(calls, folder, add_key, &p, e);
+    if (e->status == NGFF_OK && p.n_keys == 0)
+        error_set(e, NGFF_E_STORAGE, "%s holds nothing, so that %s was not made", folder, path);
     if (p.n_keys > 0)
         qsort(p.keys, p.n_keys, sizeof *p.keys, by_place);
     for (size_t i = 0; i < p.n_keys && e->status == NGFF_OK; i++)

@@ -167,15 +167,15 @@ static int32_t read_entries(zip_index *z, const uint8_t *directory, uint64_t siz
     return NGFF_OK;
 }
 
-int32_t zip_index_read(const folder_calls *calls, const char *path, zip_index **index, error *e)
+int32_t zip_index_find(const folder_calls *calls, const char *path, zip_index **index, error *e)
 {
     uint64_t at = 0, size = 0, n = 0, file_size = 0;
     uint8_t *directory = NULL;
     *index = NULL;
-    int failure = calls->file_size(path, &file_size);
+    char cause[256] = "";
+    int failure = calls->measure(path, &file_size, cause);
     if (failure)
-        return failure == ENOENT ? NGFF_E_NOT_FOUND
-                                 : error_set(e, NGFF_E_STORAGE, "cannot read %s: %s", path, strerror(failure));
+        return failure == ENOENT ? NGFF_OK : error_set(e, NGFF_E_STORAGE, "cannot read %s: %s", path, cause);
     zip_index *z = calloc(1, sizeof *z);
     if (!z || !(z->path = strdup(path))) {
         free(z);
@@ -289,23 +289,23 @@ static int32_t inflate(const zip_index *z, const entry *one, uint64_t at, uint8_
     return status;
 }
 
-int32_t zip_index_size(const zip_index *index, const char *key, uint64_t *n, error *e)
+int32_t zip_index_size(const zip_index *index, const char *key, uint64_t *n, int *is_there, error *e)
 {
     (void)e;
     const entry *one = find(index, key);
-    if (!one)
-        return NGFF_E_NOT_FOUND;
-    *n = one->size;
+    *is_there = one != NULL;
+    *n = one ? one->size : 0;
     return NGFF_OK;
 }
 
 int32_t zip_index_get_into(const zip_index *index, const char *key, int64_t offset, void *bytes, size_t room,
-                           uint64_t *n_there, error *e)
+                           uint64_t *n_there, int *is_there, error *e)
 {
     const entry *one = find(index, key);
     uint64_t at = 0;
+    *is_there = one != NULL;
     if (!one)
-        return NGFF_E_NOT_FOUND;
+        return NGFF_OK;
     if (find_bytes(index, one, &at, e) != NGFF_OK)
         return e->status;
     uint64_t first = (uint64_t)offset < one->size ? (uint64_t)offset : one->size;
@@ -324,12 +324,12 @@ int32_t zip_index_get_into(const zip_index *index, const char *key, int64_t offs
 }
 
 int32_t zip_index_get(const zip_index *index, const char *key, int64_t offset, size_t n, uint8_t **bytes,
-                      size_t *n_read, error *e)
+                      size_t *n_read, int *is_there, error *e)
 {
     uint64_t size, n_there = 0;
     *bytes = NULL;
-    if (zip_index_size(index, key, &size, e) != NGFF_OK)
-        return NGFF_E_NOT_FOUND;
+    if (zip_index_size(index, key, &size, is_there, e) != NGFF_OK || !*is_there)
+        return e->status;
     if (size > index->file_size && size / most_expansion > index->file_size)
         return damaged(index->path, "an object is larger than it can be", e);
     if (offset < 0 && n > 0)
@@ -340,7 +340,7 @@ int32_t zip_index_get(const zip_index *index, const char *key, int64_t offset, s
     uint8_t *found = malloc(n + 1);
     if (!found)
         return error_set(e, NGFF_E_MEMORY, "%s: out of memory", index->path);
-    int32_t status = zip_index_get_into(index, key, offset, found, n, &n_there, e);
+    int32_t status = zip_index_get_into(index, key, offset, found, n, &n_there, is_there, e);
     if (status != NGFF_OK) {
         free(found);
         return status;

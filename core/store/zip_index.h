@@ -8,17 +8,17 @@
 
 typedef struct zip_index zip_index;
 
-/* Reads the directory of the zip at path. NGFF_E_NOT_FOUND, without a message, where there is no file. */
-int32_t zip_index_read(const folder_calls *calls, const char *path, zip_index **index, error *e);
+/* Reads the directory of the zip at path. *index is NULL, and that no error, where there is no file. */
+int32_t zip_index_find(const folder_calls *calls, const char *path, zip_index **index, error *e);
 void zip_index_free(zip_index *index);
 
 /* As the calls of a store with these names. An object whose bytes are not those that were packed is NGFF_E_STORAGE, if
  * all of it is read. Thread-safe. */
-int32_t zip_index_size(const zip_index *index, const char *key, uint64_t *n, error *e);
+int32_t zip_index_size(const zip_index *index, const char *key, uint64_t *n, int *is_there, error *e);
 int32_t zip_index_get(const zip_index *index, const char *key, int64_t offset, size_t n, uint8_t **bytes,
-                      size_t *n_read, error *e);
+                      size_t *n_read, int *is_there, error *e);
 int32_t zip_index_get_into(const zip_index *index, const char *key, int64_t offset, void *bytes, size_t room,
-                           uint64_t *n_there, error *e);
+                           uint64_t *n_there, int *is_there, error *e);
 /* Visits the keys below a group ("": all), as the group's own. */
 int32_t zip_index_list(const zip_index *index, const char *group, int32_t (*visit)(void *user, const char *key),
                        void *user);

@@ -22,10 +22,10 @@ static int32_t get_text(void *user, const char *key, char **text, size_t *n, err
 {
     store *s = user;
     uint8_t *bytes = NULL;
-    int32_t status = s->ops->get(s, key, 0, 0, &bytes, n, e); /* with a NUL behind it */
+    int is_there;
+    int32_t status = store_find(s, key, 0, 0, &bytes, n, &is_there, e); /* with a NUL behind it */
     *text = (char *)bytes;
-    error_has_place(e);
-    return status;
+    return status != NGFF_OK || is_there ? status : NGFF_E_NOT_FOUND;
 }
 
 /* True if the array is what the plan writes for a level. */
@@ -80,13 +80,8 @@ static int32_t look_at_store(ngff_writer *w, error *e)
             w->before_stored[i] = metadata_attribute(&stored, stored_names[i], get_text, w->store);
         free(foreign);
     }
-    int32_t status = w->store->ops->size(w->store, STORE_DIRTY_KEY, &n, &dirty);
-    w->was_dirty = status == NGFF_OK;
-    if (status < 0 && status != NGFF_E_NOT_FOUND) {
-        error_has_place(&dirty);
-        error_set(&dirty, status, "%s cannot be looked for", STORE_DIRTY_KEY);
+    if (store_find_size(w->store, STORE_DIRTY_KEY, &n, &w->was_dirty, &dirty) != NGFF_OK)
         error_copy(e, &dirty);
-    }
     metadata_release(&stored);
     return e->status;
 }
@@ -441,9 +436,10 @@ static int is_stored(store *s, const char *key, const void *bytes, size_t n)
 {
     uint8_t *stored = NULL;
     size_t n_stored = 0;
-    error ignored = {0};
-    int is_same = s->ops->get(s, key, 0, 0, &stored, &n_stored, &ignored) == NGFF_OK && n_stored == n &&
-                  memcmp(stored, bytes, n) == 0;
+    int is_there;
+    error ignored = {0}; /* then it is put once more */
+    store_find(s, key, 0, 0, &stored, &n_stored, &is_there, &ignored);
+    int is_same = stored && n_stored == n && memcmp(stored, bytes, n) == 0;
     free(stored);
     return is_same;
 }

@@ -15,12 +15,12 @@ static int is_held(const preview *p, const char *key)
     return p->held->bytes && strcmp(p->held->key, key) == 0;
 }
 
-static int32_t preview_get(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
-                           error *e)
+static int32_t preview_find(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
+                            int *is_there, error *e)
 {
     const preview *p = (const preview *)s;
     if (!is_held(p, key))
-        return p->below->ops->get(p->below, key, offset, n, bytes, n_read, e);
+        return store_find(p->below, key, offset, n, bytes, n_read, is_there, e);
     size_t size = p->held->n;
     size_t first = offset >= 0 ? (size_t)offset : n < size ? size - n : 0;
     first = first < size ? first : size;
@@ -30,15 +30,17 @@ static int32_t preview_get(store *s, const char *key, int64_t offset, size_t n, 
         return error_set(e, NGFF_E_MEMORY, "memory is out");
     memcpy(*bytes, p->held->bytes + first, *n_read);
     (*bytes)[*n_read] = 0;
+    *is_there = 1;
     return NGFF_OK;
 }
 
-static int32_t preview_size(store *s, const char *key, uint64_t *n, error *e)
+static int32_t preview_find_size(store *s, const char *key, uint64_t *n, int *is_there, error *e)
 {
     const preview *p = (const preview *)s;
     if (!is_held(p, key))
-        return p->below->ops->size(p->below, key, n, e);
+        return store_find_size(p->below, key, n, is_there, e);
     *n = p->held->n;
+    *is_there = 1;
     return NGFF_OK;
 }
 
@@ -56,10 +58,11 @@ static void preview_free(store *s)
 
 store *preview_open(store *s, const held_object *held)
 {
-    static const store_ops ops = {.get = preview_get, .size = preview_size, .list = preview_list, .free = preview_free};
+    static const store_ops ops = {
+        .find = preview_find, .find_size = preview_find_size, .list = preview_list, .free = preview_free};
     preview *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
-    *p = (preview){.base = {.ops = &ops, .threads = s->threads}, .below = s, .held = held};
+    *p = (preview){.base = {.ops = &ops, .path = s->path, .threads = s->threads}, .below = s, .held = held};
     return &p->base;
 }

@@ -261,11 +261,9 @@ static int32_t read_kept(report *r, store *s, const char *path, int rank, const 
         metadata_chunk_key(r->plan->options.version, rank, index, name);
         snprintf(key, sizeof key, "%s/%s", path, name);
         if (!bsearch(&like, r->objects, n_known, sizeof like, by_key)) {
-            int32_t status = s->ops->get(s, key, 0, 0, &bytes, &n_bytes, e);
-            if (status == NGFF_OK)
+            int is_there;
+            if (store_find(s, key, 0, 0, &bytes, &n_bytes, &is_there, e) == NGFF_OK && is_there)
                 report_object(r, key, bytes, n_bytes, e);
-            else if (status != NGFF_E_NOT_FOUND)
-                error_set(e, status, "%s cannot be read back", key);
             free(bytes);
         }
         for (int i = rank - 1; i >= 0 && ++index[i] == objects[i]; i--)

@@ -149,12 +149,13 @@ static int32_t keep_stored(shards *all, shard *s, const char *key, error *e)
     uint8_t *bytes = NULL;
     size_t n = 0, index_bytes = shard_index_bytes(s->n_chunks);
     shard_entry *stored = malloc(s->n_chunks * sizeof *stored);
-    int32_t status = stored ? all->store->ops->get(all->store, key, 0, 0, &bytes, &n, e) : NGFF_E_MEMORY;
-    if (status == NGFF_OK && n < index_bytes)
+    int is_there = 0;
+    int32_t status = stored ? store_find(all->store, key, 0, 0, &bytes, &n, &is_there, e) : NGFF_E_MEMORY;
+    if (status == NGFF_OK && is_there && n < index_bytes)
         status = error_set(e, NGFF_E_CORRUPT, "%s is shorter than its index", key);
-    if (status == NGFF_OK)
+    if (status == NGFF_OK && is_there)
         status = shard_index_decode(bytes + n - index_bytes, index_bytes, n, stored, s->n_chunks, e);
-    for (size_t k = 0; status == NGFF_OK && k < s->n_chunks; k++) {
+    for (size_t k = 0; status == NGFF_OK && is_there && k < s->n_chunks; k++) {
         if (stored[k].size == SHARD_MISSING || is_coming(all, s, k))
             continue;
         s->bytes[k] = malloc((size_t)stored[k].size + 1);
@@ -166,8 +167,6 @@ static int32_t keep_stored(shards *all, shard *s, const char *key, error *e)
     }
     free(stored);
     free(bytes);
-    if (status == NGFF_E_NOT_FOUND)
-        return NGFF_OK;
     return status == NGFF_OK ? status : error_set(e, status, "the shard %s could not be read for its change", key);
 }
 

@@ -3,8 +3,10 @@
 #define TESTS_LOCAL_CHECK_H
 
 #include <dirent.h>
+#include <errno.h>
 #include <sys/stat.h>
 
+#include "folder.h"
 #include "store_check.h"
 
 static int local_exists(const char *path)
@@ -144,7 +146,7 @@ static void overlong_paths_are_refused(void)
     CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
     CHECK_INT(s->ops->put(s, key, "x", 1, &e2), NGFF_E_STORAGE);
     CHECK(strstr(e2.message, "longer than"));
-    CHECK_INT(s->ops->get(s, key, 0, 0, &bytes, &n, &e3), NGFF_E_STORAGE);
+    CHECK_INT(store_read(s, key, 0, 0, &bytes, &n, &e3), NGFF_E_STORAGE);
     s->ops->abandon(s);
     s->ops->free(s);
 }
@@ -161,8 +163,122 @@ static void failed_put_names_the_path_and_the_cause(void)
     s->ops->free(s);
 }
 
+/* What stands in the place of an object and cannot be read is no missing object, and nothing waits for it. */
+static void what_cannot_be_read_is_not_missing(void)
+{
+    error e = {0};
+    char everywhere[301];
+    CHECK_INT(write_store(below("unread"), "pixels", 0, &e), NGFF_OK);
+    CHECK_INT(mkfifo(below("unread/pipe"), 0666), 0);
+    CHECK_INT(symlink("nowhere", below("unread/link")), 0);
+    CHECK_INT(symlink("nowhere", below("unread/unmounted")), 0);
+    CHECK_INT(symlink("zarr.json", below("unread/other name")), 0);
+    CHECK_INT(symlink("/dev/zero", below("unread/device")), 0);
+    CHECK_INT(symlink("loop", below("unread/loop")), 0);
+    memset(everywhere, 'k', sizeof everywhere);
+    everywhere[sizeof everywhere - 1] = 0;
+    store *s = open_at(below("unread"));
+    check_not_read(s, "pipe", "pipe");
+    check_not_read(s, "device", "device");
+    check_not_read(s, "link", "leads nowhere");
+    check_not_read(s, "unmounted/c/0/0", "leads nowhere");
+    check_not_read(s, "loop", "symbolic links");
+    check_not_read(s, "scale0", "Is a directory");
+    check_not_read(s, everywhere, "name too long");
+    check_object(s, "other name", ngff); /* a file that lies elsewhere is read */
+    s->ops->free(s);
+}
+
+/* Nobody but root may read everything. */
+static void as_nobody(void (*test)(void))
+{
+    int status;
+    CHECK_INT(chmod(root, 0777), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        check_failures = 0;
+        if (geteuid() == 0 && seteuid(65534) != 0)
+            _exit(2);
+        test();
+        _exit(check_failures != 0);
+    }
+    waitpid(child, &status, 0);
+    CHECK_INT(status, 0);
+}
+
+static void look_at_locked(void)
+{
+    error e = {0}, overwrite = {0}, change = {0}, listed = {0};
+    char all[300] = "";
+    store *s = open_at(below("locked"));
+    check_not_read(s, "scale0/image/c/0/0", "Permission denied");
+    CHECK_INT(s->ops->list(s, gather, all, &listed), NGFF_E_STORAGE);
+    CHECK(strstr(listed.message, "cannot list") && strstr(listed.message, "Permission denied"));
+    CHECK_INT(s->ops->begin_update(s, &e), NGFF_OK);
+    CHECK_INT(s->ops->remove_chunks(s, "scale0/image", &change), NGFF_E_STORAGE);
+    CHECK(strstr(change.message, "cannot list"));
+    s->ops->abandon(s);
+    s->ops->free(s);
+    CHECK_INT(write_store(below("locked"), "new", 1, &overwrite), NGFF_E_STORAGE);
+    CHECK(strstr(overwrite.message, "cannot be listed") && strstr(overwrite.message, "not overwritten"));
+}
+
+static void what_may_not_be_read_is_not_missing(void)
+{
+    error e = {0};
+    CHECK_INT(write_store(below("locked"), "pixels", 0, &e), NGFF_OK);
+    write_text(below("locked/thesis.txt"), "precious");
+    CHECK_INT(chmod(below("locked/scale0/image/c"), 0), 0);
+    CHECK_INT(chmod(below("locked/scale0/image"), 0333), 0);
+    CHECK_INT(chmod(below("locked"), 0333), 0);
+    as_nobody(look_at_locked);
+    chmod(below("locked"), 0777);
+    chmod(below("locked/scale0/image"), 0777);
+    chmod(below("locked/scale0/image/c"), 0777);
+    CHECK(exists(below("locked/thesis.txt")));
+    check_chunk(below("locked"), "pixels");
+}
+
+/* What is too deep to be listed is not left out without a word. */
+static void list_that_is_not_whole_is_an_error(void)
+{
+    error e = {0}, deep = {0};
+    char all[300] = "", path[1000];
+    CHECK_INT(write_store(below("deep"), "pixels", 0, &e), NGFF_OK);
+    snprintf(path, sizeof path, "%s", below("deep"));
+    for (int i = 0; i < 70; i++) {
+        strcat(path, "/d");
+        CHECK_INT(mkdir(path, 0777), 0);
+    }
+    store *s = open_at(below("deep"));
+    CHECK_INT(s->ops->list(s, gather, all, &deep), NGFF_E_STORAGE);
+    CHECK(strstr(deep.message, "nested more than"));
+    s->ops->free(s);
+}
+
+static void remove_kept(void)
+{
+    error e = {0};
+    CHECK_INT(write_store(below("kept"), "pixels", 0, &e), NGFF_OK);
+    CHECK_INT(chmod(below("kept/scale0/image/c/0"), 0555), 0);
+    CHECK_INT(local_remove_tree(below("kept")), EACCES);
+    CHECK(!exists(below("kept/zarr.json")) && exists(below("kept/scale0/image/c/0/0")));
+    CHECK_INT(chmod(below("kept/scale0/image/c/0"), 0777), 0);
+    CHECK_INT(local_remove_tree(below("kept")), 0);
+    CHECK_INT(local_remove_tree(below("kept")), 0); /* is not there */
+}
+
+static void tree_is_removed_as_far_as_it_can_be(void)
+{
+    as_nobody(remove_kept);
+}
+
 static void run_local_checks(void)
 {
+    RUN(what_cannot_be_read_is_not_missing);
+    RUN(what_may_not_be_read_is_not_missing);
+    RUN(list_that_is_not_whole_is_an_error);
+    RUN(tree_is_removed_as_far_as_it_can_be);
     RUN(leftovers_of_a_killed_writer_are_cleaned);
     RUN(leftovers_of_another_machine_are_refused);
     RUN(folder_without_an_owner_is_refused);

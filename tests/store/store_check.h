@@ -35,12 +35,36 @@ static void check_object(store *s, const char *key, const char *expected)
     uint8_t *bytes = NULL;
     size_t n = 0;
     uint64_t size = 0;
-    CHECK_INT(s->ops->get(s, key, 0, 0, &bytes, &n, &e), NGFF_OK);
+    int is_there = 0;
+    CHECK_INT(store_read(s, key, 0, 0, &bytes, &n, &e), NGFF_OK);
     CHECK_INT(n, strlen(expected));
     CHECK(bytes && memcmp(bytes, expected, n) == 0);
     free(bytes);
-    CHECK_INT(s->ops->size(s, key, &size, &e), NGFF_OK);
+    CHECK_INT(store_find_size(s, key, &size, &is_there, &e), NGFF_OK);
+    CHECK_INT(is_there, 1);
     CHECK_INT(size, strlen(expected));
+}
+
+/* Missing, and no error; or, with words, an error that says them; in all three ways of asking. */
+static void check_not_read(store *s, const char *key, const char *words)
+{
+    error e[4] = {{0}};
+    uint8_t *bytes = NULL;
+    char byte;
+    size_t n;
+    uint64_t size;
+    int is_there[3] = {9, 9, 9};
+    store_find(s, key, 0, 0, &bytes, &n, &is_there[0], &e[0]);
+    store_find_into(s, key, 0, &byte, 1, &size, &is_there[1], &e[1]);
+    store_find_size(s, key, &size, &is_there[2], &e[2]);
+    CHECK(bytes == NULL);
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(is_there[i], 0);
+        CHECK_INT(e[i].status, words ? NGFF_E_STORAGE : NGFF_OK);
+        CHECK(!words || (strstr(e[i].message, words) && strstr(e[i].message, key)));
+    }
+    CHECK_INT(store_read(s, key, 0, 0, &bytes, &n, &e[3]), words ? NGFF_E_STORAGE : NGFF_E_NOT_FOUND);
+    CHECK(strstr(e[3].message, key));
 }
 
 static int32_t put_text(store *s, const char *key, const char *text)
@@ -101,7 +125,6 @@ static void parts_of_an_object_are_read(void)
     store *s = open_at(below("one.ome.zarr"));
     uint8_t *bytes = NULL;
     size_t n = 0;
-    uint64_t size;
     static const struct {
         int64_t offset;
         size_t n;
@@ -109,17 +132,15 @@ static void parts_of_an_object_are_read(void)
     } parts[] = {{0, 0, "pixels"}, {0, 3, "pix"}, {2, 3, "xel"}, {4, 99, "ls"},
                  {6, 1, ""},       {99, 1, ""},   {-1, 2, "ls"}, {-1, 99, "pixels"}};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        CHECK_INT(s->ops->get(s, "a/b/c/0", parts[i].offset, parts[i].n, &bytes, &n, &e), NGFF_OK);
+        CHECK_INT(store_read(s, "a/b/c/0", parts[i].offset, parts[i].n, &bytes, &n, &e), NGFF_OK);
         CHECK_INT(n, strlen(parts[i].expected));
         CHECK(bytes && memcmp(bytes, parts[i].expected, n) == 0);
         free(bytes);
     }
-    CHECK_INT(s->ops->get(s, "a/b/c/1", 0, 0, &bytes, &n, &e), NGFF_E_NOT_FOUND);
-    CHECK(bytes == NULL);
-    CHECK_INT(s->ops->get(s, "zarr.json/x", 0, 0, &bytes, &n, &e), NGFF_E_NOT_FOUND);
-    CHECK_INT(s->ops->size(s, "a/b/c/1", &size, &e), NGFF_E_NOT_FOUND);
-    CHECK_INT(s->ops->size(s, "a/b", &size, &e), NGFF_E_NOT_FOUND);
-    CHECK_INT(e.status, NGFF_OK); /* not found is for the caller to judge */
+    check_not_read(s, "a/b/c/1", NULL);
+    check_not_read(s, "none/such/place", NULL);
+    check_not_read(s, "zarr.json/x", NULL); /* below a file there is nothing */
+    check_not_read(s, "a/b", "Is a directory");
     s->ops->free(s);
 }
 
@@ -138,15 +159,13 @@ static void objects_are_read_into_the_callers_room(void)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char bytes[10] = "#########";
         uint64_t n_there = 99;
-        CHECK_INT(s->ops->get_into(s, "a/b/c/0", cases[i].offset, bytes, cases[i].room, &n_there, &e), NGFF_OK);
+        int is_there = 0;
+        CHECK_INT(store_find_into(s, "a/b/c/0", cases[i].offset, bytes, cases[i].room, &n_there, &is_there, &e),
+                  NGFF_OK);
+        CHECK_INT(is_there, 1);
         CHECK_INT(n_there, cases[i].n_there);
         CHECK_TEXT(bytes, cases[i].expected);
     }
-    uint64_t n_there;
-    char byte;
-    CHECK_INT(s->ops->get_into(s, "a/b/c/1", 0, &byte, 1, &n_there, &e), NGFF_E_NOT_FOUND);
-    CHECK_INT(s->ops->get_into(s, "a/b/c", 0, &byte, 1, &n_there, &e), NGFF_E_NOT_FOUND);
-    CHECK_INT(s->ops->get_into(s, "zarr.json/x", 0, &byte, 1, &n_there, &e), NGFF_E_NOT_FOUND);
     s->ops->free(s);
 }
 

@@ -136,7 +136,7 @@ static void gdal_saw_no_message(void)
 int main(void)
 {
     CPLSetErrorHandler(count_message);
-    use_local_place(store_vsi_open);
+    use_local_place(store_open);
     run_folder_checks();
     run_local_checks();
     RUN(scratch_of_an_object_store_lies_in_one_temporary_folder);
@@ -144,6 +144,7 @@ int main(void)
     leave_local_place();
 
     strcpy(root, "/vsimem/stores");
+    open_at = store_vsi_open;
     exists = vsi_exists;
     make_folder = vsi_make_folder;
     write_text = vsi_write_text;

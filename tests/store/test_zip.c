@@ -16,7 +16,7 @@ static uint8_t *bytes_of(const char *path, size_t *n)
 {
     char cause[256];
     uint8_t *bytes = NULL;
-    CHECK_INT(calls_for(path)->read_file(path, 0, 0, &bytes, n, cause), 0);
+    CHECK_INT(local_calls.read_file(path, 0, 0, &bytes, n, cause), 0);
     return bytes;
 }
 

@@ -239,7 +239,9 @@ static int is_stored(store *s, const char *path, int version, int rank, const in
     error e = {0};
     metadata_chunk_key(version, rank, index, name);
     snprintf(key, sizeof key, "%s/%s", path, name);
-    return s->ops->size(s, key, &n, &e) == NGFF_OK;
+    int is_there = 0;
+    CHECK_INT(store_find_size(s, key, &n, &is_there, &e), NGFF_OK);
+    return is_there;
 }
 
 /* Compares every chunk of a level. NaN may have any bits. */
@@ -289,7 +291,9 @@ static void check_mask(const picture *p, const ngff_plan *plan, store *s, int l,
             snprintf(key, sizeof key, "%s/%s", path, name);
             memset(found, 0, (size_t)(rows * columns));
             codec_context *context = codec_context_create();
-            if (s->ops->get(s, key, 0, 0, &bytes, &n, &e) == NGFF_OK)
+            int is_there;
+            CHECK_INT(store_find(s, key, 0, 0, &bytes, &n, &is_there, &e), NGFF_OK);
+            if (is_there)
                 CHECK_INT(codec_decode(context, &spec, bytes, n, found, (size_t)(rows * columns), &e), NGFF_OK);
             codec_context_free(context);
             free(bytes);

@@ -25,17 +25,19 @@ static void the_held_object_is_read_like_any_other(void)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint8_t *bytes = NULL;
         size_t n = 0;
-        CHECK_INT(s->ops->get(s, "zarr.json", cases[i].offset, cases[i].n, &bytes, &n, &e), NGFF_OK);
+        CHECK_INT(store_read(s, "zarr.json", cases[i].offset, cases[i].n, &bytes, &n, &e), NGFF_OK);
         CHECK_INT(n, strlen(cases[i].expected));
         CHECK_TEXT((char *)bytes, cases[i].expected);
         free(bytes);
     }
     uint64_t size = 0;
-    CHECK_INT(s->ops->size(s, "zarr.json", &size, &e), NGFF_OK);
-    CHECK_INT(size, 6);
-    CHECK_INT(s->ops->size(s, "a", &size, &e), NGFF_OK);
-    CHECK_INT(size, 1);
-    CHECK_INT(s->ops->size(s, "b", &size, &e), NGFF_E_NOT_FOUND);
+    int is_there = 0;
+    CHECK_INT(store_find_size(s, "zarr.json", &size, &is_there, &e), NGFF_OK);
+    CHECK(is_there && size == 6);
+    CHECK_INT(store_find_size(s, "a", &size, &is_there, &e), NGFF_OK);
+    CHECK(is_there && size == 1);
+    CHECK_INT(store_find_size(s, "b", &size, &is_there, &e), NGFF_OK);
+    CHECK(!is_there);
     s->ops->free(s);
     below->ops->free(below);
 }
@@ -68,7 +70,9 @@ static void nothing_is_published_before_close(void)
     CHECK(reader && ngff_reader_level_count(reader) == 2);
     CHECK_INT(ngff_reader_chunk(reader, 0, (int64_t[]){1, 1}, chunk, NULL, 0), 1);
     CHECK_INT(chunk[0], 4 * 8 + 4 + 1);
-    CHECK_INT(s->ops->size(s, "zarr.json", &size, &e), NGFF_E_NOT_FOUND);
+    int is_there = 1;
+    CHECK_INT(store_find_size(s, "zarr.json", &size, &is_there, &e), NGFF_OK);
+    CHECK(!is_there);
     CHECK(!store_memory_is_published(s));
     CHECK(ngff_writer_write(w, (int64_t[]){0, 0}, (int64_t[]){1, 1}, chunk, NULL, NULL, 0) == NGFF_E_STATE);
     ngff_writer_free(w);
@@ -165,11 +169,11 @@ static int32_t put_slowly(store *s, const char *key, const void *bytes, size_t n
     return memory_ops->put(s, key, bytes, n, e);
 }
 
-static int32_t get_slowly(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
-                          error *e)
+static int32_t find_slowly(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
+                           int *is_there, error *e)
 {
     ask();
-    return memory_ops->get(s, key, offset, n, bytes, n_read, e);
+    return memory_ops->find(s, key, offset, n, bytes, n_read, is_there, e);
 }
 
 static void every_thread_has_the_settings_of_the_caller(void)
@@ -182,8 +186,8 @@ static void every_thread_has_the_settings_of_the_caller(void)
     memory_ops = s->ops;
     store_ops slow = *memory_ops;
     slow.put = put_slowly;
-    slow.get = get_slowly;
-    slow.get_into = NULL;
+    slow.find = find_slowly;
+    slow.find_into = NULL;
     s->ops = &slow;
     s->threads = &threads;
     for (int i = 0; i < 128 * 128; i++)

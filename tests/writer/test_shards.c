@@ -77,7 +77,7 @@ static void check_shards(store *s)
             shard_index_encode(entries, 6, expected + n);
             n += shard_index_bytes(6);
             snprintf(key, sizeof key, "scale0/image/c/%d/%d", (int)sy, (int)sx);
-            CHECK_INT(s->ops->get(s, key, 0, 0, &found, &n_found, &e), NGFF_OK);
+            CHECK_INT(store_read(s, key, 0, 0, &found, &n_found, &e), NGFF_OK);
             CHECK(n_found == n && memcmp(found, expected, n) == 0);
             free(found);
         }
@@ -132,7 +132,7 @@ static void incomplete_shards_are_stored_at_the_end(void)
     CHECK_INT(object_count(s), 2);
     uint8_t *bytes = NULL;
     size_t n = 0;
-    CHECK_INT(s->ops->get(s, "scale0/image/c/0/0", 0, 0, &bytes, &n, &e), NGFF_OK);
+    CHECK_INT(store_read(s, "scale0/image/c/0/0", 0, 0, &bytes, &n, &e), NGFF_OK);
     CHECK_INT(n, 1 + shard_index_bytes(6));
     free(bytes);
     shards_free(all);

@@ -1,4 +1,4 @@
-/* test_store_file.c: plain files. */
+/* test_local_posix.c: plain files. */
 #include "local_check.h"
 
 int main(void)

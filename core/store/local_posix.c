@@ -1,0 +1,422 @@
+/* local_posix.c: the calls of the protocol of folders on this machine's disks, by the system's own functions. Every
+ * path that is not one of GDAL's "/vsi..." gets this table, with and without GDAL, since VSI loses errno and has no
+ * rename that spares what is there. */
+#include "folder.h"
+#include "side_file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int failed(char cause[256], int number)
+{
+    snprintf(cause, 256, "%s", strerror(number));
+    return number ? number : EIO;
+}
+
+static int is_not_there(int number)
+{
+    return number == ENOENT || number == ENOTDIR;
+}
+
+int local_look(const char *path, path_state *what, char cause[256])
+{
+    struct stat s;
+    *what = (path_state){.kind = KIND_NONE};
+    if (lstat(path, &s) != 0)
+        return is_not_there(errno) ? 0 : failed(cause, errno);
+    what->kind = S_ISDIR(s.st_mode) ? KIND_FOLDER : S_ISREG(s.st_mode) ? KIND_FILE : KIND_OTHER;
+    what->size = what->kind == KIND_FILE ? (uint64_t)s.st_size : 0;
+    what->id = (uint64_t)s.st_ino;
+    what->device = (uint64_t)s.st_dev;
+    what->changed = (int64_t)s.st_mtime;
+    return 0;
+}
+
+static int file_make_folder(const char *path)
+{
+    return mkdir(path, 0777) == 0 ? 0 : errno;
+}
+
+static int write_with(const char *path, int flags, const void *bytes, size_t n, char cause[256])
+{
+    int file;
+    do
+        file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0666);
+    while (file < 0 && errno == EINTR);
+    if (file < 0)
+        return failed(cause, errno);
+    const char *at = bytes;
+    while (n > 0) {
+        ssize_t written = write(file, at, n);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0) {
+            int number = errno;
+            close(file);
+            return failed(cause, number);
+        }
+        at += written;
+        n -= (size_t)written;
+    }
+    return close(file) == 0 ? 0 : failed(cause, errno);
+}
+
+static int file_write(const char *path, const void *bytes, size_t n, char cause[256])
+{
+    return write_with(path, O_TRUNC, bytes, n, cause);
+}
+
+static int file_append(const char *path, const void *bytes, size_t n, char cause[256])
+{
+    return write_with(path, O_APPEND, bytes, n, cause);
+}
+
+/* What "not there" means for a name that was followed: a symbolic link that leads nowhere, at the name or in the place
+ * of a folder above it, is no missing file (a disk that is not mounted, a file of git-annex that was not fetched). */
+static int tell_missing(const char *path, char cause[256])
+{
+    char *name = strdup(path);
+    int number = name ? ENOENT : ENOMEM;
+    struct stat s;
+    while (number == ENOENT) {
+        if (lstat(name, &s) == 0) {
+            number = S_ISLNK(s.st_mode) ? EIO : 0;
+            break;
+        }
+        if (!is_not_there(errno)) {
+            number = errno;
+            break;
+        }
+        char *slash = strrchr(name, '/');
+        if (!slash || slash == name)
+            break;
+        *slash = 0;
+    }
+    free(name);
+    if (number == 0 || number == ENOENT)
+        return failed(cause, ENOENT);
+    failed(cause, number);
+    if (number == EIO)
+        snprintf(cause, 256, "a symbolic link on the way there leads nowhere");
+    return number;
+}
+
+/* What is no regular file is not read. */
+static int check_regular(const struct stat *s, char cause[256])
+{
+    if (S_ISREG(s->st_mode))
+        return 0;
+    if (S_ISDIR(s->st_mode))
+        return failed(cause, EISDIR);
+    snprintf(cause, 256, "it is a pipe, a socket or a device, not a file");
+    return EINVAL;
+}
+
+static int try_open(const char *path, int flags)
+{
+    int file;
+    do
+        file = open(path, O_RDONLY | O_CLOEXEC | flags);
+    while (file < 0 && errno == EINTR);
+    return file;
+}
+
+/* Opens a regular file and tells its size. Without O_NONBLOCK a pipe would be waited for. A file on which another
+ * program holds a lease answers EAGAIN to it: that one is waited for. */
+static int open_regular(const char *path, int *file, uint64_t *size, char cause[256])
+{
+    struct stat s;
+    *file = try_open(path, O_NONBLOCK);
+    if (*file < 0 && errno == EAGAIN && stat(path, &s) == 0 && S_ISREG(s.st_mode))
+        *file = try_open(path, 0);
+    if (*file < 0)
+        return is_not_there(errno) ? tell_missing(path, cause) : failed(cause, errno);
+    int number = fstat(*file, &s) == 0 ? check_regular(&s, cause) : failed(cause, errno);
+    *size = (uint64_t)s.st_size;
+    if (number)
+        close(*file);
+    return number;
+}
+
+/* Reads n bytes at offset, or those that are there. Returns 0 or errno. */
+static int read_at(int file, int64_t offset, void *bytes, size_t n, size_t *n_read)
+{
+    for (*n_read = 0; *n_read < n;) {
+        ssize_t got = pread(file, (char *)bytes + *n_read, n - *n_read, (off_t)(offset + (int64_t)*n_read));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return errno;
+        if (got == 0)
+            break;
+        *n_read += (size_t)got;
+    }
+    return 0;
+}
+
+/* Reads n bytes at offset into a new buffer; the whole file for n = 0, the last n bytes for offset -1. */
+static int file_read(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, char cause[256])
+{
+    int file;
+    uint64_t size;
+    *bytes = NULL;
+    int number = open_regular(path, &file, &size, cause);
+    if (number)
+        return number;
+    if (offset < 0 && n > 0)
+        offset = (int64_t)(size > n ? size - n : 0);
+    uint64_t rest = (uint64_t)offset < size ? size - (uint64_t)offset : 0;
+    if (n == 0 || n > rest)
+        n = (size_t)rest;
+    *bytes = n < SIZE_MAX ? malloc(n + 1) : NULL;
+    number = *bytes ? read_at(file, offset, *bytes, n, n_read) : ENOMEM;
+    close(file);
+    if (!number) {
+        (*bytes)[*n_read] = 0;
+        return 0;
+    }
+    free(*bytes);
+    *bytes = NULL;
+    return failed(cause, number);
+}
+
+int local_read_into(const char *path, int64_t offset, void *bytes, size_t room, uint64_t *n_there, char cause[256])
+{
+    int file;
+    uint64_t size;
+    size_t n_read = 0;
+    int number = open_regular(path, &file, &size, cause);
+    if (number)
+        return number;
+    *n_there = size > (uint64_t)offset ? size - (uint64_t)offset : 0;
+    size_t n = *n_there < room ? (size_t)*n_there : room;
+    number = read_at(file, offset, bytes, n, &n_read);
+    if (n_read < n)
+        *n_there = n_read; /* it has become shorter since */
+    close(file);
+    return number ? failed(cause, number) : 0;
+}
+
+static int file_measure(const char *path, uint64_t *n, char cause[256])
+{
+    struct stat s;
+    if (stat(path, &s) != 0)
+        return is_not_there(errno) ? tell_missing(path, cause) : failed(cause, errno);
+    *n = (uint64_t)s.st_size;
+    return check_regular(&s, cause);
+}
+
+/* Where there is no rename that spares what is there (NFS, some FUSE, systems other than Linux), a file is given its
+ * second name by link, which never replaces, and a folder is renamed plainly: the system refuses to replace a folder
+ * that holds anything, and a claim, or a store, holds something as long as it is there. */
+static int rename_without_flag(const char *from, const char *to)
+{
+    path_state what, there;
+    char cause[256];
+    int failure = local_look(from, &what, cause);
+    if (failure)
+        return failure;
+    if (what.kind == KIND_FILE && link(from, to) == 0)
+        return unlink(from) == 0 ? 0 : errno;
+    if (what.kind == KIND_FILE && errno != EPERM && errno != ENOTSUP && errno != ENOSYS && errno != EMLINK)
+        return errno;
+    failure = local_look(to, &there, cause);
+    if (failure || (there.kind != KIND_NONE && (what.kind != KIND_FOLDER || there.kind != KIND_FOLDER)))
+        return failure ? failure : EEXIST;
+    if (rename(from, to) == 0)
+        return 0;
+    return errno == ENOTEMPTY ? EEXIST : errno;
+}
+
+static int file_rename_new(const char *from, const char *to)
+{
+#ifdef RENAME_NOREPLACE
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return errno;
+#endif
+    return rename_without_flag(from, to);
+}
+
+static int file_rename_over(const char *from, const char *to)
+{
+    return rename(from, to) == 0 ? 0 : errno;
+}
+
+/* A file, or all of the file system that a folder is in. What cannot be synced at all is no failure. */
+static int sync_one(const char *path, int is_all)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return errno;
+#ifdef __linux__
+    int failure = (is_all ? syncfs(file) : fsync(file)) == 0 ? 0 : errno;
+#else
+    (void)is_all;
+    int failure = fsync(file) == 0 ? 0 : errno;
+#endif
+    close(file);
+    return failure == EINVAL || failure == ENOSYS || failure == ENOTSUP || failure == EROFS ? 0 : failure;
+}
+
+int local_sync(const char *path)
+{
+    char folder[4096];
+    path_state what;
+    char cause[256];
+    int failure = local_look(path, &what, cause);
+    if (!failure)
+        failure = sync_one(path, what.kind == KIND_FOLDER);
+    if (failure || snprintf(folder, sizeof folder, "%s", path) >= (int)sizeof folder)
+        return failure;
+    char *slash = strrchr(folder, '/');
+    if (!slash)
+        return sync_one(".", 0);
+    slash[slash == folder] = 0;
+    return sync_one(folder, 0);
+}
+
+/* After a failure both names are as they were: where the answer was lost, what is there tells. */
+static int file_exchange(const char *a, const char *b)
+{
+#ifdef RENAME_EXCHANGE
+    struct stat before, after;
+    if (lstat(b, &before) != 0)
+        return errno;
+    if (renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) == 0)
+        return 0;
+    int failure = errno;
+    int is_done = lstat(a, &after) == 0 && after.st_ino == before.st_ino && after.st_dev == before.st_dev;
+    return is_done ? 0 : failure;
+#else
+    (void)a;
+    (void)b;
+    return ENOSYS;
+#endif
+}
+
+/* By names, one open folder at a time: nftw keeps a handle per level, and it says nothing of what could not be removed.
+ * What somebody else removes meanwhile is no failure. */
+int local_remove_tree(const char *path)
+{
+    char cause[256];
+    path_state what;
+    char **names = NULL;
+    int first = local_look(path, &what, cause);
+    if (first || what.kind == KIND_NONE)
+        return first;
+    if (what.kind != KIND_FOLDER)
+        return unlink(path) == 0 || errno == ENOENT ? 0 : errno;
+    int failure = local_list(path, &names, cause);
+    first = is_not_there(failure) ? 0 : failure;
+    for (int i = 0; names && names[i]; i++) {
+        char *below = join(path, names[i]);
+        failure = below ? local_remove_tree(below) : ENOMEM;
+        first = first ? first : failure;
+        free(below);
+    }
+    free_names(names);
+    failure = rmdir(path) == 0 || errno == ENOENT ? 0 : errno;
+    return first ? first : failure;
+}
+
+static int file_remove(const char *path)
+{
+    return unlink(path) == 0 ? 0 : errno;
+}
+
+int local_list(const char *path, char ***names, char cause[256])
+{
+    DIR *folder = opendir(path);
+    size_t n = 0, room = 16;
+    *names = NULL;
+    if (!folder)
+        return failed(cause, errno == ENOTDIR ? ENOENT : errno);
+    char **found = calloc(room, sizeof *found);
+    int number = found ? 0 : ENOMEM;
+    while (!number) {
+        errno = 0;
+        struct dirent *entry = readdir(folder);
+        if (!entry) {
+            number = errno;
+            break;
+        }
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (n + 2 > room) {
+            char **more = realloc(found, 2 * room * sizeof *found);
+            if (!more) {
+                number = ENOMEM;
+                break;
+            }
+            found = more;
+            room *= 2;
+        }
+        found[n] = strdup(entry->d_name);
+        number = found[n] ? 0 : ENOMEM;
+        n += !number;
+        found[n] = NULL;
+    }
+    closedir(folder);
+    if (!number) {
+        *names = found;
+        return 0;
+    }
+    free_names(found);
+    return failed(cause, number);
+}
+
+/* Containers often have their host's name, or all the same one, and their own numbers of processes. */
+void local_machine(char name[128])
+{
+    struct stat numbers;
+    char host[101] = "";
+    gethostname(host, sizeof host - 1);
+    int n = snprintf(name, 128, "%s", host[0] ? host : "unknown");
+    if (stat("/proc/self/ns/pid", &numbers) == 0)
+        snprintf(name + n, 128 - (size_t)n, "+%llu", (unsigned long long)numbers.st_ino);
+}
+
+const folder_calls local_calls = {
+    .look = local_look,
+    .make_folder = file_make_folder,
+    .write_file = file_write,
+    .append_file = file_append,
+    .read_file = file_read,
+    .read_into = local_read_into,
+    .measure = file_measure,
+    .rename_new = file_rename_new,
+    .rename_over = file_rename_over,
+    .exchange = file_exchange,
+    .sync = local_sync,
+    .remove_tree = local_remove_tree,
+    .remove_file = file_remove,
+    .list = local_list,
+};
+
+static int file_put_in_place(const char *partial, const char *path, const char *text, char cause[256])
+{
+    (void)text;
+    return rename(partial, path) == 0 ? 0 : failed(cause, errno);
+}
+
+const side_calls local_side_calls = {
+    .read_file = file_read,
+    .write_file = file_write,
+    .publish = file_put_in_place,
+    .sync = local_sync,
+    .remove_file = file_remove,
+    .may_be_part = 1,
+};
+
+store *store_file_open(const char *path)
+{
+    return folder_open(path, &local_calls);
+}
