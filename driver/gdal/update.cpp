@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "cpl_json.h"
 
@@ -153,6 +154,14 @@ bool WritingDataset::open_update(std::unique_ptr<OmeZarrDataset> stored)
     return true;
 }
 
+/* A handler of errors, whose user's data are these. */
+using Messages = std::vector<std::tuple<CPLErr, CPLErrorNum, std::string>>;
+static void CPL_STDCALL keep_message(CPLErr type, CPLErrorNum number, const char *text)
+{
+    if (type != CE_Debug)
+        static_cast<Messages *>(CPLGetErrorHandlerUserData())->emplace_back(type, number, text);
+}
+
 GDALDataset *omezarr_open_update(const StoreName &name, const char *description, CSLConstList options)
 {
     if (omezarr_is_archive(name.root)) {
@@ -163,13 +172,19 @@ GDALDataset *omezarr_open_update(const StoreName &name, const char *description,
             description);
         return nullptr;
     }
+    /* Warnings of who reads are no news to who changes. The error is told as it was: who opens again, to hear it aloud,
+     * may find it gone, and hold a dataset that takes changes and stores none. */
     std::unique_ptr<GDALDataset> opened;
+    Messages messages;
     {
-        CPLErrorHandlerPusher quiet_warning(CPLQuietErrorHandler);
+        CPLErrorHandlerPusher kept(keep_message, &messages);
         opened = OmeZarrDataset::open(name, description, options);
     }
-    if (!opened)
-        return OmeZarrDataset::open(name, description, options).release(); /* the error again, aloud */
+    if (!opened) {
+        for (const auto &[type, number, text] : messages)
+            CPLError(type, number, "%s", text.c_str());
+        return nullptr;
+    }
     auto *image = dynamic_cast<OmeZarrDataset *>(opened.get());
     if (image == nullptr || !name.part.empty() || name.has_planes() || !image->attributes().is_ours) {
         CPLError(CE_Failure, CPLE_NotSupported,
