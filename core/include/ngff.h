@@ -5,6 +5,7 @@
  *
  *   - Handles are opaque. Every `create`/`open` returns a handle, or NULL only when memory is out; what went wrong
  *     stays in the handle (`*_status`, `*_error`), and after the first error every further call is harmless.
+ *   - `*_status` of a NULL handle is NGFF_E_ARGUMENT, its `*_error` says so; `*_close` of one returns the same.
  *   - Arrays of per-axis values have one entry per axis of the image, slowest axis first (a subset of t,c,z,y,x in
  *     this order). Shapes, origins and extents are in pixels; strides are in bytes.
  *   - Strings are UTF-8. Returned `const char *` belong to the handle and live until it is freed or, where said so,
@@ -76,6 +77,12 @@ NGFF_API const char *ngff_status_text(int32_t status);
 NGFF_API char *ngff_options_text(const char *format);
 NGFF_API void ngff_string_free(char *text);
 
+/* What the option AXES of a list says: the letters of its axes (t, c, z) in the order typed, with their sizes. dims: room
+ * for 6 bytes; sizes: for 5 values. Returns their number, 0 where AXES is not given, or an error where any option of the
+ * list is wrong. error: room for error_size bytes of message or NULL. */
+NGFF_API int32_t ngff_options_axes(const char *const *options, char *dims, int64_t *sizes, char *error,
+                                   int64_t error_size);
+
 /* Bytes of one pixel of a data type, 0 for an unknown type. */
 NGFF_API int32_t ngff_type_size(int32_t data_type);
 
@@ -127,8 +134,8 @@ NGFF_API int32_t ngff_image_set_attribute(ngff_image *image, const char *name, c
 
 typedef struct ngff_plan ngff_plan;
 
-/* Resolves image and options into a plan. The image is kept by reference count: it may be freed, but not changed.
- * Options that describe the image (NAME, AXIS_SCALE, CHANNEL_NAMES ...) are applied to it.
+/* Resolves image and options into a plan. The plan keeps a copy of the image, and options that describe the image (NAME,
+ * AXIS_SCALE, CHANNEL_NAMES ...) are applied to this copy: the caller's may be changed, planned again, or freed.
  * Warnings (such as a type that viewers cannot show) are in ngff_plan_warning. */
 NGFF_API ngff_plan *ngff_plan_create(ngff_image *image, const char *const *options);
 NGFF_API void ngff_plan_free(ngff_plan *plan);

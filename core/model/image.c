@@ -1,5 +1,5 @@
 /* image.c: the public description of an image. Every setter checks what the caller says before it stores it, so that
- * levels.c and metadata.c can rely on it: whatever is in here can be written and read back. */
+ * levels.c and metadata_write.c can rely on it: whatever is in here can be written and read back. */
 #include "image.h"
 
 #include <inttypes.h>
@@ -106,7 +106,6 @@ ngff_image *ngff_image_create(const char *dims, const int64_t *shape, int32_t da
     ngff_image *image = calloc(1, sizeof *image);
     if (!image)
         return NULL;
-    image->n_owners = 1;
     image->channel_axis = -1;
     image->alpha = -1;
     image->name = strdup("image");
@@ -121,17 +120,47 @@ ngff_image *ngff_image_create(const char *dims, const int64_t *shape, int32_t da
     return image;
 }
 
-struct ngff_image *image_retain(struct ngff_image *image)
-{
-    __atomic_add_fetch(&image->n_owners, 1, __ATOMIC_RELAXED);
-    return image;
-}
-
 void ngff_image_free(ngff_image *image)
 {
-    /* Plans on other threads may give their ownership back at the same time. */
-    if (image && __atomic_sub_fetch(&image->n_owners, 1, __ATOMIC_ACQ_REL) == 0)
+    if (image)
         image_destroy(image);
+}
+
+/* A copy of a text; NULL gives NULL. Clears *is_whole when memory is out. */
+static char *copy_of(const char *text, int *is_whole)
+{
+    char *copy = text ? strdup(text) : NULL;
+    *is_whole &= !text || copy;
+    return copy;
+}
+
+struct ngff_image *image_copy(const struct ngff_image *from)
+{
+    size_t n_channels = (size_t)from->n_channels, n_attributes = (size_t)from->n_attributes;
+    int is_whole = 1;
+    ngff_image *image = malloc(sizeof *image);
+    if (!image)
+        return NULL;
+    *image = *from;
+    image->name = copy_of(from->name, &is_whole);
+    image->georeference.code = copy_of(from->georeference.code, &is_whole);
+    image->georeference.wkt = copy_of(from->georeference.wkt, &is_whole);
+    image->georeference.projjson = copy_of(from->georeference.projjson, &is_whole);
+    image->channels = from->channels ? calloc(n_channels, sizeof *image->channels) : NULL;
+    for (size_t i = 0; image->channels && i < n_channels; i++) {
+        image->channels[i] = from->channels[i];
+        image->channels[i].label = copy_of(from->channels[i].label, &is_whole);
+    }
+    image->attributes = n_attributes > 0 ? calloc(n_attributes, sizeof *image->attributes) : NULL;
+    image->n_attributes = image->attributes ? from->n_attributes : 0;
+    for (int i = 0; i < image->n_attributes; i++) {
+        image->attributes[i].name = copy_of(from->attributes[i].name, &is_whole);
+        image->attributes[i].json = copy_of(from->attributes[i].json, &is_whole);
+    }
+    if (is_whole && !image->channels == !from->channels && image->n_attributes == from->n_attributes)
+        return image;
+    image_destroy(image);
+    return NULL;
 }
 
 int32_t ngff_image_status(const ngff_image *image)
@@ -152,17 +181,12 @@ int image_axis(const struct ngff_image *image, char dim)
 
 /* -- Setters --------------------------------------------------------------------------------------------------- */
 
-/* What every setter asks first. A plan has computed from the image what must not change behind its back. */
+/* What every setter asks first. */
 static int32_t begin_change(ngff_image *image)
 {
     if (!image)
         return NGFF_E_ARGUMENT;
-    if (image->error.status)
-        return image->error.status;
-    if (__atomic_load_n(&image->n_owners, __ATOMIC_RELAXED) > 1)
-        return error_set(&image->error, NGFF_E_STATE,
-                         "the image belongs to a plan and cannot change any more; make a new one");
-    return NGFF_OK;
+    return image->error.status;
 }
 
 static int32_t out_of_memory(ngff_image *image)

@@ -28,7 +28,6 @@ typedef struct {
 
 struct ngff_image {
     error error;
-    int n_owners; /* reference count */
     int rank;
     char dims[MAX_RANK + 1]; /* "cyx" */
     int64_t shape[MAX_RANK];
@@ -47,8 +46,8 @@ struct ngff_image {
     int n_attributes;
 };
 
-/* One more owner; ngff_image_free gives an ownership back. */
-struct ngff_image *image_retain(struct ngff_image *image);
+/* The same description once more, for ngff_image_free; NULL when memory is out. */
+struct ngff_image *image_copy(const struct ngff_image *image);
 /* Index of a dimension by its letter, or -1. */
 int image_axis(const struct ngff_image *image, char dim);
 /* The full UDUNITS-2 name for any accepted spelling ("um" -> "micrometer") of a unit for axis dim ('t' takes times,

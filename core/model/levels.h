@@ -3,6 +3,8 @@
 #ifndef NGFF_MODEL_LEVELS_H
 #define NGFF_MODEL_LEVELS_H
 
+#include <stdatomic.h>
+
 #include "image.h"
 #include "options.h"
 
@@ -30,8 +32,8 @@ typedef struct {
 
 struct ngff_plan {
     error error;
-    int n_owners;
-    struct ngff_image *image;
+    atomic_int n_owners;
+    struct ngff_image *image; /* its own copy, with what the options say of it; NULL after an error */
     options options;
     int n_levels;
     level *levels;

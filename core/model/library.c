@@ -1,4 +1,5 @@
 /* library.c: what the library says about itself. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "ngff.h"
@@ -36,6 +37,22 @@ const char *ngff_status_text(int32_t status)
 char *ngff_options_text(const char *format)
 {
     return format ? options_text(format) : NULL;
+}
+
+int32_t ngff_options_axes(const char *const *list, char *dims, int64_t *sizes, char *message, int64_t size)
+{
+    options o;
+    error e = {0};
+    options_read(list, &o, &e);
+    for (int i = 0; e.status == NGFF_OK && i < o.axes.n; i++)
+        sizes[i] = o.axes.value[i];
+    if (e.status == NGFF_OK)
+        snprintf(dims, 6, "%.*s", o.axes.n, o.axes.dim);
+    if (message && size > 0)
+        snprintf(message, (size_t)size, "%s", e.message);
+    int32_t result = e.status == NGFF_OK ? o.axes.n : e.status;
+    options_release(&o);
+    return result;
 }
 
 void ngff_string_free(char *text)

@@ -8,6 +8,25 @@
 #include <stdio.h>
 #include <string.h>
 
+/* -- Values as text ------------------------------------------------------------------------------------------------ */
+
+static void print_word(const row *r, const void *field, char *to, size_t room)
+{
+    snprintf(to, room, "%s", word_of(r->words, *(const int *)field));
+}
+
+static void print_integer(const row *r, const void *field, char *to, size_t room)
+{
+    (void)r;
+    snprintf(to, room, "%d", *(const int *)field);
+}
+
+static void print_bytes(const row *r, const void *field, char *to, size_t room)
+{
+    (void)r;
+    snprintf(to, room, "%lld", (long long)*(const int64_t *)field);
+}
+
 /* -- Words --------------------------------------------------------------------------------------------------------- */
 
 static const word compress_words[] = {
@@ -71,6 +90,7 @@ const row option_table[] = {
         .standard = "AUTO",
         .help = "AUTO = ZSTD for 8-bit types (opens in every reader), BLOSC for wider ones (shuffle pays). ZLIB, "
                 "LZ4: 0.4 only",
+        .print = print_word,
         .offset = offsetof(options, compress),
     },
     {
@@ -80,6 +100,7 @@ const row option_table[] = {
         .standard = "1; gzip, zlib 6",
         .help = "Compression level",
         .read = row_read_integer,
+        .print = print_integer,
         .offset = offsetof(options, level),
         .high = 22,
     },
@@ -182,6 +203,7 @@ const row option_table[] = {
         .words = version_words,
         .standard = "0.5",
         .help = "0.4 for Bio-Formats, OMERO, older GDAL",
+        .print = print_word,
         .offset = offsetof(options, version),
     },
     {
@@ -189,6 +211,7 @@ const row option_table[] = {
         .words = layout_words,
         .standard = "OVERVIEWS",
         .help = "OVERVIEWS: scale0/image, ovr_2x/image ...; SCALES: scale0/image, scale1/image ...; FLAT: 0, 1 ...",
+        .print = print_word,
         .offset = offsetof(options, layout),
     },
     {
@@ -205,6 +228,7 @@ const row option_table[] = {
         .words = reduce_words,
         .standard = "AVERAGE; palette, labels MODE; complex NEAREST",
         .help = "How levels are made",
+        .print = print_word,
         .offset = offsetof(options, resampling),
     },
     {
@@ -242,6 +266,7 @@ const row option_table[] = {
         .standard = "ALL_CPUS",
         .help = "Threads that compute, the caller included",
         .read = row_read_threads,
+        .print = print_integer,
         .offset = offsetof(options, n_threads),
         .high = 1024,
         .is_of_run = 1,
@@ -252,6 +277,7 @@ const row option_table[] = {
         .standard = "what the plan needs",
         .help = "Memory for pixels",
         .read = row_read_memory,
+        .print = print_bytes,
         .offset = offsetof(options, memory_bytes),
         .low = 1,
         .high = INT64_MAX,

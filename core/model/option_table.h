@@ -18,6 +18,9 @@ typedef struct row row;
 
 typedef int32_t (*row_reader)(const row *r, const char *value, void *to, error *e);
 
+/* The value of a field as text. */
+typedef void (*row_printer)(const row *r, const void *field, char *to, size_t room);
+
 struct row {
     const char *name;
     const char *aliases;  /* further spellings, with a blank between, or NULL */
@@ -25,8 +28,9 @@ struct row {
     const char *shown;    /* what it may be, in the table for people; NULL: the words */
     const char *standard; /* the default, for people, or NULL */
     const char *help;
-    row_reader read; /* NULL: one of the words */
-    size_t offset;   /* of its field in options */
+    row_reader read;   /* NULL: one of the words */
+    row_printer print; /* NULL: as it was typed */
+    size_t offset;     /* of its field in options */
     int64_t low, high;
     int is_of_run; /* says how to write, not what: no part of the store */
 };

@@ -254,30 +254,38 @@ int32_t row_read_path(const row *r, const char *value, void *to, error *e)
 
 int32_t row_read_axes(const row *r, const char *value, void *to, error *e)
 {
-    size_list list;
+    size_list *list = to;
     const char *end;
-    const char *problem = sizes_at(value, '\0', r->high, &list, &end);
-    if (!problem && !list.dim[0])
+    const char *problem = sizes_at(value, '\0', r->high, list, &end);
+    if (!problem && !list->dim[0])
         problem = "every size needs its axis";
-    return problem ? refuse(r, value, e, problem) : row_read_text(r, value, to, e);
+    for (int i = 0; !problem && i < list->n; i++)
+        if (!strchr("tcz", list->dim[i]))
+            problem = "y and x are the axes of a band; only t, c and z are named";
+    return problem ? refuse(r, value, e, problem) : NGFF_OK;
 }
 
 int32_t row_read_units(const row *r, const char *value, void *to, error *e)
 {
+    unit_names *list = to;
     for (const char *p = value;; p++) {
-        char dim = ascii_lower(*p);
+        char dim = ascii_lower(*p), unit[40] = "";
         if (!dim || !strchr("tzyx", dim) || p[1] != ':')
             return refuse(r, value, e, "pairs of an axis (t, z, y, x) and its unit are expected");
-        char unit[40] = "";
+        for (int i = 0; i < list->n; i++)
+            if (list->dim[i] == dim)
+                return refuse(r, value, e, "an axis twice");
         size_t n = strcspn(p + 2, ",;");
         if (n < sizeof unit)
             memcpy(unit, p + 2, n);
-        if (!unit_name(dim, unit))
+        list->name[list->n] = unit_name(dim, unit);
+        if (!list->name[list->n])
             return error_set(e, NGFF_E_OPTION, "%s=%.200s: \"%.*s\" is no unit for axis %c; allowed: %s", r->name,
                              value, (int)min_i64((int64_t)n, 40), p + 2, dim, unit_list(dim));
+        list->dim[list->n++] = dim;
         p += 2 + n;
         if (!*p)
-            return row_read_text(r, value, to, e);
+            return NGFF_OK;
     }
 }
 

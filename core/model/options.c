@@ -80,13 +80,6 @@ const char *options_canonical(const char *name)
     return r ? r->name : NULL;
 }
 
-const char *options_value(const char *name, const char *typed)
-{
-    const row *r = row_find(name);
-    const word *w = word_find(r->words, typed);
-    return w ? word_of(r->words, w->value) : typed[0] ? typed : row_default(r);
-}
-
 int options_is_lasting(const char *typed)
 {
     char name[64];
@@ -104,6 +97,17 @@ static const char *typed_value(const options *o, const char *name)
         if (strncmp(*p, name, n) == 0 && (*p)[n] == '=')
             return *p + n + 1;
     return NULL;
+}
+
+void options_print(const options *o, const char *name, char *to, size_t room)
+{
+    const row *r = row_find(name);
+    const char *typed = typed_value(o, name);
+    const word *w = typed ? word_find(r->words, typed) : NULL;
+    if (r->print)
+        r->print(r, (const char *)o + r->offset, to, room);
+    else
+        snprintf(to, room, "%s", w ? word_of(r->words, w->value) : typed ? typed : row_default(r));
 }
 
 static int32_t keep_typed(options *o, int n, const char *name, const char *value, error *e)
@@ -252,8 +256,6 @@ void options_release(options *o)
     list_free(o->channel_colors);
     list_free(o->typed);
     free(o->windows);
-    free(o->axes);
-    free(o->axis_units);
     free(o->name);
     free(o->report);
     memset(o, 0, sizeof *o);

@@ -43,6 +43,13 @@ typedef struct {
     char dim[MAX_RANK];
 } number_list;
 
+/* AXIS_UNITS: "z:um,t:s". */
+typedef struct {
+    int n;
+    const char *name[MAX_RANK]; /* of the unit table */
+    char dim[MAX_RANK];
+} unit_names;
+
 enum { max_levels = 40 };
 
 typedef struct {
@@ -63,10 +70,10 @@ typedef struct {
     double *windows; /* WINDOW_GIVEN: start, end per channel */
     int n_windows;
     char **channel_names, **channel_colors; /* NULL-terminated or NULL */
-    char *axes;                             /* "t:3,c:2,z:10" as typed or NULL: read by the hosts */
+    size_list axes;                         /* of t, c, z, in the order typed: what the hosts' bands are */
     number_list axis_scale, axis_translation;
-    char *axis_units; /* "z:um,t:s" as typed or NULL */
-    char *name;       /* NULL: the image's */
+    unit_names axis_units;
+    char *name; /* NULL: the image's */
     int origin;
     int verify; /* VERIFY_* */
     int overwrite, resume, sync, dry_run, copy_src_mdd /* TRI_* */;
@@ -80,9 +87,9 @@ int32_t options_read(const char *const *list, options *o, error *e);
 void options_release(options *o);
 /* The canonical name for any accepted spelling, NULL for an unknown one. Static. */
 const char *options_canonical(const char *name);
-/* The value of an option in the spelling of the table: the word that typed is one of the spellings of, else typed; the
- * default where typed is empty, if that is a word. name: canonical. */
-const char *options_value(const char *name, const char *typed);
+/* The value of an option in the spelling of the table: a word, a number, or as it was typed; the default, if that is a
+ * word, where it was not. name: canonical. */
+void options_print(const options *o, const char *name, char *to, size_t room);
 /* True for a NAME=VALUE that says what a store is, and so is kept in it; false for one of a run, such as MEMORY. */
 int options_is_lasting(const char *typed);
 /* "gdal" or "markdown"; a malloc'ed string. */

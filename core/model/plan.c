@@ -89,21 +89,14 @@ static int32_t apply_numbers(plan *p, const char *option, const number_list *lis
     return NGFF_OK;
 }
 
-static int32_t apply_units(plan *p, const char *text)
+static int32_t apply_units(plan *p, const unit_names *list)
 {
-    for (const char *at = text; at && *at;) {
-        char dim, unit[64];
-        int n = 0;
-        if (sscanf(at, " %c : %63[^,;]%n", &dim, unit, &n) != 2 || image_axis(p->image, dim) < 0)
-            return error_set(&p->error, NGFF_E_OPTION, "AXIS_UNITS=%s: expected axis:unit pairs for the axes %s", text,
-                             p->image->dims);
-        const char *name = unit_name(dim, unit);
-        if (!name)
-            return error_set(&p->error, NGFF_E_OPTION, "AXIS_UNITS: unknown unit '%s' for axis %c; known are %s", unit,
-                             dim, unit_list(dim));
-        p->image->unit[image_axis(p->image, dim)] = name;
-        at += n;
-        at += *at == ',' || *at == ';';
+    for (int i = 0; i < list->n; i++) {
+        int axis = image_axis(p->image, list->dim[i]);
+        if (axis < 0)
+            return error_set(&p->error, NGFF_E_OPTION, "%s names axis %c, but the image has the axes %s",
+                             plan_typed(p, "AXIS_UNITS"), list->dim[i], p->image->dims);
+        p->image->unit[axis] = list->name[i];
     }
     return NGFF_OK;
 }
@@ -154,7 +147,7 @@ static int32_t apply_image_options(plan *p)
     struct ngff_image *image = p->image;
     if (apply_numbers(p, "AXIS_SCALE", &o->axis_scale, image->scale, 1) != NGFF_OK ||
         apply_numbers(p, "AXIS_TRANSLATION", &o->axis_translation, image->translation, 0) != NGFF_OK ||
-        apply_units(p, o->axis_units) != NGFF_OK || apply_channels(p) != NGFF_OK)
+        apply_units(p, &o->axis_units) != NGFF_OK || apply_channels(p) != NGFF_OK)
         return p->error.status;
     if (o->name && ngff_image_set_name(image, o->name) != NGFF_OK)
         return error_set(&p->error, NGFF_E_OPTION, "NAME: %s", ngff_image_error(image));
@@ -240,20 +233,20 @@ ngff_plan *ngff_plan_create(ngff_image *image, const char *const *list)
     plan *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
-    p->n_owners = 1;
+    atomic_init(&p->n_owners, 1);
     p->n_readers = 1;
     p->levels = calloc(max_levels, sizeof *p->levels);
     if (!p->levels || !image) {
         error_set(&p->error, image ? NGFF_E_MEMORY : NGFF_E_ARGUMENT, image ? "out of memory" : "no image was given");
         return p;
     }
-    p->image = image;
     int32_t status = error_copy(&p->error, &image->error);
     if (status == NGFF_OK)
         status = options_read(list, &p->options, &p->error);
+    if (status == NGFF_OK && !(p->image = image_copy(image)))
+        status = error_set(&p->error, NGFF_E_MEMORY, "out of memory");
     if (status == NGFF_OK)
         status = apply_image_options(p);
-    image_retain(image);
     if (status == NGFF_OK)
         status = resolve_codec(p);
     if (status == NGFF_OK)
@@ -284,16 +277,15 @@ int32_t plan_keep(plan *p, const uint8_t fill[16], const char *kept_attributes)
 
 ngff_plan *plan_retain(ngff_plan *p)
 {
-    p->n_owners++;
+    atomic_fetch_add_explicit(&p->n_owners, 1, memory_order_relaxed);
     return p;
 }
 
 void ngff_plan_free(ngff_plan *p)
 {
-    if (!p || --p->n_owners > 0)
+    if (!p || atomic_fetch_sub_explicit(&p->n_owners, 1, memory_order_acq_rel) > 1)
         return;
-    if (p->image && p->image->n_owners > 0)
-        ngff_image_free(p->image);
+    ngff_image_free(p->image);
     options_release(&p->options);
     for (int i = 0; i < p->n_warnings; i++)
         free(p->warnings[i]);
@@ -309,12 +301,12 @@ void ngff_plan_free(ngff_plan *p)
 
 int32_t ngff_plan_status(const ngff_plan *p)
 {
-    return p->error.status;
+    return p ? p->error.status : NGFF_E_ARGUMENT;
 }
 
 const char *ngff_plan_error(const ngff_plan *p)
 {
-    return p->error.message;
+    return p ? p->error.message : "the plan is NULL";
 }
 
 int32_t ngff_plan_set_source(ngff_plan *p, const int64_t *block, int32_t n_readers)
@@ -476,25 +468,12 @@ const char *ngff_plan_option(ngff_plan *p, const char *name)
     const char *canonical = options_canonical(name);
     if (!canonical || p->error.status != NGFF_OK)
         return canonical ? "" : NULL;
-    const char *equals = strchr(plan_typed(p, canonical), '=');
-    char *to = p->answer;
-    size_t room = sizeof p->answer;
-    to[0] = 0;
-    if (strcmp(canonical, "COMPRESS") == 0)
-        snprintf(to, room, "%s", compress_name(p->codec.compress));
-    else if (strcmp(canonical, "LEVEL") == 0)
-        snprintf(to, room, "%d", p->codec.level);
-    else if (strcmp(canonical, "OVERVIEW_RESAMPLING") == 0)
-        snprintf(to, room, "%s", reduce_name(p->resampling));
-    else if (strcmp(canonical, "LAYOUT") == 0)
-        snprintf(to, room, "%s", layout_name(p->options.layout));
-    else if (strcmp(canonical, "NGFF_VERSION") == 0)
-        snprintf(to, room, "0.%d", p->options.version);
-    else if (strcmp(canonical, "NUM_THREADS") == 0)
-        snprintf(to, room, "%d", p->n_threads);
-    else if (strcmp(canonical, "MEMORY") == 0)
-        snprintf(to, room, "%lld", (long long)p->memory);
-    else
-        snprintf(to, room, "%s", options_value(canonical, equals ? equals + 1 : ""));
-    return to;
+    options resolved = p->options;
+    resolved.compress = p->codec.compress;
+    resolved.level = p->codec.level;
+    resolved.resampling = p->resampling;
+    resolved.n_threads = p->n_threads;
+    resolved.memory_bytes = p->memory;
+    options_print(&resolved, canonical, p->answer, sizeof p->answer);
+    return p->answer;
 }

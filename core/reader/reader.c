@@ -328,12 +328,12 @@ const char *reader_path(const ngff_reader *reader)
 
 int32_t ngff_reader_status(const ngff_reader *reader)
 {
-    return reader->error.status;
+    return reader ? reader->error.status : NGFF_E_ARGUMENT;
 }
 
 const char *ngff_reader_error(const ngff_reader *reader)
 {
-    return reader->error.message;
+    return reader ? reader->error.message : "the reader is NULL";
 }
 
 const char *ngff_reader_dims(const ngff_reader *reader)

@@ -249,6 +249,8 @@ static void publish(ngff_writer *w, error *e)
 int32_t ngff_writer_close(ngff_writer *w)
 {
     error e = {0};
+    if (!w)
+        return NGFF_E_ARGUMENT;
     if (w->is_closed || !w->is_open)
         return w->error.status != NGFF_OK ? w->error.status : NGFF_OK;
     if (w->before)

@@ -465,12 +465,12 @@ int64_t writer_pixel_peak(const ngff_writer *w)
 
 int32_t ngff_writer_status(const ngff_writer *w)
 {
-    return w->error.status;
+    return w ? w->error.status : NGFF_E_ARGUMENT;
 }
 
 const char *ngff_writer_error(const ngff_writer *w)
 {
-    return w->error.message;
+    return w ? w->error.message : "the writer is NULL";
 }
 
 /* -- Pixels come in ------------------------------------------------------------------------------------------------ */

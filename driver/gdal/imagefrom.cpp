@@ -9,6 +9,7 @@
 #include "attributes.h"
 #include "georef.h"
 #include "pixeltype.h"
+#include "writing.h"
 
 static bool fail(const std::string &message)
 {
@@ -88,38 +89,37 @@ static bool choose_type(GDALDataset *source, bool is_strict, ImageFromSource *to
 /* -- Axes ------------------------------------------------------------------------------------------------------ */
 
 /* AXES=t:3,c:2,z:10, slowest first: which band is which plane. NGFF's own order of axes is t, c, z. */
-static bool choose_axes(const char *axes, ImageFromSource *to, int n_bands)
+static bool choose_axes(CSLConstList options, ImageFromSource *to, int n_bands)
 {
-    int64_t size[3] = {1, 1, 1}, stride[3] = {}, product = 1;
+    int64_t size[3] = {1, 1, 1}, stride[3] = {}, product = 1, typed_size[5];
     const char *const order = "tcz";
-    std::string typed;
-    if (axes == nullptr) {
-        typed = n_bands > 1 ? "c" : "";
+    char typed[6], message[500];
+    const int n_typed = ngff_options_axes(options, typed, typed_size, message, sizeof message);
+    if (n_typed < 0) {
+        raise(n_typed, message);
+        return false;
+    }
+    if (n_typed == 0) {
+        strcpy(typed, n_bands > 1 ? "c" : "");
         size[1] = n_bands;
         stride[1] = 1;
         product = n_bands;
-    } else {
-        const CPLStringList parts(CSLTokenizeString2(axes, ",;", CSLT_STRIPLEADSPACES | CSLT_STRIPENDSPACES));
-        for (int i = parts.size() - 1; i >= 0; i--) {
-            const char letter = static_cast<char>(tolower(static_cast<unsigned char>(parts[i][0])));
-            const char *axis = letter != '\0' ? strchr(order, letter) : nullptr;
-            const int64_t n = parts[i][0] != '\0' && parts[i][1] == ':' ? atoi(parts[i] + 2) : 0;
-            if (axis == nullptr || n < 1 || typed.find(letter) != std::string::npos || n > n_bands)
-                return fail(CPLSPrintf("AXES=%s: expected the axes of the %d bands, t, c or z, each with its size, "
-                                       "slowest first, such as t:3,c:2",
-                                       axes, n_bands));
-            size[axis - order] = n;
-            stride[axis - order] = product;
-            product *= n;
-            typed += letter;
-            if (product > n_bands)
-                break;
-        }
-        if (product != n_bands)
-            return fail(CPLSPrintf("AXES=%s: the product of the sizes must be the number of bands, %d", axes, n_bands));
+    }
+    for (int i = n_typed - 1; i >= 0 && product <= n_bands; i--) {
+        const auto axis = strchr(order, typed[i]) - order;
+        size[axis] = typed_size[i];
+        stride[axis] = product;
+        product *= typed_size[i];
+    }
+    if (product != n_bands) {
+        std::string text;
+        for (int i = 0; i < n_typed; i++)
+            text += (i > 0 ? "," : "") + std::string(1, typed[i]) + ":" + std::to_string(typed_size[i]);
+        return fail(
+            CPLSPrintf("AXES=%s: the product of the sizes must be the number of bands, %d", text.c_str(), n_bands));
     }
     for (int i = 0; i < 3; i++)
-        if (typed.find(order[i]) != std::string::npos) {
+        if (strchr(typed, order[i]) != nullptr) {
             to->shape[to->rank()] = size[i];
             to->dims += order[i];
         }
@@ -345,10 +345,7 @@ bool image_from_source(GDALDataset *source, CSLConstList options, bool is_strict
         return fail("The source has no raster band: nothing to write (its subdatasets may have some)");
     if (source->GetRasterXSize() < 1 || source->GetRasterYSize() < 1)
         return fail("The source has no pixels");
-    const char *axes = CSLFetchNameValue(options, "AXES");
-    if (axes == nullptr)
-        axes = CSLFetchNameValue(options, "DIMS");
-    if (!choose_type(source, is_strict, to) || !choose_axes(axes, to, n_bands))
+    if (!choose_type(source, is_strict, to) || !choose_axes(options, to, n_bands))
         return false;
     to->shape[to->rank()] = source->GetRasterYSize();
     to->shape[to->rank() + 1] = source->GetRasterXSize();

@@ -194,16 +194,35 @@ static void georeference_and_attributes_are_checked(void)
     }
 }
 
-static void an_image_that_a_plan_holds_does_not_change(void)
+static void a_copy_has_all_and_shares_nothing(void)
 {
+    const double affine[6] = {1, 2, 0, 3, 0, -4};
+    static const uint8_t seven[16] = {7};
     ngff_image *image = three_bands();
-    image_retain(image);
-    CHECK_INT(ngff_image_set_name(image, "other"), NGFF_E_STATE);
-    CHECK_TEXT(image->name, "image");
+    CHECK_INT(ngff_image_set_name(image, "first"), NGFF_OK);
+    CHECK_INT(ngff_image_set_channel(image, 1, "red", "FF0000"), NGFF_OK);
+    CHECK_INT(ngff_image_set_nodata(image, 2, seven), NGFF_OK);
+    CHECK_INT(ngff_image_set_attribute(image, "a", "[1.5]"), NGFF_OK);
+    CHECK_INT(ngff_image_set_georeference(image, affine, "EPSG:32633", "WKT", "{}", 0), NGFF_OK);
+    ngff_image *copy = image_copy(image);
+    CHECK_INT(ngff_image_set_name(image, "second"), NGFF_OK);
+    CHECK_INT(ngff_image_set_channel(image, 1, "blue", "0000FF"), NGFF_OK);
+    CHECK_INT(ngff_image_set_attribute(image, "a", "2"), NGFF_OK);
+    CHECK_INT(ngff_image_set_georeference(image, NULL, NULL, NULL, NULL, 0), NGFF_OK);
     ngff_image_free(image);
-    CHECK_INT(image->n_owners, 1);
-    ngff_image_free(image);
+    CHECK_TEXT(copy->name, "first");
+    CHECK_TEXT(copy->channels[1].label, "red");
+    CHECK_TEXT(copy->channels[1].color, "FF0000");
+    CHECK(copy->channels[2].has_nodata && copy->channels[2].nodata[0] == 7 && !copy->channels[0].has_nodata);
+    CHECK_INT(copy->n_attributes, 1);
+    CHECK_TEXT(copy->attributes[0].json, "[1.5]");
+    CHECK_TEXT(copy->georeference.wkt, "WKT");
+    CHECK(copy->georeference.affine[5] == -4);
+    CHECK_INT(ngff_image_set_name(copy, "third"), NGFF_OK);
+    ngff_image_free(copy);
     ngff_image_free(NULL);
+    CHECK_INT(ngff_image_status(NULL), NGFF_E_ARGUMENT);
+    CHECK_TEXT(ngff_image_error(NULL), "the image is NULL");
 }
 
 int main(void)
@@ -214,6 +233,6 @@ int main(void)
     RUN(common_spellings_of_units_are_known);
     RUN(channels_take_labels_colours_windows_and_nodata);
     RUN(georeference_and_attributes_are_checked);
-    RUN(an_image_that_a_plan_holds_does_not_change);
+    RUN(a_copy_has_all_and_shares_nothing);
     CHECK_EXIT();
 }

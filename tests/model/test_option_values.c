@@ -106,10 +106,13 @@ static void lists_windows_and_axes_are_read(void)
     CHECK(o.window_mode == WINDOW_GIVEN && o.n_windows == 2 && o.windows[2] == -1.5 && o.windows[3] == 2000);
     options_release(&o);
     CHECK_INT(read4(&o, &e, "AXES=t:3,z:10", "SCALE=z:2.0,t:0.5", "TRANSLATION=x:-5", "UNITS=z:um,t:s"), NGFF_OK);
-    CHECK_TEXT(o.axes, "t:3,z:10");
+    CHECK(o.axes.n == 2 && o.axes.dim[0] == 't' && o.axes.value[0] == 3 && o.axes.dim[1] == 'z');
+    CHECK_INT(o.axes.value[1], 10);
     CHECK(o.axis_scale.n == 2 && o.axis_scale.dim[1] == 't' && o.axis_scale.value[1] == 0.5);
     CHECK(o.axis_translation.value[0] == -5);
-    CHECK_TEXT(o.axis_units, "z:um,t:s");
+    CHECK(o.axis_units.n == 2 && o.axis_units.dim[0] == 'z' && o.axis_units.dim[1] == 't');
+    CHECK_TEXT(o.axis_units.name[0], "micrometer");
+    CHECK_TEXT(o.axis_units.name[1], "second");
     options_release(&o);
     refused("CHANNEL_COLORS=red", NULL, "RRGGBB");
     refused("CHANNEL_NAMES=\xFF", NULL, "UTF-8");
@@ -117,6 +120,9 @@ static void lists_windows_and_axes_are_read(void)
     refused("WINDOW=5", NULL, "PERCENTILE");
     refused("WINDOW=1:2,", NULL, "PERCENTILE");
     refused("AXES=3", NULL, "axis");
+    refused("AXES=y:3", NULL, "axes of a band");
+    refused("AXES=t:2,t:3", NULL, "twice");
+    refused("AXIS_UNITS=x:um,x:mm", NULL, "twice");
     refused("AXIS_SCALE=x:0", NULL, "above 0");
     refused("AXIS_SCALE=x:inf", NULL, "above 0");
     refused("AXIS_TRANSLATION=x:1;y:2", NULL, "comma");

@@ -1,6 +1,8 @@
 /* test_plan.c: options resolved against the image, and what is refused. */
 #include "plans.h"
 
+#include <pthread.h>
+
 static void fill_is_the_nodata_value_that_all_channels_share(void)
 {
     static const uint8_t seven = 7, eight = 8;
@@ -72,6 +74,64 @@ static void image_options_describe_the_image(void)
     CHECK_TEXT(p->image->channels[1].color, "00FF00");
     CHECK(p->image->channels[1].start == 3 && p->image->channels[1].end == 4);
     ngff_plan_free(p);
+}
+
+static void plans_of_one_image_share_nothing(void)
+{
+    ngff_image *image = ngff_image_create("cyx", SHAPE(2, 10, 10), NGFF_UINT8);
+    ngff_plan *a = ngff_plan_create(image, NULL);
+    ngff_plan *b = ngff_plan_create(
+        image, OPTIONS("AXIS_UNITS=y:m,x:m", "AXIS_SCALE=y:2,x:2", "CHANNEL_NAMES=red", "NAME=b", "WINDOW=1:2"));
+    CHECK_TEXT(ngff_plan_error(b), "");
+    CHECK(a->image->unit[1] == NULL && a->image->scale[1] == 1 && !a->image->channels[0].label);
+    CHECK_TEXT(a->image->name, "image");
+    CHECK_TEXT(b->image->unit[1], "meter");
+    CHECK_TEXT(b->image->name, "b");
+    CHECK(b->levels[0].scale[2] == 2 && b->image->channels[1].has_window);
+    CHECK(image->unit[1] == NULL && !image->channels[0].has_window);
+    CHECK_INT(ngff_image_set_name(image, "still mine"), NGFF_OK);
+    ngff_image_free(image);
+    CHECK_TEXT(a->image->name, "image");
+    ngff_plan_free(a);
+    CHECK_TEXT(b->image->channels[0].label, "red");
+    ngff_plan_free(b);
+}
+
+static void *own_and_leave(void *plan)
+{
+    for (int i = 0; i < 20000; i++)
+        ngff_plan_free(plan_retain(plan));
+    ngff_plan_free(plan);
+    return NULL;
+}
+
+/* As writers on several threads do. */
+static void owners_on_several_threads_are_counted(void)
+{
+    pthread_t threads[4];
+    ngff_plan *p = plan_of("yx", SHAPE(10, 10), NGFF_UINT8, NULL);
+    for (int i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, own_and_leave, plan_retain(p));
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    CHECK_INT(p->n_owners, 1);
+    ngff_plan_free(p);
+    ngff_plan_free(NULL);
+    CHECK_INT(ngff_plan_status(NULL), NGFF_E_ARGUMENT);
+    CHECK_TEXT(ngff_plan_error(NULL), "the plan is NULL");
+}
+
+static void axes_are_told_to_the_host(void)
+{
+    char dims[6], message[200];
+    int64_t sizes[5];
+    CHECK_INT(ngff_options_axes(OPTIONS("dims=z:3,T:2", "COMPRESS=GZIP"), dims, sizes, message, sizeof message), 2);
+    CHECK_TEXT(dims, "zt");
+    CHECK(sizes[0] == 3 && sizes[1] == 2);
+    CHECK_INT(ngff_options_axes(NULL, dims, sizes, NULL, 0), 0);
+    CHECK_TEXT(dims, "");
+    CHECK_INT(ngff_options_axes(OPTIONS("AXES=q:3"), dims, sizes, message, sizeof message), NGFF_E_OPTION);
+    CHECK(strstr(message, "AXES=q:3"));
 }
 
 /* north up, 10 m pixels, upper left corner at 500000, 4600000 */
@@ -192,6 +252,9 @@ int main(void)
     RUN(fill_is_the_nodata_value_that_all_channels_share);
     RUN(defaults_depend_on_type_and_kind);
     RUN(image_options_describe_the_image);
+    RUN(plans_of_one_image_share_nothing);
+    RUN(owners_on_several_threads_are_counted);
+    RUN(axes_are_told_to_the_host);
     RUN(southing_puts_the_first_pixels_centre_into_the_translation);
     RUN(impossible_requests_are_refused_in_words);
     RUN(image_that_the_writer_cannot_hold_is_refused);

@@ -214,6 +214,17 @@ static void every_thread_has_the_settings_of_the_caller(void)
     CHECK_INT(n_copies, 0);
 }
 
+static void a_null_handle_is_an_error_by_one_rule(void)
+{
+    CHECK_INT(ngff_writer_status(NULL), NGFF_E_ARGUMENT);
+    CHECK_TEXT(ngff_writer_error(NULL), "the writer is NULL");
+    CHECK_INT(ngff_writer_close(NULL), NGFF_E_ARGUMENT);
+    CHECK_INT(ngff_reader_status(NULL), NGFF_E_ARGUMENT);
+    CHECK_TEXT(ngff_reader_error(NULL), "the reader is NULL");
+    ngff_writer_free(NULL);
+    ngff_reader_free(NULL);
+}
+
 int main(void)
 {
     RUN(the_held_object_is_read_like_any_other);
@@ -221,6 +232,7 @@ int main(void)
     RUN(a_whole_store_is_published);
     RUN(a_store_with_one_wrong_bit_is_not_published);
     RUN(the_look_can_be_cancelled);
+    RUN(a_null_handle_is_an_error_by_one_rule);
     RUN(every_thread_has_the_settings_of_the_caller);
     CHECK_EXIT();
 }
