@@ -460,6 +460,38 @@ def test_threads_are_there_while_a_dataset_needs_them(levels, config, options, h
     assert after == 0
 
 
+FORK = """
+import os, signal, sys
+from osgeo import gdal
+gdal.UseExceptions()
+dataset = gdal.OpenEx(sys.argv[1], open_options=["NUM_THREADS=4"])
+expected = dataset.ReadRaster()
+def child(work):
+    process = os.fork()
+    if process == 0:
+        signal.alarm(60)
+        try:
+            os._exit(0 if work() else 1)
+        finally:
+            os._exit(2)
+    return os.waitpid(process, 0)[1]
+def close():
+    global dataset
+    dataset = None
+    return True
+def use():
+    return dataset.ReadRaster() == expected and gdal.Open(sys.argv[1]).ReadRaster() == expected and close()
+print(child(close), child(use), use())
+"""
+
+
+def test_a_child_of_fork_uses_and_closes_what_it_has_inherited(tmp_path):
+    """As Python's multiprocessing does on Linux. Its threads are not there; it waited for them for ever."""
+    path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(gdaltest.smooth_array((3, 200, 300), "uint16")), "BLOCKSIZE=32")
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORK, path], capture_output=True, text=True, timeout=200)
+    assert done.stdout.split() == ["0", "0", "True"], done.stderr
+
+
 def read_windows(dataset, array, seed):
     chance = random.Random(seed)
     for _ in range(60):

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,7 +16,11 @@ typedef struct {
     void *argument;
 } job;
 
+/* Least stack of a worker: TLS libraries and codecs count on more than the 128 KiB of musl. */
+enum { worker_stack = 2 << 20 };
+
 struct pool {
+    pid_t process; /* that has its threads: a child of fork has only this memory */
     pthread_mutex_t lock;
     pthread_cond_t has_job;  /* a job was queued, or the pool ends */
     pthread_cond_t has_done; /* a job has ended */
@@ -58,11 +63,47 @@ static void *work(void *argument)
     return NULL;
 }
 
+/* A worker, without the host's signals: its handlers expect the host's threads. What a fault or a profiler raises on the
+ * thread that it is about stays. */
+static int start_worker(pool *p, const pthread_attr_t *attributes)
+{
+    static const int kept[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF};
+    sigset_t blocked, before;
+    sigfillset(&blocked);
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+        sigdelset(&blocked, kept[i]);
+    pthread_sigmask(SIG_BLOCK, &blocked, &before); /* a new thread takes its creator's over */
+    int is_started = pthread_create(&p->threads[p->n_threads], attributes, work, p) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    p->n_threads += is_started;
+    return is_started;
+}
+
+static void start_workers(pool *p, int n_workers)
+{
+    size_t stack = 0;
+    pthread_attr_t attributes;
+    if (n_workers < 1 || pthread_attr_init(&attributes) != 0)
+        return;
+    if (pthread_attr_getstacksize(&attributes, &stack) == 0 && stack < worker_stack)
+        pthread_attr_setstacksize(&attributes, worker_stack);
+    while (p->n_threads < n_workers && start_worker(p, &attributes))
+        ;
+    pthread_attr_destroy(&attributes);
+}
+
+/* Its threads are not there, its lock may be held by one of them for ever, and its jobs are the parent's. */
+static int is_inherited(const pool *p)
+{
+    return p->process != getpid();
+}
+
 pool *pool_create(int n_workers, int queue_depth, void (*on_start)(void *), void *on_start_argument)
 {
     pool *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
+    p->process = getpid();
     p->depth = queue_depth > 0 ? queue_depth : 1;
     p->on_start = on_start;
     p->on_start_argument = on_start_argument;
@@ -75,13 +116,16 @@ pool *pool_create(int n_workers, int queue_depth, void (*on_start)(void *), void
         pool_free(p);
         return NULL;
     }
-    while (p->n_threads < n_workers && pthread_create(&p->threads[p->n_threads], NULL, work, p) == 0)
-        p->n_threads++;
+    start_workers(p, n_workers);
     return p;
 }
 
 void pool_submit(pool *p, void (*run)(void *), void *argument)
 {
+    if (is_inherited(p)) {
+        run(argument);
+        return;
+    }
     pthread_mutex_lock(&p->lock);
     int is_queued = p->n_threads > 0 && p->n_queued < p->depth;
     if (is_queued) {
@@ -101,6 +145,8 @@ void pool_wait(pool *p)
 
 int pool_help(pool *p)
 {
+    if (is_inherited(p))
+        return 0;
     pthread_mutex_lock(&p->lock);
     int had_job = p->n_queued > 0 || p->n_running > 0;
     if (p->n_queued > 0)
@@ -117,15 +163,17 @@ void pool_free(pool *p)
         return;
     if (p->queue)
         pool_wait(p);
-    pthread_mutex_lock(&p->lock);
-    p->is_ending = 1;
-    pthread_cond_broadcast(&p->has_job);
-    pthread_mutex_unlock(&p->lock);
-    for (int i = 0; i < p->n_threads; i++)
-        pthread_join(p->threads[i], NULL);
-    pthread_cond_destroy(&p->has_done);
-    pthread_cond_destroy(&p->has_job);
-    pthread_mutex_destroy(&p->lock);
+    if (!is_inherited(p)) {
+        pthread_mutex_lock(&p->lock);
+        p->is_ending = 1;
+        pthread_cond_broadcast(&p->has_job);
+        pthread_mutex_unlock(&p->lock);
+        for (int i = 0; i < p->n_threads; i++)
+            pthread_join(p->threads[i], NULL);
+        pthread_cond_destroy(&p->has_done); /* waits for its waiters, which a child would do for ever */
+        pthread_cond_destroy(&p->has_job);
+        pthread_mutex_destroy(&p->lock);
+    }
     free(p->threads);
     free(p->queue);
     free(p);

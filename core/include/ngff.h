@@ -11,7 +11,10 @@
  *   - Strings are UTF-8. Returned `const char *` belong to the handle and live until it is freed or, where said so,
  *     until the next call. `free` functions take NULL.
  *   - Options are NAME=VALUE strings in a NULL-terminated list; the README has the table, ngff_options_text prints it.
- *   - One handle takes one call at a time, unless a function says otherwise. */
+ *   - One handle takes one call at a time, unless a function says otherwise.
+ *   - After fork, a child may use and free the images, plans and readers that it has inherited, if no other thread was in
+ *     a call of the reader at that moment. A writer stays its parent's: in the child every call of it is NGFF_E_STATE,
+ *     and freeing it leaves the store alone. */
 #ifndef NGFF_H
 #define NGFF_H
 

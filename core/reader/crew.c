@@ -1,7 +1,10 @@
 /* crew.c: see crew.h. */
 #include "crew.h"
 
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "pool.h"
 
@@ -9,22 +12,44 @@
 
 static pthread_mutex_t threads_lock = PTHREAD_MUTEX_INITIALIZER;
 static pool *threads;
-static int n_readers;
+static int n_readers;           /* of this process that use them */
+static atomic_long process_now; /* that the three are of; entering: they are made new */
+
+enum { entering = -1 };
+
+/* A child of fork has none of these threads, and the lock as it was at that moment. It begins anew; its parent's pool
+ * is forgotten. */
+static void threads_enter_process(void)
+{
+    long own = getpid(), seen = atomic_load(&process_now);
+    while (seen != own) {
+        if (seen == entering)
+            sched_yield();
+        else if (atomic_compare_exchange_strong(&process_now, &seen, entering)) {
+            threads_lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+            threads = NULL;
+            n_readers = 0;
+            atomic_store(&process_now, own);
+        }
+        seen = atomic_load(&process_now);
+    }
+}
 
 /* Made for the first call that wants some. NULL: none can be had, and the caller works alone. */
 static pool *threads_get(ngff_reader *reader, int n_wanted)
 {
+    threads_enter_process();
     pthread_mutex_lock(&threads_lock);
-    if (!reader->has_threads) {
+    if (reader->threads_of != getpid()) {
         int n = pool_cpu_count() > n_wanted ? pool_cpu_count() : n_wanted;
         if (!threads)
             threads = pool_create(n - 1, 4 * n, NULL, NULL);
         if (threads) {
             n_readers++;
-            reader->has_threads = 1;
+            reader->threads_of = getpid();
         }
     }
-    pool *found = reader->has_threads ? threads : NULL;
+    pool *found = reader->threads_of == getpid() ? threads : NULL;
     pthread_mutex_unlock(&threads_lock);
     return found;
 }
@@ -32,12 +57,14 @@ static pool *threads_get(ngff_reader *reader, int n_wanted)
 void crew_leave(ngff_reader *reader)
 {
     pool *ended = NULL;
+    if (reader->threads_of != getpid()) /* it has none, or its parent's */
+        return;
     pthread_mutex_lock(&threads_lock);
-    if (reader->has_threads && --n_readers == 0) {
+    if (--n_readers == 0) {
         ended = threads;
         threads = NULL;
     }
-    reader->has_threads = 0;
+    reader->threads_of = 0;
     pthread_mutex_unlock(&threads_lock);
     pool_free(ended);
 }

@@ -3,6 +3,7 @@
 #define NGFF_READER_READER_H
 
 #include <pthread.h>
+#include <sys/types.h>
 
 #include "budget.h"
 #include "chunk_cache.h"
@@ -40,7 +41,7 @@ struct ngff_reader {
 
     budget *buffers;    /* chunks of pixels: one per thread at work, and those of the cache */
     chunk_cache *cache; /* chunks that region.c has met in part */
-    int has_threads;    /* crew.c's lock guards it */
+    pid_t threads_of;   /* the process whose helpers it uses, or 0; crew.c's lock guards it */
 
     pthread_mutex_t lock; /* guards all below */
     codec_context *idle[most_idle];

@@ -251,6 +251,8 @@ int32_t ngff_writer_close(ngff_writer *w)
     error e = {0};
     if (!w)
         return NGFF_E_ARGUMENT;
+    if (writer_is_inherited(w))
+        return writer_keep(w, &e);
     if (w->is_closed || !w->is_open)
         return w->error.status != NGFF_OK ? w->error.status : NGFF_OK;
     if (w->before)

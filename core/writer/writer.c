@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "codec.h"
 #include "read_back.h"
@@ -338,6 +339,7 @@ ngff_writer *writer_make(ngff_plan *plan, store *s, const char *path)
         return NULL;
     }
     pthread_mutex_init(&w->lock, NULL);
+    w->process = getpid();
     w->plan = plan_retain(plan);
     w->store = s;
     w->path = path ? strdup(path) : NULL;
@@ -475,9 +477,21 @@ const char *ngff_writer_error(const ngff_writer *w)
 
 /* -- Pixels come in ------------------------------------------------------------------------------------------------ */
 
+int writer_is_inherited(const ngff_writer *w)
+{
+    return w->process != getpid();
+}
+
 /* Keeps the error of a call, or the first error of a job, in the handle. */
 int32_t writer_keep(ngff_writer *w, const error *e)
 {
+    if (writer_is_inherited(w)) {
+        if (w->error.status == NGFF_OK)
+            error_set(&w->error, NGFF_E_STATE,
+                      "%s: the writer belongs to the process that has opened it; a child of fork cannot use it",
+                      w->path ? w->path : "the new store");
+        return w->error.status;
+    }
     error first = *e;
     if (first.status == NGFF_OK && w->cascade)
         cascade_error(w->cascade, &first);
@@ -714,6 +728,8 @@ int32_t ngff_writer_replan(ngff_writer *w, ngff_plan *plan)
 
 double ngff_writer_progress(ngff_writer *w)
 {
+    if (writer_is_inherited(w))
+        return 0.0;
     pthread_mutex_lock(&w->lock);
     int is_done = w->is_closed && w->error.status == NGFF_OK;
     cascade *running = w->cascade;
@@ -726,7 +742,7 @@ double ngff_writer_progress(ngff_writer *w)
 
 void ngff_writer_free(ngff_writer *w)
 {
-    if (!w)
+    if (!w || writer_is_inherited(w)) /* its parent goes on: the store, its scratch and its claim stay */
         return;
     if (w->is_open && !w->is_closed) {
         error e = {.status = NGFF_E_CANCELLED, .message = "cancelled"};

@@ -4,6 +4,7 @@
 #define NGFF_WRITER_WRITER_H
 
 #include <pthread.h>
+#include <sys/types.h>
 
 #include "cascade.h"
 #include "metadata.h"
@@ -21,7 +22,8 @@
 struct bench;
 
 struct ngff_writer {
-    error error; /* of the calling threads; guarded by lock */
+    error error;   /* of the calling threads; guarded by lock */
+    pid_t process; /* that has opened it: a child of fork has neither its threads nor its claim */
     ngff_plan *plan;
     store *store;
     budget *budget;
@@ -62,6 +64,8 @@ ngff_writer *writer_make(ngff_plan *plan, store *s, const char *path);
 /* A writer on what is at path; NULL where memory is out. */
 ngff_writer *writer_open_path(ngff_plan *plan, const char *path,
                               ngff_writer *(*open)(ngff_plan *, store *, const char *path));
+/* True in a child of fork. Locks may be held for ever there, so nothing is done but to refuse. */
+int writer_is_inherited(const ngff_writer *w);
 /* Keeps the error of a call, or the first error of a job, in the handle. */
 int32_t writer_keep(ngff_writer *w, const error *e);
 /* Stages for push, with their first pixels from the host. */
