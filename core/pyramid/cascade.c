@@ -275,17 +275,6 @@ int32_t cascade_write(cascade *cs, int l, const box *region, const void *pixels,
 
 /* -- The end ------------------------------------------------------------------------------------------------------- */
 
-/* An open cell of the lowest level that has one; NULL when none is open. */
-static cell *lowest_open(cascade *cs)
-{
-    cell *lowest = NULL;
-    for (int i = 0; i < n_buckets; i++)
-        for (cell *c = cs->buckets[i]; c; c = c->next)
-            if (!lowest || c->level < lowest->level)
-                lowest = c;
-    return lowest;
-}
-
 static int box_needs_writing(const cascade *cs, const box *b)
 {
     const struct ngff_plan *plan = cs->plan;
@@ -349,7 +338,7 @@ void cascade_finish(cascade *cs)
     for (;;) {
         error e = {0};
         pthread_mutex_lock(&cs->lock);
-        cell *c = lowest_open(cs);
+        cell *c = cell_lowest(cs);
         if (c && c->is_spilled && !atomic_load(&cs->has_failed))
             cell_unspill(cs, c, &e);
         if (c)

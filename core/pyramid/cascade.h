@@ -22,8 +22,10 @@ typedef struct cell {
     uint64_t missing;          /* a bit per child that has not come; its part has no value yet */
     box *written;              /* level 0: the boxes that have come, if not the whole cell at once */
     int n_written, n_pins, is_mapped, is_spilling, is_spilled;
-    int is_supplied; /* its pixels are stored already: it only gives them to its parents */
-    uint64_t touched;
+    int is_supplied;             /* its pixels are stored already: it only gives them to its parents */
+    struct cell *newer, *older;  /* among the open cells whose pixels are in memory, by last touch */
+    struct cell *before, *after; /* among the open cells of its level */
+    int is_in_line;              /* of the first two */
 } cell;
 
 /* What the cascade asks of the writer; all may be called from any thread. */

@@ -242,11 +242,38 @@ cell *cell_find(cascade *cs, int l, const int64_t *index)
     return NULL;
 }
 
+static void line_leave(cascade *cs, cell *c)
+{
+    if (!c->is_in_line)
+        return;
+    *(c->newer ? &c->newer->older : &cs->newest) = c->older;
+    *(c->older ? &c->older->newer : &cs->oldest) = c->newer;
+    c->newer = c->older = NULL;
+    c->is_in_line = 0;
+}
+
+/* To the end of the line, behind all that were touched before. */
+static void line_enter(cascade *cs, cell *c)
+{
+    line_leave(cs, c);
+    c->older = cs->newest;
+    *(cs->newest ? &cs->newest->newer : &cs->oldest) = c;
+    cs->newest = c;
+    c->is_in_line = 1;
+}
+
+/* Mapped cells are not in the line: the host writes to their memory. */
 void cell_insert(cascade *cs, cell *c)
 {
-    cell **bucket = bucket_of(cs, c->level, c->index);
+    cell **bucket = bucket_of(cs, c->level, c->index), **first = &cs->open[c->level];
     c->next = *bucket;
     *bucket = c;
+    c->after = *first;
+    if (*first)
+        (*first)->before = c;
+    *first = c;
+    if (!c->is_mapped)
+        line_enter(cs, c);
 }
 
 void cell_remove(cascade *cs, cell *c)
@@ -256,6 +283,21 @@ void cell_remove(cascade *cs, cell *c)
         at = &(*at)->next;
     *at = c->next;
     c->next = NULL;
+    *(c->before ? &c->before->after : &cs->open[c->level]) = c->after;
+    if (c->after)
+        c->after->before = c->before;
+    c->before = c->after = NULL;
+    line_leave(cs, c);
+}
+
+cell *cell_lowest(cascade *cs)
+{
+    for (int l = 0; l < cs->plan->n_levels; l++)
+        if (cs->open[l]) {
+            cs->n_looked_at++;
+            return cs->open[l];
+        }
+    return NULL;
 }
 
 /* -- Spilling: an open cell that nobody touches leaves memory when the budget is full ------------------------------ */
@@ -270,14 +312,13 @@ static void spill_key(const cascade *cs, const cell *c, char key[160])
 /* The open cell that was touched longest ago and is not in use; NULL if there is none. The lock is held. */
 static cell *oldest_cell(cascade *cs)
 {
-    cell *oldest = NULL;
-    for (int i = 0; i < n_buckets; i++)
-        for (cell *c = cs->buckets[i]; c; c = c->next)
-            /* A complete cell is still here while count_down waits. */
-            if (c->n_pins == 0 && c->remaining > 0 && !c->is_spilling && !c->is_spilled && !c->is_mapped &&
-                (!oldest || c->touched < oldest->touched))
-                oldest = c;
-    return oldest;
+    for (cell *c = cs->oldest; c; c = c->newer) {
+        cs->n_looked_at++;
+        /* Only cells in the hands of a thread are passed. A complete one is still here while count_down waits. */
+        if (c->n_pins == 0 && c->remaining > 0 && !c->is_spilling)
+            return c;
+    }
+    return NULL;
 }
 
 /* Makes room for bytes more, as far as open cells can leave. The lock is held, and let go while bytes move. */
@@ -297,6 +338,7 @@ int32_t cell_make_room(cascade *cs, int64_t bytes_needed, error *e)
             budget_give(cs->budget, c->pixels, bytes);
             c->pixels = NULL;
             c->is_spilled = 1;
+            line_leave(cs, c);
         }
         pthread_cond_broadcast(&cs->changed);
         if (status != NGFF_OK)
@@ -319,6 +361,7 @@ int32_t cell_unspill(cascade *cs, cell *c, error *e)
     if (c->mask)
         c->mask = c->pixels + pixel_bytes(cs, cell_level(cs, c)->cell);
     c->is_spilled = 0;
+    line_enter(cs, c);
     return status;
 }
 
@@ -364,7 +407,8 @@ cell *cell_touch(cascade *cs, int l, const int64_t *index, error *e)
     }
     if (status == NGFF_OK) {
         c->n_pins++;
-        c->touched = ++cs->clock;
+        if (!c->is_spilled)
+            line_enter(cs, c);
         if (c->is_spilled && (status = cell_unspill(cs, c, e)) != NGFF_OK)
             c->n_pins--;
     }

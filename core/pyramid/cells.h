@@ -19,8 +19,10 @@ struct cascade {
     pthread_mutex_t lock; /* cells, counts, done, error */
     pthread_cond_t changed;
     cell *buckets[n_buckets];
-    uint64_t clock;
-    uint8_t *done[max_levels];                /* a bit per cell of the levels that the caller gives */
+    cell *newest, *oldest;     /* the line of cells that may leave memory, by last touch */
+    cell *open[max_levels];    /* the open cells of each level */
+    int64_t n_looked_at;       /* cells that were passed in search of one of these: work that must not grow with them */
+    uint8_t *done[max_levels]; /* a bit per cell of the levels that the caller gives */
     straddle_axis axes[max_levels][MAX_RANK]; /* how a level needs its source; not of given levels */
     int64_t n_done;
     error error;
@@ -45,6 +47,8 @@ cell *cell_make_supplied(cascade *cs, int l, const int64_t *index);
 cell *cell_find(cascade *cs, int l, const int64_t *index);
 void cell_insert(cascade *cs, cell *c);
 void cell_remove(cascade *cs, cell *c);
+/* An open cell of the lowest level that has one; NULL when none is open. The lock is held. */
+cell *cell_lowest(cascade *cs);
 int32_t cell_make_room(cascade *cs, int64_t bytes_needed, error *e);
 int32_t cell_unspill(cascade *cs, cell *c, error *e);
 int32_t cell_written_twice(const box *region, error *e);

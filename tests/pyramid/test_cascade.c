@@ -1,6 +1,6 @@
 /* test_cascade.c: counted cells with a small host: each cell is emitted once and whole; shrinking straight into the
  * parent and gathering first give the same bits; spilled cells come back. */
-#include "cascade.h"
+#include "cells.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -352,12 +352,36 @@ static void rivals_for_the_same_pixels_are_refused(void)
     }
 }
 
+/* All cells are begun and none is complete; then all are completed by the end. Work is counted, not time. */
+static void many_open_cells_cost_what_they_are(void)
+{
+    static const int64_t sides[] = {128, 256};
+    for (size_t i = 0; i < sizeof sides / sizeof sides[0]; i++) {
+        const int64_t n_cells = sides[i] / 8 * (sides[i] / 8), row[2] = {1, sides[i]}, strides[2] = {sides[i], 1};
+        host *h = start("yx", (const int64_t[]){sides[i], sides[i]}, NGFF_UINT8,
+                        (const char *const[]){"BLOCKSIZE=8", NULL}, 0, 0, 4 * 64);
+        uint8_t *pixels = noise_of(h);
+        for (int64_t y = 0; y < sides[i]; y += 8) {
+            error e = {0};
+            box top = box_make(2, (const int64_t[]){y, 0}, row);
+            CHECK_INT(cascade_write(h->cascade, 0, &top, pixels + y * sides[i], strides, NULL, 0, &e), NGFF_OK);
+        }
+        CHECK(h->n_spilled > n_cells / 2);
+        cascade_finish(h->cascade);
+        check_each_cell_came_once(h);
+        CHECK(h->cascade->n_looked_at <= 2 * (h->n_spilled + 2 * n_cells));
+        free(pixels);
+        stop(h);
+    }
+}
+
 int main(void)
 {
     RUN(each_cell_is_emitted_once_whatever_the_factors);
     RUN(fused_and_gathered_levels_have_the_same_bits);
     RUN(spilled_cells_come_back_as_they_were);
     RUN(first_failure_stops_everything_after_it);
+    RUN(many_open_cells_cost_what_they_are);
     RUN(rivals_for_the_same_pixels_are_refused);
     CHECK_EXIT();
 }
