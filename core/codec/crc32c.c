@@ -2,6 +2,7 @@
  * Eight bytes at a time: by the instruction for it where the machine has one, else by tables: table t holds what a byte
  * does t bytes later, so that eight independent look-ups replace a chain of eight (Kounavis and Berry's slicing-by-8).
  */
+#include "bytes.h"
 #include "codec_table.h"
 
 #include <inttypes.h>
@@ -71,17 +72,14 @@ uint32_t crc32c_portable(const void *bytes, size_t n)
 
 void checksum_append(uint8_t *bytes, size_t n)
 {
-    uint32_t crc = crc32c(bytes, n);
-    for (int i = 0; i < 4; i++)
-        bytes[n + (size_t)i] = (uint8_t)(crc >> 8 * i);
+    little_put(bytes + n, crc32c(bytes, n), 4);
 }
 
 int32_t checksum_remove(const void *bytes, size_t *n, error *e)
 {
     if (*n < 4)
         return error_set(e, NGFF_E_CORRUPT, "%zu bytes cannot end with a crc32c checksum", *n);
-    const uint8_t *at = (const uint8_t *)bytes + *n - 4;
-    uint32_t stored = at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+    uint32_t stored = (uint32_t)little_get((const uint8_t *)bytes + *n - 4, 4);
     uint32_t computed = crc32c(bytes, *n - 4);
     if (stored != computed)
         return error_set(e, NGFF_E_CORRUPT,

@@ -1,5 +1,6 @@
 /* lz4.c: numcodecs' lz4, for Zarr v2 only: the raw size in four bytes, little endian, then one LZ4 block. The level
  * is LZ4's acceleration: 1 is the strongest. */
+#include "bytes.h"
 #include "codec_table.h"
 
 #include <lz4.h>
@@ -20,8 +21,7 @@ int32_t lz4_encode(codec_context *context, const codec_spec *spec, const void *f
     if (!context->lz4_state)
         return codec_no_memory(e, "lz4");
     uint8_t *bytes = to;
-    for (int i = 0; i < header_bytes; i++)
-        bytes[i] = (uint8_t)(n >> 8 * i);
+    little_put(bytes, n, header_bytes);
     size_t room = capacity - header_bytes;
     int written = LZ4_compress_fast_extState(context->lz4_state, from, (char *)bytes + header_bytes, (int)n,
                                              room > INT32_MAX ? INT32_MAX : (int)room, spec->level);
@@ -37,9 +37,7 @@ int32_t lz4_decode(codec_context *context, const void *from, size_t n, void *to,
     if (n <= header_bytes || n - header_bytes > INT32_MAX)
         return error_set(e, NGFF_E_CORRUPT, "%zu bytes cannot be an lz4 chunk", n);
     const uint8_t *bytes = from;
-    uint32_t claimed = 0;
-    for (int i = 0; i < header_bytes; i++)
-        claimed |= (uint32_t)bytes[i] << 8 * i;
+    uint64_t claimed = little_get(bytes, header_bytes);
     if (claimed != n_expected)
         return codec_wrong_size(e, "lz4", claimed, n_expected);
     int written = LZ4_decompress_safe((const char *)bytes + header_bytes, to, (int)(n - header_bytes), (int)n_expected);

@@ -5,27 +5,15 @@
 
 #include <inttypes.h>
 
-static void number_put(uint8_t *to, uint64_t value, int n_bytes)
-{
-    for (int i = 0; i < n_bytes; i++)
-        to[i] = (uint8_t)(value >> 8 * i);
-}
-
-static uint64_t number_get(const uint8_t *from, int n_bytes)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < n_bytes; i++)
-        value |= (uint64_t)from[i] << 8 * i;
-    return value;
-}
+#include "bytes.h"
 
 void shard_index_encode(const shard_entry *entries, size_t n_chunks, uint8_t *to)
 {
     for (size_t i = 0; i < n_chunks; i++) {
-        number_put(to + 16 * i, entries[i].offset, 8);
-        number_put(to + 16 * i + 8, entries[i].size, 8);
+        little_put(to + 16 * i, entries[i].offset, 8);
+        little_put(to + 16 * i + 8, entries[i].size, 8);
     }
-    number_put(to + 16 * n_chunks, crc32c(to, 16 * n_chunks), 4);
+    little_put(to + 16 * n_chunks, crc32c(to, 16 * n_chunks), 4);
 }
 
 int32_t shard_layout_decode(shard_layout layout, const uint8_t *from, size_t n_bytes, uint64_t shard_bytes,
@@ -34,7 +22,7 @@ int32_t shard_layout_decode(shard_layout layout, const uint8_t *from, size_t n_b
     if (n_chunks > (SIZE_MAX - 4) / 16 || n_bytes != shard_layout_bytes(layout, n_chunks) || n_bytes > shard_bytes)
         return error_set(e, NGFF_E_CORRUPT, "a shard of %" PRIu64 " bytes cannot hold the index of its %zu chunks",
                          shard_bytes == UINT64_MAX ? (uint64_t)n_bytes : shard_bytes, n_chunks);
-    uint32_t stored = layout.has_checksum ? (uint32_t)number_get(from + 16 * n_chunks, 4) : 0;
+    uint32_t stored = layout.has_checksum ? (uint32_t)little_get(from + 16 * n_chunks, 4) : 0;
     uint32_t computed = layout.has_checksum ? crc32c(from, 16 * n_chunks) : 0;
     if (stored != computed)
         return error_set(e, NGFF_E_CORRUPT,
@@ -44,7 +32,7 @@ int32_t shard_layout_decode(shard_layout layout, const uint8_t *from, size_t n_b
     /* Chunks have the bytes of the shard that the index leaves: low to high. */
     uint64_t low = layout.is_first ? n_bytes : 0, high = layout.is_first ? shard_bytes : shard_bytes - n_bytes;
     for (size_t i = 0; i < n_chunks; i++) {
-        shard_entry entry = {number_get(from + 16 * i, 8), number_get(from + 16 * i + 8, 8)};
+        shard_entry entry = {little_get(from + 16 * i, 8), little_get(from + 16 * i + 8, 8)};
         int is_missing = entry.offset == SHARD_MISSING && entry.size == SHARD_MISSING;
         if (!is_missing && (entry.offset < low || entry.offset > high || entry.size > high - entry.offset))
             return error_set(e, NGFF_E_CORRUPT,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "number.h"
 
 void tree_put(cJSON *object, const char *key, cJSON *item, int *is_whole)
@@ -81,9 +82,7 @@ static cJSON *integer_pixel(const dtype *type, const uint8_t *pixel, int quote_l
     uint64_t bits = 0;
     for (int i = 0; i < type->size; i++) {
         /* Pixels are in native byte order. */
-        const uint16_t one = 1;
-        int is_little = *(const uint8_t *)&one;
-        bits |= (uint64_t)pixel[is_little ? i : type->size - 1 - i] << 8 * i;
+        bits |= (uint64_t)pixel[machine_is_big_endian() ? type->size - 1 - i : i] << 8 * i;
     }
     if (type->class == CLASS_SIGNED) {
         int unused = 64 - 8 * type->size;

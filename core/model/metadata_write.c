@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "json.h"
 #include "metadata_tree.h"
 
@@ -335,8 +336,7 @@ static void centre_value(const void *from, int64_t i, uint8_t *to)
     double value = line->origin + line->step * ((double)i + 0.5);
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
-    for (int byte = 0; byte < 8; byte++)
-        to[byte] = (uint8_t)(bits >> 8 * byte);
+    little_put(to, bits, 8);
 }
 
 static int32_t emit_coordinate(walk *w, int l, char axis)

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
+
 enum {
     longest_path = 4096,
     entry_size = 30,
@@ -45,7 +47,7 @@ int32_t zip_is_ngff(const folder_calls *calls, const char *path, int *is_ngff, e
         return error_set(e, NGFF_E_STORAGE, "cannot read %s, to see what it is: %s", path, cause);
     for (size_t at = n < end_size ? 0 : n - end_size + 1; at-- > 0 && !*is_ngff;)
         *is_ngff = memcmp(bytes + at, mark, sizeof mark) == 0 &&
-                   at + end_size + (size_t)(bytes[at + 20] | bytes[at + 21] << 8) == n &&
+                   at + end_size + (size_t)little_get(bytes + at + 20, 2) == n &&
                    memmem(bytes + at + end_size, n - at - end_size, "\"ome\"", 5) != NULL;
     free(bytes);
     return NGFF_OK;
@@ -113,13 +115,6 @@ static int by_place(const void *left, const void *right)
 
 /* -- Bytes --------------------------------------------------------------------------------------------------------- */
 
-static uint8_t *put_number(uint8_t *to, uint64_t value, int n_bytes)
-{
-    for (int i = 0; i < n_bytes; i++)
-        to[i] = (uint8_t)(value >> 8 * i);
-    return to + n_bytes;
-}
-
 static uint32_t or_too_large(uint64_t value)
 {
     return value < too_large ? (uint32_t)value : too_large;
@@ -157,15 +152,15 @@ static int32_t append(packer *p, const void *bytes, size_t n)
 /* What an entry and its place in the directory say alike. */
 static uint8_t *put_common(uint8_t *to, uint32_t crc, uint64_t size, size_t n_name, size_t n_extra)
 {
-    to = put_number(to, version, 2);
-    to = put_number(to, names_are_utf8, 2);
-    to = put_number(to, 0, 2); /* method: stored */
-    to = put_number(to, first_day << 16, 4);
-    to = put_number(to, crc, 4);
-    to = put_number(to, or_too_large(size), 4);
-    to = put_number(to, or_too_large(size), 4);
-    to = put_number(to, n_name, 2);
-    return put_number(to, n_extra, 2);
+    to = little_put(to, version, 2);
+    to = little_put(to, names_are_utf8, 2);
+    to = little_put(to, 0, 2); /* method: stored */
+    to = little_put(to, first_day << 16, 4);
+    to = little_put(to, crc, 4);
+    to = little_put(to, or_too_large(size), 4);
+    to = little_put(to, or_too_large(size), 4);
+    to = little_put(to, n_name, 2);
+    return little_put(to, n_extra, 2);
 }
 
 /* The field zip64: those of the numbers that are too large elsewhere. */
@@ -173,11 +168,11 @@ static size_t put_extra(uint8_t extra[most_extra], uint64_t size, uint64_t offse
 {
     uint8_t *to = extra + 4;
     if (size >= too_large)
-        to = put_number(put_number(to, size, 8), size, 8);
+        to = little_put(little_put(to, size, 8), size, 8);
     if (offset >= too_large)
-        to = put_number(to, offset, 8);
+        to = little_put(to, offset, 8);
     size_t n = (size_t)(to - extra);
-    put_number(put_number(extra, 1, 2), n - 4, 2);
+    little_put(little_put(extra, 1, 2), n - 4, 2);
     return n > 4 ? n : 0;
 }
 
@@ -194,14 +189,14 @@ static int32_t add_to_directory(packer *p, const char *key, uint32_t crc, uint64
         p->directory_room = room;
     }
     uint8_t *to = p->directory + p->n_directory;
-    to = put_number(to, 0x02014b50, 4);
-    to = put_number(to, made_by | version, 2);
+    to = little_put(to, 0x02014b50, 4);
+    to = little_put(to, made_by | version, 2);
     to = put_common(to, crc, size, n_name, n_extra);
-    to = put_number(to, 0, 2); /* comment */
-    to = put_number(to, 0, 2); /* disk */
-    to = put_number(to, 0, 2); /* internal attributes */
-    to = put_number(to, file_mode << 16, 4);
-    to = put_number(to, or_too_large(offset), 4);
+    to = little_put(to, 0, 2); /* comment */
+    to = little_put(to, 0, 2); /* disk */
+    to = little_put(to, 0, 2); /* internal attributes */
+    to = little_put(to, file_mode << 16, 4);
+    to = little_put(to, or_too_large(offset), 4);
     memcpy(to, key, n_name);
     memcpy(to + n_name, extra, n_extra);
     p->n_directory += directory_size + n_name + n_extra;
@@ -214,7 +209,7 @@ static int32_t add_entry(packer *p, const char *key, const uint8_t *bytes, size_
     uint64_t offset = p->at;
     uint32_t crc = libdeflate_crc32(0, bytes, n);
     size_t n_name = strlen(key), n_extra = put_extra(extra, n, 0);
-    put_common(put_number(head, 0x04034b50, 4), crc, n, n_name, n_extra);
+    put_common(little_put(head, 0x04034b50, 4), crc, n, n_name, n_extra);
     if (append(p, head, sizeof head) == NGFF_OK && append(p, key, n_name) == NGFF_OK &&
         append(p, extra, n_extra) == NGFF_OK && append(p, bytes, n) == NGFF_OK)
         add_to_directory(p, key, crc, n, offset);
@@ -241,26 +236,26 @@ static int32_t add_end(packer *p)
     uint64_t offset = p->at, n_bytes = p->n_directory, n = p->n_keys;
     if (append(p, p->directory, p->n_directory) != NGFF_OK)
         return p->e->status;
-    to = put_number(to, 0x06064b50, 4);
-    to = put_number(to, end64_size - 12, 8);
-    to = put_number(to, made_by | version, 2);
-    to = put_number(to, version, 2);
-    to = put_number(to, 0, 8); /* disks */
-    to = put_number(to, n, 8);
-    to = put_number(to, n, 8);
-    to = put_number(to, n_bytes, 8);
-    to = put_number(to, offset, 8);
-    to = put_number(to, 0x07064b50, 4);
-    to = put_number(to, 0, 4);
-    to = put_number(to, offset + n_bytes, 8);
-    to = put_number(to, 1, 4);
-    to = put_number(to, 0x06054b50, 4);
-    to = put_number(to, 0, 4);
-    to = put_number(to, n < 0xffff ? n : 0xffff, 2);
-    to = put_number(to, n < 0xffff ? n : 0xffff, 2);
-    to = put_number(to, or_too_large(n_bytes), 4);
-    to = put_number(to, or_too_large(offset), 4);
-    put_number(to, sizeof comment - 1, 2);
+    to = little_put(to, 0x06064b50, 4);
+    to = little_put(to, end64_size - 12, 8);
+    to = little_put(to, made_by | version, 2);
+    to = little_put(to, version, 2);
+    to = little_put(to, 0, 8); /* disks */
+    to = little_put(to, n, 8);
+    to = little_put(to, n, 8);
+    to = little_put(to, n_bytes, 8);
+    to = little_put(to, offset, 8);
+    to = little_put(to, 0x07064b50, 4);
+    to = little_put(to, 0, 4);
+    to = little_put(to, offset + n_bytes, 8);
+    to = little_put(to, 1, 4);
+    to = little_put(to, 0x06054b50, 4);
+    to = little_put(to, 0, 4);
+    to = little_put(to, n < 0xffff ? n : 0xffff, 2);
+    to = little_put(to, n < 0xffff ? n : 0xffff, 2);
+    to = little_put(to, or_too_large(n_bytes), 4);
+    to = little_put(to, or_too_large(offset), 4);
+    little_put(to, sizeof comment - 1, 2);
     if (append(p, end, sizeof end) == NGFF_OK && append(p, comment, sizeof comment - 1) == NGFF_OK)
         flush(p);
     return p->e->status;

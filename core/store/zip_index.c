@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
+
 enum {
     entry_size = 30,     /* 4.3.7 */
     directory_size = 46, /* 4.3.12 */
@@ -39,14 +41,6 @@ struct zip_index {
     size_t n;
 };
 
-static uint64_t number_at(const uint8_t *from, int n_bytes)
-{
-    uint64_t value = 0;
-    for (int i = n_bytes; i-- > 0;)
-        value = value << 8 | from[i];
-    return value;
-}
-
 static int32_t damaged(const char *path, const char *what, error *e)
 {
     return error_set(e, NGFF_E_STORAGE, "%s: %s; the file is damaged, cut short or was replaced: copy it again", path,
@@ -77,26 +71,26 @@ static int32_t find_directory(const zip_index *z, uint64_t *at, uint64_t *size, 
                           : error_set(e, NGFF_E_MEMORY, "%s: out of memory", z->path);
     const uint8_t *end = NULL;
     for (size_t i = status != NGFF_OK || n_tail < end_size ? 0 : n_tail - end_size + 1; i-- > 0 && !end;)
-        if (number_at(tail + i, 4) == 0x06054b50 && i + end_size + number_at(tail + i + 20, 2) == n_tail)
+        if (little_get(tail + i, 4) == 0x06054b50 && i + end_size + little_get(tail + i + 20, 2) == n_tail)
             end = tail + i;
     if (status == NGFF_OK && !end)
         status = damaged(z->path, "it does not end as a zip", e);
     uint64_t end_at = 0;
     if (status == NGFF_OK) {
         end_at = z->file_size - n_tail + (uint64_t)(end - tail);
-        *n = number_at(end + 10, 2);
-        *size = number_at(end + 12, 4);
-        *at = number_at(end + 16, 4);
+        *n = little_get(end + 10, 2);
+        *size = little_get(end + 12, 4);
+        *at = little_get(end + 16, 4);
     }
     if (status == NGFF_OK && end_at >= locator_size)
         status = read_part(z, end_at - locator_size, locator, locator_size, e);
-    if (status == NGFF_OK && end_at >= locator_size && number_at(locator, 4) == 0x07064b50) {
-        status = read_part(z, number_at(locator + 8, 8), end64, end64_size, e);
-        if (status == NGFF_OK && number_at(end64, 4) != 0x06064b50)
+    if (status == NGFF_OK && end_at >= locator_size && little_get(locator, 4) == 0x07064b50) {
+        status = read_part(z, little_get(locator + 8, 8), end64, end64_size, e);
+        if (status == NGFF_OK && little_get(end64, 4) != 0x06064b50)
             status = damaged(z->path, "the end of its directory is not where it says", e);
-        *n = number_at(end64 + 32, 8);
-        *size = number_at(end64 + 40, 8);
-        *at = number_at(end64 + 48, 8);
+        *n = little_get(end64 + 32, 8);
+        *size = little_get(end64 + 40, 8);
+        *at = little_get(end64 + 48, 8);
     }
     free(tail);
     if (status == NGFF_OK && (*size > most_directory || *n > *size / directory_size))
@@ -110,16 +104,16 @@ static int read_large(const uint8_t *extra, size_t n_extra, entry *one)
     const uint32_t too_large = 0xffffffff;
     uint64_t *const numbers[] = {&one->size, &one->packed_size, &one->at};
     size_t at = 0;
-    while (at + 4 <= n_extra && number_at(extra + at, 2) != 1)
-        at += 4 + number_at(extra + at + 2, 2);
-    size_t n = at + 4 <= n_extra ? number_at(extra + at + 2, 2) : 0;
+    while (at + 4 <= n_extra && little_get(extra + at, 2) != 1)
+        at += 4 + little_get(extra + at + 2, 2);
+    size_t n = at + 4 <= n_extra ? little_get(extra + at + 2, 2) : 0;
     size_t next = at + 4, end = at + 4 + n <= n_extra ? at + 4 + n : 0;
     for (int i = 0; i < 3; i++) {
         if (*numbers[i] != too_large)
             continue;
         if (next + 8 > end)
             return 0;
-        *numbers[i] = number_at(extra + next, 8);
+        *numbers[i] = little_get(extra + next, 8);
         next += 8;
     }
     return 1;
@@ -139,19 +133,20 @@ static int32_t read_entries(zip_index *z, const uint8_t *directory, uint64_t siz
     char *name = z->names;
     for (uint64_t i = 0; i < n; i++) {
         const uint8_t *from = directory + at;
-        if (size - at < directory_size || number_at(from, 4) != 0x02014b50)
+        if (size - at < directory_size || little_get(from, 4) != 0x02014b50)
             return damaged(z->path, "its directory ends too early", e);
-        size_t n_name = number_at(from + 28, 2), n_extra = number_at(from + 30, 2), n_comment = number_at(from + 32, 2);
+        size_t n_name = little_get(from + 28, 2), n_extra = little_get(from + 30, 2),
+               n_comment = little_get(from + 32, 2);
         if (size - at - directory_size < n_name + n_extra + n_comment)
             return damaged(z->path, "its directory ends too early", e);
         entry one = {.name = name,
-                     .at = number_at(from + 42, 4),
-                     .size = number_at(from + 24, 4),
-                     .packed_size = number_at(from + 20, 4),
-                     .crc = (uint32_t)number_at(from + 16, 4),
+                     .at = little_get(from + 42, 4),
+                     .size = little_get(from + 24, 4),
+                     .packed_size = little_get(from + 20, 4),
+                     .crc = (uint32_t)little_get(from + 16, 4),
                      .n_name = (uint32_t)n_name,
-                     .method = (uint16_t)number_at(from + 10, 2),
-                     .flags = (uint16_t)number_at(from + 8, 2)};
+                     .method = (uint16_t)little_get(from + 10, 2),
+                     .flags = (uint16_t)little_get(from + 8, 2)};
         if (!read_large(from + directory_size + n_name, n_extra, &one))
             return damaged(z->path, "a number of its directory is missing", e);
         memcpy(name, from + directory_size, n_name);
@@ -242,8 +237,8 @@ static int32_t find_bytes(const zip_index *z, const entry *one, uint64_t *at, er
     uint8_t head[entry_size];
     if (read_part(z, one->at, head, sizeof head, e) != NGFF_OK)
         return e->status;
-    if (number_at(head, 4) != 0x04034b50 || number_at(head + 8, 2) != one->method ||
-        number_at(head + 26, 2) != one->n_name)
+    if (little_get(head, 4) != 0x04034b50 || little_get(head + 8, 2) != one->method ||
+        little_get(head + 26, 2) != one->n_name)
         return damaged_entry(z, one, "its head is not that of the directory", e);
     if ((one->flags & is_encrypted) || (one->method != stored && one->method != deflated))
         return error_set(e, NGFF_E_UNSUPPORTED,
@@ -251,7 +246,7 @@ static int32_t find_bytes(const zip_index *z, const entry *one, uint64_t *at, er
                          z->path, one->name);
     if (one->method == stored && one->size != one->packed_size)
         return damaged_entry(z, one, "its two sizes differ", e);
-    *at = one->at + entry_size + one->n_name + number_at(head + 28, 2);
+    *at = one->at + entry_size + one->n_name + little_get(head + 28, 2);
     if (*at > z->file_size || one->packed_size > z->file_size - *at)
         return damaged_entry(z, one, "it reaches beyond the end", e);
     return NGFF_OK;
