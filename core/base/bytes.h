@@ -31,4 +31,10 @@ static inline int machine_is_big_endian(void)
     return first == 0;
 }
 
+/* Numbers of so many bytes lie otherwise in a file than in memory. */
+static inline int numbers_differ_in_files(int item_size)
+{
+    return item_size > 1 && machine_is_big_endian();
+}
+
 #endif

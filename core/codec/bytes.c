@@ -26,19 +26,9 @@ int32_t bytes_decode(codec_context *context, const void *from, size_t n, void *t
     return NGFF_OK;
 }
 
-static int host_is_big_endian(void)
+/* Turns the bytes of every number round. */
+static void swap(uint8_t *p, size_t n_bytes, int item_size)
 {
-    const uint16_t one = 1;
-    uint8_t first;
-    memcpy(&first, &one, 1);
-    return first == 0;
-}
-
-void bytes_to_native(void *pixels, size_t n_bytes, int item_size, int is_big_endian)
-{
-    if (is_big_endian == host_is_big_endian())
-        return;
-    uint8_t *p = pixels;
 #define SWAP_CASE(bits)                                                                                                \
     case bits / 8:                                                                                                     \
         for (size_t i = 0; i + bits / 8 <= n_bytes; i += bits / 8) {                                                   \
@@ -54,4 +44,19 @@ void bytes_to_native(void *pixels, size_t n_bytes, int item_size, int is_big_end
         SWAP_CASE(64);
     }
 #undef SWAP_CASE
+}
+
+void bytes_to_native(void *pixels, size_t n_bytes, int item_size, int is_big_endian)
+{
+    if (!is_big_endian != !machine_is_big_endian())
+        swap(pixels, n_bytes, item_size);
+}
+
+const uint8_t *bytes_to_store(const void *pixels, size_t n_bytes, int item_size, void *room)
+{
+    if (!numbers_differ_in_files(item_size))
+        return pixels;
+    memcpy(room, pixels, n_bytes);
+    swap(room, n_bytes, item_size);
+    return room;
 }

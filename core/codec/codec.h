@@ -5,8 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "error.h"
+#include "bytes.h"
 #include "codec_spec.h"
+#include "error.h"
 
 /* What a codec keeps between calls (compressor states). One thread uses a context at a time. */
 typedef struct codec_context codec_context;
@@ -29,6 +30,9 @@ int32_t codec_decode(codec_context *context, const codec_spec *spec, const void 
 
 /* Brings stored pixels into this machine's byte order. item_size: bytes of one number (half a complex pixel). */
 void bytes_to_native(void *pixels, size_t n_bytes, int item_size, int is_big_endian);
+/* The way back: pixels as this library stores them, little-endian. These are the pixels themselves or, on a big-endian
+ * machine, a copy in room (n_bytes; NULL where numbers do not differ). */
+const uint8_t *bytes_to_store(const void *pixels, size_t n_bytes, int item_size, void *room);
 
 /* CRC-32C (Castagnoli) of the bytes, as Zarr's crc32c codec stores it. */
 uint32_t crc32c(const void *bytes, size_t n);

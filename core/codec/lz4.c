@@ -1,6 +1,5 @@
 /* lz4.c: numcodecs' lz4, for Zarr v2 only: the raw size in four bytes, little endian, then one LZ4 block. The level
  * is LZ4's acceleration: 1 is the strongest. */
-#include "bytes.h"
 #include "codec_table.h"
 
 #include <lz4.h>

@@ -5,8 +5,6 @@
 
 #include <inttypes.h>
 
-#include "bytes.h"
-
 void shard_index_encode(const shard_entry *entries, size_t n_chunks, uint8_t *to)
 {
     for (size_t i = 0; i < n_chunks; i++) {

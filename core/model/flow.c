@@ -2,6 +2,7 @@
  * at once, and how much memory that takes. The README explains the terms of the formula. */
 #include <string.h>
 
+#include "bytes.h"
 #include "plan.h"
 #include "pool.h"
 
@@ -239,7 +240,8 @@ static void make_memory(plan *p)
         if (at->is_sharded)
             shards += 2 * product_checked(at->shard, rank) * p->image->type->size;
     }
-    int64_t encode = (int64_t)(p->n_threads + p->n_readers) * (chunk0 + chunk0 / 64 + 4096);
+    int64_t swapped = numbers_differ_in_files(p->image->type->item_size) ? chunk0 : 0;
+    int64_t encode = (int64_t)(p->n_threads + p->n_readers) * (chunk0 + chunk0 / 64 + 4096 + swapped);
     int64_t rest = encode + shards + statistics_memory(p) + report_memory(p) + largest + (4 << 20);
     int64_t machine = options_machine_memory();
     in_hands *= max_i64(p->n_threads, p->n_readers);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec.h"
 #include "report_text.h"
 #include "sha256.h"
 #include "side_file.h"
@@ -103,20 +104,30 @@ void report_free(report *r)
 
 /* -- Pixels ------------------------------------------------------------------------------------------------------ */
 
+/* Takes in numbers, little-endian. */
+static void add_numbers(sha256 *s, const uint8_t *numbers, size_t n, int item_size)
+{
+    uint8_t piece[4096];
+    for (size_t at = 0, n_piece; at < n; at += n_piece) {
+        n_piece = numbers_differ_in_files(item_size) && n - at > sizeof piece ? sizeof piece : n - at;
+        sha256_add(s, bytes_to_store(numbers + at, n_piece, item_size, piece), n_piece);
+    }
+}
+
 /* Takes in the part of a dense chunk that lies in the image: runs as long as they are. */
-static void add_pixels(sha256 *s, int rank, const int64_t *extent, const int64_t *chunk, int64_t size,
+static void add_pixels(sha256 *s, int rank, const int64_t *extent, const int64_t *chunk, const dtype *type,
                        const uint8_t *pixels)
 {
-    int64_t below = size;
+    int64_t below = type->size;
     int is_run = 1;
     for (int i = 1; i < rank; i++) {
         is_run &= extent[i] == chunk[i];
         below *= chunk[i];
     }
     if (is_run)
-        sha256_add(s, pixels, (size_t)(extent[0] * below));
+        add_numbers(s, pixels, (size_t)(extent[0] * below), type->item_size);
     for (int64_t k = 0; !is_run && k < extent[0]; k++)
-        add_pixels(s, rank - 1, extent + 1, chunk + 1, size, pixels + k * below);
+        add_pixels(s, rank - 1, extent + 1, chunk + 1, type, pixels + k * below);
 }
 
 /* The part of a chunk that lies in the image. */
@@ -126,14 +137,14 @@ static void clip(int rank, const int64_t *shape, const int64_t *chunk, const int
         extent[i] = min_i64(chunk[i], shape[i] - index[i] * chunk[i]);
 }
 
-static void digest_chunk(int rank, const int64_t *shape, const int64_t *chunk, const int64_t *index, int64_t size,
+static void digest_chunk(int rank, const int64_t *shape, const int64_t *chunk, const int64_t *index, const dtype *type,
                          const uint8_t *pixels, digest to)
 {
     int64_t extent[MAX_RANK];
     sha256 s;
     clip(rank, shape, chunk, index, extent);
     sha256_begin(&s);
-    add_pixels(&s, rank, extent, chunk, size, pixels);
+    add_pixels(&s, rank, extent, chunk, type, pixels);
     sha256_end(&s, to);
 }
 
@@ -151,7 +162,7 @@ void report_chunk(report *r, int l, const int64_t *index, const void *pixels)
         return;
     const level *at = &r->plan->levels[l];
     int rank = r->plan->image->rank;
-    digest_chunk(rank, at->shape, at->chunk, index, r->plan->image->type->size, pixels,
+    digest_chunk(rank, at->shape, at->chunk, index, r->plan->image->type, pixels,
                  r->chunks[l][place_of(rank, at->grid, index)]);
 }
 
@@ -161,16 +172,17 @@ void report_mask(report *r, int l, const int64_t *index, const uint8_t *mask)
         return;
     const level *at = &r->plan->levels[l];
     int y = r->plan->image->rank - 2;
-    digest_chunk(2, at->shape + y, at->chunk + y, index + y, 1, mask,
+    digest_chunk(2, at->shape + y, at->chunk + y, index + y, dtype_get(NGFF_UINT8), mask,
                  r->masks[l][place_of(2, at->grid + y, index + y)]);
 }
 
 /* The digest of a level or mask from those of its chunks. */
-static int32_t digest_array(int rank, const int64_t *shape, const int64_t *chunk, const int64_t *grid, int64_t size,
-                            const uint8_t *fill, digest *chunks, char text[65], error *e)
+static int32_t digest_array(int rank, const int64_t *shape, const int64_t *chunk, const int64_t *grid,
+                            const dtype *type, const uint8_t *fill, digest *chunks, char text[65], error *e)
 {
     static const digest none;
     int64_t n_pixels = product_checked(chunk, rank), n_chunks = product_checked(grid, rank), index[MAX_RANK] = {0};
+    int64_t size = type->size;
     int64_t last[MAX_RANK] = {0}, extent[MAX_RANK] = {0}; /* of the empty chunk that was digested last */
     uint8_t *pixels = NULL;
     digest of_fill, all;
@@ -187,7 +199,7 @@ static int32_t digest_array(int rank, const int64_t *shape, const int64_t *chunk
         if (is_missing) {
             clip(rank, shape, chunk, index, extent);
             if (memcmp(extent, last, sizeof last) != 0)
-                digest_chunk(rank, shape, chunk, index, size, pixels, of_fill);
+                digest_chunk(rank, shape, chunk, index, type, pixels, of_fill);
             memcpy(last, extent, sizeof last);
         }
         sha256_add(&s, is_missing ? of_fill : chunks[k], sizeof none);
@@ -330,7 +342,7 @@ static int32_t account_arrays(report *r, const report_end *end, array_report *le
         levels[l].n_chunks = product_checked(at->grid, image->rank);
         levels[l].n_stored = chunk_set_count(&end->stored[l]);
         levels[l].bytes = chunk_bytes(r, at->path);
-        digest_array(image->rank, at->shape, at->chunk, at->grid, image->type->size, r->plan->fill, r->chunks[l],
+        digest_array(image->rank, at->shape, at->chunk, at->grid, image->type, r->plan->fill, r->chunks[l],
                      levels[l].pixels, e);
         if (!image->has_mask || e->status != NGFF_OK)
             continue;
@@ -338,7 +350,8 @@ static int32_t account_arrays(report *r, const report_end *end, array_report *le
         masks[l].n_chunks = product_checked(at->grid + y, 2);
         masks[l].n_stored = chunk_set_count(&end->stored_masks[l]);
         masks[l].bytes = chunk_bytes(r, mask);
-        digest_array(2, at->shape + y, at->chunk + y, at->grid + y, 1, &zero, r->masks[l], masks[l].pixels, e);
+        digest_array(2, at->shape + y, at->chunk + y, at->grid + y, dtype_get(NGFF_UINT8), &zero, r->masks[l],
+                     masks[l].pixels, e);
     }
     return e->status;
 }

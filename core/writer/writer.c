@@ -22,6 +22,7 @@ typedef struct bench {
     codec_context *codec;
     uint8_t *bytes;
     size_t capacity;
+    uint8_t *in_order; /* a chunk in the byte order of the store; NULL: that of the machine is the same */
 } bench;
 
 /* The pixels are stored as they are. */
@@ -31,6 +32,14 @@ static int is_stored_plain(const codec_spec *spec)
 }
 
 /* -- A finished cell: chunks to the store -------------------------------------------------------------------------- */
+
+static void free_bench(bench *b)
+{
+    codec_context_free(b->codec);
+    free(b->bytes);
+    free(b->in_order);
+    free(b);
+}
 
 static bench *take_bench(ngff_writer *w)
 {
@@ -49,11 +58,11 @@ static bench *take_bench(ngff_writer *w)
     b->capacity = codec_bound(&plan->codec, chunk);
     b->codec = codec_context_create();
     b->bytes = is_stored_plain(&plan->codec) ? NULL : malloc(b->capacity);
-    if (b->codec && (b->bytes || is_stored_plain(&plan->codec)))
+    b->in_order = numbers_differ_in_files(plan->image->type->item_size) ? malloc(chunk) : NULL;
+    if (b->codec && (b->bytes || is_stored_plain(&plan->codec)) &&
+        (b->in_order || !numbers_differ_in_files(plan->image->type->item_size)))
         return b;
-    codec_context_free(b->codec);
-    free(b->bytes);
-    free(b);
+    free_bench(b);
     return NULL;
 }
 
@@ -65,10 +74,12 @@ static void give_bench(ngff_writer *w, bench *b)
     pthread_mutex_unlock(&w->lock);
 }
 
-/* Encodes one dense chunk. encoded points into the bench or, without a codec, to the pixels. */
-static int32_t encode(bench *b, const codec_spec *spec, const uint8_t *pixels, size_t n, const uint8_t **encoded,
-                      size_t *n_encoded, error *e)
+/* Encodes one dense chunk of numbers of item_size bytes. encoded points into the bench or, without a codec, perhaps to
+ * the pixels. */
+static int32_t encode(bench *b, const codec_spec *spec, const uint8_t *pixels, size_t n, int item_size,
+                      const uint8_t **encoded, size_t *n_encoded, error *e)
 {
+    pixels = bytes_to_store(pixels, n, item_size, b->in_order);
     *encoded = pixels;
     *n_encoded = n;
     if (is_stored_plain(spec))
@@ -113,7 +124,8 @@ static int32_t put_chunk(ngff_writer *w, bench *b, int l, const int64_t *index, 
     int is_fill = pixels_all_equal(pixels, n_pixels, size, plan->fill);
     const uint8_t *bytes = NULL;
     size_t n = 0;
-    if (!is_fill && encode(b, &plan->codec, pixels, (size_t)(n_pixels * size), &bytes, &n, e) != NGFF_OK)
+    if (!is_fill && encode(b, &plan->codec, pixels, (size_t)(n_pixels * size), plan->image->type->item_size, &bytes, &n,
+                           e) != NGFF_OK)
         return e->status;
     remember(w->stored_chunks, l, chunk_number(plan->image->rank, index, at->grid), !is_fill);
     report_chunk(w->report, l, index, pixels);
@@ -152,7 +164,7 @@ static int32_t put_mask(ngff_writer *w, bench *b, const cell *c, error *e)
     snprintf(key, sizeof key, "%s/%s", path, name);
     if (is_fill)
         return w->store->ops->remove(w->store, key, e);
-    if (encode(b, &spec, c->mask, n, &encoded, &n_encoded, e) != NGFF_OK)
+    if (encode(b, &spec, c->mask, n, 1, &encoded, &n_encoded, e) != NGFF_OK)
         return e->status;
     int32_t status = w->store->ops->put(w->store, key, encoded, n_encoded, e);
     return status == NGFF_OK ? report_object(w->report, key, encoded, n_encoded, e) : status;
@@ -766,9 +778,7 @@ void ngff_writer_free(ngff_writer *w)
     while (w->benches) {
         bench *b = w->benches;
         w->benches = b->next;
-        codec_context_free(b->codec);
-        free(b->bytes);
-        free(b);
+        free_bench(b);
     }
     stage_free(w->pixels);
     stage_free(w->masks);

@@ -272,9 +272,13 @@ static ngff_image *map_image(void)
 
 static double float64_at(const memory *m, const char *key, int i)
 {
+    const uint8_t *bytes = find(m, key) < 0 ? NULL : (const uint8_t *)object(m, key) + 8 * i;
+    uint64_t bits = 0;
     double value = NAN;
-    if (find(m, key) >= 0)
-        memcpy(&value, object(m, key) + 8 * i, 8);
+    for (int k = 8; bytes && k-- > 0;) /* little-endian */
+        bits = bits << 8 | bytes[k];
+    if (bytes)
+        memcpy(&value, &bits, sizeof value);
     return value;
 }
 

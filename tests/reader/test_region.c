@@ -273,7 +273,10 @@ static uint16_t read_pixel(ngff_reader *reader, int64_t y, int64_t x)
 static uint16_t model_pixel(int64_t y, int64_t x)
 {
     int64_t at[] = {y, x};
-    return (uint16_t)(model_byte(2, at, 0) | model_byte(2, at, 1) << 8);
+    uint8_t bytes[] = {model_byte(2, at, 0), model_byte(2, at, 1)};
+    uint16_t pixel;
+    memcpy(&pixel, bytes, sizeof pixel);
+    return pixel;
 }
 
 /* The file of a chunk goes away: what the cache has is still read, also when the whole chunk is asked for; what it has

@@ -34,8 +34,12 @@ static wide whole_of(int32_t type, const uint8_t *pixel)
 
 static void put_whole(int32_t type, wide value, uint8_t *to)
 {
-    uint64_t bits = (uint64_t)value;
-    memcpy(to, &bits, (size_t)ngff_type_size(type)); /* little endian */
+    uint64_t u64 = (uint64_t)value;
+    uint32_t u32 = (uint32_t)u64;
+    uint16_t u16 = (uint16_t)u64;
+    uint8_t u8 = (uint8_t)u64;
+    size_t size = (size_t)ngff_type_size(type);
+    memcpy(to, size == 8 ? (void *)&u64 : size == 4 ? (void *)&u32 : size == 2 ? (void *)&u16 : (void *)&u8, size);
 }
 
 static void put_real(int32_t type, double value, uint8_t *to)

@@ -261,6 +261,14 @@ static void store_pixel(int32_t type, uint32_t number, uint8_t *to)
         memcpy(to, parts, 8);
         return;
     }
+    case NGFF_COMPLEX128: {
+        double parts[2] = {(double)number / 1024, -(double)(number % 77)};
+        memcpy(to, parts, 16);
+        return;
+    }
+    case NGFF_INT8:
+        value = (double)(number % 256) - 128;
+        break;
     case NGFF_INT16:
         value = (double)(number % 60000) - 30000;
         break;

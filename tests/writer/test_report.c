@@ -54,9 +54,20 @@ static const char *text_in(const cJSON *object, const char *name)
 
 /* -- Digests, the plain way ---------------------------------------------------------------------------------------- */
 
+/* Takes in one pixel, the lowest byte of each of its numbers first. */
+static void add_little(sha256 *s, const uint8_t *pixel, int64_t size, int64_t item_size)
+{
+    union {
+        uint16_t number;
+        uint8_t bytes[2];
+    } order = {.number = 1};
+    for (int64_t i = 0; i < size; i++)
+        sha256_add(s, pixel + (order.bytes[0] ? i : i / item_size * item_size + item_size - 1 - i % item_size), 1);
+}
+
 /* Of a level's pixels or mask, dense: pixel by pixel. */
-static void digest_dense(int rank, const int64_t *shape, const int64_t *chunk, int64_t size, const uint8_t *pixels,
-                         char text[65])
+static void digest_dense(int rank, const int64_t *shape, const int64_t *chunk, int64_t size, int64_t item_size,
+                         const uint8_t *pixels, char text[65])
 {
     uint8_t of_chunk[sha256_size], of_all[sha256_size];
     int64_t grid[MAX_RANK], index[MAX_RANK] = {0}, n = 1;
@@ -76,7 +87,7 @@ static void digest_dense(int rank, const int64_t *shape, const int64_t *chunk, i
                 place_of_pixel = place_of_pixel * shape[i] + position;
             }
             if (is_inside)
-                sha256_add(&one, pixels + place_of_pixel * size, (size_t)size);
+                add_little(&one, pixels + place_of_pixel * size, size, item_size);
         }
         sha256_end(&one, of_chunk);
         sha256_add(&all, of_chunk, sizeof of_chunk);
@@ -95,14 +106,14 @@ static void check_pixels(ngff_plan *plan, ngff_reader *reader, const cJSON *root
         char text[65], error_text[200], mask_path[64];
         uint8_t *pixels = malloc((size_t)(volume_of(rank, at->shape) * size));
         CHECK_INT(ngff_reader_read(reader, l, origin, at->shape, pixels, NULL, 1, error_text, 200), NGFF_OK);
-        digest_dense(rank, at->shape, at->chunk, size, pixels, text);
+        digest_dense(rank, at->shape, at->chunk, size, plan->image->type->item_size, pixels, text);
         CHECK_TEXT(text_in(array_of(root, "pixels", at->path), "sha256"), text);
         free(pixels);
         if (!plan->image->has_mask)
             continue;
         uint8_t *mask = malloc((size_t)volume_of(2, at->shape + y));
         CHECK_INT(ngff_reader_read_mask(reader, l, origin, at->shape + y, mask, NULL, 1, error_text, 200), NGFF_OK);
-        digest_dense(2, at->shape + y, at->chunk + y, 1, mask, text);
+        digest_dense(2, at->shape + y, at->chunk + y, 1, 1, mask, text);
         plan_mask_path(plan, l, mask_path);
         CHECK_TEXT(text_in(array_of(root, "pixels", mask_path), "sha256"), text);
         free(mask);

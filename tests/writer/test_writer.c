@@ -370,6 +370,37 @@ static void cancelling_at_any_point_leaves_nothing_on_the_disk(void)
 
 /* -- Rules of the calls -------------------------------------------------------------------------------------------- */
 
+/* By hand: what a store holds, byte by byte, also where the machine has another order. */
+static void pixels_are_stored_little_endian(void)
+{
+    static const uint16_t shorts[4] = {0x0102, 0x0304, 0x0506, 0xF008};
+    static const double parts[2] = {1, -2}; /* one complex pixel: 3FF0 0000 ..., C000 0000 ... */
+    static const uint8_t as_stored[8] = {2, 1, 4, 3, 6, 5, 8, 0xF0};
+    static const uint8_t complex_as_stored[16] = {[6] = 0xF0, [7] = 0x3F, [15] = 0xC0};
+    const char *options[] = {"COMPRESS=NONE", "BLOCKSIZE=2", "OVERVIEW_COUNT=0", NULL};
+    const int64_t two[2] = {2, 2}, one[2] = {1, 1}, origin[2] = {0, 0};
+    for (int is_complex = 0; is_complex < 2; is_complex++) {
+        ngff_image *image = ngff_image_create("yx", is_complex ? one : two, is_complex ? NGFF_COMPLEX128 : NGFF_UINT16);
+        options[1] = is_complex ? "BLOCKSIZE=1" : "BLOCKSIZE=2";
+        ngff_plan *plan = ngff_plan_create(image, options);
+        store *s = store_memory_open();
+        ngff_writer *w = writer_open_store(plan, s);
+        const void *pixels = is_complex ? (const void *)parts : (const void *)shorts;
+        CHECK_INT(ngff_writer_write(w, origin, is_complex ? one : two, pixels, NULL, NULL, 0), NGFF_OK);
+        CHECK_INT(ngff_writer_close(w), NGFF_OK);
+        uint8_t *bytes = NULL;
+        size_t n = 0;
+        error e = {0};
+        CHECK_INT(store_read(s, "scale0/image/c/0/0", 0, 0, &bytes, &n, &e), NGFF_OK);
+        CHECK_INT(n, is_complex ? 16 : 8);
+        CHECK(bytes && memcmp(bytes, is_complex ? complex_as_stored : as_stored, n) == 0);
+        free(bytes);
+        ngff_writer_free(w);
+        ngff_plan_free(plan);
+        ngff_image_free(image);
+    }
+}
+
 static void pixel_written_twice_is_refused(void)
 {
     const picture *p = &pictures[3]; /* 3 x 61 x 83, chunks of 16 */
@@ -542,6 +573,7 @@ int main(void)
     RUN(given_level_is_taken_and_used);
     RUN(each_failing_put_ends_in_an_error_and_nothing_published);
     RUN(cancelling_at_any_point_leaves_nothing_on_the_disk);
+    RUN(pixels_are_stored_little_endian);
     RUN(pixel_written_twice_is_refused);
     RUN(mapped_region_belongs_to_who_mapped_it);
     RUN(wrong_arguments_are_told);
