@@ -163,6 +163,22 @@ int is_zarr_document(const char *name)
     return 0;
 }
 
+/* True for the folder of a level to come: empty, in a store whose change has not ended. */
+static int32_t is_begun(const folder *f, const char *path, int *is_ours, error *e)
+{
+    char **names = NULL, cause[256] = "";
+    int kind = KIND_NONE, is_dirty;
+    if (has_file(f, f->path, STORE_DIRTY_KEY, &is_dirty, e) != NGFF_OK || !is_dirty ||
+        find_kind(f, path, &kind, e) != NGFF_OK || kind != KIND_FOLDER)
+        return e->status;
+    if (f->calls->list(path, &names, cause) != 0)
+        return error_set(e, NGFF_E_STORAGE, "%s cannot be listed: %s; is it part of the OME-Zarr %s?", path, cause,
+                         f->path);
+    *is_ours = names[0] == NULL;
+    free_names(names);
+    return NGFF_OK;
+}
+
 /* True for what a Zarr group holds: its documents and folders that are nodes themselves. */
 static int32_t belongs_to_store(const folder *f, const char *name, int *belongs, error *e)
 {
@@ -173,6 +189,8 @@ static int32_t belongs_to_store(const folder *f, const char *name, int *belongs,
         error_set(e, NGFF_E_MEMORY, "out of memory");
     for (size_t i = 0; i < sizeof documents / sizeof documents[0] && !*belongs && e->status == NGFF_OK; i++)
         has_file(f, path, documents[i], belongs, e);
+    if (path && !*belongs && e->status == NGFF_OK)
+        is_begun(f, path, belongs, e);
     free(path);
     return e->status;
 }

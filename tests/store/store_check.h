@@ -372,6 +372,26 @@ static void objects_are_replaced_under_a_mark(void)
     CHECK(!exists(below("change/.omezarr-dirty")));
 }
 
+/* Who is stopped while a level is added leaves its folder, with nothing in it. */
+static void level_that_was_begun_is_no_file_of_others(void)
+{
+    error e = {0};
+    CHECK_INT(write_store(below("begun"), "old", 0, &e), NGFF_OK);
+    make_folder(below("begun/ovr_2x"));
+    CHECK_INT(write_store(below("begun"), "new", 1, &e), NGFF_E_EXISTS);
+    e = (error){0};
+    write_text(below("begun/.omezarr-dirty"), "");
+    CHECK_INT(write_store(below("begun"), "new", 1, &e), NGFF_OK);
+    CHECK(!exists(below("begun/ovr_2x")));
+    check_chunk(below("begun"), "new");
+
+    write_text(below("begun/.omezarr-dirty"), "");
+    make_folder(below("begun/mine"));
+    write_text(below("begun/mine/notes.txt"), "mine");
+    CHECK_INT(write_store(below("begun"), "newer", 1, &e), NGFF_E_EXISTS);
+    CHECK(exists(below("begun/mine/notes.txt")));
+}
+
 static void only_one_changes_a_store(void)
 {
     error e = {0};
@@ -452,6 +472,7 @@ static inline void run_folder_checks(void)
     RUN(many_threads_put_into_the_same_folders);
     RUN(thousands_of_folders_are_made);
     RUN(objects_are_replaced_under_a_mark);
+    RUN(level_that_was_begun_is_no_file_of_others);
     RUN(only_one_changes_a_store);
     RUN(objects_are_listed);
 }
