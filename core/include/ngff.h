@@ -251,6 +251,10 @@ NGFF_API ngff_writer *ngff_writer_open_push(ngff_plan *plan, const char *path);
  * (NGFF_E_UNSUPPORTED). */
 NGFF_API ngff_writer *ngff_writer_open_update(ngff_plan *plan, const char *path);
 
+/* Change in place: a chunk that the store's record names and that is not there is fill, not an error, as for a reader
+ * with MISSING_CHUNKS=FILL. */
+NGFF_API int32_t ngff_writer_take_missing(ngff_writer *writer);
+
 /* Push: another description of the same pixels, before ngff_writer_close: georeference, nodata, names, levels, a mask
  * ... The plan's dims, shape, data type and level-0 chunk must be those of the first; OVERWRITE is the first's. A plan
  * that does not fit is the writer's first error, as any wrong argument: nothing will be published. */
@@ -288,7 +292,9 @@ NGFF_API ngff_reader *ngff_reader_open(const char *path);
  * behind it for entry n of the group's "multiscales" ("#1"), or the path of a level's array; NULL or "": what is at the
  * root. A root that is a plate, a well, a list of labels or of several series is no image but a list of parts: then
  * there are no levels. options: NULL or a NULL-terminated list: MAX_METADATA= bytes of a metadata document (16MB),
- * MAX_CHUNK= bytes of a decoded chunk (256MB). */
+ * MAX_CHUNK= bytes of a decoded chunk (256MB), MISSING_CHUNKS= what a chunk that is not there means: AUTO (default), an
+ * error where the record of the store's writer says that it was stored, else fill; ERROR, fill only where the record
+ * says that it was not; FILL, always fill. */
 NGFF_API ngff_reader *ngff_reader_open_part(const char *path, const char *part, const char *const *options);
 /* The images of a list; for an image what is beside it: itself first, further images, levels whose t, c, z extents are
  * not those of level 0, labels; 0 if there is nothing beside it, or if part had a "#". */
@@ -319,15 +325,21 @@ NGFF_API int32_t ngff_reader_level_translation(const ngff_reader *reader, int32_
 /* The attributes of the root group, and of the array of level 0, as one JSON object each. */
 NGFF_API const char *ngff_reader_attributes(const ngff_reader *reader);
 NGFF_API const char *ngff_reader_array_attributes(const ngff_reader *reader);
-/* The attributes of any node, at a path from the image's group, as JSON; NULL if there is none. Until the next call. */
+/* What the next four ask for may be left out of a store; if it is there and cannot be read (the storage fails, or it is
+ * damaged), that becomes the reader's first error: a host that has asked for all it wants looks at ngff_reader_status.
+ *
+ * The attributes of any node, at a path from the image's group, as JSON; NULL if there is none. Until the next call. */
 NGFF_API const char *ngff_reader_node_attributes(ngff_reader *reader, const char *path);
 /* 1 if at this path from the image's group is a 1-D array of n evenly spaced values: its first and their step. */
 NGFF_API int32_t ngff_reader_coordinates(ngff_reader *reader, const char *path, int64_t n, double *first, double *step);
 /* One member of the block "omezarr" as JSON, large ones read back from their array; NULL if there is none.
  * Until the next call. */
 NGFF_API const char *ngff_reader_attribute(ngff_reader *reader, const char *name);
-/* 1 if a change of the store has begun and not ended: its levels may not belong together. */
-NGFF_API int32_t ngff_reader_is_dirty(const ngff_reader *reader);
+/* 1 if a change of the store has begun and not ended: its levels may not belong together; 0, or an error. */
+NGFF_API int32_t ngff_reader_is_dirty(ngff_reader *reader);
+/* Something strange about the store that was found while it was read, so that there may be more after each read; NULL
+ * after the last. Thread-safe; the text stays. */
+NGFF_API const char *ngff_reader_warning(ngff_reader *reader, int32_t index);
 /* 1 if the store has a mask array for every level. */
 NGFF_API int32_t ngff_reader_has_mask(const ngff_reader *reader);
 
@@ -353,7 +365,8 @@ NGFF_API int32_t ngff_reader_read_mask(ngff_reader *reader, int32_t level, const
                                        uint8_t *mask, const int64_t *strides, int32_t n_threads, char *error,
                                        int64_t error_size);
 /* Most bytes of decoded chunks that ngff_reader_read keeps, at first 64 MiB; one chunk is always kept, none with 0,
- * which also forgets what is kept (for a host that has changed the store). Thread-safe. */
+ * which also forgets all else that is kept of the chunks: shard indices, the record of stored chunks, the directory of
+ * an .ozx (for a host that knows of a change of the store). Thread-safe. */
 NGFF_API void ngff_reader_set_cache(ngff_reader *reader, int64_t size_bytes);
 
 /* -- Verify ---------------------------------------------------------------------------------------------------- */

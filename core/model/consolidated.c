@@ -91,7 +91,8 @@ int32_t consolidated_judge(const consolidated *c, const char *key, const char *t
         cJSON *other = cJSON_Duplicate(copy, 1);
         cJSON_DeleteItemFromObjectCaseSensitive(document, nested);
         cJSON_DeleteItemFromObjectCaseSensitive(other, nested);
-        result = cJSON_Compare(document, other, 1)
+        result = !other ? error_set(e, NGFF_E_MEMORY, "%s: out of memory for the root's copy of it", key)
+                 : cJSON_Compare(document, other, 1)
                      ? 1
                      : error_set(e, NGFF_E_CORRUPT, "%s is not what the root's copy of it says: one of them is damaged",
                                  key);

@@ -48,8 +48,8 @@ typedef struct {
     codec_spec codec;
     uint8_t fill[16];
     int is_big_endian;
-    int key_version; /* VERSION_05: keys as "c/0/1", VERSION_04: "0/1" */
-    char separator;  /* '/' or '.' between the numbers of a key */
+    int key_version;        /* VERSION_05: keys as "c/0/1", VERSION_04: "0/1" */
+    _Atomic char separator; /* '/' or '.' between the numbers of a key; a reader may find another than the document's */
     double scale[MAX_RANK], translation[MAX_RANK];
 } stored_array;
 
@@ -94,14 +94,16 @@ int32_t metadata_summaries(const stored_image *image, metadata_source source, vo
  * object, malloc'ed, or NULL if there are none. NGFF_E_MEMORY. */
 int32_t metadata_foreign_attributes(const stored_image *image, char **json);
 
-/* One member of the attribute block "omezarr" as JSON text (malloc'ed) or NULL; large ones through the source. */
-char *metadata_attribute(const stored_image *image, const char *name, metadata_source source, void *user);
+/* One member of the attribute block "omezarr" as JSON text (malloc'ed); large ones through the source. NULL: there is
+ * none, or e says why it cannot be read. */
+char *metadata_attribute(const stored_image *image, const char *name, metadata_source source, void *user, error *e);
 
 /* Another array of the store, at a path from the image's group, with array->rank 0; array->path is the caller's. */
 int32_t metadata_array(const stored_image *image, const char *path, metadata_source source, void *user,
                        stored_array *array, error *e);
-/* The attributes of another node as JSON text (malloc'ed), or NULL. */
-char *metadata_node_attributes(const stored_image *image, const char *path, metadata_source source, void *user);
+/* The attributes of another node as JSON text (malloc'ed). NULL: there are none, or e says why they cannot be read. */
+char *metadata_node_attributes(const stored_image *image, const char *path, metadata_source source, void *user,
+                               error *e);
 
 /* The copies of the other documents that the root holds (consolidated metadata). */
 typedef struct consolidated consolidated;

@@ -55,7 +55,7 @@ static cJSON *parse_again(const char *text, const char *where, error *e)
 int32_t metadata_summaries(const stored_image *image, metadata_source source, void *user, int64_t n,
                            channel_summary *summaries, error *e)
 {
-    char *text = metadata_attribute(image, "statistics", source, user);
+    char *text = metadata_attribute(image, "statistics", source, user, e);
     cJSON *attributes = parse_again(image->attributes, "the root's attributes", e);
     cJSON *statistics = text ? parse_again(text, "the statistics", e) : NULL;
     const cJSON *ome = member(attributes, "ome");

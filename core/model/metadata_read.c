@@ -376,34 +376,43 @@ void stored_chunk_key(const stored_array *array, const int64_t *index, char *to)
 
 /* -- The block "omezarr" --------------------------------------------------------------------------------------- */
 
-/* The bytes of a 1-D uint8 array without compression, as text. */
-static char *read_member_array(const document_source *source, int version, const char *path)
+/* The bytes of a 1-D uint8 array without compression, as text. NULL: it is none, or the error is set. */
+static char *read_member_array(const document_source *source, int version, const char *path, error *e)
 {
     stored_array a = {.rank = 1};
-    error e = {0};
     char *text = NULL;
-    if (metadata_array_read(source, version, path, &a, NULL, &e) || a.type->data_type != NGFF_UINT8 || a.is_sharded ||
-        a.codec.compress != COMPRESS_NONE || a.shape[0] > most_member_bytes || !(text = malloc((size_t)a.shape[0] + 1)))
+    int32_t status = metadata_array_read(source, version, path, &a, NULL, e);
+    if (status == NGFF_E_NOT_FOUND)
+        error_set(e, status, "the array %s, which the root names, is missing", path);
+    if (status != NGFF_OK || a.type->data_type != NGFF_UINT8 || a.is_sharded || a.codec.compress != COMPRESS_NONE ||
+        a.shape[0] > most_member_bytes)
         goto done;
+    text = malloc((size_t)a.shape[0] + 1);
+    if (!text)
+        error_set(e, NGFF_E_MEMORY, "out of memory for %s", path);
     int64_t n = 0;
-    for (int64_t index = 0; n < a.shape[0]; index++) {
+    for (int64_t index = 0; text && n < a.shape[0]; index++) {
         char below[128], key[most_path + 160], *bytes = NULL;
         size_t size = 0;
         stored_chunk_key(&a, &index, below);
         snprintf(key, sizeof key, "%s/%s", path, below);
         int64_t wanted = min_i64(a.chunk[0], a.shape[0] - n);
-        if (source->get(source->user, key, &bytes, &size, &e) < 0 || (int64_t)size != a.chunk[0]) {
-            free(bytes);
+        status = source->get(source->user, key, &bytes, &size, e);
+        if (status == NGFF_OK && (int64_t)size == a.chunk[0]) {
+            memcpy(text + n, bytes, (size_t)wanted);
+            n += wanted;
+        } else {
+            error_set(e, status < 0 ? status : NGFF_E_CORRUPT,
+                      status == NGFF_E_NOT_FOUND ? "%s: missing" : "%s: it is not a chunk of its array", key);
             free(text);
             text = NULL;
-            goto done;
         }
-        memcpy(text + n, bytes, (size_t)wanted);
-        n += wanted;
         free(bytes);
     }
-    text[n] = '\0';
-    if (!utf8_is_valid(text, (size_t)n)) {
+    if (text)
+        text[n] = '\0';
+    if (text && !utf8_is_valid(text, (size_t)n)) {
+        error_set(e, NGFF_E_CORRUPT, "%s: the text is not UTF-8", path);
         free(text);
         text = NULL;
     }
@@ -412,31 +421,37 @@ done:
     return text;
 }
 
-char *metadata_attribute(const stored_image *image, const char *name, metadata_source get, void *user)
+char *metadata_attribute(const stored_image *image, const char *name, metadata_source get, void *user, error *e)
 {
     const document_source source = document_source_of(get, user, NULL);
     json_span value = json_member(json_member(json_whole(image->attributes), "omezarr"), name);
     json_span link = json_member(value, "$array");
     char path[most_path + 1];
-    if (!link.text)
-        return json_copy(value);
+    if (!link.text) {
+        char *text = json_copy(value);
+        if (value.text && !text)
+            error_set(e, NGFF_E_MEMORY, "out of memory for %s", name);
+        return text;
+    }
     if (link.n < 3 || link.n - 2 > most_path || link.text[0] != '"')
         return NULL;
     snprintf(path, sizeof path, "%.*s", (int)link.n - 2, link.text + 1);
-    return path_is_safe(path) ? read_member_array(&source, image->version, path) : NULL;
+    return path_is_safe(path) ? read_member_array(&source, image->version, path, e) : NULL;
 }
 
 /* -- Nodes beside the image ------------------------------------------------------------------------------------ */
 
-char *metadata_node_attributes(const stored_image *image, const char *path, metadata_source get, void *user)
+char *metadata_node_attributes(const stored_image *image, const char *path, metadata_source get, void *user, error *e)
 {
     const document_source source = document_source_of(get, user, NULL);
     int is_v2 = image->version == VERSION_04;
     document d;
-    error ignored = {0};
-    if (!path_is_safe(path) || document_probe(&source, path, is_v2 ? ".zattrs" : "zarr.json", &d, NULL, &ignored))
+    if (!path_is_safe(path) || document_probe(&source, path, is_v2 ? ".zattrs" : "zarr.json", &d, NULL, e))
         return NULL;
-    char *text = json_copy(is_v2 ? d.whole : json_member(d.whole, "attributes"));
+    json_span found = is_v2 ? d.whole : json_member(d.whole, "attributes");
+    char *text = json_copy(found);
+    if (found.text && !text)
+        error_set(e, NGFF_E_MEMORY, "out of memory for the attributes of %s", path);
     document_close(&d);
     return text;
 }

@@ -185,3 +185,88 @@ int stored_empty_read(const char *text, chunk_set *sets, int n)
     }
     return take(&text, ']');
 }
+
+/* -- Runs ------------------------------------------------------------------------------------------------------ */
+
+void stored_runs_release(stored_runs *runs)
+{
+    free(runs->runs);
+    *runs = (stored_runs){0};
+}
+
+static int add_run(stored_runs *runs, int64_t *room, int64_t first, int64_t length)
+{
+    if (runs->n_runs == *room) {
+        *room = *room ? 2 * *room : 16;
+        int64_t *more = realloc(runs->runs, (size_t)*room * 2 * sizeof *more);
+        if (!more)
+            return 0;
+        runs->runs = more;
+    }
+    runs->runs[2 * runs->n_runs] = first;
+    runs->runs[2 * runs->n_runs++ + 1] = length;
+    return 1;
+}
+
+/* Reads "[3,2,9,1]". Returns 1, 0 if the text is no list of runs of so many chunks of which n_stored are stored, -1
+ * when memory is out. */
+static int read_runs(const char **text, int64_t n_chunks, int64_t n_stored, stored_runs *runs)
+{
+    int64_t first, length, end = -1, room = 0;
+    if (!take(text, '['))
+        return 0;
+    while (take_number(text, &first)) {
+        if (!take(text, ',') || !take_number(text, &length) || first <= end || length < 1 || first >= n_chunks ||
+            length > n_chunks - first)
+            return 0;
+        if (!add_run(runs, &room, first, length))
+            return -1;
+        end = first + length;
+        n_stored += length;
+        if (!take(text, ','))
+            break;
+    }
+    runs->is_known = n_stored == n_chunks;
+    return take(text, ']') && runs->is_known;
+}
+
+int stored_runs_read(const char *counts, const char *empty, const int64_t *n_chunks, int n, stored_runs *runs)
+{
+    int64_t *n_stored = malloc((size_t)n * sizeof *n_stored + 1);
+    int status = !n_stored ? -1 : stored_counts_read(counts, n_stored, n) == n;
+    int64_t room = 0;
+    for (int i = 0; status == 1 && i < n; i++)
+        status = n_stored[i] <= n_chunks[i];
+    if (status == 1 && empty && !take(&empty, '['))
+        status = 0;
+    for (int i = 0; status == 1 && i < n; i++) {
+        if (empty) {
+            status = i > 0 && !take(&empty, ',') ? 0 : read_runs(&empty, n_chunks[i], n_stored[i], &runs[i]);
+            continue;
+        }
+        /* A list that would be too long is left out: then only all and none are known. */
+        room = 0;
+        runs[i].is_known = n_stored[i] == 0 || n_stored[i] == n_chunks[i];
+        if (n_stored[i] == 0 && n_chunks[i] > 0 && !add_run(&runs[i], &room, 0, n_chunks[i]))
+            status = -1;
+    }
+    if (status == 1 && empty && !take(&empty, ']'))
+        status = 0;
+    for (int i = 0; status != 1 && i < n; i++)
+        stored_runs_release(&runs[i]);
+    free(n_stored);
+    return status;
+}
+
+int stored_runs_has(const stored_runs *runs, int64_t chunk)
+{
+    int64_t low = 0, high = runs->n_runs; /* the run that begins last at or before the chunk */
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (runs->runs[2 * middle] <= chunk)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low > 0 && chunk - runs->runs[2 * low - 2] < runs->runs[2 * low - 1];
+}

@@ -34,4 +34,20 @@ int stored_counts_read(const char *text, int64_t *counts, int n);
 /* Sets in each set all chunks but those of the text (NULL: none is empty). 0 if the text is none for these sets. */
 int stored_empty_read(const char *text, chunk_set *sets, int n);
 
+/* The chunks of one array that are not stored: runs in C order, none after the other without a stored chunk between.
+ */
+typedef struct {
+    int is_known;
+    int64_t n_runs;
+    int64_t *runs; /* first and number of each */
+} stored_runs;
+
+/* Reads both texts (empty may be NULL) for n arrays of so many chunks each. All of one array is known, or nothing:
+ * where the counts and the runs do not agree, none is known. Memory is in proportion to the text, whatever it says.
+ * Returns 1, 0 where nothing is known, -1 when memory is out. runs: zeros before. */
+int stored_runs_read(const char *counts, const char *empty, const int64_t *n_chunks, int n, stored_runs *runs);
+/* True for a chunk in one of the runs. */
+int stored_runs_has(const stored_runs *runs, int64_t chunk);
+void stored_runs_release(stored_runs *runs);
+
 #endif

@@ -56,7 +56,7 @@ int32_t reader_document(void *user, const char *key, char **text, size_t *n, err
     ngff_reader *reader = user;
     uint64_t size = 0;
     uint8_t *bytes = NULL;
-    int is_there;
+    int is_there = 0;
     int32_t status = store_find_size(reader->store, key, &size, &is_there, e);
     if (status != NGFF_OK || !is_there)
         return status != NGFF_OK ? status : NGFF_E_NOT_FOUND;
@@ -149,8 +149,8 @@ static int32_t place_reader(ngff_reader *reader, const char *root, const char *g
     if (reader->store)
         reader->store->ops->free(reader->store);
     free(reader->path);
-    reader->store = s;
-    reader->path = path;
+    reader->chunks.store = reader->store = s;
+    reader->chunks.path = reader->path = path;
     return NGFF_OK;
 }
 
@@ -168,19 +168,52 @@ static int64_t size_read(const char *text)
     return !*end && value >= 1 && value < 1e15 ? (int64_t)value : 0;
 }
 
+/* The value of an option NAME=VALUE with this name, or NULL. */
+static const char *value_of(const char *option, const char *name)
+{
+    size_t n = strlen(name);
+    return strncmp(option, name, n) == 0 && option[n] == '=' ? option + n + 1 : NULL;
+}
+
+static int32_t set_bytes(ngff_reader *reader, const char *option, int64_t *to)
+{
+    int64_t value = size_read(strchr(option, '=') + 1);
+    if (value == 0)
+        return error_set(&reader->error, NGFF_E_OPTION, "%s: that is no number of bytes, such as 300MB", option);
+    *to = value;
+    return NGFF_OK;
+}
+
+static int32_t set_missing(ngff_reader *reader, const char *option, const char *value)
+{
+    static const char *const words[] = {[MISSING_AUTO] = "AUTO", [MISSING_ERROR] = "ERROR", [MISSING_FILL] = "FILL"};
+    for (int i = 0; i < 3; i++) {
+        size_t k = 0;
+        while (words[i][k] && (value[k] == words[i][k] || value[k] == (words[i][k] | 0x20)))
+            k++;
+        if (!words[i][k] && !value[k]) {
+            reader->recorded.rule = (missing_rule)i;
+            return NGFF_OK;
+        }
+    }
+    return error_set(&reader->error, NGFF_E_OPTION, "%s: the values are AUTO, ERROR and FILL", option);
+}
+
 static int32_t options_apply(ngff_reader *reader, const char *const *options)
 {
-    for (; options && *options; options++) {
-        int is_document_limit = strncmp(*options, "MAX_METADATA=", 13) == 0;
-        if (!is_document_limit && strncmp(*options, "MAX_CHUNK=", 10) != 0)
-            return error_set(&reader->error, NGFF_E_OPTION, "%s: a reader has the options MAX_METADATA and MAX_CHUNK",
-                             *options);
-        int64_t value = size_read(strchr(*options, '=') + 1);
-        if (value == 0)
-            return error_set(&reader->error, NGFF_E_OPTION, "%s: that is no number of bytes, such as 300MB", *options);
-        *(is_document_limit ? &reader->limits.document_bytes : &reader->limits.chunk_bytes) = value;
+    for (; options && *options && reader->error.status == NGFF_OK; options++) {
+        const char *missing = value_of(*options, "MISSING_CHUNKS");
+        if (missing)
+            set_missing(reader, *options, missing);
+        else if (value_of(*options, "MAX_METADATA"))
+            set_bytes(reader, *options, &reader->limits.document_bytes);
+        else if (value_of(*options, "MAX_CHUNK"))
+            set_bytes(reader, *options, &reader->limits.chunk_bytes);
+        else
+            error_set(&reader->error, NGFF_E_OPTION,
+                      "%s: a reader has the options MAX_METADATA, MAX_CHUNK and MISSING_CHUNKS", *options);
     }
-    return NGFF_OK;
+    return reader->error.status;
 }
 
 /* The image at the reader's folder, and what is beside it. group: how its own paths begin. */
@@ -189,6 +222,8 @@ static int32_t image_open(ngff_reader *reader, const char *group, const stored_p
     int32_t status = metadata_read_entry(reader_document, reader, place->entry, &reader->limits, &reader->image, cause);
     if (status != NGFF_OK || image_check(reader, &reader->error) != NGFF_OK)
         return status;
+    if (recorded_begin(reader, cause) != NGFF_OK)
+        return cause->status;
     reader->named_entry = place->entry;
     for (int l = 0; place->level && l < reader->image.n_levels; l++)
         if (strcmp(reader->image.levels[l].path, place->level) == 0)
@@ -227,9 +262,11 @@ static ngff_reader *make_reader(void)
     ngff_reader *reader = calloc(1, sizeof *reader);
     if (!reader)
         return NULL;
-    pthread_mutex_init(&reader->lock, NULL);
+    pthread_mutex_init(&reader->recorded.lock, NULL);
+    reader->recorded.is_dirty = -1;
     reader->limits = (stored_limits){json_max_bytes, default_chunk_bytes};
     reader->buffers = budget_create(default_cache);
+    chunk_store_begin(&reader->chunks, NULL, NULL, reader->buffers);
     reader->cache = reader->buffers ? chunk_cache_create(reader->buffers, default_cache) : NULL;
     if (reader->cache)
         return reader;
@@ -271,7 +308,8 @@ ngff_reader *reader_open_store(store *s, const char *path)
         s->ops->free(s);
         return NULL;
     }
-    reader->store = s;
+    reader->chunks.store = reader->store = s;
+    reader->chunks.path = reader->path;
     int32_t status = image_open(reader, "", &root, &cause);
     if (status != NGFF_OK && reader->error.status == NGFF_OK)
         metadata_error(reader, status, &cause);
@@ -292,18 +330,15 @@ void ngff_reader_free(ngff_reader *reader)
 {
     if (!reader)
         return;
-    for (int i = 0; i < most_slots; i++)
-        free(reader->slots[i].entries);
-    while (reader->n_idle > 0)
-        codec_context_free(reader->idle[--reader->n_idle]);
     crew_leave(reader);
+    chunk_store_end(&reader->chunks);
+    recorded_end(reader);
     chunk_cache_free(reader->cache);
     budget_free(reader->buffers);
     metadata_release(&reader->image);
     parts_release(&reader->parts);
     if (reader->store)
         reader->store->ops->free(reader->store);
-    pthread_mutex_destroy(&reader->lock);
     free(reader->answer);
     free(reader->path);
     free(reader);
@@ -396,23 +431,41 @@ const char *ngff_reader_array_attributes(const ngff_reader *reader)
     return reader->image.array_attributes ? reader->image.array_attributes : "{}";
 }
 
+/* What can be left out is left out; what is there and cannot be read ends the use of the handle, so that nothing
+ * vanishes without a word. */
+static void keep_error(ngff_reader *reader, error *e)
+{
+    int is_missing = e->status == NGFF_E_NOT_FOUND && reader->recorded.rule == MISSING_FILL;
+    if (e->status == NGFF_OK || e->status == NGFF_E_UNSUPPORTED || is_missing)
+        return;
+    error_at(e, "%s", reader->path);
+    error_copy(&reader->error, e);
+}
+
 const char *ngff_reader_attribute(ngff_reader *reader, const char *name)
 {
+    error e = {0};
     if (reader->error.status != NGFF_OK || !name)
         return NULL;
     free(reader->answer);
-    reader->answer = metadata_attribute(&reader->image, name, reader_document, reader);
+    reader->answer = metadata_attribute(&reader->image, name, reader_document, reader, &e);
+    keep_error(reader, &e);
     return reader->answer;
 }
 
-int32_t ngff_reader_is_dirty(const ngff_reader *reader)
+int32_t ngff_reader_is_dirty(ngff_reader *reader)
 {
-    uint64_t n;
-    int is_there = 0;
-    error ignored = {0};
-    if (reader->error.status == NGFF_OK)
-        store_find_size(reader->store, STORE_DIRTY_KEY, &n, &is_there, &ignored);
-    return is_there;
+    error e = {0};
+    if (reader->error.status != NGFF_OK)
+        return reader->error.status;
+    int32_t status = recorded_is_dirty(reader, &e);
+    keep_error(reader, &e);
+    return status;
+}
+
+const char *ngff_reader_warning(ngff_reader *reader, int32_t index)
+{
+    return recorded_warning(reader, index);
 }
 
 static int part_is_valid(const ngff_reader *reader, int32_t index)
@@ -464,29 +517,34 @@ const char *ngff_reader_node_attributes(ngff_reader *reader, const char *path)
 {
     if (!level_is_valid(reader, 0) || !path)
         return NULL;
+    error e = {0};
     free(reader->answer);
-    reader->answer = metadata_node_attributes(&reader->image, path, reader_document, reader);
+    reader->answer = metadata_node_attributes(&reader->image, path, reader_document, reader, &e);
+    if (e.status != NGFF_E_CORRUPT) /* documents of others are not judged */
+        keep_error(reader, &e);
     return reader->answer;
 }
 
 /* -- Coordinates ----------------------------------------------------------------------------------------------- */
 
-/* All values of a 1-D array; NULL if it is none, or too long. */
-static double *values_read(ngff_reader *reader, const stored_array *array)
+/* All values of a 1-D array; NULL if it is none or too long, or with the error in e. */
+static double *values_read(ngff_reader *reader, const stored_array *array, error *e)
 {
-    error ignored = {0};
     int64_t n = array->shape[0], size = array->type->size;
-    double *values = array->rank == 1 && n <= most_coordinates ? malloc((size_t)n * sizeof *values) : NULL;
-    uint8_t *chunk = values ? malloc((size_t)(array->chunk[0] * size)) : NULL;
-    int is_read = chunk != NULL && array_is_sound(array);
-    for (int64_t i = 0; is_read && i < n; i += array->chunk[0]) {
+    if (array->rank != 1 || n > most_coordinates || !array_is_sound(array))
+        return NULL;
+    double *values = malloc((size_t)n * sizeof *values);
+    uint8_t *chunk = malloc((size_t)(array->chunk[0] * size));
+    if (!values || !chunk)
+        error_set(e, NGFF_E_MEMORY, "out of memory for %s", array->path);
+    for (int64_t i = 0; e->status == NGFF_OK && i < n; i += array->chunk[0]) {
         int64_t index[MAX_RANK] = {i / array->chunk[0]};
-        is_read = chunk_read(reader, array, index, chunk, &ignored) >= 0;
-        for (int64_t k = 0; is_read && k < array->chunk[0] && i + k < n; k++)
+        int32_t status = chunk_read(&reader->chunks, &reader->recorded.rules, array, index, chunk, e);
+        for (int64_t k = 0; status >= 0 && k < array->chunk[0] && i + k < n; k++)
             values[i + k] = dtype_to_double(array->type->data_type, chunk + k * size);
     }
     free(chunk);
-    if (is_read)
+    if (e->status == NGFF_OK)
         return values;
     free(values);
     return NULL;
@@ -495,11 +553,14 @@ static double *values_read(ngff_reader *reader, const stored_array *array)
 int32_t ngff_reader_coordinates(ngff_reader *reader, const char *path, int64_t n, double *first, double *step)
 {
     stored_array array = {.rank = 0};
-    error ignored = {0};
-    if (!level_is_valid(reader, 0) || !path || n < 2 ||
-        metadata_array(&reader->image, path, reader_document, reader, &array, &ignored) != NGFF_OK)
+    error e = {0};
+    if (!level_is_valid(reader, 0) || !path || n < 2)
         return 0;
-    double *values = array.shape[0] == n ? values_read(reader, &array) : NULL;
+    int32_t status = metadata_array(&reader->image, path, reader_document, reader, &array, &e);
+    double *values = status == NGFF_OK && array.shape[0] == n ? values_read(reader, &array, &e) : NULL;
+    free(array.path);
+    if (status != NGFF_E_NOT_FOUND && (status == NGFF_OK || (status != NGFF_E_CORRUPT && status != NGFF_E_ARGUMENT)))
+        keep_error(reader, &e); /* documents of others are not judged */
     int is_even = values != NULL;
     if (is_even) {
         *first = values[0];
@@ -509,7 +570,6 @@ int32_t ngff_reader_coordinates(ngff_reader *reader, const char *path, int64_t n
     for (int64_t i = 0; is_even && i < n; i++)
         is_even = fabs(*first + (double)i * *step - values[i]) <= 1e-2 * fabs(*step);
     free(values);
-    free(array.path);
     return is_even;
 }
 

@@ -2,31 +2,18 @@
 #ifndef NGFF_READER_READER_H
 #define NGFF_READER_READER_H
 
-#include <pthread.h>
 #include <sys/types.h>
 
 #include "budget.h"
+#include "chunk.h"
 #include "chunk_cache.h"
-#include "codec.h"
 #include "metadata.h"
 #include "ngff.h"
 #include "parts.h"
+#include "recorded.h"
 #include "store.h"
 
-enum {
-    most_idle = 64,          /* codec contexts kept for later */
-    most_slots = 64,         /* shard indices kept */
-    default_cache = 64 << 20 /* bytes of decoded chunks kept */
-};
-
-/* The decoded index of one shard. */
-typedef struct {
-    const stored_array *array; /* NULL: an empty slot */
-    int64_t shard[MAX_RANK];
-    shard_entry *entries;
-    size_t n_bytes;
-    uint64_t last_use;
-} index_slot;
+enum { default_cache = 64 << 20 }; /* bytes of decoded chunks kept */
 
 struct ngff_reader {
     error error;
@@ -43,12 +30,8 @@ struct ngff_reader {
     chunk_cache *cache; /* chunks that region.c has met in part */
     pid_t threads_of;   /* the process whose helpers it uses, or 0; crew.c's lock guards it */
 
-    pthread_mutex_t lock; /* guards all below */
-    codec_context *idle[most_idle];
-    int n_idle;
-    index_slot slots[most_slots];
-    size_t cached_bytes;
-    uint64_t clock;
+    chunk_store chunks;
+    recorded recorded;
 };
 
 /* Chunks are read on any thread, so their errors go to the caller and not into the handle. Returns result. */

@@ -121,9 +121,7 @@ static int32_t out_of_memory(const region_read *read, error *e)
 
 static int32_t decode(const region_read *read, const chunk_part *part, void *pixels, error *e)
 {
-    chunk_place place;
-    int32_t status = chunk_locate(read->reader, read->array, part->index, &place, e);
-    return status == NGFF_OK ? chunk_decode(read->reader, read->array, &place, pixels, e) : status;
+    return chunk_decode(&read->reader->chunks, &read->reader->recorded.rules, read->array, part->index, pixels, e);
 }
 
 /* A chunk of which only some pixels are wanted: from the cache, or decoded into it. */
@@ -228,7 +226,7 @@ static int32_t region_run(ngff_reader *reader, const stored_array *array, const 
     int32_t status = region_set(&read, origin, extent, strides, e);
     if (status != NGFF_OK || read.n_chunks == 0)
         return status;
-    read.chunk_bytes = chunk_bytes(reader, array, e);
+    read.chunk_bytes = chunk_bytes(&reader->chunks, array, e);
     if (read.chunk_bytes < 0)
         return (int32_t)read.chunk_bytes;
     int n_helpers = (int)min_i64(n_threads, read.n_chunks) - 1;
@@ -267,7 +265,41 @@ int32_t ngff_reader_read_mask(ngff_reader *reader, int32_t level, const int64_t 
     return error_give(&e, status, text, text_size);
 }
 
+int32_t ngff_reader_chunk(ngff_reader *reader, int32_t level_index, const int64_t *index, void *pixels, char *text,
+                          int64_t text_size)
+{
+    error e;
+    error_clear(&e);
+    int32_t result = level_is_valid(reader, level_index)
+                         ? chunk_read(&reader->chunks, &reader->recorded.rules, &reader->image.levels[level_index],
+                                      index, pixels, &e)
+                         : level_error(reader, level_index, &e);
+    return error_give(&e, result, text, text_size);
+}
+
+int32_t ngff_reader_mask_chunk(ngff_reader *reader, int32_t level_index, const int64_t *index, uint8_t *mask,
+                               char *text, int64_t text_size)
+{
+    error e;
+    error_clear(&e);
+    int32_t result;
+    if (!level_is_valid(reader, level_index))
+        result = level_error(reader, level_index, &e);
+    else if (!reader->image.has_mask)
+        result = error_set(&e, NGFF_E_ARGUMENT, "%s: this image has no mask", reader->path);
+    else
+        result =
+            chunk_read(&reader->chunks, &reader->recorded.rules, &reader->image.masks[level_index], index, mask, &e);
+    return error_give(&e, result, text, text_size);
+}
+
 void ngff_reader_set_cache(ngff_reader *reader, int64_t size_bytes)
 {
     chunk_cache_limit(reader->cache, size_bytes);
+    if (size_bytes > 0)
+        return;
+    chunk_store_forget(&reader->chunks, NULL);
+    recorded_forget(reader);
+    if (reader->store && reader->store->ops->forget)
+        reader->store->ops->forget(reader->store);
 }

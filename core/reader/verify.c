@@ -17,6 +17,7 @@
 
 #include "chunk.h"
 #include "crew.h"
+#include "document.h"
 #include "stored.h"
 #include "validate.h"
 
@@ -193,21 +194,17 @@ static int32_t sort_key(void *user, const char *key)
 
 /* -- Documents ------------------------------------------------------------------------------------------------- */
 
-/* True if the document is there: by the list, or by looking where there is none. */
-static int is_there(check *c, const char *key)
-{
-    uint64_t size;
-    int is_known = 0;
-    error ignored = {0};
-    if (c->has_list)
-        return keys_have(&c->documents, key);
-    store_find_size(reader_store(c->reader), key, &size, &is_known, &ignored);
-    return is_known;
-}
-
+/* A document that must be there: by the list, or by looking where there is none. */
 static void want(check *c, const char *key, const char *why)
 {
-    if (!is_there(c, key))
+    uint64_t size;
+    int is_there = 0;
+    error e = {0};
+    if (c->has_list)
+        is_there = keys_have(&c->documents, key);
+    else if (store_find_size(reader_store(c->reader), key, &size, &is_there, &e) != NGFF_OK)
+        tell_error(c, "", &e);
+    if (!is_there && e.status == NGFF_OK)
         tell(c, NGFF_FINDING_DAMAGE, "%s/%s: missing, %s", reader_path(c->reader), key, why);
 }
 
@@ -252,6 +249,23 @@ static void judge_document(check *c, const char *key)
     tell_error(c, e.has_place ? "" : where, &e);
 }
 
+/* 1 for a Zarr v3 group, 0, or a negative status where its document cannot be read, which has been told. */
+static int32_t is_group(const check *c, const char *path)
+{
+    const document_source source = document_source_of(reader_document, c->reader, &c->reader->limits);
+    document d;
+    error told = {0};
+    if (c->image->version == VERSION_04)
+        return 0;
+    int32_t status = document_open(&source, path, "zarr.json", &d, &told);
+    if (status != NGFF_OK)
+        return status;
+    const char *type = text_of(d.tree, "node_type");
+    status = type && strcmp(type, "group") == 0;
+    document_close(&d);
+    return status;
+}
+
 /* The arrays beside levels and masks. */
 static int32_t find_arrays(check *c)
 {
@@ -271,13 +285,8 @@ static int32_t find_arrays(check *c)
             continue;
         stored_array a = {.rank = 0};
         error e = {0};
-        char *text = NULL;
-        size_t n_text = 0;
-        int is_group = reader_document(c->reader, key, &text, &n_text, &e) == NGFF_OK &&
-                       c->image->version != VERSION_04 && memmem(text, n_text, "\"group\"", 7) != NULL;
-        free(text);
-        if (is_group || e.status != NGFF_OK)
-            continue; /* what cannot be read has been told */
+        if (is_group(c, path) != 0)
+            continue;
         int32_t status = metadata_array(c->image, path, reader_document, c->reader, &a, &e);
         if (status != NGFF_OK) {
             free(a.path);
@@ -396,7 +405,7 @@ static void read_batch(void *argument)
         int64_t index[MAX_RANK];
         error e = {0};
         index_of(b->array, b->first + i, index);
-        v->status = chunk_read(b->reader, b->array, index, pixels, &e);
+        v->status = chunk_read(&b->reader->chunks, NULL, b->array, index, pixels, &e);
         v->error = v->status < 0 ? malloc(sizeof e) : NULL;
         if (v->error)
             *v->error = e;
@@ -462,7 +471,7 @@ static int32_t check_batch(check *c, array_check *a, batch *b, int n_threads)
 static int64_t check_chunks(check *c, const stored_array *array, const char *what, const chunk_set *expected)
 {
     error ignored = {0}; /* each chunk has it again */
-    int64_t n_chunks = chunk_count(array), n_bytes = max_i64(chunk_bytes(c->reader, array, &ignored), 1);
+    int64_t n_chunks = chunk_count(array), n_bytes = max_i64(chunk_bytes(&c->reader->chunks, array, &ignored), 1);
     int n_threads = (int)max_i64(1, min_i64(c->n_threads, most_buffers / n_bytes));
     int64_t most = n_threads > 1 ? batch_chunks * n_threads : 1;
     array_check a = {array, what, expected, 0, ""};

@@ -54,6 +54,8 @@ typedef struct {
     int32_t (*find_into)(store *s, const char *key, int64_t offset, void *bytes, size_t room, uint64_t *n_there,
                          int *is_there, error *e); /* NULL where a store has only find */
     int32_t (*find_size)(store *s, const char *key, uint64_t *n, int *is_there, error *e);
+    /* What was read and kept of this place may have changed: it is read again. NULL where nothing is kept. */
+    void (*forget)(store *s);
     /* Writes a scratch object that is never published (spilled pixels), reads it back, removes it. */
     int32_t (*scratch_put)(store *s, const char *key, const void *bytes, size_t n, error *e);
     int32_t (*scratch_get)(store *s, const char *key, void *bytes, size_t n, error *e); /* and removes it */

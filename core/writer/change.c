@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "read_back.h"
 #include "sha256.h"
 #include "writer.h"
 
@@ -59,12 +58,43 @@ static int32_t check_stored(const ngff_plan *plan, const stored_image *stored, e
     return NGFF_OK;
 }
 
+static void free_sets(chunk_set *sets, int n)
+{
+    for (int l = 0; sets && l < n; l++)
+        chunk_set_release(&sets[l]);
+    free(sets);
+}
+
+/* The chunks of each level, all axes or y and x, as the store's record has them; NULL where it does not say. */
+static chunk_set *read_sets(const ngff_plan *plan, char *const *record, int is_mask)
+{
+    int64_t counts[max_levels];
+    int n = plan->n_levels, first = is_mask ? plan->image->rank - 2 : 0;
+    int is_known = record[0] && stored_counts_read(record[0], counts, n) == n;
+    chunk_set *sets = is_known ? calloc((size_t)n, sizeof *sets) : NULL;
+    for (int l = 0; l < n && sets && is_known; l++)
+        is_known = chunk_set_make(&sets[l], product_checked(plan->levels[l].grid + first, plan->image->rank - first));
+    is_known = is_known && sets && stored_empty_read(record[1], sets, n);
+    for (int l = 0; l < n && is_known; l++)
+        is_known = chunk_set_count(&sets[l]) == counts[l]; /* a long list of empty chunks is not kept */
+    if (is_known)
+        return sets;
+    free_sets(sets, n);
+    return NULL;
+}
+
+/* What is missing is an error, where the store can be believed. */
+static void expect(ngff_writer *w, const chunk_set *levels, const chunk_set *masks)
+{
+    int is_known = !w->was_dirty && !w->takes_missing;
+    written_expect(w->written, is_known ? levels : NULL, is_known ? masks : NULL);
+}
+
 /* Reads what is there and checks that the plan describes it. */
 static int32_t look_at_store(ngff_writer *w, error *e)
 {
     stored_image stored;
     uint64_t n = 0;
-    error dirty = {0};
     int64_t n_channels = w->plan->image->n_channels;
     if (metadata_read(get_text, w->store, &stored, e) != NGFF_OK)
         return e->status;
@@ -77,13 +107,21 @@ static int32_t look_at_store(ngff_writer *w, error *e)
         else
             metadata_summaries(&stored, get_text, w->store, n_channels, w->summaries, e);
         for (int i = 0; i < 4; i++)
-            w->before_stored[i] = metadata_attribute(&stored, stored_names[i], get_text, w->store);
+            w->before_stored[i] = metadata_attribute(&stored, stored_names[i], get_text, w->store, e);
         free(foreign);
     }
-    if (store_find_size(w->store, STORE_DIRTY_KEY, &n, &w->was_dirty, &dirty) != NGFF_OK)
-        error_copy(e, &dirty);
+    store_find_size(w->store, STORE_DIRTY_KEY, &n, &w->was_dirty, e);
     metadata_release(&stored);
-    return e->status;
+    if (e->status != NGFF_OK)
+        return e->status;
+    w->written = written_create(w->store, w->path);
+    if (!w->written)
+        return error_set(e, NGFF_E_MEMORY, "out of memory");
+    written_set_plan(w->written, w->plan);
+    w->before_chunks = read_sets(w->plan, w->before_stored, 0);
+    w->before_mask_chunks = w->plan->image->has_mask ? read_sets(w->plan, w->before_stored + 2, 1) : NULL;
+    expect(w, w->before_chunks, w->before_mask_chunks);
+    return NGFF_OK;
 }
 
 static ngff_writer *open_update(ngff_plan *plan, store *s, const char *path)
@@ -108,6 +146,16 @@ static ngff_writer *open_update(ngff_plan *plan, store *s, const char *path)
 ngff_writer *writer_update_store(ngff_plan *plan, store *s)
 {
     return open_update(plan, s, NULL);
+}
+
+int32_t ngff_writer_take_missing(ngff_writer *w)
+{
+    if (w->error.status != NGFF_OK)
+        return w->error.status;
+    w->takes_missing = 1;
+    if (w->before)
+        written_expect(w->written, NULL, NULL);
+    return NGFF_OK;
 }
 
 ngff_writer *ngff_writer_open_update(ngff_plan *plan, const char *path)
@@ -160,12 +208,11 @@ int32_t change_claim_pixels(ngff_writer *w, error *e)
 
 /* -- Pixels that are there ----------------------------------------------------------------------------------------- */
 
-static int32_t read_chunk(ngff_writer *w, const ngff_plan *plan, int l, const int64_t *index, uint8_t *pixels, error *e)
+static int32_t read_chunk(ngff_writer *w, int l, const int64_t *index, uint8_t *pixels, error *e)
 {
-    read_back back = {plan, w->store};
     if (w->before)
         pthread_rwlock_rdlock(&w->replacing);
-    int32_t status = read_back_chunk(&back, l, index, pixels, e);
+    int32_t status = written_chunk(w->written, l, index, pixels, e);
     if (w->before)
         pthread_rwlock_unlock(&w->replacing);
     return status;
@@ -173,20 +220,18 @@ static int32_t read_chunk(ngff_writer *w, const ngff_plan *plan, int l, const in
 
 int32_t change_first_pixels(void *user, const int64_t *index, uint8_t *pixels, error *e)
 {
-    ngff_writer *w = user;
-    return read_chunk(w, w->before, 0, index, pixels, e);
+    return read_chunk(user, 0, index, pixels, e);
 }
 
 int32_t change_first_mask(void *user, const int64_t *index, uint8_t *mask, error *e)
 {
     ngff_writer *w = user;
-    read_back back = {w->before, w->store};
     const level *base = &w->before->levels[0];
     int y = w->before->image->rank - 2;
     int64_t whole[MAX_RANK] = {0};
     memcpy(whole + y, index, 2 * sizeof *index);
     if (w->before->image->has_mask)
-        return read_back_mask(&back, 0, whole, mask, e);
+        return written_mask(w->written, 0, whole, mask, e);
     memset(mask, 0, (size_t)(base->chunk[y] * base->chunk[y + 1]));
     return NGFF_OK;
 }
@@ -196,7 +241,6 @@ int32_t change_supply(void *user, const cell *c, error *e)
     ngff_writer *w = user;
     const ngff_plan *plan = w->plan;
     const level *at = &plan->levels[c->level];
-    read_back back = {plan, w->store};
     int channels = plan->image->channel_axis;
     int64_t chunk_bytes = product_checked(at->chunk, plan->image->rank) * plan->image->type->size;
     int64_t n_chunks = channels < 0 ? 1 : ceil_div(c->box.extent[channels], at->chunk[channels]);
@@ -204,12 +248,12 @@ int32_t change_supply(void *user, const cell *c, error *e)
     for (int i = 0; i < plan->image->rank; i++)
         index[i] = c->box.origin[i] / at->chunk[i];
     for (int64_t k = 0; k < n_chunks && e->status == NGFF_OK; k++) {
-        read_chunk(w, plan, c->level, index, c->pixels + k * chunk_bytes, e);
+        read_chunk(w, c->level, index, c->pixels + k * chunk_bytes, e);
         if (channels >= 0)
             index[channels]++;
     }
     if (plan->image->has_mask && e->status == NGFF_OK)
-        read_back_mask(&back, c->level, c->index, c->mask, e);
+        written_mask(w->written, c->level, c->index, c->mask, e);
     return e->status;
 }
 
@@ -252,49 +296,30 @@ static int levels_differ(const ngff_plan *a, const ngff_plan *b)
     return differ;
 }
 
-/* The chunks of each level before the change, all axes or y and x; 0 if the record does not say. */
-static int read_sets(const ngff_plan *before, char *const *record, int first, chunk_set *sets)
-{
-    int64_t counts[max_levels];
-    int n = before->n_levels, is_known = record[0] && stored_counts_read(record[0], counts, n) == n;
-    for (int l = 0; l < n && is_known; l++)
-        is_known =
-            chunk_set_make(&sets[l], product_checked(before->levels[l].grid + first, before->image->rank - first));
-    is_known = is_known && stored_empty_read(record[1], sets, n);
-    for (int l = 0; l < n && is_known; l++)
-        is_known = chunk_set_count(&sets[l]) == counts[l]; /* a long list of empty chunks is not kept */
-    return is_known;
-}
-
 /* Moves what was known into the sets of the levels that stay as they are; gives the sets up where it is not known. */
-static void start_sets(ngff_writer *w, chunk_set **now, int is_mask)
+static void start_sets(ngff_writer *w, chunk_set **now, chunk_set *before, int is_new)
 {
-    chunk_set before[max_levels] = {{0}};
-    const ngff_plan *plan = w->before;
-    int is_new = is_mask && !plan->image->has_mask;
-    int is_known =
-        is_new || read_sets(plan, w->before_stored + (is_mask ? 2 : 0), is_mask ? plan->image->rank - 2 : 0, before);
-    for (int l = 0; l < plan->n_levels && l < w->plan->n_levels && *now && is_known && !is_new; l++)
-        if (!level_differs(&plan->levels[l], &w->plan->levels[l])) {
+    int n = w->before->n_levels < w->plan->n_levels ? w->before->n_levels : w->plan->n_levels;
+    for (int l = 0; l < n && *now && before; l++)
+        if (!level_differs(&w->before->levels[l], &w->plan->levels[l])) {
             chunk_set swap = (*now)[l];
             (*now)[l] = before[l];
             before[l] = swap;
         }
-    for (int l = 0; l < max_levels; l++)
-        chunk_set_release(&before[l]);
-    for (int l = 0; !is_known && *now && l < w->plan->n_levels; l++)
+    if (before || is_new)
+        return;
+    for (int l = 0; *now && l < w->plan->n_levels; l++)
         chunk_set_release(&(*now)[l]);
-    if (!is_known) {
-        free(*now);
-        *now = NULL;
-    }
+    free(*now);
+    *now = NULL;
 }
 
 void change_start_sets(ngff_writer *w)
 {
-    start_sets(w, &w->stored_chunks, 0);
+    start_sets(w, &w->stored_chunks, w->before_chunks, 0);
     if (w->plan->image->has_mask)
-        start_sets(w, &w->stored_mask_chunks, 1);
+        start_sets(w, &w->stored_mask_chunks, w->before_mask_chunks, !w->before->image->has_mask);
+    expect(w, w->stored_chunks, w->stored_mask_chunks);
 }
 
 static box cell_box_of(const ngff_plan *plan, int l, const int64_t *index)
@@ -379,7 +404,7 @@ static int32_t run_pass(ngff_writer *w, error *e)
         return e->status;
     if (writer_start_pass(w, e) != NGFF_OK)
         return e->status;
-    shards_set_update(w->shards, is_chunk_wanted, w->update, &w->replacing);
+    shards_set_update(w->shards, is_chunk_wanted, w->update, w->written, &w->replacing);
     feed(w, e);
     if (writer_keep(w, e) == NGFF_OK)
         cascade_finish(w->cascade);
@@ -571,6 +596,10 @@ void change_free(ngff_writer *w)
         pthread_rwlock_destroy(&w->replacing);
     for (int i = 0; i < 4; i++)
         free(w->before_stored[i]);
+    if (w->before) {
+        free_sets(w->before_chunks, w->before->n_levels);
+        free_sets(w->before_mask_chunks, w->before->n_levels);
+    }
     free(w->summaries);
     ngff_plan_free(w->before);
 }

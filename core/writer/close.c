@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "read_back.h"
 #include "reader.h"
 #include "writer.h"
 
@@ -39,8 +38,8 @@ static int32_t put_metadata(void *user, const char *key, const void *bytes, size
 
 int32_t writer_summarise(ngff_writer *w, const channel_summary **summaries, error *e)
 {
-    read_back back = {w->plan, w->store};
-    chunk_source from = {&back, read_back_chunk, read_back_mask};
+    chunk_source from = {w->written, written_chunk, written_mask};
+    written_expect(w->written, w->stored_chunks, w->stored_mask_chunks); /* what has passed must be there */
     return statistics_finish(w->statistics, &from, summaries, e);
 }
 
@@ -188,13 +187,13 @@ typedef struct {
     ngff_writer *writer;
     int32_t (*progress)(void *user, double share);
     void *user;
-    char first[900]; /* finding that is no note */
+    char first[900]; /* finding for which it fails */
 } verification;
 
 static void keep_finding(void *user, int32_t kind, const char *text)
 {
     verification *v = user;
-    if (kind != NGFF_FINDING_NOTE && !v->first[0])
+    if (kind != NGFF_FINDING_NOTE && kind != NGFF_FINDING_ADVICE && !v->first[0])
         snprintf(v->first, sizeof v->first, "%s", text);
 }
 

@@ -26,7 +26,8 @@ struct shards {
     const void *user;
     shard_listener stored; /* or NULL */
     void *listener;
-    pthread_rwlock_t *replacing; /* of a change, or NULL */
+    written *written; /* of a change, as the next; or NULL */
+    pthread_rwlock_t *replacing;
     pthread_mutex_t lock;
     shard *open;
 };
@@ -65,8 +66,9 @@ void shards_free(shards *all)
 }
 
 void shards_set_update(shards *all, int (*is_wanted)(const void *, int, const int64_t *), const void *user,
-                       pthread_rwlock_t *replacing)
+                       written *stored, pthread_rwlock_t *replacing)
 {
+    all->written = stored;
     all->replacing = replacing;
     all->is_wanted = is_wanted;
     all->user = user;
@@ -144,30 +146,33 @@ static shard *shard_at(shards *all, int l, const int64_t *index)
 }
 
 /* Takes the chunks that do not come from the shard as it is stored. */
-static int32_t keep_stored(shards *all, shard *s, const char *key, error *e)
+static int32_t keep_stored(shards *all, shard *s, error *e)
 {
-    uint8_t *bytes = NULL;
-    size_t n = 0, index_bytes = shard_index_bytes(s->n_chunks);
-    shard_entry *stored = malloc(s->n_chunks * sizeof *stored);
-    int is_there = 0;
-    int32_t status = stored ? store_find(all->store, key, 0, 0, &bytes, &n, &is_there, e) : NGFF_E_MEMORY;
-    if (status == NGFF_OK && is_there && n < index_bytes)
-        status = error_set(e, NGFF_E_CORRUPT, "%s is shorter than its index", key);
-    if (status == NGFF_OK && is_there)
-        status = shard_index_decode(bytes + n - index_bytes, index_bytes, n, stored, s->n_chunks, e);
-    for (size_t k = 0; status == NGFF_OK && is_there && k < s->n_chunks; k++) {
-        if (stored[k].size == SHARD_MISSING || is_coming(all, s, k))
+    for (size_t k = 0; k < s->n_chunks; k++) {
+        int64_t index[MAX_RANK];
+        size_t n = 0;
+        if (!chunk_at(all, s, k, index) || is_coming(all, s, k))
             continue;
-        s->bytes[k] = malloc((size_t)stored[k].size + 1);
-        if (!s->bytes[k])
-            status = NGFF_E_MEMORY;
-        else
-            memcpy(s->bytes[k], bytes + stored[k].offset, (size_t)stored[k].size);
-        s->chunks[k].size = stored[k].size;
+        if (written_bytes(all->written, s->level, index, &s->bytes[k], &n, e) < 0)
+            return e->status;
+        if (s->bytes[k])
+            s->chunks[k].size = n;
     }
-    free(stored);
-    free(bytes);
-    return status == NGFF_OK ? status : error_set(e, status, "the shard %s could not be read for its change", key);
+    return NGFF_OK;
+}
+
+/* Stores the object, or removes it (NULL), while nobody reads it, and lets nobody go on with its old index. */
+static int32_t replace(shards *all, const char *key, const void *bytes, size_t n, error *e)
+{
+    if (all->replacing)
+        pthread_rwlock_wrlock(all->replacing);
+    int32_t status =
+        bytes ? all->store->ops->put(all->store, key, bytes, n, e) : all->store->ops->remove(all->store, key, e);
+    if (all->written)
+        written_forget(all->written, key);
+    if (all->replacing)
+        pthread_rwlock_unlock(all->replacing);
+    return status;
 }
 
 /* Puts the chunks behind each other in C order, the index at the end, and stores them as one object. A shard without a
@@ -177,12 +182,14 @@ static int32_t store_shard(shards *all, shard *s, error *e)
     size_t n = 0, index_bytes = shard_index_bytes(s->n_chunks);
     char key[192];
     shard_key(all, s, key);
-    if (all->is_wanted && keep_stored(all, s, key, e) != NGFF_OK)
+    if (all->is_wanted && keep_stored(all, s, e) != NGFF_OK)
         return e->status;
     for (size_t i = 0; i < s->n_chunks; i++)
         n += s->bytes[i] ? (size_t)s->chunks[i].size : 0;
+    if (n == 0 && !all->is_wanted)
+        return tell(all, s, key, NULL, 0, e);
     if (n == 0)
-        return all->is_wanted ? all->store->ops->remove(all->store, key, e) : tell(all, s, key, NULL, 0, e);
+        return replace(all, key, NULL, 0, e);
     uint8_t *object = malloc(n + index_bytes);
     if (!object)
         return error_set(e, NGFF_E_MEMORY, "out of memory for a shard of %zu bytes; a smaller SHARD needs less", n);
@@ -197,11 +204,7 @@ static int32_t store_shard(shards *all, shard *s, error *e)
         s->bytes[i] = NULL;
     }
     shard_index_encode(s->chunks, s->n_chunks, object + n);
-    if (all->replacing)
-        pthread_rwlock_wrlock(all->replacing);
-    int32_t status = all->store->ops->put(all->store, key, object, n + index_bytes, e);
-    if (all->replacing)
-        pthread_rwlock_unlock(all->replacing);
+    int32_t status = replace(all, key, object, n + index_bytes, e);
     if (status == NGFF_OK)
         status = tell(all, s, key, object, n + index_bytes, e);
     free(object);

@@ -7,16 +7,18 @@
 
 #include "levels.h"
 #include "store.h"
+#include "written.h"
 
 typedef struct shards shards;
 
 shards *shards_create(const struct ngff_plan *plan, store *s);
 void shards_free(shards *all);
 
-/* A change of a store: only the chunks that is_wanted names will come; a shard keeps its other ones as they are stored.
- * While a shard is replaced, replacing is held for writing: who reads index and chunk of one holds it for reading. */
+/* A change of a store: only the chunks that is_wanted names will come; a shard keeps its other ones as they are stored,
+ * from stored. While a shard is replaced, replacing is held for writing: who reads index and chunk of one holds it for
+ * reading. */
 void shards_set_update(shards *all, int (*is_wanted)(const void *user, int level, const int64_t *chunk_index),
-                       const void *user, pthread_rwlock_t *replacing);
+                       const void *user, written *stored, pthread_rwlock_t *replacing);
 
 /* Told of every shard that is stored (n bytes) or, with nothing but fill in it, is not (0). */
 typedef int32_t (*shard_listener)(void *user, int level, const int64_t *index, const char *key, const void *bytes,

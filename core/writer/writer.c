@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "codec.h"
-#include "read_back.h"
 #include "writer.h"
 #include "zip.h"
 
@@ -318,12 +317,15 @@ int32_t writer_start_pass(ngff_writer *w, error *e)
     w->statistics = is_whole ? statistics_create(plan) : NULL;
     w->shards = shards_create(plan, w->store);
     w->settings = store_settings(w->store);
+    if (!w->written)
+        w->written = written_create(w->store, w->path);
     w->pool = pool_create(n_workers, queue_depth, enter_thread, w);
     w->orders = calloc((size_t)plan->n_levels, sizeof *w->orders);
-    cascade *made = w->orders && w->budget && (w->statistics || !is_whole) && w->shards && w->pool
+    cascade *made = w->orders && w->budget && (w->statistics || !is_whole) && w->shards && w->written && w->pool
                         ? cascade_create(plan, w->budget, w->pool, &host)
                         : NULL;
     if (made) {
+        written_set_plan(w->written, plan);
         shards_set_listener(w->shards, note_stored, w);
         w->stored_chunks = make_sets(plan, 0);
         w->stored_mask_chunks = plan->image->has_mask ? make_sets(plan, 1) : NULL;
@@ -774,6 +776,7 @@ void ngff_writer_free(ngff_writer *w)
     pool_free(w->pool);
     cascade_free(w->cascade);
     shards_free(w->shards);
+    written_free(w->written);
     statistics_free(w->statistics);
     while (w->benches) {
         bench *b = w->benches;

@@ -18,6 +18,8 @@
 #include "store.h"
 #include "stored.h"
 #include "update.h"
+#include "writer_store.h"
+#include "written.h"
 
 struct bench;
 
@@ -32,6 +34,7 @@ struct ngff_writer {
     cascade *cascade;
     statistics *statistics; /* NULL where a part of the pixels passes only */
     shards *shards;
+    written *written;     /* NULL until the pass, where nothing is there before */
     order *orders;        /* per level; those of levels that the writer makes are not used */
     pthread_mutex_t lock; /* error, orders, benches; and what ngff_writer_progress reads while close goes on */
     struct bench *benches;
@@ -50,9 +53,11 @@ struct ngff_writer {
     int is_finished, is_verified, is_published;
 
     /* A change of a store that is there: */
-    ngff_plan *before;          /* NULL where a store is made */
-    channel_summary *summaries; /* as the store has them, and room for as many */
-    char *before_stored[4];     /* the members of stored_names as the store has them, or NULL */
+    ngff_plan *before;                             /* NULL where a store is made */
+    channel_summary *summaries;                    /* as the store has them, and room for as many */
+    char *before_stored[4];                        /* the members of stored_names as the store has them, or NULL */
+    chunk_set *before_chunks, *before_mask_chunks; /* the same as sets; NULL: not known */
+    int takes_missing;                             /* what is missing is fill, whatever the store says */
     int is_claimed, was_dirty;
     pthread_rwlock_t replacing; /* a shard is replaced, or its index and a chunk of it are read */
     update *update;             /* in the pass of a change, or of a run that was resumed: what it makes */

@@ -64,8 +64,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check(&image.levels[i]);
         for (int i = 0; i < image.n_levels && image.has_mask; i++)
             check(&image.masks[i]);
-        for (int i = 0; i < 4; i++)
-            free(metadata_attribute(&image, names[i], give, &in));
+        for (int i = 0; i < 4; i++) {
+            error none = {0};
+            free(metadata_attribute(&image, names[i], give, &in, &none));
+        }
     } else if (!e.message[0]) {
         abort();
     }

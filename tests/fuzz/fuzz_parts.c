@@ -87,7 +87,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (parts_of_image(give, &d, "a/b", &image, &limits, &parts, &third) == NGFF_OK)
             check_parts(&parts);
         parts_release(&parts);
-        free(metadata_node_attributes(&image, d.part, give, &d));
+        {
+            error none = {0};
+            free(metadata_node_attributes(&image, d.part, give, &d, &none));
+        }
     }
     metadata_release(&image);
     judge j = {.of_unknown_version = NGFF_FINDING_INVALID};

@@ -525,21 +525,24 @@ static void the_block_keeps_small_and_large_members(void)
         ngff_image_set_attribute(described, "big", big);
         write_store(described, summaries, &m, versions[v], NULL, NULL, NULL);
         CHECK_INT(metadata_read(give, &m, &image, &e), NGFF_OK);
-        char *text = metadata_attribute(&image, "rat", give, &m);
+        char *text = metadata_attribute(&image, "rat", give, &m, &e);
         CHECK_TEXT(text, "{\"exact\":  18446744073709551615}");
         free(text);
-        text = metadata_attribute(&image, "big", give, &m);
+        text = metadata_attribute(&image, "big", give, &m, &e);
         CHECK(text && strcmp(text, big) == 0);
         free(text);
-        text = metadata_attribute(&image, "statistics", give, &m);
+        text = metadata_attribute(&image, "statistics", give, &m, &e);
         CHECK_TEXT(text ? at(text, "") : NULL,
                    "[null,{\"n_valid\":200,\"min\":-1,\"max\":3,\"mean\":0.1,\"std_dev\":2}]");
         free(text);
-        CHECK(metadata_attribute(&image, "none", give, &m) == NULL);
+        CHECK(metadata_attribute(&image, "none", give, &m, &e) == NULL);
         CHECK_INT(m.sizes[find(&m, v ? "ovr_attributes/big/2" : "ovr_attributes/big/c/2")], 1 << 20);
         int chunk = find(&m, v ? "ovr_attributes/big/1" : "ovr_attributes/big/c/1");
         m.keys[chunk][0] = '#';
-        CHECK(metadata_attribute(&image, "big", give, &m) == NULL);
+        CHECK_INT(e.status, NGFF_OK);
+        CHECK(metadata_attribute(&image, "big", give, &m, &e) == NULL);
+        CHECK_INT(e.status, NGFF_E_NOT_FOUND); /* it is named, and lost: not the same as none */
+        CHECK_TEXT(e.message, v ? "ovr_attributes/big/1: missing" : "ovr_attributes/big/c/1: missing");
         metadata_release(&image);
         forget(&m);
     }

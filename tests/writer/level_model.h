@@ -6,6 +6,7 @@
 #include "codec.h"
 #include "metadata.h"
 #include "pictures.h"
+#include "written.h"
 
 __extension__ typedef __int128 wide;
 
@@ -255,12 +256,13 @@ static void check_level(const picture *p, const ngff_plan *plan, store *s, int l
     int rank = rank_of(p), n_wrong = 0, n_misplaced = 0;
     int64_t size = ngff_type_size(p->type), n = volume_of(rank, at->chunk), index[MAX_RANK] = {0};
     uint8_t *expected = malloc((size_t)(n * size)), *found = malloc((size_t)(n * size));
-    read_back back = {plan, s};
+    written *back = written_create(s, NULL);
+    written_set_plan(back, plan);
     CHECK(memcmp(at->shape, m->shape, (size_t)rank * sizeof *m->shape) == 0);
     for (int64_t i = 0; i < volume_of(rank, at->grid); i++, next_position(rank, at->grid, index)) {
         error e = {0};
         expected_chunk(rank, at, size, m, index, plan->fill, expected);
-        CHECK_INT(read_back_chunk(&back, l, index, found, &e), NGFF_OK);
+        CHECK_INT(written_chunk(back, l, index, found, &e), NGFF_OK);
         for (int64_t k = 0; k < n; k++)
             n_wrong += memcmp(expected + k * size, found + k * size, (size_t)size) != 0 &&
                        !(dtype_is_nan(p->type, expected + k * size) && dtype_is_nan(p->type, found + k * size));
@@ -272,6 +274,7 @@ static void check_level(const picture *p, const ngff_plan *plan, store *s, int l
         fprintf(stderr, "%s, level %d: %d pixels differ, %d chunks are missing or should not be stored\n", p->name, l,
                 n_wrong, n_misplaced);
     CHECK_INT(n_wrong + n_misplaced, 0);
+    written_free(back);
     free(expected);
     free(found);
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "read_back.h"
+#include "writer_store.h"
 #include "store_memory.h"
 
 typedef struct {

@@ -1,6 +1,6 @@
 /* test_preview.c: a writer's work is looked at before anybody else can see it, and is not published when it is bad. */
 #include "preview.h"
-#include "read_back.h"
+#include "writer_store.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

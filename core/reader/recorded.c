@@ -1,0 +1,297 @@
+/* recorded.c: see recorded.h. The root's document of a store of ours says which chunks of each level and mask were
+ * stored (model/stored.h). So for those:
+ *
+ *     is recorded, and not there    it is lost: an error, after another look at the record and at the mark of a change
+ *     is recorded as empty          fill; where looking costs a request it is not looked for
+ *
+ * The record is trusted as far as it is one: counts and runs must agree, and with the mark of a change in place nothing
+ * is known. Other programs add chunks without a word in the record. On a disk these are read, for looking is cheap
+ * there; over a network the record counts, unless MISSING_CHUNKS=FILL is given.
+ *
+ * In a store of others a missing chunk is empty. But some have written names with another separator than their
+ * documents say: when the first chunk is missing under its own name and there under the other, that one is taken. */
+#include "recorded.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "document.h"
+#include "reader.h"
+
+/* -- The record ------------------------------------------------------------------------------------------------ */
+
+static void runs_release(stored_runs *runs, int n)
+{
+    for (int l = 0; runs && l < n; l++)
+        stored_runs_release(&runs[l]);
+}
+
+/* One kind of arrays, from the members of the block "omezarr". Returns 1 where there is a record, 0, NGFF_E_MEMORY. */
+static int32_t read_kind(json_span block, const char *counts_name, const char *empty_name, const stored_array *arrays,
+                         int n, stored_runs *runs)
+{
+    int64_t *n_chunks = malloc((size_t)n * sizeof *n_chunks);
+    json_span counts_span = json_member(block, counts_name), empty_span = json_member(block, empty_name);
+    char *counts = counts_span.text ? json_copy(counts_span) : NULL;
+    char *empty = empty_span.text ? json_copy(empty_span) : NULL;
+    int32_t status = NGFF_E_MEMORY;
+    runs_release(runs, n);
+    if (n_chunks && !counts == !counts_span.text && !empty == !empty_span.text) {
+        for (int l = 0; l < n; l++) {
+            int64_t grid[MAX_RANK];
+            for (int i = 0; i < arrays[l].rank; i++)
+                grid[i] = ceil_div(arrays[l].shape[i], arrays[l].chunk[i]);
+            n_chunks[l] = product_checked(grid, arrays[l].rank);
+        }
+        status = counts ? stored_runs_read(counts, empty, n_chunks, n, runs) : 0;
+        status = status < 0 ? NGFF_E_MEMORY : counts != NULL;
+    }
+    free(n_chunks);
+    free(counts);
+    free(empty);
+    return status;
+}
+
+/* attributes: of the root. The lock is held, or nobody else knows the reader yet. */
+static int32_t read_record(ngff_reader *reader, json_span attributes)
+{
+    recorded *r = &reader->recorded;
+    const stored_image *image = &reader->image;
+    json_span block = json_member(attributes, "omezarr");
+    int32_t status = read_kind(block, "stored_chunks", "empty_chunks", image->levels, image->n_levels, r->levels);
+    r->is_own = status == 1;
+    if (status >= 0 && image->has_mask)
+        status = read_kind(block, "stored_mask_chunks", "empty_mask_chunks", image->masks, image->n_levels, r->masks);
+    r->is_read = status >= 0;
+    return status < 0 ? status : NGFF_OK;
+}
+
+/* Reads the root's document again. The lock is held. */
+static int32_t read_again(ngff_reader *reader, error *e)
+{
+    const document_source source = document_source_of(reader_document, reader, &reader->limits);
+    int is_v2 = reader->image.version == VERSION_04;
+    document d;
+    int32_t status = document_open(&source, "", is_v2 ? ".zattrs" : "zarr.json", &d, e);
+    if (status != NGFF_OK) {
+        error_set(e, status, "its root document is gone");
+        return error_at(e, "%s", reader->path);
+    }
+    status = read_record(reader, is_v2 ? d.whole : json_member(d.whole, "attributes"));
+    document_close(&d);
+    return status == NGFF_OK ? NGFF_OK : error_set(e, status, "%s: out of memory", reader->path);
+}
+
+/* 1 where the store has the mark of a change, 0, or an error. The lock is held. */
+static int32_t ask_dirty(ngff_reader *reader, error *e)
+{
+    uint64_t n = 0;
+    int is_there = 0;
+    int32_t status = store_find_size(reader->store, STORE_DIRTY_KEY, &n, &is_there, e);
+    if (status != NGFF_OK)
+        return status;
+    reader->recorded.is_dirty = is_there;
+    return is_there;
+}
+
+int32_t recorded_is_dirty(ngff_reader *reader, error *e)
+{
+    pthread_mutex_lock(&reader->recorded.lock);
+    int32_t status = ask_dirty(reader, e);
+    pthread_mutex_unlock(&reader->recorded.lock);
+    return status;
+}
+
+/* The place of an array among the levels and then the masks; -1 for any other. */
+static int place_of(const ngff_reader *reader, const stored_array *array)
+{
+    const stored_image *image = &reader->image;
+    for (int l = 0; l < image->n_levels; l++)
+        if (array == &image->levels[l])
+            return l;
+        else if (image->has_mask && array == &image->masks[l])
+            return image->n_levels + l;
+    return -1;
+}
+
+/* What is recorded of an array; NULL if nothing is known. The lock is held. */
+static const stored_runs *runs_of(const ngff_reader *reader, const stored_array *array)
+{
+    const recorded *r = &reader->recorded;
+    int place = place_of(reader, array), n = reader->image.n_levels;
+    const stored_runs *runs = place < 0 ? NULL : place < n ? &r->levels[place] : &r->masks[place - n];
+    return runs && runs->is_known ? runs : NULL;
+}
+
+/* -- Rules ----------------------------------------------------------------------------------------------------- */
+
+static int32_t is_left_out(void *user, const stored_array *array, int64_t number, error *e)
+{
+    ngff_reader *reader = user;
+    recorded *r = &reader->recorded;
+    if (r->rule == MISSING_FILL || !reader->store->ops->is_remote)
+        return 0;
+    pthread_mutex_lock(&r->lock);
+    int32_t status = r->is_read ? NGFF_OK : read_again(reader, e);
+    const stored_runs *runs = status == NGFF_OK ? runs_of(reader, array) : NULL;
+    int is_empty = runs && stored_runs_has(runs, number);
+    if (is_empty && r->is_dirty < 0)
+        status = ask_dirty(reader, e);
+    is_empty = is_empty && r->is_dirty == 0;
+    pthread_mutex_unlock(&r->lock);
+    return status < 0 ? status : is_empty;
+}
+
+static void warn(recorded *r, const char *path, const stored_array *array)
+{
+    static const char format[] = "%s/%s: its chunks have names with '%c' between the numbers, which its document does "
+                                 "not say; they are read by these names";
+    int n = snprintf(NULL, 0, format, path, array->path, array->separator);
+    char *text = r->n_warnings < (int)(sizeof r->warnings / sizeof r->warnings[0]) ? malloc((size_t)n + 1) : NULL;
+    if (!text)
+        return;
+    snprintf(text, (size_t)n + 1, format, path, array->path, array->separator);
+    r->warnings[r->n_warnings++] = text;
+}
+
+/* 1, 0 if the array has no first chunk of this name, or an error. */
+static int32_t has_first_chunk(const ngff_reader *reader, const stored_array *array, char separator, error *e)
+{
+    static const int64_t first[MAX_RANK];
+    char name[128], key[512];
+    uint64_t n = 0;
+    int is_there = 0;
+    stored_chunk_key(array, first, name);
+    for (char *p = name; *p; p++)
+        if (*p == array->separator)
+            *p = separator;
+    snprintf(key, sizeof key, "%s%s%s", array->path, array->path[0] ? "/" : "", name);
+    int32_t status = store_find_size(reader->store, key, &n, &is_there, e);
+    return status == NGFF_OK ? is_there : status;
+}
+
+/* Once for each array whose keys are of Zarr v2. The lock is held. */
+static int32_t try_separator(ngff_reader *reader, const stored_array *array, error *e)
+{
+    recorded *r = &reader->recorded;
+    int place = place_of(reader, array), n = reader->image.n_levels;
+    if (place < 0 || array->key_version != VERSION_04 || r->is_own || r->has_tried_separator[place])
+        return NGFF_OK;
+    stored_array *found = place < n ? &reader->image.levels[place] : &reader->image.masks[place - n];
+    char declared = array->separator, other = declared == '/' ? '.' : '/';
+    int32_t status = has_first_chunk(reader, array, declared, e);
+    if (status == 0)
+        status = has_first_chunk(reader, array, other, e);
+    else if (status == 1)
+        status = 0;
+    if (status < 0)
+        return status;
+    r->has_tried_separator[place] = 1;
+    if (status == 1) {
+        found->separator = other;
+        warn(r, reader->path, found);
+    }
+    return NGFF_OK;
+}
+
+static int32_t lost(const ngff_reader *reader, const char *key, const char *why, error *e)
+{
+    error_set(e, NGFF_E_CORRUPT,
+              "missing, %s; copy it again from the original store, or read what is missing as fill "
+              "with the open option MISSING_CHUNKS=FILL",
+              why);
+    return error_at(e, "%s/%s", reader->path, key);
+}
+
+/* A recorded chunk is not there: what does the store say now? 1, it is lost; 0; or an error. The lock is held. */
+static int32_t is_lost(ngff_reader *reader, const stored_array *array, int64_t number, error *e)
+{
+    int32_t status = ask_dirty(reader, e);
+    if (status != 0)
+        return status < 0 ? status : 0;
+    status = read_again(reader, e);
+    if (status != NGFF_OK)
+        return status;
+    const stored_runs *runs = runs_of(reader, array);
+    return runs && !stored_runs_has(runs, number);
+}
+
+static int32_t missing(void *user, const stored_array *array, int64_t number, const char *key, error *e)
+{
+    ngff_reader *reader = user;
+    recorded *r = &reader->recorded;
+    pthread_mutex_lock(&r->lock);
+    int32_t status = r->is_read || r->rule == MISSING_FILL ? NGFF_OK : read_again(reader, e);
+    const stored_runs *runs = status == NGFF_OK ? runs_of(reader, array) : NULL;
+    int is_empty = runs && stored_runs_has(runs, number);
+    int is_beside = r->is_own && place_of(reader, array) < 0; /* such as coordinates, which are stored whole */
+    char declared = array->separator;
+    if (status == NGFF_OK && !runs)
+        status = try_separator(reader, array, e);
+    if (status != NGFF_OK || declared != array->separator || is_empty || r->rule == MISSING_FILL) {
+        pthread_mutex_unlock(&r->lock);
+        return status;
+    }
+    status = is_beside ? 1 : runs ? is_lost(reader, array, number, e) : 0;
+    if (status == 0 && r->rule == MISSING_ERROR) {
+        runs = runs_of(reader, array);
+        status = runs && r->is_dirty == 0 && stored_runs_has(runs, number) ? 0 : 2;
+    }
+    pthread_mutex_unlock(&r->lock);
+    return status == 1   ? lost(reader, key, "but the writer of this store has recorded it as stored", e)
+           : status == 2 ? lost(reader, key, "and MISSING_CHUNKS=ERROR is set", e)
+                         : status;
+}
+
+/* -- Begin and end --------------------------------------------------------------------------------------------- */
+
+int32_t recorded_begin(ngff_reader *reader, error *e)
+{
+    recorded *r = &reader->recorded;
+    size_t n = (size_t)reader->image.n_levels;
+    json_span attributes = json_whole(reader->image.attributes);
+    r->rules = (chunk_rules){reader, is_left_out, missing};
+    r->levels = calloc(n + 1, sizeof *r->levels);
+    r->masks = calloc(n + 1, sizeof *r->masks);
+    r->has_tried_separator = calloc(2 * n + 1, 1);
+    if (!r->levels || !r->masks || !r->has_tried_separator || read_record(reader, attributes) != NGFF_OK)
+        return error_set(e, NGFF_E_MEMORY, "%s: out of memory", reader->path);
+    if (reader->image.has_mask || r->rule == MISSING_FILL ||
+        !json_member(json_member(attributes, "omezarr"), "stored_mask_chunks").text)
+        return NGFF_OK;
+    error_set(e, NGFF_E_CORRUPT,
+              "the mask that its writer recorded is missing; copy the folder ovr_mask again from the original store, "
+              "or read the image without it with the open option MISSING_CHUNKS=FILL");
+    return error_at(e, "%s", reader->path);
+}
+
+const char *recorded_warning(ngff_reader *reader, int32_t index)
+{
+    pthread_mutex_lock(&reader->recorded.lock);
+    const char *text = index >= 0 && index < reader->recorded.n_warnings ? reader->recorded.warnings[index] : NULL;
+    pthread_mutex_unlock(&reader->recorded.lock);
+    return text;
+}
+
+void recorded_forget(ngff_reader *reader)
+{
+    pthread_mutex_lock(&reader->recorded.lock);
+    reader->recorded.is_read = 0;
+    reader->recorded.is_dirty = -1;
+    pthread_mutex_unlock(&reader->recorded.lock);
+}
+
+void recorded_end(ngff_reader *reader)
+{
+    recorded *r = &reader->recorded;
+    runs_release(r->levels, reader->image.n_levels);
+    runs_release(r->masks, reader->image.n_levels);
+    free(r->levels);
+    free(r->masks);
+    free(r->has_tried_separator);
+    while (r->n_warnings > 0)
+        free(r->warnings[--r->n_warnings]);
+    pthread_mutex_destroy(&r->lock);
+}

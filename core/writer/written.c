@@ -1,0 +1,127 @@
+/* written.c: see written.h. */
+#include "written.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "chunk.h"
+
+enum { most_kept = 8 << 20 }; /* bytes of the buffers between two chunks */
+
+struct written {
+    chunk_store chunks;
+    const struct ngff_plan *plan;
+    stored_array levels[max_levels], masks[max_levels];
+    char mask_paths[max_levels][64];
+    const chunk_set *expected, *expected_masks;
+    chunk_rules rules;
+};
+
+static int32_t is_left_out(void *user, const stored_array *array, int64_t number, error *e)
+{
+    (void)user;
+    (void)array;
+    (void)number;
+    (void)e;
+    return 0;
+}
+
+static int32_t missing(void *user, const stored_array *array, int64_t number, const char *key, error *e)
+{
+    const written *w = user;
+    int is_mask = array >= w->masks && array < w->masks + max_levels;
+    const chunk_set *sets = is_mask ? w->expected_masks : w->expected;
+    if (!sets || !chunk_set_has(&sets[array - (is_mask ? w->masks : w->levels)], number))
+        return NGFF_OK;
+    error_set(e, NGFF_E_CORRUPT,
+              "missing, but it was stored; copy it again from the original store, or take what is missing as fill with "
+              "the open option MISSING_CHUNKS=FILL");
+    return error_at(e, "%s/%s", w->chunks.path, key);
+}
+
+written *written_create(store *s, const char *path)
+{
+    written *w = calloc(1, sizeof *w);
+    budget *buffers = budget_create(most_kept);
+    if (!w || !buffers) {
+        free(w);
+        budget_free(buffers);
+        return NULL;
+    }
+    chunk_store_begin(&w->chunks, s, path ? path : "the store", buffers);
+    w->rules = (chunk_rules){w, is_left_out, missing};
+    return w;
+}
+
+void written_free(written *w)
+{
+    if (!w)
+        return;
+    chunk_store_end(&w->chunks);
+    budget_free(w->chunks.buffers);
+    free(w);
+}
+
+/* An array as the metadata writer describes it: C order, little-endian, shard indices at the end. */
+static stored_array array_of(const struct ngff_plan *plan, int l, int is_mask, char *path)
+{
+    const level *at = &plan->levels[l];
+    int rank = is_mask ? 2 : plan->image->rank, first = plan->image->rank - rank;
+    stored_array a = {.path = path,
+                      .type = is_mask ? dtype_get(NGFF_UINT8) : plan->image->type,
+                      .rank = rank,
+                      .is_sharded = !is_mask && at->is_sharded,
+                      .index_has_checksum = 1,
+                      .codec = plan->codec,
+                      .key_version = plan->options.version,
+                      .separator = '/'};
+    memcpy(a.shape, at->shape + first, (size_t)rank * sizeof *a.shape);
+    memcpy(a.chunk, at->chunk + first, (size_t)rank * sizeof *a.chunk);
+    memcpy(a.shard, (a.is_sharded ? at->shard : at->chunk) + first, (size_t)rank * sizeof *a.shard);
+    for (int i = 0; i < rank; i++)
+        a.byte_axis[i] = i;
+    if (!is_mask)
+        memcpy(a.fill, plan->fill, sizeof a.fill);
+    return a;
+}
+
+void written_set_plan(written *w, const struct ngff_plan *plan)
+{
+    w->plan = plan;
+    for (int l = 0; l < plan->n_levels; l++) {
+        w->levels[l] = array_of(plan, l, 0, (char *)plan->levels[l].path);
+        plan_mask_path(plan, l, w->mask_paths[l]);
+        if (plan->image->has_mask)
+            w->masks[l] = array_of(plan, l, 1, w->mask_paths[l]);
+    }
+}
+
+void written_expect(written *w, const chunk_set *levels, const chunk_set *masks)
+{
+    w->expected = levels;
+    w->expected_masks = masks;
+}
+
+int32_t written_chunk(void *user, int l, const int64_t *index, void *pixels, error *e)
+{
+    written *w = user;
+    int32_t status = chunk_read(&w->chunks, &w->rules, &w->levels[l], index, pixels, e);
+    return status < 0 ? status : NGFF_OK;
+}
+
+int32_t written_mask(void *user, int l, const int64_t *index, uint8_t *mask, error *e)
+{
+    written *w = user;
+    int32_t status = chunk_read(&w->chunks, &w->rules, &w->masks[l], index + w->plan->image->rank - 2, mask, e);
+    return status < 0 ? status : NGFF_OK;
+}
+
+int32_t written_bytes(written *w, int l, const int64_t *index, uint8_t **bytes, size_t *n, error *e)
+{
+    return chunk_stored(&w->chunks, &w->rules, &w->levels[l], index, bytes, n, e);
+}
+
+void written_forget(written *w, const char *key)
+{
+    chunk_store_forget(&w->chunks, key);
+}
