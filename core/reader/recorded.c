@@ -261,10 +261,11 @@ int32_t recorded_begin(ngff_reader *reader, error *e)
     if (reader->image.has_mask || r->rule == MISSING_FILL ||
         !json_member(json_member(attributes, "omezarr"), "stored_mask_chunks").text)
         return NGFF_OK;
+    const char *level = reader->image.levels[0].path;
     error_set(e, NGFF_E_CORRUPT,
-              "the mask that its writer recorded is missing; copy the folder ovr_mask again from the original store, "
-              "or read the image without it with the open option MISSING_CHUNKS=FILL");
-    return error_at(e, "%s", reader->path);
+              "the mask is missing, but the writer of this store has recorded one; copy the folder ovr_mask again from "
+              "the original store, or read the image without it with the open option MISSING_CHUNKS=FILL");
+    return error_at(e, "%s/ovr_mask/%.*s", reader->path, (int)strcspn(level, "/"), level);
 }
 
 const char *recorded_warning(ngff_reader *reader, int32_t index)

@@ -236,6 +236,21 @@ int32_t change_first_mask(void *user, const int64_t *index, uint8_t *mask, error
     return NGFF_OK;
 }
 
+/* A run that is resumed has trusted an object, and its content says otherwise: the next run makes it again. */
+static int32_t take_back(ngff_writer *w, int is_mask, const int64_t *chunk_index, error *e)
+{
+    const level *base = &w->plan->levels[0];
+    int64_t object[MAX_RANK];
+    error ignored = {0};
+    if (!w->record || (e->status != NGFF_E_CORRUPT && e->status != NGFF_E_NOT_FOUND))
+        return e->status;
+    int first = is_mask ? w->plan->image->rank - 2 : 0;
+    for (int i = first; i < w->plan->image->rank; i++)
+        object[i - first] = chunk_index[i] / (is_mask ? 1 : base->shard[i] / base->chunk[i]);
+    record_take_back(w->record, is_mask, object, &ignored);
+    return e->status;
+}
+
 int32_t change_supply(void *user, const cell *c, error *e)
 {
     ngff_writer *w = user;
@@ -247,14 +262,15 @@ int32_t change_supply(void *user, const cell *c, error *e)
     int64_t index[MAX_RANK] = {0};
     for (int i = 0; i < plan->image->rank; i++)
         index[i] = c->box.origin[i] / at->chunk[i];
-    for (int64_t k = 0; k < n_chunks && e->status == NGFF_OK; k++) {
-        read_chunk(w, c->level, index, c->pixels + k * chunk_bytes, e);
+    for (int64_t k = 0; k < n_chunks; k++) {
+        if (read_chunk(w, c->level, index, c->pixels + k * chunk_bytes, e) != NGFF_OK)
+            return take_back(w, 0, index, e);
         if (channels >= 0)
             index[channels]++;
     }
-    if (plan->image->has_mask && e->status == NGFF_OK)
-        written_mask(w->written, c->level, c->index, c->mask, e);
-    return e->status;
+    if (plan->image->has_mask && written_mask(w->written, c->level, c->index, c->mask, e) != NGFF_OK)
+        return take_back(w, 1, c->index, e);
+    return NGFF_OK;
 }
 
 int change_is_wanted(void *user, int l, const int64_t *index)

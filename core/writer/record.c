@@ -1,10 +1,13 @@
 /* record.c: see record.h. The record is text. Its first line tells this run apart from any other: a digest of
  * all that the bytes of chunks depend on (sizes, options, nodata, library version) and one of the source's fingerprint.
- * Each further line is one object of level 0, put before it was noted: its index and its size.
+ * Each further line is one object of level 0 or ("m") of its mask, put before it was noted: its index, its size and the
+ * CRC-32C of its bytes. "-" before the index takes that back.
  *
- * A later run trusts an object if it has that size. It reads the trusted cells back and gives them to their parents, so
- * that levels and statistics come out as if nothing had happened; all else is made again. A shard is made as a whole,
- * and so is a region that the source decodes at once: what only a part of is trusted is not trusted at all. */
+ * A later run trusts an object that has this size and, where reading it again costs no request, these bytes: a power
+ * cut leaves files of the right size with something else in them. One that cannot be read for another reason than that
+ * it is not there is an error, for it may be whole. The run reads the trusted cells back and gives them to their
+ * parents, so that levels and statistics come out as if nothing had happened; all else is made again. A shard is made as
+ * a whole, and so is a region that the source decodes at once: what only a part of is trusted is not trusted at all. */
 #include "record.h"
 
 #include <inttypes.h>
@@ -14,8 +17,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "codec.h"
 #include "metadata.h"
 #include "order.h"
+#include "pool.h"
 #include "sha256.h"
 
 enum { most_waiting = 4096 };
@@ -25,7 +30,7 @@ struct record {
     int rank, is_on;
     pthread_mutex_t lock; /* all below */
     char waiting[most_waiting + 256];
-    size_t n_waiting;
+    size_t n_waiting, n_written;
     time_t last;
 };
 
@@ -80,17 +85,30 @@ static void identify(const ngff_plan *plan, char line[identity_size])
     sha256_text(digest, run);
     sha256_of(fingerprint, strlen(fingerprint), digest);
     sha256_text(digest, source);
-    snprintf(line, identity_size, "omezarr record 2 %s %s\n", run, source);
+    snprintf(line, identity_size, "omezarr record 3 %s %s\n", run, source);
 }
 
 /* -- What an earlier run has done ---------------------------------------------------------------------------------- */
 
+/* Objects of level 0, or of its mask. */
+typedef struct {
+    int rank;
+    int64_t grid[MAX_RANK]; /* objects per axis */
+    const char *path;       /* of the array */
+    const char **lines;     /* per object the line that counts, behind its index; NULL: none */
+    uint8_t *is_trusted;    /* per object */
+} objects;
+
 /* Everything about level 0 that the search for trusted cells looks at. */
 typedef struct {
     const ngff_plan *plan;
-    int64_t objects[MAX_RANK]; /* chunks or shards per axis */
-    uint8_t *is_trusted;       /* per object */
-    uint8_t *is_done;          /* per cell */
+    store *store;
+    objects pixels, mask;
+    uint8_t *is_done; /* per cell */
+    const void *settings;
+    pthread_mutex_t lock; /* all below */
+    int64_t next;         /* object to be looked at */
+    error error;
 } search;
 
 static int64_t place(int rank, const int64_t *grid, const int64_t *index)
@@ -101,26 +119,106 @@ static int64_t place(int rank, const int64_t *grid, const int64_t *index)
     return at;
 }
 
-/* Reads "3,0,12 4711" and trusts the object if it is there with this size. */
-static void trust_line(search *s, store *from, const char *line)
+/* Reads "3,0,12 4711 9ae0c1f2", "m0,12 300 5fe01b22" or "-3,0,12" and keeps where it says the size. */
+static void keep_line(search *s, const char *line)
 {
-    const level *base = &s->plan->levels[0];
-    int rank = s->plan->image->rank;
+    int is_back = *line == '-';
+    line += is_back;
+    objects *o = *line == 'm' ? &s->mask : &s->pixels;
+    line += *line == 'm';
     int64_t index[MAX_RANK] = {0};
-    char *end = (char *)line, key[192], name[128];
-    for (int i = 0; i < rank; i++) {
+    char *end = (char *)line;
+    for (int i = 0; i < o->rank; i++) {
         index[i] = strtoll(end + (i > 0), &end, 10);
-        if (*end != (i < rank - 1 ? ',' : ' ') || index[i] < 0 || index[i] >= s->objects[i])
+        if (*end != (i < o->rank - 1 ? ',' : is_back ? '\n' : ' ') || index[i] < 0 || index[i] >= o->grid[i])
             return;
     }
-    uint64_t expected = strtoull(end, &end, 10), found = 0;
-    error ignored = {0};
-    metadata_chunk_key(s->plan->options.version, rank, index, name);
-    snprintf(key, sizeof key, "%s/%s", base->path, name);
-    int is_there; /* one whose size cannot be asked is not trusted */
-    int32_t status = store_find_size(from, key, &found, &is_there, &ignored);
-    if (status == NGFF_OK && *end == '\n' && (expected > 0 ? is_there && found == expected : !is_there))
-        s->is_trusted[place(rank, s->objects, index)] = 1;
+    if (o->rank > 0)
+        o->lines[place(o->rank, o->grid, index)] = is_back ? NULL : end;
+}
+
+/* Is an object of which the record says " 4711 9ae0c1f2" there, as it was stored? */
+static int is_whole(store *from, const char *key, const char *noted, error *e)
+{
+    char *end = NULL;
+    uint64_t expected = strtoull(noted, &end, 10), found = 0;
+    uint32_t checksum = (uint32_t)strtoul(end, &end, 16);
+    uint8_t *bytes = NULL;
+    size_t n = 0;
+    int is_there = 0;
+    if (*end != '\n')
+        return 0;
+    if (expected == 0 || from->ops->is_remote)
+        return store_find_size(from, key, &found, &is_there, e) == NGFF_OK &&
+               (expected > 0 ? is_there && found == expected : !is_there);
+    int has_failed = store_find(from, key, 0, 0, &bytes, &n, &is_there, e) != NGFF_OK;
+    int is_same = !has_failed && is_there && n == expected && crc32c(bytes, n) == checksum;
+    free(bytes);
+    return is_same;
+}
+
+static void object_key(const search *s, const objects *o, int64_t number, char key[192])
+{
+    int64_t index[MAX_RANK] = {0};
+    char name[128];
+    for (int i = o->rank; i-- > 0; number /= o->grid[i])
+        index[i] = number % o->grid[i];
+    metadata_chunk_key(s->plan->options.version, o->rank, index, name);
+    snprintf(key, 192, "%s/%s", o->path, name);
+}
+
+static int64_t object_count(const objects *o)
+{
+    return o->rank > 0 ? product_checked(o->grid, o->rank) : 0;
+}
+
+/* On any thread, until no object is left or one cannot be read. */
+static void trust_objects(void *argument)
+{
+    search *s = argument;
+    int64_t n_pixels = object_count(&s->pixels), n = n_pixels + object_count(&s->mask);
+    pthread_mutex_lock(&s->lock);
+    while (s->next < n && s->error.status == NGFF_OK) {
+        int64_t number = s->next++;
+        objects *o = number < n_pixels ? &s->pixels : &s->mask;
+        number -= number < n_pixels ? 0 : n_pixels;
+        if (!o->lines[number])
+            continue;
+        pthread_mutex_unlock(&s->lock);
+        char key[192];
+        error e = {0};
+        object_key(s, o, number, key);
+        o->is_trusted[number] = (uint8_t)is_whole(s->store, key, o->lines[number], &e);
+        pthread_mutex_lock(&s->lock);
+        error_copy(&s->error, &e);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void enter_thread(void *user)
+{
+    const search *s = user;
+    store_enter_thread(s->store, s->settings);
+}
+
+/* Looks at all objects that are noted, with the threads of the plan. */
+static int32_t trust_all(search *s, const char *lines, error *e)
+{
+    for (const char *line = lines, *end; (end = strchr(line, '\n')); line = end + 1)
+        keep_line(s, line);
+    void *settings = store_settings(s->store);
+    s->settings = settings;
+    int n_workers = s->plan->n_threads > 1 ? s->plan->n_threads - 1 : 0;
+    pool *p = pool_create(n_workers, n_workers + 1, enter_thread, s);
+    if (!p)
+        error_set(&s->error, NGFF_E_MEMORY, "out of memory");
+    for (int i = 0; p && i < n_workers; i++)
+        pool_submit(p, trust_objects, s);
+    if (p)
+        trust_objects(s);
+    pool_free(p);
+    store_free_settings(s->store, settings);
+    return error_copy(e, &s->error);
 }
 
 /* Calls visit with every object that a cell's chunks lie in. */
@@ -138,13 +236,13 @@ static void visit_objects(search *s, const int64_t *cell, int *changed,
             is_inside &= chunk < base->grid[i];
         }
         if (is_inside)
-            visit(s, place(rank, base->cell_grid, cell), place(rank, s->objects, object), changed);
+            visit(s, place(rank, base->cell_grid, cell), place(rank, s->pixels.grid, object), changed);
     }
 }
 
 static void undo_cell(search *s, int64_t cell, int64_t object, int *changed)
 {
-    if (s->is_done[cell] && !s->is_trusted[object]) {
+    if (s->is_done[cell] && !s->pixels.is_trusted[object]) {
         s->is_done[cell] = 0;
         *changed = 1;
     }
@@ -152,16 +250,28 @@ static void undo_cell(search *s, int64_t cell, int64_t object, int *changed)
 
 static void undo_object(search *s, int64_t cell, int64_t object, int *changed)
 {
-    if (!s->is_done[cell] && s->is_trusted[object]) {
-        s->is_trusted[object] = 0;
+    if (!s->is_done[cell] && s->pixels.is_trusted[object]) {
+        s->pixels.is_trusted[object] = 0;
         *changed = 1;
     }
+}
+
+/* A cell without its mask is made again, and puts the mask. */
+static void undo_masked(search *s, const int64_t *cell, int *changed)
+{
+    int rank = s->plan->image->rank;
+    uint8_t *is_done = &s->is_done[place(rank, s->plan->levels[0].cell_grid, cell)];
+    if (s->mask.rank == 0 || !*is_done || s->mask.is_trusted[place(2, s->mask.grid, cell + rank - 2)])
+        return;
+    *is_done = 0;
+    *changed = 1;
 }
 
 static void undo_objects_and_cells(search *s, int *changed)
 {
     int64_t cell[MAX_RANK] = {0};
     do {
+        undo_masked(s, cell, changed);
         visit_objects(s, cell, changed, undo_cell);
         visit_objects(s, cell, changed, undo_object);
     } while (update_next(s->plan, 0, cell));
@@ -206,42 +316,68 @@ static void undo_regions(search *s, int *changed)
     }
 }
 
+static int objects_make(objects *o, int rank, const int64_t *shape, const int64_t *object, const char *path)
+{
+    o->rank = rank;
+    o->path = path;
+    for (int i = 0; i < rank; i++)
+        o->grid[i] = ceil_div(shape[i], object[i]);
+    o->lines = calloc((size_t)object_count(o), sizeof *o->lines);
+    o->is_trusted = calloc((size_t)object_count(o), 1);
+    return o->lines && o->is_trusted;
+}
+
+static void objects_release(objects *o)
+{
+    free(o->lines);
+    free(o->is_trusted);
+}
+
+/* The cells that are still to be made, once it is known which objects are trusted. */
+static void leave_done(search *s, update *rest)
+{
+    for (int changed = 1; changed;) {
+        changed = 0;
+        undo_objects_and_cells(s, &changed);
+        undo_regions(s, &changed);
+    }
+    for (int l = 0; l < s->plan->n_levels; l++)
+        update_want_level(rest, l);
+    int64_t cell[MAX_RANK] = {0};
+    do
+        if (s->is_done[place(s->plan->image->rank, s->plan->levels[0].cell_grid, cell)])
+            update_leave(rest, 0, cell);
+    while (update_next(s->plan, 0, cell));
+}
+
 /* The cells that are still to be made, from the lines of a record. */
 static update *find_rest(const ngff_plan *plan, store *from, const char *lines, error *e)
 {
     const level *base = &plan->levels[0];
-    int rank = plan->image->rank;
-    search s = {.plan = plan};
-    for (int i = 0; i < rank; i++)
-        s.objects[i] = ceil_div(base->shape[i], base->shard[i]);
+    int rank = plan->image->rank, y = rank - 2;
+    search s = {.plan = plan, .store = from};
     size_t n_cells = (size_t)product_checked(base->cell_grid, rank);
+    char mask[64];
+    plan_mask_path(plan, 0, mask);
     update *rest = update_create(plan);
-    s.is_trusted = calloc((size_t)product_checked(s.objects, rank), 1);
     s.is_done = malloc(n_cells);
-    if (rest && s.is_trusted && s.is_done) {
-        memset(s.is_done, 1, n_cells);
-        for (const char *line = lines, *end; (end = strchr(line, '\n')); line = end + 1)
-            trust_line(&s, from, line);
-        for (int changed = 1; changed;) {
-            changed = 0;
-            undo_objects_and_cells(&s, &changed);
-            undo_regions(&s, &changed);
-        }
-        for (int l = 0; l < plan->n_levels; l++)
-            update_want_level(rest, l);
-        int64_t cell[MAX_RANK] = {0};
-        do
-            if (s.is_done[place(rank, base->cell_grid, cell)])
-                update_leave(rest, 0, cell);
-        while (update_next(plan, 0, cell));
-    } else {
+    int is_made = rest && s.is_done && objects_make(&s.pixels, rank, base->shape, base->shard, base->path) &&
+                  (!plan->image->has_mask || objects_make(&s.mask, 2, base->shape + y, base->chunk + y, mask));
+    pthread_mutex_init(&s.lock, NULL);
+    if (!is_made)
         error_set(e, NGFF_E_MEMORY, "out of memory");
-        update_free(rest);
-        rest = NULL;
+    else if (trust_all(&s, lines, e) == NGFF_OK) {
+        memset(s.is_done, 1, n_cells);
+        leave_done(&s, rest);
     }
-    free(s.is_trusted);
+    pthread_mutex_destroy(&s.lock);
+    objects_release(&s.pixels);
+    objects_release(&s.mask);
     free(s.is_done);
-    return rest;
+    if (e->status == NGFF_OK)
+        return rest;
+    update_free(rest);
+    return NULL;
 }
 
 /* -- Begin --------------------------------------------------------------------------------------------------------- */
@@ -309,21 +445,49 @@ static int32_t write_waiting(record *r, error *e)
 {
     size_t n = r->n_waiting;
     r->n_waiting = 0;
+    r->n_written += n;
     r->last = time(NULL);
     return n > 0 ? r->store->ops->note(r->store, r->waiting, n, e) : NGFF_OK;
 }
 
-int32_t record_stored(record *r, const int64_t *index, size_t n, error *e)
+/* One line; few of them are written at once, so that a small run has a record too, many wait for each other. */
+static int32_t note_line(record *r, const char *mark, int rank, const int64_t *index, const char *rest, error *e)
 {
     if (!r->is_on)
         return NGFF_OK;
     pthread_mutex_lock(&r->lock);
-    for (int i = 0; i < r->rank; i++)
+    r->n_waiting += (size_t)sprintf(r->waiting + r->n_waiting, "%s", mark);
+    for (int i = 0; i < rank; i++)
         r->n_waiting += (size_t)sprintf(r->waiting + r->n_waiting, "%s%" PRId64, i ? "," : "", index[i]);
-    r->n_waiting += (size_t)sprintf(r->waiting + r->n_waiting, " %zu\n", n);
-    int32_t status = r->n_waiting > most_waiting || time(NULL) > r->last + 1 ? write_waiting(r, e) : NGFF_OK;
+    r->n_waiting += (size_t)sprintf(r->waiting + r->n_waiting, "%s\n", rest);
+    int is_enough = r->n_waiting > most_waiting || r->n_waiting > r->n_written / 8 || time(NULL) > r->last + 1;
+    int32_t status = is_enough ? write_waiting(r, e) : NGFF_OK;
     pthread_mutex_unlock(&r->lock);
     return status;
+}
+
+static int32_t note_stored(record *r, const char *mark, int rank, const int64_t *index, const void *bytes, size_t n,
+                           error *e)
+{
+    char rest[64];
+    snprintf(rest, sizeof rest, " %zu %08" PRIx32, n, r->is_on && n > 0 ? crc32c(bytes, n) : 0);
+    return note_line(r, mark, rank, index, rest, e);
+}
+
+int32_t record_stored(record *r, const int64_t *index, const void *bytes, size_t n, error *e)
+{
+    return note_stored(r, "", r->rank, index, bytes, n, e);
+}
+
+int32_t record_mask(record *r, const int64_t *index, const void *bytes, size_t n, error *e)
+{
+    return note_stored(r, "m", 2, index, bytes, n, e);
+}
+
+int32_t record_take_back(record *r, int is_mask, const int64_t *index, error *e)
+{
+    int32_t status = note_line(r, is_mask ? "-m" : "-", is_mask ? 2 : r->rank, index, "", e);
+    return status == NGFF_OK ? record_flush(r, e) : status;
 }
 
 int32_t record_flush(record *r, error *e)

@@ -18,6 +18,7 @@
 #include "report_text.h"
 #include "sha256.h"
 #include "side_file.h"
+#include "update.h"
 
 typedef uint8_t digest[sha256_size];
 
@@ -258,45 +259,71 @@ static void sort_objects(report *r)
         qsort(r->objects, r->n_objects, sizeof *r->objects, by_key);
 }
 
-/* Reads the objects of an array that an earlier run has stored and this one has kept. n_known: those of this run,
- * sorted.
- */
-static int32_t read_kept(report *r, store *s, const char *path, int rank, const int64_t *objects, size_t n_known,
-                         error *e)
+/* An array of level 0 whose objects an earlier run may have stored. */
+typedef struct {
+    const char *path;
+    int rank;
+    const int64_t *grid;          /* chunks per axis */
+    int64_t per_object[MAX_RANK]; /* chunks in an object per axis */
+    const chunk_set *stored;
+} kept_array;
+
+/* Does one of the chunks of an object hold more than fill? */
+static int holds_chunk(const kept_array *a, const int64_t *object)
 {
-    int64_t n = product_checked(objects, rank), index[MAX_RANK] = {0};
+    int64_t first[MAX_RANK], last[MAX_RANK], chunk[MAX_RANK];
+    for (int i = 0; i < a->rank; i++) {
+        chunk[i] = first[i] = object[i] * a->per_object[i];
+        last[i] = min_i64(first[i] + a->per_object[i], a->grid[i]) - 1;
+    }
+    do
+        if (chunk_set_has(a->stored, place_of(a->rank, a->grid, chunk)))
+            return 1;
+    while (count_up(a->rank, first, last, chunk));
+    return 0;
+}
+
+/* Reads the objects of an array that an earlier run has stored and this one has kept. n_known: those of this run,
+ * sorted. */
+static int32_t read_kept(report *r, store *s, const kept_array *a, size_t n_known, error *e)
+{
+    int64_t objects[MAX_RANK], index[MAX_RANK] = {0};
+    for (int i = 0; i < a->rank; i++)
+        objects[i] = ceil_div(a->grid[i], a->per_object[i]);
+    int64_t n = product_checked(objects, a->rank);
     for (int64_t k = 0; k < n && e->status == NGFF_OK; k++) {
         char key[192], name[128];
         uint8_t *bytes = NULL;
         size_t n_bytes = 0;
         object like = {.key = key};
-        metadata_chunk_key(r->plan->options.version, rank, index, name);
-        snprintf(key, sizeof key, "%s/%s", path, name);
-        if (!bsearch(&like, r->objects, n_known, sizeof like, by_key)) {
-            int is_there;
-            if (store_find(s, key, 0, 0, &bytes, &n_bytes, &is_there, e) == NGFF_OK && is_there)
+        metadata_chunk_key(r->plan->options.version, a->rank, index, name);
+        snprintf(key, sizeof key, "%s/%s", a->path, name);
+        if (holds_chunk(a, index) && !bsearch(&like, r->objects, n_known, sizeof like, by_key)) {
+            if (store_read(s, key, 0, 0, &bytes, &n_bytes, e) == NGFF_OK)
                 report_object(r, key, bytes, n_bytes, e);
             free(bytes);
         }
-        for (int i = rank - 1; i >= 0 && ++index[i] == objects[i]; i--)
+        for (int i = a->rank - 1; i >= 0 && ++index[i] == objects[i]; i--)
             index[i] = 0;
     }
     return e->status;
 }
 
-static int32_t read_all_kept(report *r, store *s, error *e)
+static int32_t read_all_kept(report *r, const report_end *end, error *e)
 {
     const level *base = &r->plan->levels[0];
     int rank = r->plan->image->rank, y = rank - 2;
     size_t n_known = r->n_objects;
-    int64_t objects[MAX_RANK];
-    char mask[64];
+    char path[64];
+    plan_mask_path(r->plan, 0, path);
+    kept_array pixels = {.path = base->path, .rank = rank, .grid = base->grid, .stored = &end->stored[0]};
+    kept_array mask = {.path = path, .rank = 2, .grid = base->grid + y, .per_object = {1, 1}};
     for (int i = 0; i < rank; i++)
-        objects[i] = ceil_div(base->shape[i], base->shard[i]);
-    plan_mask_path(r->plan, 0, mask);
-    if (read_kept(r, s, base->path, rank, objects, n_known, e) == NGFF_OK && r->plan->image->has_mask)
-        read_kept(r, s, mask, 2, base->grid + y, n_known, e);
-    return e->status;
+        pixels.per_object[i] = base->shard[i] / base->chunk[i];
+    if (read_kept(r, end->store, &pixels, n_known, e) != NGFF_OK || !r->plan->image->has_mask)
+        return e->status;
+    mask.stored = &end->stored_masks[0];
+    return read_kept(r, end->store, &mask, n_known, e);
 }
 
 static void digest_tree(const report *r, char text[65])
@@ -364,7 +391,7 @@ int32_t report_finish(report *r, const report_end *end, error *e)
     if (!end->stored || (r->plan->image->has_mask && !end->stored_masks))
         return error_set(e, NGFF_E_MEMORY, "out of memory for what is stored, which REPORT counts");
     sort_objects(r);
-    if (end->is_resumed && read_all_kept(r, end->store, e) != NGFF_OK)
+    if (end->is_resumed && read_all_kept(r, end, e) != NGFF_OK)
         return e->status;
     sort_objects(r);
     run_report run = {.store = end->store_path,

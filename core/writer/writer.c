@@ -94,7 +94,7 @@ static int32_t note_stored(void *user, int l, const int64_t *index, const char *
     ngff_writer *w = user;
     if (n > 0 && report_object(w->report, key, bytes, n, e) != NGFF_OK)
         return e->status;
-    return w->record && l == 0 ? record_stored(w->record, index, n, e) : NGFF_OK;
+    return w->record && l == 0 ? record_stored(w->record, index, bytes, n, e) : NGFF_OK;
 }
 
 /* The place of a chunk in a level's grid: of the last axes, all or y and x. */
@@ -141,6 +141,15 @@ static int32_t put_chunk(ngff_writer *w, bench *b, int l, const int64_t *index, 
     return status == NGFF_OK ? note_stored(w, l, index, key, bytes, n, e) : status;
 }
 
+/* The same for the chunk of a mask. */
+static int32_t note_mask(ngff_writer *w, const cell *c, const char *key, const void *bytes, size_t n, error *e)
+{
+    if (n > 0 && report_object(w->report, key, bytes, n, e) != NGFF_OK)
+        return e->status;
+    const int64_t *index = c->index + w->plan->image->rank - 2;
+    return w->record && c->level == 0 ? record_mask(w->record, index, bytes, n, e) : NGFF_OK;
+}
+
 static int32_t put_mask(ngff_writer *w, bench *b, const cell *c, error *e)
 {
     static const uint8_t zero;
@@ -154,8 +163,10 @@ static int32_t put_mask(ngff_writer *w, bench *b, const cell *c, error *e)
     int is_fill = plan->image->has_mask && pixels_all_equal(c->mask, (int64_t)n, 1, &zero);
     if (plan->image->has_mask)
         report_mask(w->report, c->level, c->index, c->mask);
-    if (!plan->image->has_mask || (is_fill && !w->before))
+    if (!plan->image->has_mask)
         return NGFF_OK;
+    if (is_fill && !w->before)
+        return note_mask(w, c, NULL, NULL, 0, e);
     char key[192], path[64], name[128];
     plan_mask_path(plan, c->level, path);
     remember(w->stored_mask_chunks, c->level, chunk_number(2, c->index + y, at->grid + y), !is_fill);
@@ -166,7 +177,7 @@ static int32_t put_mask(ngff_writer *w, bench *b, const cell *c, error *e)
     if (encode(b, &spec, c->mask, n, 1, &encoded, &n_encoded, e) != NGFF_OK)
         return e->status;
     int32_t status = w->store->ops->put(w->store, key, encoded, n_encoded, e);
-    return status == NGFF_OK ? report_object(w->report, key, encoded, n_encoded, e) : status;
+    return status == NGFF_OK ? note_mask(w, c, key, encoded, n_encoded, e) : status;
 }
 
 /* Of a cell that is stored already: just the chunks that hold more than fill are. */

@@ -166,6 +166,125 @@ static void objects_of_another_size_are_made_again(void)
     free(pixels);
 }
 
+/* A power cut leaves files that have the right size and something else in them. */
+static void objects_with_other_bytes_are_made_again(void)
+{
+    static const picture *some[3];
+    int n_some = 0;
+    for (int i = 0; i < n_pictures && n_some < 3; i++) /* one plain, one in shards, one with a mask */
+        if ((n_some == 0) || (n_some == 1 && pictures[i].has_mask) ||
+            (n_some == 2 && pictures[i].options[0] && strstr(pictures[i].options[0], "SHARD")))
+            some[n_some++] = &pictures[i];
+    for (int i = 0; i < n_some; i++) {
+        uint8_t *pixels = make_pixels(some[i]), *mask = some[i]->has_mask ? make_mask(some[i]) : NULL;
+        int32_t closed;
+        ngff_plan *plan = resuming_plan(some[i], "NUM_THREADS=2");
+        subject s = {some[i], pixels, mask, plan, 1};
+        int n = run(&s, "whole", 1 << 20, &closed);
+        run(&s, "part", n - 1, NULL);
+        snapshot partial = take_files(below(".part.partial/store"));
+        int n_damaged = 0;
+        for (size_t k = 0; k < partial.n; k += 3) {
+            char name[400];
+            if (strstr(partial.objects[k].key, "zarr.json") || partial.objects[k].n < 9)
+                continue;
+            snprintf(name, sizeof name, "%s%s", below(".part.partial/store"), partial.objects[k].key);
+            FILE *file = fopen(name, "r+b");
+            CHECK(file && fseek(file, -5, SEEK_END) == 0 &&
+                  fputc(partial.objects[k].bytes[partial.objects[k].n - 5] ^ 1, file) >= 0 && fclose(file) == 0);
+            n_damaged++;
+        }
+        CHECK(n_damaged > 0);
+        CHECK(run(&s, "part", 1 << 20, &closed) > 1);
+        CHECK_INT(closed, NGFF_OK);
+        snapshot expected = take_files(below("whole")), found = take_files(below("part"));
+        CHECK(same_snapshots(&expected, &found, some[i]->name));
+        free_snapshot(&partial);
+        free_snapshot(&expected);
+        free_snapshot(&found);
+        remove_store("whole");
+        remove_store("part");
+        ngff_plan_free(plan);
+        free(pixels);
+        free(mask);
+    }
+}
+
+static void lost_mask_is_made_again(void)
+{
+    const picture *p = NULL;
+    for (int i = 0; i < n_pictures && !p; i++)
+        p = pictures[i].has_mask ? &pictures[i] : NULL;
+    uint8_t *pixels = make_pixels(p), *mask = make_mask(p);
+    int32_t closed;
+    ngff_plan *plan = resuming_plan(p, "NUM_THREADS=0");
+    subject s = {p, pixels, mask, plan, 1};
+    int n = run(&s, "whole", 1 << 20, &closed);
+    run(&s, "part", n - 1, NULL);
+    CHECK_INT(local_remove_tree(below(".part.partial/store/ovr_mask")), 0);
+    CHECK(run(&s, "part", 1 << 20, &closed) > 1);
+    CHECK_INT(closed, NGFF_OK);
+    snapshot expected = take_files(below("whole")), found = take_files(below("part"));
+    CHECK(same_snapshots(&expected, &found, p->name));
+    free_snapshot(&expected);
+    free_snapshot(&found);
+    remove_store("whole");
+    remove_store("part");
+    ngff_plan_free(plan);
+    free(pixels);
+    free(mask);
+}
+
+/* A folder stands where a chunk is noted: it is neither missing nor whole, and the work done is not thrown away. */
+static void object_that_cannot_be_read_is_an_error_and_all_is_kept(void)
+{
+    uint8_t *pixels = make_pixels(&pictures[0]);
+    int32_t closed;
+    ngff_plan *plan = resuming_plan(&pictures[0], "NUM_THREADS=0");
+    subject s = stopped(plan, pixels);
+    snapshot partial = take_files(below(".part.partial/store"));
+    char name[400], away[420];
+    snprintf(name, sizeof name, "%s%s", below(".part.partial/store"), partial.objects[0].key);
+    snprintf(away, sizeof away, "%s.away", name);
+    CHECK_INT(rename(name, away), 0);
+    CHECK_INT(mkdir(name, 0700), 0);
+    ngff_writer *w = writer_open_store(plan, store_file_open(below("part")));
+    CHECK_INT(ngff_writer_status(w), NGFF_E_STORAGE);
+    CHECK(strstr(ngff_writer_error(w), partial.objects[0].key + 1) != NULL);
+    ngff_writer_free(w);
+    CHECK_INT(rmdir(name), 0);
+    CHECK_INT(rename(away, name), 0);
+    CHECK_INT(run(&s, "part", 1 << 20, &closed), 35 - 20);
+    CHECK_INT(closed, NGFF_OK);
+    free_snapshot(&partial);
+    remove_store("part");
+    ngff_plan_free(plan);
+    free(pixels);
+}
+
+/* The first chunks of a run are on the disk with their notes, whatever becomes of the program. */
+static void record_of_a_small_run_is_written_at_once(void)
+{
+    uint8_t *pixels = make_pixels(&pictures[0]);
+    ngff_plan *plan = resuming_plan(&pictures[0], "NUM_THREADS=0");
+    writing w = {&pictures[0], pixels, NULL, writer_open_store(plan, store_file_open(below("part")))};
+    int64_t origin[MAX_RANK], extent[MAX_RANK];
+    for (int i = 0; i < 3 && ngff_writer_next(w.writer, origin, extent) == 1; i++)
+        CHECK_INT(map_region(&w, origin, extent), NGFF_OK);
+    FILE *file = fopen(below(".part.partial/.record"), "rb");
+    char text[1000] = "";
+    CHECK(file != NULL && fread(text, 1, sizeof text - 1, file) > 0);
+    fclose(file);
+    int n_lines = 0;
+    for (const char *p = text; (p = strchr(p, '\n')); p++)
+        n_lines++;
+    CHECK(n_lines >= 1 + 2); /* the head, and all but what waits for the next */
+    plan->options.resume = 0;
+    ngff_writer_free(w.writer);
+    ngff_plan_free(plan);
+    free(pixels);
+}
+
 static void another_source_or_plan_is_refused_and_leaves_all(void)
 {
     uint8_t *pixels = make_pixels(&pictures[0]);
@@ -248,6 +367,10 @@ int main(void)
     CHECK(mkdtemp(place) != NULL);
     RUN(a_resumed_run_ends_in_the_same_bytes);
     RUN(objects_of_another_size_are_made_again);
+    RUN(objects_with_other_bytes_are_made_again);
+    RUN(lost_mask_is_made_again);
+    RUN(object_that_cannot_be_read_is_an_error_and_all_is_kept);
+    RUN(record_of_a_small_run_is_written_at_once);
     RUN(another_source_or_plan_is_refused_and_leaves_all);
     RUN(a_run_stopped_at_its_first_note_begins_again);
     RUN(without_resume_a_stopped_run_leaves_nothing_and_begins_again);
