@@ -337,9 +337,9 @@ NGFF_API int32_t ngff_reader_coordinates(ngff_reader *reader, const char *path, 
 NGFF_API const char *ngff_reader_attribute(ngff_reader *reader, const char *name);
 /* 1 if a change of the store has begun and not ended: its levels may not belong together; 0, or an error. */
 NGFF_API int32_t ngff_reader_is_dirty(ngff_reader *reader);
-/* Something strange about the store that was found while it was read, so that there may be more after each read; NULL
- * after the last. Thread-safe; the text stays. */
-NGFF_API const char *ngff_reader_warning(ngff_reader *reader, int32_t index);
+/* The next warning: something strange about the store that was found when it was opened or read, so that a host asks
+ * after each read until there is none (NULL). Each is given once. Thread-safe; the text stays. */
+NGFF_API const char *ngff_reader_warning(ngff_reader *reader);
 /* 1 if the store has a mask array for every level. */
 NGFF_API int32_t ngff_reader_has_mask(const ngff_reader *reader);
 

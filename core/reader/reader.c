@@ -463,9 +463,9 @@ int32_t ngff_reader_is_dirty(ngff_reader *reader)
     return status;
 }
 
-const char *ngff_reader_warning(ngff_reader *reader, int32_t index)
+const char *ngff_reader_warning(ngff_reader *reader)
 {
-    return recorded_warning(reader, index);
+    return recorded_warning(reader);
 }
 
 static int part_is_valid(const ngff_reader *reader, int32_t index)

@@ -268,11 +268,12 @@ int32_t recorded_begin(ngff_reader *reader, error *e)
     return error_at(e, "%s/ovr_mask/%.*s", reader->path, (int)strcspn(level, "/"), level);
 }
 
-const char *recorded_warning(ngff_reader *reader, int32_t index)
+const char *recorded_warning(ngff_reader *reader)
 {
-    pthread_mutex_lock(&reader->recorded.lock);
-    const char *text = index >= 0 && index < reader->recorded.n_warnings ? reader->recorded.warnings[index] : NULL;
-    pthread_mutex_unlock(&reader->recorded.lock);
+    recorded *r = &reader->recorded;
+    pthread_mutex_lock(&r->lock);
+    const char *text = r->n_told < r->n_warnings ? r->warnings[r->n_told++] : NULL;
+    pthread_mutex_unlock(&r->lock);
     return text;
 }
 

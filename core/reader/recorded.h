@@ -24,7 +24,7 @@ typedef struct {
     stored_runs *levels, *masks;  /* per level; those of no record are not known */
     uint8_t *has_tried_separator; /* per level and mask */
     char *warnings[8];
-    int n_warnings;
+    int n_warnings, n_told;
 } recorded;
 
 struct ngff_reader;
@@ -34,8 +34,8 @@ int32_t recorded_begin(struct ngff_reader *reader, error *e);
 void recorded_end(struct ngff_reader *reader);
 /* Another program may have changed the store: its record is read again when it is needed. */
 void recorded_forget(struct ngff_reader *reader);
-/* The warning with this index; NULL after the last. */
-const char *recorded_warning(struct ngff_reader *reader, int32_t index);
+/* The next warning that was not given yet; NULL: none. */
+const char *recorded_warning(struct ngff_reader *reader);
 /* 1 if the store has the mark of a change in place, 0, or an error. */
 int32_t recorded_is_dirty(struct ngff_reader *reader, error *e);
 

@@ -178,6 +178,10 @@ static const char open_options[] =
     "<Option name='C' type='string' description='Index, or range a-b, of the planes on the channel axis'/>"
     "<Option name='MAX_METADATA' type='string' default='16MB' description='Largest metadata document to read'/>"
     "<Option name='MAX_CHUNK' type='string' default='256MB' description='Largest decoded chunk to read'/>"
+    "<Option name='MISSING_CHUNKS' type='string-select' default='AUTO' description='What a chunk that is not there "
+    "means. AUTO: an error if the store records it as stored, else fill; ERROR: fill only if the store records it as "
+    "empty; FILL: always fill'>"
+    "<Value>AUTO</Value><Value>ERROR</Value><Value>FILL</Value></Option>"
     "</OpenOptionList>";
 
 static void describe_driver(GDALDriver *driver)

@@ -282,7 +282,7 @@ static bool read_store(const StoreName &name, OpenStore *store, LevelGrid *grid)
 static CPLStringList reader_options(CSLConstList options)
 {
     CPLStringList list;
-    for (const char *option : {"MAX_METADATA", "MAX_CHUNK"})
+    for (const char *option : {"MAX_METADATA", "MAX_CHUNK", "MISSING_CHUNKS"})
         list.SetNameValue(option, CSLFetchNameValue(options, option));
     return list;
 }
@@ -345,6 +345,11 @@ std::unique_ptr<GDALDataset> OmeZarrDataset::open(const StoreName &name, const c
     store->n_threads = n_threads;
     auto dataset = make(store, grid, description);
     set_subdatasets(dataset.get(), parts);
+    /* Georeference, nodata, statistics: what is there and cannot be read must not look like what is not there. */
+    if (ngff_reader_status(store->reader) != NGFF_OK) {
+        CPLError(CE_Failure, CPLE_OpenFailed, "%s", ngff_reader_error(store->reader));
+        return nullptr;
+    }
     return dataset;
 }
 

@@ -202,6 +202,8 @@ GDALDataset *omezarr_open_update(const StoreName &name, const char *description,
     dataset->SetDescription(description);
     if (!dataset->open_update(std::move(stored)))
         return nullptr;
+    if (EQUAL(CSLFetchNameValueDef(options, "MISSING_CHUNKS", ""), "FILL"))
+        dataset->take_missing();
     return dataset.release();
 }
 

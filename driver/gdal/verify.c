@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cpl_port.h"
+#include "cpl_string.h"
 
 #include "compare.h"
 #include "ngff.h"
@@ -79,7 +80,12 @@ int verify_store(const verification *v, char *message, size_t room)
     int n_threads = 1;
     message[0] = '\0';
     reading_threads(NULL, &n_threads);
-    ngff_reader *store = ngff_reader_open_part(verify_path(v->store), NULL, (const char *const *)v->limits);
+    /* What is missing is told by the check, one line each: it does not keep the store from being opened. */
+    char **options = CSLDuplicate(v->limits);
+    if (!CSLFetchNameValue(options, "MISSING_CHUNKS"))
+        options = CSLSetNameValue(options, "MISSING_CHUNKS", "FILL");
+    ngff_reader *store = ngff_reader_open_part(verify_path(v->store), NULL, (const char *const *)options);
+    CSLDestroy(options);
     if (!store) {
         snprintf(message, room, "out of memory");
         return VERIFY_UNREADABLE;

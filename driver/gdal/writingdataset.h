@@ -50,6 +50,10 @@ class WritingDataset final : public GDALDataset
     bool open(const CPLStringList &options, const std::string &loss);
     /* A store that is there; false, with an error, if it cannot be changed. */
     bool open_update(std::unique_ptr<OmeZarrDataset> stored);
+    void take_missing()
+    {
+        ngff_writer_take_missing(m_writer.get());
+    }
 
     CPLErr OMEZARR_GET_GEOTRANSFORM;
     CPLErr OMEZARR_SET_GEOTRANSFORM;
