@@ -83,11 +83,50 @@ static void texts_by_others_are_refused(void)
     CHECK_INT(stored_counts_read("\"x\"", counts, 2), -1);
 }
 
+static void runs_are_looked_up_and_agree_with_the_counts(void)
+{
+    static const int64_t n_chunks[] = {17, 2, 1, INT64_MAX};
+    stored_runs runs[4] = {{0}};
+    CHECK_INT(stored_runs_read("[4,2,0,9223372036854775]", "[[2,6,9,7],[],[0,1],[0,1]]", n_chunks, 4, runs), 0);
+    CHECK_INT(stored_runs_read("[4,2,0,0]", NULL, n_chunks, 4, runs), 1); /* only all and none are known */
+    CHECK(!runs[0].is_known && runs[1].is_known && runs[2].is_known && runs[3].is_known);
+    CHECK(!stored_runs_has(&runs[1], 1) && stored_runs_has(&runs[2], 0) && stored_runs_has(&runs[3], INT64_MAX - 1));
+    for (int i = 0; i < 4; i++)
+        stored_runs_release(&runs[i]);
+    CHECK_INT(stored_runs_read("[4,2,0]", "[[2,6,9,7],[],[0,1]]", n_chunks, 3, runs), 1);
+    for (int64_t chunk = -1; chunk < 18; chunk++)
+        CHECK_INT(stored_runs_has(&runs[0], chunk), (chunk >= 2 && chunk < 8) || (chunk >= 9 && chunk < 16));
+    CHECK(!stored_runs_has(&runs[1], 0) && stored_runs_has(&runs[2], 0));
+    for (int i = 0; i < 3; i++)
+        stored_runs_release(&runs[i]);
+}
+
+static void runs_of_others_are_refused_as_a_whole(void)
+{
+    static const char *const bad[] = {"",          "x",         "[",        "[[0,1]",        "[[0]]",
+                                      "[[5,1]]",   "[[0,6]]",   "[[-1,1]]", "[[0,1],[0,1]]", "[[4,99999999999999999999]]",
+                                      "[[0,1.5]]", "{\"a\":1}", "[0,1]",    "[[0,0]]",       "[[1,1,0,1]]",
+                                      "[[0,1,1,1]]", "[[0,2]]", "[[]]",     "[[0,1]]x"};
+    static const int64_t n_chunks[] = {5};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        stored_runs runs = {0};
+        CHECK_INT(stored_runs_read("[4]", bad[i], n_chunks, 1, &runs), i == sizeof bad / sizeof bad[0] - 1);
+        CHECK(i == sizeof bad / sizeof bad[0] - 1 || !runs.is_known);
+        stored_runs_release(&runs);
+    }
+    stored_runs runs = {0};
+    CHECK_INT(stored_runs_read("[6]", NULL, n_chunks, 1, &runs), 0);
+    CHECK_INT(stored_runs_read("[1,2]", NULL, n_chunks, 1, &runs), 0);
+    CHECK_INT(stored_runs_read("", NULL, n_chunks, 1, &runs), 0);
+}
+
 int main(void)
 {
     RUN(counts_and_runs_are_texts_that_read_back);
     RUN(nothing_is_said_where_all_are_stored_or_the_text_would_be_too_long);
     RUN(chunks_outside_are_neither_kept_nor_there);
     RUN(texts_by_others_are_refused);
+    RUN(runs_are_looked_up_and_agree_with_the_counts);
+    RUN(runs_of_others_are_refused_as_a_whole);
     CHECK_EXIT();
 }

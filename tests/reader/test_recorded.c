@@ -1,0 +1,326 @@
+/* test_recorded.c: what a chunk that is not there means, in stores of ours and of others. On real files. */
+#include "recorded.h"
+
+#include <ftw.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "reader.h"
+
+static char place[200];
+
+static const char *below(const char *name)
+{
+    static char paths[4][600];
+    static int next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", place, name);
+    return path;
+}
+
+static int remove_visited(const char *path, const struct stat *s, int flag, struct FTW *walk)
+{
+    (void)s;
+    (void)flag;
+    (void)walk;
+    return remove(path);
+}
+
+static void remove_store(const char *name)
+{
+    CHECK_INT(nftw(below(name), remove_visited, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+/* 40 x 40 in chunks of 8, all 5 but for an empty corner of 2 x 2 chunks; with a mask all is valid but for that corner. */
+static void make_store(const char *name, const char *a, const char *b, int has_mask)
+{
+    static uint8_t pixels[40 * 40], mask[40 * 40];
+    const char *options[] = {"BLOCKSIZE=8", "OVERVIEWS=NONE", "LAYOUT=FLAT", a, b, NULL};
+    for (int i = 0; i < 40 * 40; i++) {
+        pixels[i] = i / 40 < 16 && i % 40 < 16 ? 0 : 5;
+        mask[i] = pixels[i] ? 255 : 0;
+    }
+    ngff_image *image = ngff_image_create("yx", (const int64_t[]){40, 40}, NGFF_UINT8);
+    if (has_mask)
+        ngff_image_set_mask(image, 1);
+    ngff_plan *plan = ngff_plan_create(image, options);
+    ngff_writer *w = ngff_writer_open(plan, below(name));
+    ngff_writer_write(w, (const int64_t[]){0, 0}, (const int64_t[]){40, 40}, pixels, NULL, has_mask ? mask : NULL, 40);
+    CHECK_INT(ngff_writer_close(w), NGFF_OK);
+    ngff_writer_free(w);
+    ngff_plan_free(plan);
+    ngff_image_free(image);
+}
+
+static ngff_reader *open_with(const char *name, const char *option)
+{
+    const char *options[] = {option, NULL};
+    ngff_reader *reader = ngff_reader_open_part(below(name), NULL, options);
+    CHECK_TEXT(ngff_reader_error(reader), "");
+    return reader;
+}
+
+static char problem[1000];
+
+/* The pixel of a chunk, or the status. */
+static int pixel_of(ngff_reader *reader, int64_t y, int64_t x)
+{
+    uint8_t pixel = 77;
+    int32_t status = ngff_reader_read(reader, 0, (const int64_t[]){8 * y, 8 * x}, (const int64_t[]){1, 1}, &pixel, NULL,
+                                      0, problem, sizeof problem);
+    return status < 0 ? status : pixel;
+}
+
+static int mask_of(ngff_reader *reader, int64_t y, int64_t x)
+{
+    uint8_t pixel = 77;
+    int32_t status = ngff_reader_read_mask(reader, 0, (const int64_t[]){8 * y, 8 * x}, (const int64_t[]){1, 1}, &pixel,
+                                           NULL, 0, problem, sizeof problem);
+    return status < 0 ? status : pixel;
+}
+
+static void write_file(const char *key, const char *text)
+{
+    FILE *file = fopen(below(key), "wb");
+    CHECK(file && fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+/* Replaces the first place of a text in a document. */
+static void edit(const char *key, const char *from, const char *to)
+{
+    static char text[100000], made[100000];
+    FILE *file = fopen(below(key), "rb");
+    size_t n = file ? fread(text, 1, sizeof text - 1, file) : 0;
+    text[n] = 0;
+    if (file)
+        fclose(file);
+    char *at = strstr(text, from);
+    CHECK(at != NULL);
+    if (!at)
+        return;
+    snprintf(made, sizeof made, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    write_file(key, made);
+}
+
+/* -- Stores of ours ------------------------------------------------------------------------------------------------ */
+
+static void recorded_chunk_that_is_gone_is_an_error_that_names_it(void)
+{
+    static const char *const forms[][3] = {{NULL, NULL, "a/0/c/3/2"},
+                                           {"NGFF_VERSION=0.4", NULL, "a/0/3/2"},
+                                           {"SHARD=16", NULL, "a/0/c/1/1"}};
+    for (int f = 0; f < 3; f++) {
+        make_store("a", forms[f][0], forms[f][1], 0);
+        CHECK_INT(unlink(below(forms[f][2])), 0);
+        ngff_reader *reader = open_with("a", "MISSING_CHUNKS=AUTO");
+        CHECK_INT(pixel_of(reader, 3, 2), NGFF_E_CORRUPT);
+        CHECK(strncmp(problem, below(forms[f][2]), strlen(below(forms[f][2]))) == 0);
+        CHECK(strstr(problem, "MISSING_CHUNKS=FILL") != NULL);
+        CHECK_INT(pixel_of(reader, 4, 4), 5);
+        CHECK_INT(pixel_of(reader, 0, 1), 0); /* empty, and recorded so */
+        ngff_reader_free(reader);
+        reader = open_with("a", "MISSING_CHUNKS=fill");
+        CHECK_INT(pixel_of(reader, 3, 2), 0);
+        ngff_reader_free(reader);
+        reader = open_with("a", "MISSING_CHUNKS=ERROR");
+        CHECK_INT(pixel_of(reader, 3, 2), NGFF_E_CORRUPT);
+        CHECK_INT(pixel_of(reader, 0, 1), 0);
+        ngff_reader_free(reader);
+        remove_store("a");
+    }
+}
+
+static void lost_chunk_of_a_mask_is_an_error_and_so_is_a_lost_mask(void)
+{
+    make_store("a", NULL, NULL, 1);
+    CHECK_INT(unlink(below("a/ovr_mask/0/c/3/2")), 0);
+    ngff_reader *reader = open_with("a", "MISSING_CHUNKS=AUTO");
+    CHECK_INT(mask_of(reader, 3, 2), NGFF_E_CORRUPT);
+    CHECK_INT(mask_of(reader, 4, 2), 255);
+    CHECK_INT(mask_of(reader, 0, 0), 0);
+    ngff_reader_free(reader);
+    remove_store("a/ovr_mask");
+    reader = ngff_reader_open(below("a"));
+    CHECK_INT(ngff_reader_status(reader), NGFF_E_CORRUPT);
+    CHECK(strstr(ngff_reader_error(reader), "/a/ovr_mask/0: the mask is missing") != NULL);
+    ngff_reader_free(reader);
+    reader = open_with("a", "MISSING_CHUNKS=FILL");
+    CHECK_INT(ngff_reader_has_mask(reader), 0);
+    CHECK_INT(pixel_of(reader, 4, 4), 5);
+    ngff_reader_free(reader);
+    remove_store("a");
+}
+
+/* On a disk looking is cheap, and other programs do not keep the record. */
+static void chunk_that_others_have_added_is_read(void)
+{
+    make_store("a", "COMPRESS=NONE", NULL, 0);
+    ngff_reader *reader = open_with("a", "MISSING_CHUNKS=AUTO");
+    CHECK_INT(pixel_of(reader, 1, 1), 0);
+    char chunk[65];
+    memset(chunk, 9, 64);
+    chunk[64] = 0;
+    CHECK(mkdir(below("a/0/c/1"), 0777) == 0 || access(below("a/0/c/1"), F_OK) == 0);
+    write_file("a/0/c/1/1", chunk);
+    ngff_reader_set_cache(reader, 0);
+    CHECK_INT(pixel_of(reader, 1, 1), 9);
+    ngff_reader_free(reader);
+    remove_store("a");
+}
+
+/* A change in place that has not ended: the record is not that of these chunks. */
+static void record_does_not_count_while_a_change_is_unfinished(void)
+{
+    make_store("a", NULL, NULL, 0);
+    CHECK_INT(unlink(below("a/0/c/3/2")), 0);
+    write_file("a/.omezarr-dirty", "");
+    ngff_reader *reader = open_with("a", "MISSING_CHUNKS=AUTO");
+    CHECK_INT(pixel_of(reader, 3, 2), 0);
+    ngff_reader_free(reader);
+    reader = open_with("a", "MISSING_CHUNKS=ERROR");
+    CHECK_INT(pixel_of(reader, 3, 2), NGFF_E_CORRUPT);
+    ngff_reader_free(reader);
+    remove_store("a");
+}
+
+/* A reader that was open before a change in place ended: the chunk is empty now. */
+static void record_is_read_again_before_a_chunk_is_called_lost(void)
+{
+    make_store("a", NULL, NULL, 0);
+    ngff_reader *reader = open_with("a", "MISSING_CHUNKS=AUTO");
+    CHECK_INT(pixel_of(reader, 4, 4), 5);
+    CHECK_INT(unlink(below("a/0/c/3/2")), 0);
+    edit("a/zarr.json", "\"stored_chunks\":\t[21]", "\"stored_chunks\":\t[20]");
+    edit("a/zarr.json", "\"empty_chunks\":\t[[0,2,5,2]]", "\"empty_chunks\":[[0,2,5,2,17,1]]");
+    CHECK_INT(pixel_of(reader, 3, 2), 0);
+    CHECK_INT(pixel_of(reader, 3, 3), 5);
+    ngff_reader_free(reader);
+    remove_store("a");
+}
+
+/* What no record can be is none: nothing is known of the chunks then. */
+static void record_that_contradicts_itself_is_none(void)
+{
+    static const char *const lists[] = {"[[0,2,5,3]]", "[[5,2,0,2]]", "[[0,2,5,9223372036854775807]]", "[[0,2],[5,2]]",
+                                        "[]",          "7",           "[[0,2,5,2",                     "{\"$array\":\"x\"}"};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        char text[200];
+        int is_json = i != 6;
+        make_store("a", NULL, NULL, 0);
+        CHECK_INT(unlink(below("a/0/c/3/2")), 0);
+        snprintf(text, sizeof text, "\"empty_chunks\":%s", is_json ? lists[i] : "\"[[0,2,5,2\"");
+        edit("a/zarr.json", "\"empty_chunks\":\t[[0,2,5,2]]", text);
+        ngff_reader *reader = open_with("a", "MISSING_CHUNKS=AUTO");
+        CHECK_INT(pixel_of(reader, 3, 2), 0);
+        ngff_reader_free(reader);
+        remove_store("a");
+    }
+}
+
+/* A long list of empty chunks is not kept in the root: levels of which all chunks are stored are known all the same. */
+static void counts_alone_say_what_they_can(void)
+{
+    make_store("a", NULL, NULL, 0);
+    CHECK_INT(unlink(below("a/0/c/3/2")), 0);
+    edit("a/zarr.json", "\"empty_chunks\":\t[[0,2,5,2]]", "\"other\":1");
+    ngff_reader *reader = open_with("a", "MISSING_CHUNKS=AUTO");
+    CHECK_INT(pixel_of(reader, 3, 2), 0);
+    ngff_reader_free(reader);
+    edit("a/zarr.json", "\"stored_chunks\":\t[21]", "\"stored_chunks\":\t[25]");
+    reader = open_with("a", "MISSING_CHUNKS=AUTO");
+    CHECK_INT(pixel_of(reader, 3, 2), NGFF_E_CORRUPT);
+    CHECK_INT(pixel_of(reader, 0, 0), NGFF_E_CORRUPT);
+    ngff_reader_free(reader);
+    remove_store("a");
+}
+
+/* -- Stores of others ---------------------------------------------------------------------------------------------- */
+
+static void missing_chunk_of_a_foreign_store_is_fill(void)
+{
+    make_store("a", NULL, NULL, 0);
+    CHECK_INT(unlink(below("a/0/c/3/2")), 0);
+    edit("a/zarr.json", "\"omezarr\"", "\"other\"");
+    ngff_reader *reader = open_with("a", "MISSING_CHUNKS=AUTO");
+    CHECK_INT(pixel_of(reader, 3, 2), 0);
+    ngff_reader_free(reader);
+    reader = open_with("a", "MISSING_CHUNKS=ERROR");
+    CHECK_INT(pixel_of(reader, 3, 2), NGFF_E_CORRUPT);
+    CHECK(strstr(problem, "MISSING_CHUNKS=ERROR") != NULL);
+    ngff_reader_free(reader);
+    remove_store("a");
+}
+
+/* Writers have declared one separator and used the other. */
+static void chunks_under_the_other_separator_are_read_with_one_warning(void)
+{
+    make_store("a", "NGFF_VERSION=0.4", NULL, 0);
+    edit("a/.zattrs", "\"omezarr\"", "\"other\"");
+    edit("a/0/.zarray", "\"dimension_separator\":\t\"/\"", "\"dimension_separator\":\".\"");
+    ngff_reader *reader = open_with("a", "MISSING_CHUNKS=AUTO");
+    CHECK_INT(pixel_of(reader, 3, 2), 0); /* its first chunk is empty: nothing says that there is another name */
+    CHECK(ngff_reader_warning(reader) == NULL);
+    ngff_reader_free(reader);
+    CHECK(mkdir(below("a/0/0"), 0777) == 0 || access(below("a/0/0"), F_OK) == 0);
+    CHECK_INT(link(below("a/0/3/2"), below("a/0/0/0")), 0);
+    reader = open_with("a", "MISSING_CHUNKS=AUTO");
+    CHECK_INT(pixel_of(reader, 3, 2), 5);
+    CHECK_INT(pixel_of(reader, 0, 0), 5);
+    CHECK_INT(pixel_of(reader, 1, 1), 0);
+    const char *warning = ngff_reader_warning(reader);
+    CHECK(warning && strstr(warning, "/a/0: its chunks have names with '/'") != NULL);
+    CHECK(ngff_reader_warning(reader) == NULL);
+    ngff_reader_free(reader);
+    remove_store("a");
+}
+
+/* -- What else is kept, and what else is asked for ----------------------------------------------------------------- */
+
+/* A host that changes the store says so: shard indices are those of the shards as they are now. */
+static void shard_indices_are_forgotten_with_the_cache(void)
+{
+    make_store("a", "SHARD=16", "COMPRESS=NONE", 0);
+    ngff_reader *reader = open_with("a", "MISSING_CHUNKS=AUTO");
+    CHECK_INT(pixel_of(reader, 2, 2), 5);
+    make_store("b", "SHARD=16", "COMPRESS=GZIP", 0); /* shards of another size */
+    CHECK_INT(rename(below("b/0/c/1/1"), below("a/0/c/1/1")), 0);
+    CHECK_INT(rename(below("b/0/zarr.json"), below("a/0/zarr.json")), 0);
+    remove_store("b");
+    ngff_reader_set_cache(reader, 0);
+    reader->image.levels[0].codec.compress = COMPRESS_GZIP; /* the array's document is read once */
+    CHECK_INT(pixel_of(reader, 2, 2), 5);
+    CHECK_INT(pixel_of(reader, 3, 3), 5);
+    ngff_reader_free(reader);
+    remove_store("a");
+}
+
+static void option_of_another_value_is_refused(void)
+{
+    const char *options[] = {"MISSING_CHUNKS=MAYBE", NULL};
+    ngff_reader *reader = ngff_reader_open_part(below("a"), NULL, options);
+    CHECK_INT(ngff_reader_status(reader), NGFF_E_OPTION);
+    CHECK(strstr(ngff_reader_error(reader), "AUTO, ERROR and FILL") != NULL);
+    ngff_reader_free(reader);
+}
+
+int main(void)
+{
+    const char *base = getenv("TMPDIR");
+    snprintf(place, sizeof place, "%s/ngff-recorded-XXXXXX", base ? base : "/tmp");
+    CHECK(mkdtemp(place) != NULL);
+    RUN(recorded_chunk_that_is_gone_is_an_error_that_names_it);
+    RUN(lost_chunk_of_a_mask_is_an_error_and_so_is_a_lost_mask);
+    RUN(chunk_that_others_have_added_is_read);
+    RUN(record_does_not_count_while_a_change_is_unfinished);
+    RUN(record_is_read_again_before_a_chunk_is_called_lost);
+    RUN(record_that_contradicts_itself_is_none);
+    RUN(counts_alone_say_what_they_can);
+    RUN(missing_chunk_of_a_foreign_store_is_fill);
+    RUN(chunks_under_the_other_separator_are_read_with_one_warning);
+    RUN(shard_indices_are_forgotten_with_the_cache);
+    RUN(option_of_another_value_is_refused);
+    CHECK_INT(rmdir(place), 0);
+    CHECK_EXIT();
+}
