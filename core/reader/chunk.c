@@ -407,6 +407,25 @@ static int32_t get_bytes(chunk_store *c, const stored_array *array, const chunk_
     return status;
 }
 
+/* Many servers refuse (403) what they do not have, and nobody can tell that from what they do not give. */
+static int32_t refused(const chunk_store *c, const chunk_rules *rules, const chunk_place *place, error *e)
+{
+    if (rules->takes_refusal) {
+        *e = (error){0};
+        return 0;
+    }
+    error named = {0};
+    error_set(&named, e->status,
+              "%.800s; if the server refuses what it does not have, the open option MISSING_CHUNKS=FILL reads that as "
+              "fill",
+              e->message);
+    named.has_place = e->has_place;
+    error_at(&named, "%s/%s", c->path, place->key);
+    named.is_refusal = 1;
+    *e = named;
+    return e->status;
+}
+
 /* Gets a chunk, as far as the rules want it to be looked for. */
 static int32_t get_by_rules(chunk_store *c, const chunk_rules *rules, const stored_array *array, const int64_t *index,
                             chunk_place *place, chunk_get get, wanted *to, error *e)
@@ -417,6 +436,8 @@ static int32_t get_by_rules(chunk_store *c, const chunk_rules *rules, const stor
     if (status != NGFF_OK)
         return status < 0 ? status : 0;
     status = get(c, array, place, to, e);
+    if (status < 0 && e->is_refusal && rules)
+        return refused(c, rules, place, e);
     if (status != 0 || !rules)
         return status;
     status = rules->missing(rules->user, array, place->number, place->key, e);

@@ -52,6 +52,7 @@ typedef struct {
     /* A chunk is not there: NGFF_OK if it is left out, or the error. It may find that the array's chunks have names
      * with another separator, and change the array: then the chunk is looked for once more. */
     int32_t (*missing)(void *user, const stored_array *array, int64_t number, const char *key, error *e);
+    int takes_refusal; /* what a server refuses is not there */
 } chunk_rules;
 
 typedef struct {

@@ -436,8 +436,8 @@ const char *ngff_reader_array_attributes(const ngff_reader *reader)
 static void keep_error(ngff_reader *reader, error *e)
 {
     int is_missing = e->status == NGFF_E_NOT_FOUND && reader->recorded.rule == MISSING_FILL;
-    if (e->status == NGFF_OK || e->status == NGFF_E_UNSUPPORTED || is_missing)
-        return;
+    if (e->status == NGFF_OK || e->status == NGFF_E_UNSUPPORTED || is_missing || e->is_refusal)
+        return; /* servers refuse what they do not have */
     error_at(e, "%s", reader->path);
     error_copy(&reader->error, e);
 }

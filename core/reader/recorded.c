@@ -89,11 +89,12 @@ static int32_t ask_dirty(ngff_reader *reader, error *e)
 {
     uint64_t n = 0;
     int is_there = 0;
-    int32_t status = store_find_size(reader->store, STORE_DIRTY_KEY, &n, &is_there, e);
-    if (status != NGFF_OK)
-        return status;
-    reader->recorded.is_dirty = is_there;
-    return is_there;
+    error own = {0};
+    int32_t status = store_find_size(reader->store, STORE_DIRTY_KEY, &n, &is_there, &own);
+    if (status != NGFF_OK && !own.is_refusal) /* servers refuse what they do not have */
+        return error_copy(e, &own);
+    reader->recorded.is_dirty = status == NGFF_OK && is_there;
+    return reader->recorded.is_dirty;
 }
 
 int32_t recorded_is_dirty(ngff_reader *reader, error *e)
@@ -252,7 +253,7 @@ int32_t recorded_begin(ngff_reader *reader, error *e)
     recorded *r = &reader->recorded;
     size_t n = (size_t)reader->image.n_levels;
     json_span attributes = json_whole(reader->image.attributes);
-    r->rules = (chunk_rules){reader, is_left_out, missing};
+    r->rules = (chunk_rules){reader, is_left_out, missing, r->rule == MISSING_FILL};
     r->levels = calloc(n + 1, sizeof *r->levels);
     r->masks = calloc(n + 1, sizeof *r->masks);
     r->has_tried_separator = calloc(2 * n + 1, 1);

@@ -17,7 +17,7 @@
 static void error_clear(error *e)
 {
     e->status = NGFF_OK;
-    e->has_place = 0;
+    e->has_place = e->is_refusal = 0;
     e->message[0] = '\0';
 }
 

@@ -49,7 +49,7 @@ written *written_create(store *s, const char *path)
         return NULL;
     }
     chunk_store_begin(&w->chunks, s, path ? path : "the store", buffers);
-    w->rules = (chunk_rules){w, is_left_out, missing};
+    w->rules = (chunk_rules){.user = w, .is_left_out = is_left_out, .missing = missing};
     return w;
 }
 
