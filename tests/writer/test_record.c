@@ -235,6 +235,36 @@ static void lost_mask_is_made_again(void)
     free(mask);
 }
 
+/* A folder stands where a chunk is noted: it is neither missing nor whole, and the work done is not thrown away. */
+static void object_that_cannot_be_read_is_an_error_and_all_is_kept(void)
+{
+    uint8_t *pixels = make_pixels(&pictures[0]);
+    int32_t closed;
+    ngff_plan *plan = resuming_plan(&pictures[0], "NUM_THREADS=0");
+    subject s = stopped(plan, pixels);
+    snapshot partial = take_files(below(".part.partial/store"));
+    char name[400], away[420];
+    size_t k = 0;
+    while (strncmp(partial.objects[k].key, "/scale0/image/c/", 16) != 0)
+        k++;
+    snprintf(name, sizeof name, "%s%s", below(".part.partial/store"), partial.objects[k].key);
+    snprintf(away, sizeof away, "%s.away", name);
+    CHECK_INT(rename(name, away), 0);
+    CHECK_INT(mkdir(name, 0700), 0);
+    ngff_writer *w = writer_open_store(plan, store_file_open(below("part")));
+    CHECK_INT(ngff_writer_status(w), NGFF_E_STORAGE);
+    CHECK(strstr(ngff_writer_error(w), partial.objects[k].key + 1) != NULL);
+    ngff_writer_free(w);
+    CHECK_INT(rmdir(name), 0);
+    CHECK_INT(rename(away, name), 0);
+    CHECK_INT(run(&s, "part", 1 << 20, &closed), 35 - 20);
+    CHECK_INT(closed, NGFF_OK);
+    free_snapshot(&partial);
+    remove_store("part");
+    ngff_plan_free(plan);
+    free(pixels);
+}
+
 /* The first chunks of a run are on the disk with their notes, whatever becomes of the program. */
 static void record_of_a_small_run_is_written_at_once(void)
 {
@@ -342,6 +372,7 @@ int main(void)
     RUN(objects_of_another_size_are_made_again);
     RUN(objects_with_other_bytes_are_made_again);
     RUN(lost_mask_is_made_again);
+    RUN(object_that_cannot_be_read_is_an_error_and_all_is_kept);
     RUN(record_of_a_small_run_is_written_at_once);
     RUN(another_source_or_plan_is_refused_and_leaves_all);
     RUN(a_run_stopped_at_its_first_note_begins_again);
