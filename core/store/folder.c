@@ -24,7 +24,8 @@ typedef struct {
     char *staged, *packed;          /* the store to come, inside the partial folder; as a file, if it will be one */
     int is_file;
     zip_index *index; /* what the file holds, once it has been asked */
-    char *group;      /* of the file, at which the store stands */
+    pthread_rwlock_t in_use;
+    char *group; /* of the file, at which the store stands */
     int is_claimed, is_overwrite;
     int has_scratch, is_synced;
     int is_update, is_dirty; /* objects are changed in place; the mark is there */
@@ -93,12 +94,31 @@ static int32_t find_index(folder *f, const zip_index **index, error *e)
     *index = NULL;
     if (!f->is_file || f->is_claimed)
         return NGFF_OK;
+    pthread_rwlock_rdlock(&f->in_use);
     pthread_mutex_lock(&f->lock);
     if (!f->index)
         status = zip_index_find(f->calls, f->path, &f->index, e);
     *index = f->index;
     pthread_mutex_unlock(&f->lock);
+    if (!*index)
+        pthread_rwlock_unlock(&f->in_use);
     return status;
+}
+
+/* After each use of what find_index gave. */
+static void index_done(folder *f, const zip_index *index)
+{
+    if (index)
+        pthread_rwlock_unlock(&f->in_use);
+}
+
+static void folder_forget(store *s)
+{
+    folder *f = (folder *)s;
+    pthread_rwlock_wrlock(&f->in_use);
+    zip_index_free(f->index);
+    f->index = NULL;
+    pthread_rwlock_unlock(&f->in_use);
 }
 
 int folder_stand_at(store *s, const char *group)
@@ -744,7 +764,10 @@ static int32_t find_object(folder *f, const char *key, const zip_index **index, 
 {
     if (find_index(f, index, e) != NGFF_OK)
         return e->status;
-    return *index ? name_in_file(f, key, path, e) : object_path(f, key, path, e);
+    int32_t status = *index ? name_in_file(f, key, path, e) : object_path(f, key, path, e);
+    if (status != NGFF_OK)
+        index_done(f, *index);
+    return status;
 }
 
 static int32_t folder_find(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
@@ -755,8 +778,11 @@ static int32_t folder_find(store *s, const char *key, int64_t offset, size_t n, 
     const zip_index *index;
     if (find_object(f, key, &index, path, e) != NGFF_OK)
         return e->status;
-    if (index)
-        return zip_index_get(index, path, offset, n, bytes, n_read, is_there, e);
+    if (index) {
+        int32_t status = zip_index_get(index, path, offset, n, bytes, n_read, is_there, e);
+        index_done(f, index);
+        return status;
+    }
     return read_status(f->calls->read_file(path, offset, n, bytes, n_read, cause), path, cause, is_there, e);
 }
 
@@ -768,8 +794,11 @@ static int32_t folder_find_into(store *s, const char *key, int64_t offset, void 
     const zip_index *index;
     if (find_object(f, key, &index, path, e) != NGFF_OK)
         return e->status;
-    if (index)
-        return zip_index_get_into(index, path, offset, bytes, room, n_there, is_there, e);
+    if (index) {
+        int32_t status = zip_index_get_into(index, path, offset, bytes, room, n_there, is_there, e);
+        index_done(f, index);
+        return status;
+    }
     return read_status(f->calls->read_into(path, offset, bytes, room, n_there, cause), path, cause, is_there, e);
 }
 
@@ -780,8 +809,11 @@ static int32_t folder_find_size(store *s, const char *key, uint64_t *n, int *is_
     const zip_index *index;
     if (find_object(f, key, &index, path, e) != NGFF_OK)
         return e->status;
-    if (index)
-        return zip_index_size(index, path, n, is_there, e);
+    if (index) {
+        int32_t status = zip_index_size(index, path, n, is_there, e);
+        index_done(f, index);
+        return status;
+    }
     return read_status(f->calls->measure(path, n, cause), path, cause, is_there, e);
 }
 
@@ -794,6 +826,7 @@ static int32_t folder_list(store *s, int32_t (*visit)(void *user, const char *ke
     if (!index)
         return walk_tree(f->calls, object_root(f), visit, user, e);
     int32_t status = zip_index_list(index, f->group ? f->group : "", visit, user);
+    index_done(f, index);
     return status < 0 ? error_set(e, status, "%s: the list of objects was not finished", f->path) : NGFF_OK;
 }
 
@@ -964,6 +997,7 @@ static void folder_free(store *s)
         free(f->made[i]);
     free(f->made);
     pthread_mutex_destroy(&f->lock);
+    pthread_rwlock_destroy(&f->in_use);
     free(f->path);
     free(f->partial);
     free(f->retired);
@@ -989,6 +1023,7 @@ static const store_ops folder_ops = {
     .find = folder_find,
     .find_into = folder_find_into,
     .find_size = folder_find_size,
+    .forget = folder_forget,
     .scratch_put = folder_scratch_put,
     .scratch_get = folder_scratch_get,
     .list = folder_list,
@@ -1004,6 +1039,7 @@ store *folder_open(const char *path, const folder_calls *calls)
     f->base.threads = calls->threads;
     f->calls = calls;
     pthread_mutex_init(&f->lock, NULL);
+    pthread_rwlock_init(&f->in_use, NULL);
     f->path = strdup(path);
     for (size_t n = f->path ? strlen(f->path) : 0; n > 1 && f->path[n - 1] == '/'; n--)
         f->path[n - 1] = 0;

@@ -20,6 +20,7 @@ typedef struct {
     char *record;
     size_t n_record;
     int64_t puts_until_failure, n_scratch;
+    const char *unreadable; /* key, or NULL */
 } memory;
 
 /* The link that points to the object, or to NULL. */
@@ -216,7 +217,10 @@ static int32_t memory_find(store *s, const char *key, int64_t offset, size_t n, 
     pthread_mutex_lock(&m->lock);
     object *o = *find(&m->first, key);
     *is_there = o != NULL;
-    if (o) {
+    if (o && m->unreadable && strcmp(key, m->unreadable) == 0) {
+        *is_there = 0;
+        status = error_set(e, NGFF_E_STORAGE, "cannot read %s: the test said so", key);
+    } else if (o) {
         size_t begin = offset < 0 && n > 0 ? (o->n > n ? o->n - n : 0) : (size_t)offset < o->n ? (size_t)offset : o->n;
         if (n == 0 || n > o->n - begin)
             n = o->n - begin;
@@ -322,6 +326,11 @@ store *store_memory_open(void)
 void store_memory_fail_after(store *s, int64_t n_puts)
 {
     ((memory *)s)->puts_until_failure = n_puts;
+}
+
+void store_memory_fail_read(store *s, const char *key)
+{
+    ((memory *)s)->unreadable = key;
 }
 
 void store_memory_visit(store *s, void (*visit)(void *, const char *, const uint8_t *, size_t), void *user)

@@ -108,9 +108,8 @@ static void edit(const char *key, const char *from, const char *to)
 
 static void recorded_chunk_that_is_gone_is_an_error_that_names_it(void)
 {
-    static const char *const forms[][3] = {{NULL, NULL, "a/0/c/3/2"},
-                                           {"NGFF_VERSION=0.4", NULL, "a/0/3/2"},
-                                           {"SHARD=16", NULL, "a/0/c/1/1"}};
+    static const char *const forms[][3] = {
+        {NULL, NULL, "a/0/c/3/2"}, {"NGFF_VERSION=0.4", NULL, "a/0/3/2"}, {"SHARD=16", NULL, "a/0/c/1/1"}};
     for (int f = 0; f < 3; f++) {
         make_store("a", forms[f][0], forms[f][1], 0);
         CHECK_INT(unlink(below(forms[f][2])), 0);
@@ -203,8 +202,9 @@ static void record_is_read_again_before_a_chunk_is_called_lost(void)
 /* What no record can be is none: nothing is known of the chunks then. */
 static void record_that_contradicts_itself_is_none(void)
 {
-    static const char *const lists[] = {"[[0,2,5,3]]", "[[5,2,0,2]]", "[[0,2,5,9223372036854775807]]", "[[0,2],[5,2]]",
-                                        "[]",          "7",           "[[0,2,5,2",                     "{\"$array\":\"x\"}"};
+    static const char *const lists[] = {
+        "[[0,2,5,3]]", "[[5,2,0,2]]",       "[[0,2,5,9223372036854775807]]", "[[0,2],[5,2]]", "[]", "7",
+        "[[0,2,5,2",   "{\"$array\":\"x\"}"};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         char text[200];
         int is_json = i != 6;
@@ -296,6 +296,20 @@ static void shard_indices_are_forgotten_with_the_cache(void)
     remove_store("a");
 }
 
+static void directory_of_one_file_is_forgotten_with_the_cache(void)
+{
+    make_store("a.ozx", "COMPRESS=NONE", NULL, 0);
+    ngff_reader *reader = open_with("a.ozx", "MISSING_CHUNKS=AUTO");
+    CHECK_INT(pixel_of(reader, 3, 2), 5);
+    CHECK_INT(unlink(below("a.ozx")), 0);
+    make_store("a.ozx", "COMPRESS=NONE", "NUM_THREADS=0", 1); /* with a mask: other places in the file */
+    ngff_reader_set_cache(reader, 0);
+    for (int64_t i = 0; i < 25; i++)
+        CHECK_INT(pixel_of(reader, i / 5, i % 5), i / 5 < 2 && i % 5 < 2 ? 0 : 5);
+    ngff_reader_free(reader);
+    CHECK_INT(unlink(below("a.ozx")), 0);
+}
+
 static void option_of_another_value_is_refused(void)
 {
     const char *options[] = {"MISSING_CHUNKS=MAYBE", NULL};
@@ -320,6 +334,7 @@ int main(void)
     RUN(missing_chunk_of_a_foreign_store_is_fill);
     RUN(chunks_under_the_other_separator_are_read_with_one_warning);
     RUN(shard_indices_are_forgotten_with_the_cache);
+    RUN(directory_of_one_file_is_forgotten_with_the_cache);
     RUN(option_of_another_value_is_refused);
     CHECK_INT(rmdir(place), 0);
     CHECK_EXIT();

@@ -2,6 +2,7 @@
  * holds (but for statistics, which a change drops), whatever part was written to. */
 #include <stdlib.h>
 
+#include "metadata.h"
 #include "pictures.h"
 
 /* -- Stores that live longer than their writer --------------------------------------------------------------------- */
@@ -103,6 +104,125 @@ static void a_changed_store_is_that_of_the_changed_pixels(void)
             free(pixels);
             free(mask);
         }
+}
+
+/* The first object of level 0, or of its mask; NULL where it is left out. */
+static const char *first_object(const picture *p, const ngff_plan *plan, const snapshot *all, int is_mask)
+{
+    static char key[192];
+    static const int64_t zero[MAX_RANK];
+    char path[64], name[128];
+    plan_mask_path(plan, 0, path);
+    metadata_chunk_key(plan->options.version, is_mask ? 2 : rank_of(p), zero, name);
+    snprintf(key, sizeof key, "%s/%s", is_mask ? path : plan->levels[0].path, name);
+    for (size_t i = 0; i < all->n; i++)
+        if (strcmp(all->objects[i].key, key) == 0)
+            return key;
+    return NULL;
+}
+
+static void drop_object(snapshot *all, const char *key)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < all->n; i++)
+        if (strcmp(all->objects[i].key, key) == 0) {
+            free(all->objects[i].key);
+            free(all->objects[i].bytes);
+        } else
+            all->objects[n++] = all->objects[i];
+    all->n = n;
+}
+
+/* One pixel is written to a chunk that is lost, or that cannot be read: its other pixels must not become fill. */
+static void what_cannot_be_read_is_not_written_over(void)
+{
+    int n_tried = 0, n_masks = 0;
+    for (int i = 0; i < n_pictures; i++)
+        for (int way = 0; way < 4; way++) {
+            const picture *p = &pictures[i];
+            int is_lost = way % 2, is_mask = way / 2, rank = rank_of(p);
+            ngff_plan *plan = make_plan(p, "NUM_THREADS=0");
+            uint8_t *pixels = make_pixels(p), *mask = p->has_mask ? make_mask(p) : NULL;
+            snapshot before = pulled(p, plan, pixels, mask);
+            const char *key = is_mask && !mask ? NULL : first_object(p, plan, &before, is_mask);
+            if (key && is_lost)
+                drop_object(&before, key);
+            store *s = store_of(&before);
+            if (key && !is_lost)
+                store_memory_fail_read(s, key);
+            ngff_writer *w = writer_update_store(plan, s);
+            CHECK_INT(ngff_writer_status(w), NGFF_OK);
+            int64_t origin[MAX_RANK] = {0}, one[MAX_RANK] = {1, 1, 1, 1, 1};
+            if (key && volume_of(rank, plan->levels[0].chunk) > 1) {
+                writing now = {p, pixels, mask, w};
+                int32_t status = write_region(&now, origin, one);
+                status = status == NGFF_OK ? ngff_writer_close(w) : status;
+                CHECK_INT(status, is_lost ? NGFF_E_CORRUPT : NGFF_E_STORAGE);
+                CHECK(strstr(ngff_writer_error(w), key) != NULL);
+                store_memory_fail_read(s, NULL);
+                snapshot after = take_snapshot(s);
+                drop_object(&after, STORE_DIRTY_KEY);
+                CHECK(same_snapshots(&before, &after, p->name));
+                free_snapshot(&after);
+                n_tried++;
+                n_masks += is_mask;
+            }
+            free_snapshot(&before);
+            ngff_writer_free(w);
+            ngff_plan_free(plan);
+            free(pixels);
+            free(mask);
+        }
+    CHECK(n_tried > 40 && n_masks > 2);
+}
+
+/* What others have deleted on purpose is fill where the host says so. */
+static void lost_chunks_are_fill_for_who_takes_them_so(void)
+{
+    const picture *p = &pictures[0];
+    ngff_plan *plan = make_plan(p, NULL);
+    uint8_t *pixels = make_pixels(p), pixel = 77;
+    snapshot before = pulled(p, plan, pixels, NULL);
+    drop_object(&before, first_object(p, plan, &before, 0));
+    ngff_writer *w = writer_update_store(plan, store_of(&before));
+    const int64_t origin[2] = {1, 1}, one[2] = {1, 1};
+    CHECK_INT(ngff_writer_take_missing(w), NGFF_OK);
+    CHECK_INT(ngff_writer_read(w, origin, one, &pixel, NULL, NULL, 0), NGFF_OK);
+    CHECK_INT(pixel, 0);
+    CHECK_INT(ngff_writer_write(w, (const int64_t[]){0, 0}, one, &pixel, NULL, NULL, 0), NGFF_OK);
+    CHECK_INT(ngff_writer_close(w), NGFF_OK);
+    free_snapshot(&before);
+    ngff_writer_free(w);
+    ngff_plan_free(plan);
+    free(pixels);
+}
+
+/* Windows of wide types are made from a level that is read back. */
+static void windows_are_not_made_from_what_cannot_be_read(void)
+{
+    for (int is_lost = 0; is_lost < 2; is_lost++) {
+        const int64_t shape[2] = {512, 512}, zero[2] = {0, 0};
+        const char *options[] = {"BLOCKSIZE=256", "NUM_THREADS=0", NULL};
+        float *pixels = malloc(sizeof(float) * 512 * 512);
+        for (int i = 0; i < 512 * 512; i++)
+            pixels[i] = 100 + (float)(i % 1000) / 10;
+        ngff_image *image = ngff_image_create("yx", shape, NGFF_FLOAT32);
+        ngff_plan *plan = ngff_plan_create(image, options);
+        store *s = store_memory_open();
+        ngff_writer *w = writer_open_store(plan, s);
+        error e = {0};
+        CHECK_INT(ngff_writer_write(w, zero, shape, pixels, NULL, NULL, 0), NGFF_OK);
+        if (is_lost)
+            CHECK_INT(s->ops->remove(s, "ovr_2x/image/c/0/0", &e), NGFF_OK);
+        else
+            store_memory_fail_read(s, "ovr_2x/image/c/0/0");
+        CHECK_INT(ngff_writer_close(w), is_lost ? NGFF_E_CORRUPT : NGFF_E_STORAGE);
+        CHECK(strstr(ngff_writer_error(w), "ovr_2x/image/c/0/0") != NULL);
+        ngff_writer_free(w);
+        ngff_plan_free(plan);
+        ngff_image_free(image);
+        free(pixels);
+    }
 }
 
 static void what_is_not_changed_is_not_touched(void)
@@ -300,6 +420,9 @@ int main(void)
 {
     RUN(a_changed_store_is_that_of_the_changed_pixels);
     RUN(what_is_not_changed_is_not_touched);
+    RUN(what_cannot_be_read_is_not_written_over);
+    RUN(lost_chunks_are_fill_for_who_takes_them_so);
+    RUN(windows_are_not_made_from_what_cannot_be_read);
     RUN(pixels_read_back_before_and_after_they_are_written);
     RUN(another_description_makes_all_levels_again);
     RUN(what_a_change_cannot_be_is_refused);
