@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "read_back.h"
+#include "writer_store.h"
 #include "reader.h"
 #include "store_memory.h"
 
