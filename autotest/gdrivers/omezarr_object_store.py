@@ -164,6 +164,12 @@ def test_foreign_objects_are_left_alone(there):
     with pytest.raises(RuntimeError, match="untouched"):
         gdaltest.create_copy(f"{there.root}/mine.ome.zarr", source(), "OVERWRITE=YES")
     assert there.objects("mine.ome.zarr/") == {"notes.txt": b"mine"}
+    gdaltest.write(f"{there.root}/ours.ome.zarr", source(64))
+    there.put("ours.ome.zarr/thesis/part1.doc", b"years of work")
+    before = there.objects("ours.ome.zarr/")
+    with pytest.raises(RuntimeError, match="holds 'thesis'"):
+        gdaltest.create_copy(f"{there.root}/ours.ome.zarr", source(), "OVERWRITE=YES")
+    assert there.objects("ours.ome.zarr/") == before
 
 
 def test_a_missing_bucket_is_an_error_with_the_path(there):

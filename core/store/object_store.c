@@ -406,6 +406,48 @@ static int32_t look_at_place(object_store *o, int32_t may_be_anything, error *e)
     return is_ngff ? 2 : n_foreign > 0;
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int is_document_of_node(const char *key)
+{
+    static const char *const documents[] = {"/zarr.json", "/.zgroup", "/.zarray", "/METADATA.ome.xml"};
+    const char *rest = strchr(key, '/');
+    for (size_t i = 0; rest && i < sizeof documents / sizeof documents[0]; i++)
+        if (strcmp(rest, documents[i]) == 0)
+            return 1;
+    return 0;
+}
+
+/* Refuses an OME-Zarr with objects of others in it: at its top are only documents, and folders that are nodes. */
+static int32_t refuse_foreign(const object_store *o, error *e)
+{
+    static const char own[] = ".omezarr-"; /* claim, record, mark */
+    char **keys = trusted_list(o, 1);
+    if (!keys)
+        return cannot_list(o, e);
+    size_t n_keys = 0;
+    while (keys[n_keys])
+        n_keys++;
+    qsort(keys, n_keys, sizeof *keys, compare_keys); /* so that what is below one name stands together */
+    for (size_t first = 0, last = 0; first < n_keys && e->status == NGFF_OK; first = last) {
+        size_t n = strcspn(keys[first], "/");
+        int belongs = n == 0 || strncmp(keys[first], own, sizeof own - 1) == 0 || is_zarr_document(keys[first]);
+        for (; last < n_keys && strncmp(keys[last], keys[first], n) == 0 &&
+               (last == first || (keys[first][n] == '/' && keys[last][n] == '/'));
+             last++)
+            belongs |= is_document_of_node(keys[last]);
+        if (!belongs)
+            error_set(e, NGFF_E_EXISTS,
+                      "%s holds '%.*s', which is no part of an OME-Zarr; move it away before overwriting", o->path,
+                      (int)n, keys[first]);
+    }
+    free_names(keys);
+    return e->status;
+}
+
 /* The claim says now that the place was found free, or is our own. */
 static int32_t claim_place(object_store *o, error *e)
 {
@@ -423,6 +465,8 @@ static int32_t object_store_begin(store *s, int overwrite, error *e)
     int32_t is_occupied = look_at_place(o, was_dead, e);
     if (is_occupied == 2 && !overwrite) /* also where a dead overwrite had not come to remove it */
         error_set(e, NGFF_E_EXISTS, "%s exists; use OVERWRITE=YES to replace it", o->path);
+    if (e->status == NGFF_OK && is_occupied == 2)
+        refuse_foreign(o, e);
     if (e->status == NGFF_OK)
         claim_place(o, e);
     if (e->status == NGFF_OK && is_occupied)

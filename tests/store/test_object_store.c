@@ -199,6 +199,24 @@ static void what_is_no_image_is_refused_even_with_overwrite(void)
     CHECK_INT(n_objects, 1); /* and no claim */
 }
 
+static void objects_of_others_in_a_store_are_not_overwritten(void)
+{
+    static const char *const foreign[] = {"notes.txt", "mine/thesis.doc", "scale0.bak", "scale0-old/image/zarr.json"};
+    for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
+        error e = {0}, refused = {0};
+        char path[100];
+        empty_server();
+        CHECK_INT(write_store(below("a"), "old", 0, &e), NGFF_OK);
+        snprintf(path, sizeof path, "a/%s", foreign[i]);
+        store_object(below(path), "precious", 8);
+        CHECK_INT(write_store(below("a"), "new", 1, &refused), NGFF_E_EXISTS);
+        snprintf(path, sizeof path, "'%.*s'", (int)strcspn(foreign[i], "/"), foreign[i]);
+        CHECK(strstr(refused.message, path));
+        check_chunk(below("a"), "old");
+        CHECK_INT(n_objects, 5); /* and no claim */
+    }
+}
+
 static void claim_keeps_a_second_writer_out(void)
 {
     error e = {0}, refused = {0};
@@ -371,6 +389,7 @@ int main(void)
     RUN(root_document_is_put_last_between_the_claim_and_its_end);
     RUN(overwriting_removes_the_old_root_first);
     RUN(what_is_no_image_is_refused_even_with_overwrite);
+    RUN(objects_of_others_in_a_store_are_not_overwritten);
     RUN(claim_keeps_a_second_writer_out);
     RUN(root_document_of_another_is_not_replaced);
     RUN(request_is_made_again_until_the_server_says_why_not);
