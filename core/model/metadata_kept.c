@@ -60,9 +60,12 @@ int32_t metadata_summaries(const stored_image *image, metadata_source source, vo
     cJSON *statistics = text ? parse_again(text, "the statistics", e) : NULL;
     const cJSON *ome = member(attributes, "ome");
     const cJSON *channels = member(member(ome ? ome : attributes, "omero"), "channels");
-    for (int64_t i = 0; i < n; i++) {
-        read_window(cJSON_GetArrayItem(channels, (int)i), &summaries[i]);
-        read_statistics(cJSON_GetArrayItem(statistics, (int)i), &summaries[i]);
+    const cJSON *channel = channels ? channels->child : NULL, *entry = statistics ? statistics->child : NULL;
+    for (int64_t i = 0; i < n; i++) { /* along the lists: cJSON finds item i by passing all before it */
+        read_window(channel, &summaries[i]);
+        read_statistics(entry, &summaries[i]);
+        channel = channel ? channel->next : NULL;
+        entry = entry ? entry->next : NULL;
     }
     cJSON_Delete(attributes);
     cJSON_Delete(statistics);

@@ -809,6 +809,27 @@ static void chunk_keys_follow_the_version(void)
     CHECK_TEXT(key, "0.3.1");
 }
 
+/* Six numbers per channel; the usual limit of values was met at 33,334 channels. */
+static void statistics_of_very_many_channels_are_read(void)
+{
+    enum { n = 40000 };
+    static channel_summary summaries[n];
+    size_t room = 200 + 130 * (size_t)n;
+    stored_image image = {.attributes = malloc(room)};
+    size_t length = (size_t)snprintf(image.attributes, room, "{\"omezarr\":{\"statistics\":[");
+    for (int i = 0; i < n; i++)
+        length += (size_t)snprintf(image.attributes + length, room - length,
+                                   "%s{\"n_valid\":9,\"min\":0.5,\"max\":%d.0,\"mean\":1.0,\"std_dev\":2.5}",
+                                   i > 0 ? "," : "", i);
+    snprintf(image.attributes + length, room - length, "]}}");
+    error e = {0};
+    CHECK_INT(metadata_summaries(&image, NULL, NULL, n, summaries, &e), NGFF_OK);
+    CHECK_TEXT(e.message, "");
+    CHECK(summaries[n - 1].has_statistics && summaries[n - 1].n_valid == 9 && summaries[n - 1].max == n - 1);
+    CHECK(summaries[0].min == 0.5 && summaries[0].std_dev == 2.5);
+    free(image.attributes);
+}
+
 int main(void)
 {
     RUN(version_05_says_what_ngff_zarr_says);
@@ -828,5 +849,6 @@ int main(void)
     RUN(deep_and_cut_documents_are_refused);
     RUN(a_sink_that_fails_stops_the_writing);
     RUN(chunk_keys_follow_the_version);
+    RUN(statistics_of_very_many_channels_are_read);
     CHECK_EXIT();
 }
