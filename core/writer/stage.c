@@ -4,10 +4,13 @@
  * comes back on its next touch. At close the writer drains the stage in the order of its plan, through the same one
  * pass that a pull takes: the bytes stored are the same, and no level, shard or object is ever made twice. */
 #include "stage.h"
+#include "sizes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { heap_overhead = 16 }; /* of one allocation */
 
 typedef struct slot {
     int64_t index[MAX_RANK];
@@ -19,7 +22,7 @@ struct stage {
     char name[16];
     int rank;
     int64_t shape[MAX_RANK], chunk[MAX_RANK], grid[MAX_RANK], strides[MAX_RANK];
-    int64_t pixel_size, chunk_bytes, n_chunks, used_bytes, most_bytes;
+    int64_t pixel_size, chunk_bytes, n_chunks, n_touched, used_bytes, most_bytes;
     stage_host host;
     slot **slots; /* by chunk, C order; NULL: never touched */
     slot *newest, *oldest;
@@ -45,7 +48,7 @@ stage *stage_create(const char *name, int rank, const int64_t *shape, const int6
     strides_dense(rank, chunk, pixel_size, s->strides);
     s->chunk_bytes = product_checked(chunk, rank) * pixel_size;
     s->n_chunks = product_checked(s->grid, rank);
-    s->slots = s->n_chunks > 0 ? calloc((size_t)s->n_chunks, sizeof *s->slots) : NULL;
+    s->slots = memory_zeroed(s->n_chunks, sizeof *s->slots);
     if (!s->slots) {
         free(s);
         return NULL;
@@ -70,6 +73,11 @@ void stage_free(stage *s)
 int64_t stage_bytes(const stage *s)
 {
     return s->used_bytes;
+}
+
+int64_t stage_table_bytes(const stage *s)
+{
+    return s->n_chunks * (int64_t)sizeof *s->slots + s->n_touched * (int64_t)(sizeof(slot) + heap_overhead);
 }
 
 /* -- Walking over the chunks of a region --------------------------------------------------------------------------- */
@@ -152,17 +160,17 @@ static uint8_t *take_spare(stage *s, error *e)
     uint8_t *pixels = s->spare;
     s->spare = NULL;
     if (!pixels)
-        pixels = calloc(1, (size_t)s->chunk_bytes);
+        pixels = memory_zeroed(s->chunk_bytes, 1);
     if (!pixels)
         error_set(e, NGFF_E_MEMORY, "out of memory for a block of %lld bytes; a smaller BLOCKSIZE needs less",
                   (long long)s->chunk_bytes);
     return pixels;
 }
 
-/* The chunks used longest ago leave memory until bytes more fit in. */
+/* The chunks used longest ago leave memory until bytes more fit in, beside the table of chunks. */
 static int32_t make_room(stage *s, int64_t bytes, error *e)
 {
-    while (s->oldest && s->used_bytes + bytes > s->most_bytes) {
+    while (s->oldest && s->used_bytes + stage_table_bytes(s) + bytes > s->most_bytes) {
         slot *c = s->oldest;
         char key[160];
         scratch_key(s, c->index, key);
@@ -224,8 +232,10 @@ static slot *touch(stage *s, const int64_t *index, int is_whole, error *e)
         s->used_bytes -= s->chunk_bytes;
         return NULL;
     }
-    if (made)
+    if (made) {
         *place = c = made;
+        s->n_touched++;
+    }
     c->pixels = pixels;
     list_put_first(s, c);
     return c;
@@ -311,6 +321,7 @@ static void forget(stage *s, const int64_t *index)
     }
     free(c);
     *place = NULL;
+    s->n_touched--;
 }
 
 int32_t stage_drain(stage *s, const box *region, void *pixels, const int64_t *strides, error *e)

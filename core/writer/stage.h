@@ -35,9 +35,10 @@ int stage_meets(const stage *s, const box *region);
 /* Copies a region of whole chunks out and forgets them: what was spilled comes straight from the scratch object. */
 int32_t stage_drain(stage *s, const box *region, void *pixels, const int64_t *strides, error *e);
 
-/* Another limit from now on: what is beyond it leaves memory at once. */
+/* Another limit from now on, for pixels and the table of chunks: pixels beyond it leave memory at once. */
 int32_t stage_limit(stage *s, int64_t most_bytes, error *e);
-/* Bytes of pixels in memory now. */
+/* Bytes of pixels in memory now; and of the table, which stays there: 8 per chunk, and a slot for each that was touched. */
 int64_t stage_bytes(const stage *s);
+int64_t stage_table_bytes(const stage *s);
 
 #endif

@@ -1,4 +1,4 @@
-/* update.c: see update.h. Two bits per cell of the pyramid. A cell looks down at the source pixels that it needs
+/* update.c: see update.h. Two bits per cell of the pyramid (plan.memory has them). A cell looks down at the source pixels that it needs
  * (straddle_source, margins included), so that this is the same geometry as that of the pass. */
 #include "update.h"
 
@@ -6,10 +6,11 @@
 #include <string.h>
 
 #include "cascade.h"
+#include "stored.h"
 
 struct update {
     const struct ngff_plan *plan;
-    uint8_t *wanted[max_levels], *needed[max_levels]; /* a byte per cell */
+    chunk_set wanted[max_levels], needed[max_levels]; /* of cells */
 };
 
 static int64_t cell_count(const struct ngff_plan *plan, int l)
@@ -24,10 +25,8 @@ update *update_create(const struct ngff_plan *plan)
         return NULL;
     u->plan = plan;
     for (int l = 0; l < plan->n_levels; l++) {
-        size_t n = (size_t)cell_count(plan, l);
-        u->wanted[l] = calloc(n, 1);
-        u->needed[l] = calloc(n, 1);
-        if (!u->wanted[l] || !u->needed[l]) {
+        int64_t n = cell_count(plan, l);
+        if (!chunk_set_make(&u->wanted[l], n) || !chunk_set_make(&u->needed[l], n)) {
             update_free(u);
             return NULL;
         }
@@ -38,8 +37,8 @@ update *update_create(const struct ngff_plan *plan)
 void update_free(update *u)
 {
     for (int l = 0; u && l < max_levels; l++) {
-        free(u->wanted[l]);
-        free(u->needed[l]);
+        chunk_set_release(&u->wanted[l]);
+        chunk_set_release(&u->needed[l]);
     }
     free(u);
 }
@@ -54,28 +53,29 @@ static int64_t place_of(const struct ngff_plan *plan, int l, const int64_t *inde
 
 void update_want(update *u, int l, const int64_t *index)
 {
-    u->wanted[l][place_of(u->plan, l, index)] = 1;
+    chunk_set_add(&u->wanted[l], place_of(u->plan, l, index));
 }
 
 void update_want_level(update *u, int l)
 {
-    memset(u->wanted[l], 1, (size_t)cell_count(u->plan, l));
+    for (int64_t i = 0; i < u->wanted[l].n; i++)
+        chunk_set_add(&u->wanted[l], i);
 }
 
 void update_leave(update *u, int l, const int64_t *index)
 {
-    u->wanted[l][place_of(u->plan, l, index)] = 0;
-    u->needed[l][place_of(u->plan, l, index)] = 1;
+    chunk_set_remove(&u->wanted[l], place_of(u->plan, l, index));
+    chunk_set_add(&u->needed[l], place_of(u->plan, l, index));
 }
 
 int update_is_wanted(const update *u, int l, const int64_t *index)
 {
-    return u->wanted[l][place_of(u->plan, l, index)];
+    return chunk_set_has(&u->wanted[l], place_of(u->plan, l, index));
 }
 
 int update_is_needed(const update *u, int l, const int64_t *index)
 {
-    return u->needed[l][place_of(u->plan, l, index)];
+    return chunk_set_has(&u->needed[l], place_of(u->plan, l, index));
 }
 
 int update_is_chunk_wanted(const update *u, int l, const int64_t *chunk_index)
@@ -89,7 +89,7 @@ int update_is_chunk_wanted(const update *u, int l, const int64_t *chunk_index)
 
 int update_is_whole(const update *u, int l)
 {
-    return !memchr(u->wanted[l], 0, (size_t)cell_count(u->plan, l));
+    return chunk_set_count(&u->wanted[l]) == u->wanted[l].n;
 }
 
 int count_up(int rank, const int64_t *first, const int64_t *last, int64_t *index)
@@ -145,7 +145,7 @@ static void look_down(update *u, int l, const straddle_axis *axes, const int64_t
     memcpy(child, first, sizeof child);
     do
         if (!update_is_wanted(u, source, child))
-            u->needed[source][place_of(u->plan, source, child)] = 1;
+            chunk_set_add(&u->needed[source], place_of(u->plan, source, child));
     while (count_up(rank, first, last, child));
 }
 

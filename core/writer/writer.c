@@ -292,6 +292,11 @@ static void free_sets(chunk_set *sets, const ngff_plan *plan)
     free(sets);
 }
 
+static int64_t stage_held(const stage *s)
+{
+    return stage_bytes(s) + stage_table_bytes(s);
+}
+
 /* The part of the plan's memory for pixels that the pass may take. In push mode what the stages still hold counts
  * against a MEMORY that the user gave; where both do not fit, the stages leave memory. */
 static int32_t share_memory(ngff_writer *w, int64_t *for_pass, error *e)
@@ -301,12 +306,12 @@ static int32_t share_memory(ngff_writer *w, int64_t *for_pass, error *e)
     *for_pass = plan->pixel_memory;
     if (!w->is_push || plan->options.memory_bytes == 0)
         return NGFF_OK;
-    int64_t most = plan->pixel_memory - least, masks = w->masks ? min_i64(stage_bytes(w->masks), most / 4) : 0;
+    int64_t most = plan->pixel_memory - least, masks = w->masks ? min_i64(stage_held(w->masks), most / 4) : 0;
     if (w->masks && stage_limit(w->masks, masks, e) == NGFF_OK)
-        staged += stage_bytes(w->masks);
+        staged += stage_held(w->masks);
     if (e->status == NGFF_OK && stage_limit(w->pixels, most - masks, e) == NGFF_OK)
-        staged += stage_bytes(w->pixels);
-    *for_pass -= staged;
+        staged += stage_held(w->pixels);
+    *for_pass = max_i64(*for_pass - staged, least); /* the tables of very many chunks may leave less */
     return e->status;
 }
 
