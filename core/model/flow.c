@@ -5,6 +5,7 @@
 #include "bytes.h"
 #include "plan.h"
 #include "pool.h"
+#include "sizes.h"
 
 enum { most_interleaved = 16 };
 static const int64_t most_region_bytes = (int64_t)1 << 30, most_edge_bytes = (int64_t)40 << 20;
@@ -43,9 +44,10 @@ static int32_t make_cells(plan *p)
 static int64_t buffer_bytes(const plan *p, const int64_t *extent)
 {
     int x = p->image->rank - 1;
-    int64_t bytes = product_checked(extent, p->image->rank) * p->image->type->size;
-    bytes += p->image->has_mask || p->image->alpha >= 0 ? extent[x] * extent[x - 1] : 0;
-    return ceil_div(bytes, 64) * 64;
+    int64_t bytes = size_times(product_checked(extent, p->image->rank), p->image->type->size);
+    if (p->image->has_mask || p->image->alpha >= 0)
+        bytes = size_plus(bytes, size_times(extent[x], extent[x - 1]));
+    return size_times(ceil_div(bytes, 64), 64);
 }
 
 /* Target pixels by which a kernel reaches beyond the window of its own, at most. */
@@ -71,7 +73,7 @@ static int64_t strip_bytes(const plan *p, const level *at)
         int64_t n_straddling = 2 * reach + (from->cell[i] % ratio != 0);
         memcpy(strip, block, sizeof strip);
         strip[i] = min_i64((n_straddling + 2 * reach) * ratio, block[i]);
-        bytes += (ceil_div(block[i], from->cell[i]) + 1) * buffer_bytes(p, strip);
+        bytes = size_plus(bytes, size_times(ceil_div(block[i], from->cell[i]) + 1, buffer_bytes(p, strip)));
     }
     return min_i64(bytes, buffer_bytes(p, block));
 }
@@ -106,7 +108,7 @@ static void make_region(plan *p)
             p->region[i] = whole;
         else if (block % cell == 0)
             p->region[i] = block;
-        pixels *= p->region[i];
+        pixels = size_times(pixels, p->region[i]);
     }
     if (pixels > most_region_bytes / p->image->type->size)
         memcpy(p->region, base->cell, sizeof p->region);
@@ -145,7 +147,7 @@ static int64_t cells_under_way(const plan *p)
 static int64_t waiting_bytes(const plan *p, const level *at, int64_t one)
 {
     int64_t row = p->region_cells > 1 ? p->n_readers * ceil_div(p->region_cells, at->factor[p->image->rank - 1]) : 0;
-    return min_i64(cells_under_way(p) + row, product_checked(at->cell_grid, p->image->rank)) * one;
+    return size_times(min_i64(cells_under_way(p) + row, product_checked(at->cell_grid, p->image->rank)), one);
 }
 
 /* Where cells have margins, or do not nest in the boxes of the walk (order.c), those along the edge of the walk stay
@@ -154,7 +156,7 @@ static int64_t waiting_bytes(const plan *p, const level *at, int64_t one)
 static int64_t edge_bytes(const plan *p, const level *at, int64_t one)
 {
     int x = p->image->rank - 1;
-    return min_i64((at->cell_grid[x] + at->cell_grid[x - 1]) * one, most_edge_bytes);
+    return min_i64(size_times(at->cell_grid[x] + at->cell_grid[x - 1], one), most_edge_bytes);
 }
 
 /* True if the cells of a level are whole boxes of the walk; walk is then the size of its box, in pixels of level 0. */
@@ -187,8 +189,9 @@ static void warn_memory(plan *p)
     for (int i = 0; i < p->n_warnings; i++)
         if (strncmp(p->warnings[i], start, sizeof start - 1) == 0)
             return;
-    plan_warn(p, "%s%lld MB is too little for these blocks and threads; %lld MB are used", start,
-              (long long)(p->options.memory_bytes >> 20), (long long)((p->memory_minimum >> 20) + 1));
+    plan_warn(p, "%s: %lld bytes are too few for these blocks and threads; %lld (%lld MB) are used",
+              plan_typed(p, "MEMORY"), (long long)p->options.memory_bytes, (long long)p->memory_minimum,
+              (long long)((p->memory_minimum >> 20) + 1));
 }
 
 /* Moments per chunk, and a histogram for each channel of 8 or 16 bit that is under way: of a source that stores
@@ -197,10 +200,25 @@ static int64_t statistics_memory(const plan *p)
 {
     const level *base = &p->levels[0];
     int rank = p->image->rank, c = p->image->channel_axis;
-    int64_t moments = 32 * product_checked(base->grid, rank) * (c < 0 ? 1 : base->chunk[c]);
+    int64_t moments = size_times(size_times(32, product_checked(base->grid, rank)), c < 0 ? 1 : base->chunk[c]);
     int64_t at_once = c < 0 ? 1 : min_i64(max_i64(p->group, p->source_block[c]), p->image->n_channels);
     int has_bins = p->image->type->class <= CLASS_SIGNED && p->image->type->size <= 2 && p->image->n_channels <= 256;
-    return moments + (has_bins ? at_once * ((int64_t)8 << 8 * p->image->type->size) : 0);
+    return size_plus(moments, has_bins ? at_once * ((int64_t)8 << 8 * p->image->type->size) : 0);
+}
+
+/* Bits per chunk of every level and mask: whether it is stored; and per cell: whether its pixels have come, and, where a
+ * run is resumed or a store changed, whether it is made and whether it is read (writer/update.c). */
+static int64_t table_memory(const plan *p)
+{
+    enum { bits_of_cell = 3 };
+    int64_t bits = 0;
+    for (int l = 0; l < p->n_levels; l++) {
+        int64_t chunks = product_checked(p->levels[l].grid, p->image->rank);
+        int64_t cells = product_checked(p->levels[l].cell_grid, p->image->rank);
+        bits = size_plus(bits, size_times(chunks, p->image->has_mask ? 2 : 1));
+        bits = size_plus(bits, size_times(cells, bits_of_cell));
+    }
+    return bits / 8;
 }
 
 /* REPORT: a digest per chunk of every level and mask, and one with the key of each object. */
@@ -209,11 +227,13 @@ static int64_t report_memory(const plan *p)
     enum { per_chunk = 32, per_object = 160 };
     int64_t chunks = 0;
     for (int l = 0; l < p->n_levels; l++)
-        chunks += product_checked(p->levels[l].grid, p->image->rank) * (p->image->has_mask ? 2 : 1);
-    return p->options.report ? per_chunk * chunks + per_object * levels_count_objects(p) : 0;
+        chunks = size_plus(chunks,
+                           size_times(product_checked(p->levels[l].grid, p->image->rank), p->image->has_mask ? 2 : 1));
+    return p->options.report ? size_plus(size_times(per_chunk, chunks), size_times(per_object, levels_count_objects(p)))
+                             : 0;
 }
 
-/* memory = cells at work + cells that wait for their children + encode buffers + open shards + statistics + what
+/* memory = cells at work + cells that wait for their children + encode buffers + open shards + statistics + tables + what
  * codecs, filters and reading back a spilled cell take; the README explains the terms. minimum: the same with all
  * waiting cells spilled but those in the hands of a thread: one that it gives to others, and those that this completes.
  */
@@ -222,7 +242,7 @@ static void make_memory(plan *p)
     const level *base = &p->levels[0];
     int rank = p->image->rank;
     int64_t chunk0 = product_checked(base->chunk, rank) * p->image->type->size;
-    int64_t at_work = (cells_under_way(p) + p->n_readers * (p->region_cells - 1)) * base->cell_bytes;
+    int64_t at_work = size_times(cells_under_way(p) + size_times(p->n_readers, p->region_cells - 1), base->cell_bytes);
     int64_t waiting = 0, each = 0, in_hands = 0, largest = base->cell_bytes, edge = 0, shards = 0, walk[MAX_RANK];
     memcpy(walk, base->is_sharded ? base->shard : p->region, sizeof walk);
     for (int l = 0; l < p->n_levels; l++) {
@@ -232,21 +252,23 @@ static void make_memory(plan *p)
         largest = max_i64(largest, one);
         if (l > 0) {
             int has_edge = !nests_in_walk(p, at, walk) || gathers;
-            waiting += waiting_bytes(p, at, one);
-            each += one;
-            in_hands = max_i64(in_hands, (1 + (gathers ? most_parents(p, at) : 1)) * one);
+            waiting = size_plus(waiting, waiting_bytes(p, at, one));
+            each = size_plus(each, one);
+            in_hands = max_i64(in_hands, size_times(1 + (gathers ? most_parents(p, at) : 1), one));
             edge = min_i64(edge + (has_edge ? edge_bytes(p, at, one) : 0), most_edge_bytes);
         }
         if (at->is_sharded)
-            shards += 2 * product_checked(at->shard, rank) * p->image->type->size;
+            shards =
+                size_plus(shards, size_times(size_times(2, product_checked(at->shard, rank)), p->image->type->size));
     }
     int64_t swapped = numbers_differ_in_files(p->image->type->item_size) ? chunk0 : 0;
     int64_t encode = (int64_t)(p->n_threads + p->n_readers) * (chunk0 + chunk0 / 64 + 4096 + swapped);
-    int64_t rest = encode + shards + statistics_memory(p) + report_memory(p) + largest + (4 << 20);
+    int64_t rest = size_plus(size_plus(encode, shards), size_plus(largest, 4 << 20));
+    rest = size_plus(size_plus(rest, statistics_memory(p)), size_plus(report_memory(p), table_memory(p)));
     int64_t machine = options_machine_memory();
-    in_hands *= max_i64(p->n_threads, p->n_readers);
-    p->memory_minimum = at_work + max_i64(each, in_hands) + rest;
-    p->memory = at_work + waiting + edge + rest;
+    in_hands = size_times(in_hands, max_i64(p->n_threads, p->n_readers));
+    p->memory_minimum = size_plus(size_plus(at_work, max_i64(each, in_hands)), rest);
+    p->memory = size_plus(size_plus(at_work, waiting), size_plus(edge, rest));
     if (machine > 0)
         p->memory = min_i64(p->memory, machine / 4);
     if (p->options.memory_bytes > 0)

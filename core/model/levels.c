@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "plan.h"
+#include "sizes.h"
 
 enum { default_block = 512, default_block_3d = 256, default_block_z = 16 };
 enum { most_objects = 10000, most_shard_bytes = 32 << 20 };
@@ -204,16 +205,16 @@ int64_t levels_count_objects(const plan *p)
         int64_t shards = 1;
         for (int i = 0; i < p->image->rank; i++)
             shards *= ceil_div(at->shape[i], at->shard[i]);
-        n += shards;
+        n = size_plus(n, shards);
         if (p->image->has_mask)
-            n += at->grid[p->image->rank - 2] * at->grid[p->image->rank - 1];
+            n = size_plus(n, size_times(at->grid[p->image->rank - 2], at->grid[p->image->rank - 1]));
     }
     return n;
 }
 
 static int32_t given_shards(plan *p)
 {
-    int64_t chunks[MAX_RANK];
+    int64_t chunks[MAX_RANK] = {1, 1, 1, 1, 1};
     if (plan_check_sizes(p, "SHARD", &p->options.shard) != NGFF_OK)
         return p->error.status;
     for (int i = 0; i < p->image->rank; i++) {
@@ -226,6 +227,15 @@ static int32_t given_shards(plan *p)
         chunks[i] = !given ? 1 : given < asked ? given : given % asked == 0 ? given / asked : given / block;
     }
     set_shards(p, chunks);
+    int64_t in_one = 1;
+    for (int i = 0; i < p->image->rank; i++)
+        in_one = size_times(in_one, p->levels[0].shard[i] / p->levels[0].chunk[i]);
+    if (in_one > most_shard_chunks)
+        return error_set(
+            &p->error, NGFF_E_OPTION,
+            "%s puts %lld chunks into one shard; readers take at most %d, so choose a smaller SHARD or a larger "
+            "BLOCKSIZE",
+            plan_typed(p, "SHARD"), (long long)in_one, most_shard_chunks);
     return NGFF_OK;
 }
 
@@ -258,7 +268,7 @@ int32_t levels_make_shards(plan *p)
     if (p->options.shard_mode == SHARD_AUTO && p->options.version != VERSION_04)
         while (levels_count_objects(p) > most_objects && grow_shards(p, more)) {
             set_shards(p, more);
-            if (product_checked(p->levels[0].shard, rank) * p->image->type->size > most_shard_bytes) {
+            if (size_times(product_checked(p->levels[0].shard, rank), p->image->type->size) > most_shard_bytes) {
                 set_shards(p, chunks);
                 break;
             }

@@ -14,6 +14,9 @@ enum { queue_depth = 3 };
 /* Most bytes of a decoded chunk: what the writer makes, and what the reader takes unless it is told otherwise. */
 enum { default_chunk_bytes = 256 << 20 };
 
+/* Most chunks in a shard: what the reader takes of an index (64 MiB). */
+enum { most_shard_chunks = 4000000 };
+
 typedef struct {
     char path[48];            /* of the array, "ovr_2x/image" */
     int source;               /* the level it is made from; -1: its pixels come from the caller, as level 0 does */

@@ -12,6 +12,7 @@
 #include "bytes.h"
 #include "json.h"
 #include "metadata_tree.h"
+#include "sizes.h"
 
 enum {
     most_omero_channels = 256,
@@ -307,7 +308,7 @@ static int32_t emit_chunks(walk *w, const char *path, int64_t n, int64_t chunk, 
                            void (*value)(const void *from, int64_t i, uint8_t *to), const void *from)
 {
     char key[256], below[128];
-    uint8_t *bytes = w->sink ? calloc((size_t)chunk, (size_t)item_size) : NULL;
+    uint8_t *bytes = w->sink ? memory_zeroed(chunk, item_size) : NULL;
     if (w->sink && !bytes)
         return error_set(w->e, NGFF_E_MEMORY, "memory is out while writing %s", path);
     int32_t status = NGFF_OK;

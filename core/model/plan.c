@@ -10,6 +10,7 @@
 
 #include "json.h"
 #include "metadata.h"
+#include "sizes.h"
 
 /* -- Small helpers ---------------------------------------------------------------------------------------------- */
 
@@ -257,9 +258,10 @@ ngff_plan *ngff_plan_create(ngff_image *image, const char *const *list)
     p->is_consolidated =
         p->options.consolidated == TRI_YES || (p->options.consolidated == TRI_AUTO && p->options.layout != LAYOUT_FLAT);
     if (levels_make(p) == NGFF_OK && levels_make_shards(p) == NGFF_OK && flow_make(p) == NGFF_OK) {
-        p->n_objects = levels_count_objects(p) + metadata_count(p);
+        p->n_objects = size_plus(levels_count_objects(p), metadata_count(p));
         for (int l = 0; l < p->n_levels; l++)
-            p->raw_bytes += product_checked(p->levels[l].shape, image->rank) * image->type->size;
+            p->raw_bytes = size_plus(p->raw_bytes,
+                                     size_times(product_checked(p->levels[l].shape, image->rank), image->type->size));
     }
     return p;
 }

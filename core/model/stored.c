@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sizes.h"
+
 int chunk_set_make(chunk_set *set, int64_t n)
 {
     set->n = n;
-    set->bits = calloc((size_t)n / 8 + 1, 1);
+    set->bits = memory_zeroed(n / 8 + 1, 1);
     return set->bits != NULL;
 }
 

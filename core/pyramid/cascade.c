@@ -4,6 +4,7 @@
  * for every parent that this completed. */
 #include "cells.h"
 #include "shrink.h"
+#include "sizes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -405,7 +406,7 @@ cascade *cascade_create(const struct ngff_plan *plan, budget *b, pool *p, const 
     }
     for (int l = 0; l < plan->n_levels; l++) {
         int64_t n = product_checked(plan->levels[l].cell_grid, plan->image->rank);
-        if (plan->levels[l].source < 0 && !(cs->done[l] = calloc((size_t)(n / 8 + 1), 1))) {
+        if (plan->levels[l].source < 0 && !(cs->done[l] = memory_zeroed(n / 8 + 1, 1))) {
             cascade_free(cs);
             return NULL;
         }

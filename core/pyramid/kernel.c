@@ -7,6 +7,7 @@
  * same bits whether or not its neighbourhood in the same call has holes. The taps of a target index depend on nothing
  * but the level: a level reduced in parts equals the level reduced at once. */
 #include "shrink.h"
+#include "sizes.h"
 #include "simd.h"
 #include "window.h"
 
@@ -33,7 +34,7 @@ static void taps_free(taps *t)
 
 static int32_t taps_alloc(taps *t, int64_t n)
 {
-    *t = (taps){.n = n, .offset = calloc((size_t)n, sizeof *t->offset), .weight = calloc((size_t)n, sizeof *t->weight)};
+    *t = (taps){.n = n, .offset = memory_zeroed(n, sizeof *t->offset), .weight = memory_zeroed(n, sizeof *t->weight)};
     if (t->offset && t->weight)
         return NGFF_OK;
     taps_free(t);
@@ -254,8 +255,7 @@ static uint16_t half_within_range(float v)
 
 static void *allocate(filter *f, int64_t n, int64_t size)
 {
-    int64_t sizes[2] = {max_i64(n, 1), size}, bytes = product_checked(sizes, 2);
-    void *memory = bytes < 0 || (uint64_t)bytes > SIZE_MAX / 2 ? NULL : malloc((size_t)bytes);
+    void *memory = memory_take(n, size);
     if (memory)
         f->allocated[f->n_allocated++] = memory;
     return memory;

@@ -421,8 +421,7 @@ static void NAME(store_slab)(const filter *f, WORK *values, const WORK *shares, 
 static int32_t NAME(filter_run)(filter *f)
 {
     axis *a = &f->axes[0];
-    WORK *values = malloc((size_t)a->slab_pixels * sizeof *values),
-         *shares = malloc((size_t)a->slab_pixels * sizeof *shares);
+    WORK *values = memory_take(a->slab_pixels, sizeof *values), *shares = memory_take(a->slab_pixels, sizeof *shares);
     slab out = {.values = values, .shares = shares};
     int32_t status = values && shares ? NGFF_OK : NGFF_E_MEMORY;
     for (int64_t k = 0; k < a->span && a->ratio > 1; k++)

@@ -2,6 +2,7 @@
  * the reducer. All boxes are brought to five axes first (leading axes of one pixel), so that the walk is three loops
  * over planes and one over rows whatever the rank. */
 #include "shrink.h"
+#include "sizes.h"
 #include "window.h"
 
 #include <stdlib.h>
@@ -86,7 +87,7 @@ static int32_t row_list_make(row_list *l, const walk *w)
     l->memory = NULL;
     if (n >= 0 && n <= 16)
         return NGFF_OK;
-    if (n < 0 || n > INT64_MAX / 64 || !(l->memory = malloc((size_t)n * 4 * sizeof(int64_t))))
+    if (!(l->memory = memory_take(n, 4 * sizeof(int64_t))))
         return NGFF_E_MEMORY;
     l->planes = l->memory;
     l->mask_planes = l->planes + n;
@@ -136,7 +137,7 @@ static int32_t window_memory(const reduction *r, const walk *w, void **memory)
     *memory = NULL;
     if (r->resampling == REDUCE_AVERAGE && r->type->class != CLASS_COMPLEX)
         return NGFF_OK;
-    if (n < 0 || n > INT64_MAX / 64 || !(*memory = malloc((size_t)max_i64(n, 1) * 16)))
+    if (!(*memory = memory_take(n, 16)))
         return NGFF_E_MEMORY;
     return NGFF_OK;
 }

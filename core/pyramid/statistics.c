@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "tally.h"
+#include "sizes.h"
 
 enum { most_windows = 256, enough_pixels = 65536, most_sorted = 1 << 20 };
 static const int64_t most_counted_pixels = (int64_t)1 << 25;
@@ -122,9 +123,9 @@ statistics *statistics_create(const struct ngff_plan *plan)
     s->wants_windows = is_real && s->n_channels <= most_windows;
     s->wants_tally = is_real && (plan->options.statistics != TRI_NO || s->wants_windows);
     s->row_step = s->wants_windows ? choose_row_step(plan) : 0;
-    s->channels = calloc((size_t)s->n_channels, sizeof *s->channels);
-    s->summaries = calloc((size_t)s->n_channels, sizeof *s->summaries);
-    s->parts = parts_count(plan) > 0 ? calloc((size_t)parts_count(plan), sizeof *s->parts) : NULL;
+    s->channels = memory_zeroed(s->n_channels, sizeof *s->channels);
+    s->summaries = memory_zeroed(s->n_channels, sizeof *s->summaries);
+    s->parts = parts_count(plan) > 0 ? memory_zeroed(parts_count(plan), sizeof *s->parts) : NULL;
     if (!s->channels || !s->summaries || (parts_count(plan) > 0 && !s->parts)) {
         statistics_free(s);
         return NULL;
@@ -460,11 +461,11 @@ static int32_t collect_shared(statistics *s, int l, int64_t owner, const chunk_s
 static int32_t sorted_window(statistics *s, int64_t owner, const chunk_source *from, error *e)
 {
     const struct ngff_plan *plan = s->plan;
-    int64_t bytes = product_checked(plan->levels[0].chunk, plan->image->rank) * plan->image->type->size;
+    int64_t n = product_checked(plan->levels[0].chunk, plan->image->rank), size = plan->image->type->size;
     const int64_t *plane = plan->levels[0].chunk + plan->image->rank - 2;
-    chunk_read chunk = {.pixels = malloc((size_t)bytes),
-                        .mask = plan->image->has_mask ? malloc((size_t)(plane[0] * plane[1])) : NULL,
-                        .alpha = plan->image->alpha >= 0 ? malloc((size_t)bytes) : NULL};
+    chunk_read chunk = {.pixels = memory_take(n, size),
+                        .mask = plan->image->has_mask ? memory_take(plane[0], plane[1]) : NULL,
+                        .alpha = plan->image->alpha >= 0 ? memory_take(n, size) : NULL};
     value_list list = {0};
     int is_whole = chunk.pixels && (chunk.mask || !plan->image->has_mask) && (chunk.alpha || plan->image->alpha < 0);
     int32_t status = is_whole ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "out of memory for a chunk");

@@ -7,6 +7,7 @@
 
 #include "reader.h"
 #include "writer.h"
+#include "sizes.h"
 
 typedef struct {
     ngff_writer *writer;
@@ -95,8 +96,8 @@ static int32_t drain_through_buffer(ngff_writer *w, const box *region, error *e)
 {
     const struct ngff_image *image = w->plan->image;
     int64_t strides[MAX_RANK], n = box_volume(region), width = region->extent[region->rank - 1];
-    uint8_t *pixels = malloc((size_t)(n * image->type->size));
-    uint8_t *mask = image->has_mask ? malloc((size_t)(width * region->extent[region->rank - 2])) : NULL;
+    uint8_t *pixels = memory_take(n, image->type->size);
+    uint8_t *mask = image->has_mask ? memory_take(width, region->extent[region->rank - 2]) : NULL;
     strides_dense(region->rank, region->extent, image->type->size, strides);
     if (!pixels || (image->has_mask && !mask))
         error_set(e, NGFF_E_MEMORY, "out of memory for a region of %lld pixels", (long long)n);

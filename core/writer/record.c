@@ -22,6 +22,7 @@
 #include "order.h"
 #include "pool.h"
 #include "sha256.h"
+#include "sizes.h"
 
 enum { most_waiting = 4096 };
 
@@ -356,18 +357,18 @@ static update *find_rest(const ngff_plan *plan, store *from, const char *lines, 
     const level *base = &plan->levels[0];
     int rank = plan->image->rank, y = rank - 2;
     search s = {.plan = plan, .store = from};
-    size_t n_cells = (size_t)product_checked(base->cell_grid, rank);
+    int64_t n_cells = product_checked(base->cell_grid, rank);
     char mask[64];
     plan_mask_path(plan, 0, mask);
     update *rest = update_create(plan);
-    s.is_done = malloc(n_cells);
+    s.is_done = memory_take(n_cells, 1);
     int is_made = rest && s.is_done && objects_make(&s.pixels, rank, base->shape, base->shard, base->path) &&
                   (!plan->image->has_mask || objects_make(&s.mask, 2, base->shape + y, base->chunk + y, mask));
     pthread_mutex_init(&s.lock, NULL);
     if (!is_made)
         error_set(e, NGFF_E_MEMORY, "out of memory");
     else if (trust_all(&s, lines, e) == NGFF_OK) {
-        memset(s.is_done, 1, n_cells);
+        memset(s.is_done, 1, (size_t)n_cells);
         leave_done(&s, rest);
     }
     pthread_mutex_destroy(&s.lock);

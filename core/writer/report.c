@@ -18,6 +18,7 @@
 #include "report_text.h"
 #include "sha256.h"
 #include "side_file.h"
+#include "sizes.h"
 #include "update.h"
 
 typedef uint8_t digest[sha256_size];
@@ -79,8 +80,8 @@ int32_t report_start(report *r, const struct ngff_plan *plan, error *e)
     r->plan = plan;
     for (int l = 0; l < plan->n_levels; l++) {
         const int64_t *grid = plan->levels[l].grid;
-        r->chunks[l] = calloc((size_t)product_checked(grid, rank), sizeof(digest));
-        r->masks[l] = plan->image->has_mask ? calloc((size_t)product_checked(grid + y, 2), sizeof(digest)) : NULL;
+        r->chunks[l] = memory_zeroed(product_checked(grid, rank), sizeof(digest));
+        r->masks[l] = plan->image->has_mask ? memory_zeroed(product_checked(grid + y, 2), sizeof(digest)) : NULL;
         if (!r->chunks[l] || (plan->image->has_mask && !r->masks[l]))
             return error_set(e, NGFF_E_MEMORY, "out of memory for the digests of REPORT");
     }
@@ -192,7 +193,7 @@ static int32_t digest_array(int rank, const int64_t *shape, const int64_t *chunk
     for (int64_t k = 0; k < n_chunks; k++) {
         int is_missing = memcmp(chunks[k], none, sizeof none) == 0;
         if (is_missing && !pixels) {
-            pixels = malloc((size_t)(n_pixels * size));
+            pixels = memory_take(n_pixels, size);
             if (!pixels)
                 return error_set(e, NGFF_E_MEMORY, "out of memory for a chunk of fill");
             pixels_fill(1, &n_pixels, size, pixels, &size, fill);

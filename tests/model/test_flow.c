@@ -43,9 +43,12 @@ static void too_little_memory_is_raised_with_a_warning(void)
     CHECK_INT(ngff_plan_status(p), NGFF_OK);
     CHECK_INT(ngff_plan_memory(p), p->memory_minimum);
     CHECK(ngff_plan_memory(p) > 1 << 20);
-    CHECK(ngff_plan_warning(p, 0) && strstr(ngff_plan_warning(p, 0), "MEMORY=1 MB is too little"));
+    CHECK(ngff_plan_warning(p, 0) && strstr(ngff_plan_warning(p, 0), "MEMORY=1MB: 1048576 bytes are too few"));
     CHECK_INT(ngff_plan_set_source(p, NULL, 2), NGFF_OK);
     CHECK(ngff_plan_warning(p, 1) == NULL); /* said once */
+    ngff_plan_free(p);
+    p = plan_of("yx", SHAPE(5000, 5000), NGFF_UINT16, OPTIONS("MEMORY=1", "NUM_THREADS=2"));
+    CHECK(ngff_plan_warning(p, 0) && strstr(ngff_plan_warning(p, 0), "MEMORY=1: 1 bytes are too few"));
     ngff_plan_free(p);
     p = plan_of("yx", SHAPE(5000, 5000), NGFF_UINT16, OPTIONS("MEMORY=300MB", "NUM_THREADS=2"));
     CHECK(ngff_plan_memory(p) == 300 << 20 || ngff_plan_memory(p) == 300000000);
@@ -100,6 +103,50 @@ static void report_takes_memory_per_chunk_and_object(void)
     ngff_plan_free(without);
 }
 
+/* 2^20 chunks of 1 x 1 pixel on level 0, a quarter on each further one: 4 bits each, beside what one more pixel adds. */
+static void tables_are_in_the_memory(void)
+{
+    ngff_plan *p =
+        plan_of("yx", SHAPE(1024, 1024), NGFF_FLOAT64, OPTIONS("BLOCKSIZE=1", "NUM_THREADS=1", "SHARD=NONE"));
+    int64_t chunks = 0, rest = p->memory - p->pixel_memory;
+    for (int l = 0; l < p->n_levels; l++)
+        chunks += p->levels[l].grid[0] * p->levels[l].grid[1];
+    CHECK_INT(chunks, 1398101); /* (4^11 - 1) / 3 */
+    CHECK(rest >= 32 * 1048576 + chunks / 2 + (4 << 20));
+    CHECK(rest <= 32 * 1048576 + chunks / 2 + (4 << 20) + 100000);
+    ngff_plan_free(p);
+}
+
+/* Images that nobody can hold still have a plan, whose numbers do not wrap around. */
+static void numbers_end_where_they_do_not_fit(void)
+{
+    const int64_t side = (int64_t)1 << 31;
+    ngff_plan *p = plan_of("yx", SHAPE(side, side), NGFF_UINT8, OPTIONS("BLOCKSIZE=1", "SHARD=NONE", "REPORT=a.json"));
+    CHECK_INT(ngff_plan_status(p), NGFF_OK);
+    CHECK_INT(ngff_plan_memory(p), INT64_MAX);
+    CHECK(ngff_plan_raw_size(p) > (int64_t)1 << 62 && ngff_plan_object_count(p) > (int64_t)1 << 62);
+    ngff_plan_free(p);
+    p = plan_of("yx", SHAPE(side, 2 * side - 1), NGFF_UINT8, OPTIONS("BLOCKSIZE=1", "SHARD=NONE"));
+    CHECK_INT(ngff_plan_raw_size(p), INT64_MAX);
+    ngff_plan_free(p);
+}
+
+static void a_shard_holds_no_more_chunks_than_a_reader_takes(void)
+{
+    const int64_t side = (int64_t)1 << 31;
+    ngff_plan *p = plan_of("yx", SHAPE(side, side), NGFF_UINT8, OPTIONS("SHARD=2147483136"));
+    CHECK_INT(ngff_plan_status(p), NGFF_E_OPTION);
+    CHECK(strstr(ngff_plan_error(p), "SHARD=2147483136") && strstr(ngff_plan_error(p), "4000000"));
+    ngff_plan_free(p);
+    p = plan_of("yx", SHAPE(side, side), NGFF_UINT8, OPTIONS("SHARD=y:512,x:2147483136"));
+    CHECK_INT(ngff_plan_status(p), NGFF_E_OPTION);
+    ngff_plan_free(p);
+    p = plan_of("yx", SHAPE(side, side), NGFF_UINT8, OPTIONS("SHARD=y:512,x:1073741824"));
+    CHECK_INT(ngff_plan_status(p), NGFF_OK);
+    CHECK(p->levels[0].is_sharded && p->memory_minimum > (int64_t)1 << 40);
+    ngff_plan_free(p);
+}
+
 int main(void)
 {
     RUN(cells_hold_all_channels_that_share_a_mask);
@@ -108,5 +155,8 @@ int main(void)
     RUN(memory_does_not_grow_with_the_image);
     RUN(fused_levels_have_one_parent_per_cell_and_no_margin);
     RUN(report_takes_memory_per_chunk_and_object);
+    RUN(tables_are_in_the_memory);
+    RUN(numbers_end_where_they_do_not_fit);
+    RUN(a_shard_holds_no_more_chunks_than_a_reader_takes);
     CHECK_EXIT();
 }
