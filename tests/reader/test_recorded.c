@@ -310,6 +310,45 @@ static void directory_of_one_file_is_forgotten_with_the_cache(void)
     CHECK_INT(unlink(below("a.ozx")), 0);
 }
 
+static int32_t ask_for_y(double *first, double *step)
+{
+    ngff_reader *reader = ngff_reader_open(below("a"));
+    int32_t is_even = ngff_reader_coordinates(reader, "y", 4, first, step);
+    int32_t status = ngff_reader_status(reader);
+    snprintf(problem, sizeof problem, "%s", ngff_reader_error(reader));
+    ngff_reader_free(reader);
+    return status != NGFF_OK ? status : is_even;
+}
+
+/* A position that is there and cannot be read must not look like one that is not there. */
+static void what_cannot_be_read_beside_the_pixels_is_the_readers_error(void)
+{
+    double first = 0, step = 0;
+    make_store("a", NULL, NULL, 0);
+    CHECK_INT(ask_for_y(&first, &step), 0);
+    CHECK_INT(mkdir(below("a/y"), 0777), 0);
+    write_file("a/y/zarr.json", "{\"zarr_format\":3,\"node_type\":\"array\",\"shape\":[4],\"data_type\":\"uint8\","
+                                "\"chunk_grid\":{\"name\":\"regular\",\"configuration\":{\"chunk_shape\":[4]}},"
+                                "\"chunk_key_encoding\":{\"name\":\"default\"},\"fill_value\":0,"
+                                "\"codecs\":[{\"name\":\"bytes\"}],\"attributes\":{}}");
+    CHECK_INT(ask_for_y(&first, &step), NGFF_E_CORRUPT); /* our writer stores such arrays whole */
+    CHECK(strstr(problem, "/a/y/c/0: missing") != NULL);
+    CHECK_INT(mkdir(below("a/y/c"), 0777), 0);
+    write_file("a/y/c/0", "\1\3\5\7");
+    CHECK_INT(ask_for_y(&first, &step), 1);
+    CHECK(first == 1 && step == 2);
+    CHECK_INT(unlink(below("a/y/c/0")), 0);
+    CHECK_INT(mkdir(below("a/y/c/0"), 0777), 0);
+    CHECK_INT(ask_for_y(&first, &step), NGFF_E_STORAGE);
+    CHECK(strstr(problem, "/a/y/c/0") != NULL);
+    CHECK_INT(mkdir(below("a/.omezarr-dirty"), 0777), 0);
+    ngff_reader *reader = ngff_reader_open(below("a"));
+    CHECK_INT(ngff_reader_is_dirty(reader), NGFF_E_STORAGE);
+    CHECK_INT(ngff_reader_status(reader), NGFF_E_STORAGE);
+    ngff_reader_free(reader);
+    remove_store("a");
+}
+
 static void option_of_another_value_is_refused(void)
 {
     const char *options[] = {"MISSING_CHUNKS=MAYBE", NULL};
@@ -335,6 +374,7 @@ int main(void)
     RUN(chunks_under_the_other_separator_are_read_with_one_warning);
     RUN(shard_indices_are_forgotten_with_the_cache);
     RUN(directory_of_one_file_is_forgotten_with_the_cache);
+    RUN(what_cannot_be_read_beside_the_pixels_is_the_readers_error);
     RUN(option_of_another_value_is_refused);
     CHECK_INT(rmdir(place), 0);
     CHECK_EXIT();
