@@ -280,6 +280,9 @@ NGFF_API int32_t ngff_writer_verify(ngff_writer *writer, int32_t (*progress)(voi
 /* Finishes all levels (pixels never written are fill), writes the metadata and publishes the store. Success means
  * that every byte was accepted and every object closed without error. After a failure nothing new is visible. */
 NGFF_API int32_t ngff_writer_close(ngff_writer *writer);
+/* After a successful close: what did not go well beside it, such as an old store that could not be removed (where it is
+ * now, and why), for the user; NULL if all did. Owned by the writer. */
+NGFF_API const char *ngff_writer_warning(const ngff_writer *writer);
 /* Frees the writer. Without a successful close before, the work is cancelled and removed. */
 NGFF_API void ngff_writer_free(ngff_writer *writer);
 

@@ -1,32 +1,35 @@
 /* folder.c: see folder.h. */
 #include "folder.h"
+#include "claim.h"
+#include "destination.h"
+#include "sha256.h"
 #include "walk.h"
 #include "zip.h"
 #include "zip_index.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { n_set_start = 1024, longest_path = 4096 };
 
-static const char owner_name[] = ".owner", record_name[] = ".record", scratch_name[] = ".scratch",
-                  staged_name[] = "store", packed_name[] = "packed";
+static const char record_name[] = ".record", scratch_name[] = ".scratch", staged_name[] = "store",
+                  packed_name[] = "packed";
 
 typedef struct {
     store base;
     const folder_calls *calls;
-    char *path, *partial, *retired; /* the destination, .<name>.partial, .<name>.retired */
-    char *staged, *packed;          /* the store to come, inside the partial folder; as a file, if it will be one */
-    int is_file;
-    zip_index *index; /* what the file holds, once it has been asked */
+    claim claim;
+    char *path, *retired;         /* the destination, .<name>.retired */
+    char *staged, *packed;        /* the store to come, inside the partial folder; as a file, if it will be one */
+    int is_file, is_named_file;   /* it is one, or will be; its name says so */
+    zip_index *index;             /* what the file holds, once it has been asked */
     pthread_rwlock_t in_use;
-    char *group; /* of the file, at which the store stands */
-    int is_claimed, is_overwrite;
+    char *group;                  /* of the file, at which the store stands */
+    int is_claimed, is_overwrite; /* is_claimed: objects are put and read in the claim */
+    destination destination;
     int has_scratch, is_synced;
     int is_update, is_dirty; /* objects are changed in place; the mark is there */
     int64_t n_replaced;      /* names for files that are on their way */
@@ -46,14 +49,24 @@ char *join(const char *folder_path, const char *name)
     return path;
 }
 
+/* A long name is not repeated: with the suffix it would be longer than file systems take (255 bytes, some 143). */
 char *beside(const char *path, const char *suffix)
 {
+    enum { longest_name = 80 };
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
-    size_t n = strlen(path) + strlen(suffix) + 2;
+    char hex[2 * sha256_size + 1], other[40];
+    uint8_t digest[sha256_size];
+    if (strlen(name) > longest_name) {
+        sha256_of(name, strlen(name), digest);
+        sha256_text(digest, hex);
+        snprintf(other, sizeof other, "omezarr-%.16s", hex);
+    }
+    const char *word = strlen(name) > longest_name ? other : name;
+    size_t n_folder = (size_t)(name - path), n = n_folder + strlen(word) + strlen(suffix) + 2;
     char *made = malloc(n);
     if (made)
-        snprintf(made, n, "%.*s.%s%s", (int)(name - path), path, name, suffix);
+        snprintf(made, n, "%.*s.%s%s", (int)n_folder, path, word, suffix);
     return made;
 }
 
@@ -70,12 +83,20 @@ static int32_t cannot_look(const char *path, const char *cause, error *e)
                      cause);
 }
 
-/* What a name is; an error where that cannot be told. */
-static int32_t find_kind(const folder *f, const char *path, int *kind, error *e)
+int is_zarr_document(const char *name)
+{
+    static const char *const documents[] = {"zarr.json", ".zgroup", ".zattrs", ".zmetadata", ".zarray"};
+    for (size_t i = 0; i < sizeof documents / sizeof documents[0]; i++)
+        if (strcmp(name, documents[i]) == 0)
+            return 1;
+    return 0;
+}
+
+int32_t find_kind(const folder_calls *calls, const char *path, int *kind, error *e)
 {
     path_state what;
     char cause[256] = "";
-    if (f->calls->look(path, &what, cause) != 0)
+    if (calls->look(path, &what, cause) != 0)
         return cannot_look(path, cause, e);
     *kind = what.kind;
     return NGFF_OK;
@@ -133,315 +154,68 @@ int folder_is_file(const store *s)
     return ((const folder *)s)->is_file;
 }
 
-/* -- What is at the destination ------------------------------------------------------------------------------------ */
-
-int looks_like_ngff(const uint8_t *text, size_t n)
-{
-    /* Both words must be keys; a careful look is the metadata reader's. */
-    static const char *const keys[] = {"\"multiscales\"", "\"bioformats2raw.layout\"", "\"plate\"", "\"well\""};
-    for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++)
-        if (memmem(text, n, keys[k], strlen(keys[k])))
-            return 1;
-    return 0;
-}
-
-static int32_t has_file(const folder *f, const char *folder_path, const char *name, int *has_it, error *e)
-{
-    int kind = KIND_NONE;
-    char *path = join(folder_path, name);
-    int32_t status = path ? find_kind(f, path, &kind, e) : error_set(e, NGFF_E_MEMORY, "out of memory");
-    free(path);
-    *has_it = kind == KIND_FILE;
-    return status;
-}
-
-static int32_t is_ngff_root(const folder *f, int *is_ngff, error *e)
-{
-    static const char *const roots[] = {"zarr.json", ".zattrs"};
-    *is_ngff = 0;
-    for (int i = 0; i < 2 && !*is_ngff && e->status == NGFF_OK; i++) {
-        char cause[256] = "";
-        uint8_t *bytes = NULL;
-        size_t n = 0;
-        char *path = join(f->path, roots[i]);
-        int failure = path ? f->calls->read_file(path, 0, 0, &bytes, &n, cause) : ENOMEM;
-        if (failure && failure != ENOENT)
-            error_set(e, NGFF_E_STORAGE, "cannot read %s/%s, to see what it is: %s", f->path, roots[i], cause);
-        *is_ngff = !failure && looks_like_ngff(bytes, n);
-        free(bytes);
-        free(path);
-    }
-    return e->status;
-}
-
-int is_zarr_document(const char *name)
-{
-    static const char *const documents[] = {"zarr.json", ".zgroup", ".zattrs", ".zmetadata", ".zarray"};
-    for (size_t i = 0; i < sizeof documents / sizeof documents[0]; i++)
-        if (strcmp(name, documents[i]) == 0)
-            return 1;
-    return 0;
-}
-
-/* True for the folder of a level to come: empty, in a store whose change has not ended. */
-static int32_t is_begun(const folder *f, const char *path, int *is_ours, error *e)
-{
-    char **names = NULL, cause[256] = "";
-    int kind = KIND_NONE, is_dirty;
-    if (has_file(f, f->path, STORE_DIRTY_KEY, &is_dirty, e) != NGFF_OK || !is_dirty ||
-        find_kind(f, path, &kind, e) != NGFF_OK || kind != KIND_FOLDER)
-        return e->status;
-    if (f->calls->list(path, &names, cause) != 0)
-        return error_set(e, NGFF_E_STORAGE, "%s cannot be listed: %s; is it part of the OME-Zarr %s?", path, cause,
-                         f->path);
-    *is_ours = names[0] == NULL;
-    free_names(names);
-    return NGFF_OK;
-}
-
-/* True for what a Zarr group holds: its documents and folders that are nodes themselves. */
-static int32_t belongs_to_store(const folder *f, const char *name, int *belongs, error *e)
-{
-    static const char *const documents[] = {"zarr.json", ".zgroup", ".zarray", "METADATA.ome.xml"};
-    *belongs = is_zarr_document(name) || strcmp(name, STORE_DIRTY_KEY) == 0;
-    char *path = join(f->path, name);
-    if (!path)
-        error_set(e, NGFF_E_MEMORY, "out of memory");
-    for (size_t i = 0; i < sizeof documents / sizeof documents[0] && !*belongs && e->status == NGFF_OK; i++)
-        has_file(f, path, documents[i], belongs, e);
-    if (path && !*belongs && e->status == NGFF_OK)
-        is_begun(f, path, belongs, e);
-    free(path);
-    return e->status;
-}
-
-static int32_t check_file(const folder *f, int kind, int overwrite, error *e)
-{
-    int is_ngff = 0;
-    if (kind == KIND_FOLDER)
-        return error_set(e, NGFF_E_EXISTS, "%s exists and is a folder; choose another name", f->path);
-    if (kind == KIND_FILE && zip_is_ngff(f->calls, f->path, &is_ngff, e) != NGFF_OK)
-        return e->status;
-    if (!is_ngff)
-        return error_set(
-            e, NGFF_E_EXISTS,
-            "%s exists and is no zip that says it is an OME-Zarr; it is left untouched, choose another name", f->path);
-    return overwrite ? NGFF_OK : error_set(e, NGFF_E_EXISTS, "%s exists; use OVERWRITE=YES to replace it", f->path);
-}
-
-/* Refuses a folder that holds what is no part of a store. One that cannot be listed may hold anything. */
-static int32_t check_names(const folder *f, error *e)
-{
-    char **names = NULL, cause[256] = "";
-    if (f->calls->list(f->path, &names, cause) != 0)
-        return error_set(e, NGFF_E_STORAGE,
-                         "%s cannot be listed: %s; it may hold more than an OME-Zarr, so it is not overwritten",
-                         f->path, cause);
-    for (int i = 0, belongs; names[i] && e->status == NGFF_OK; i++)
-        if (belongs_to_store(f, names[i], &belongs, e) == NGFF_OK && !belongs)
-            error_set(e, NGFF_E_EXISTS,
-                      "%s holds '%s', which is no part of an OME-Zarr; move it away before overwriting", f->path,
-                      names[i]);
-    free_names(names);
-    return e->status;
-}
-
-/* Refuses what must not be replaced: files, folders that are no OME-Zarr, and stores that hold other files too. */
-static int32_t check_destination(folder *f, int overwrite, error *e)
-{
-    int kind, is_ngff;
-    if (find_kind(f, f->path, &kind, e) != NGFF_OK || kind == KIND_NONE)
-        return e->status;
-    if (zip_is_name(f->path))
-        return check_file(f, kind, overwrite, e);
-    if (kind != KIND_FOLDER)
-        return error_set(e, NGFF_E_EXISTS, "%s exists and is a file or a link; choose another name or remove it",
-                         f->path);
-    if (is_ngff_root(f, &is_ngff, e) != NGFF_OK)
-        return e->status;
-    if (!is_ngff)
-        return error_set(e, NGFF_E_EXISTS,
-                         "%s exists and is not an OME-Zarr; it is left untouched, choose another name", f->path);
-    if (!overwrite)
-        return error_set(e, NGFF_E_EXISTS, "%s exists; use OVERWRITE=YES to replace it", f->path);
-    return check_names(f, e);
-}
-
 /* -- The claim ---------------------------------------------------------------------------------------------------- */
 
-/* What a claimed folder says of its owner: a line, and not the first part of one. */
-static int read_owner(const folder *f, const char *claimed, long *process, char host[128])
-{
-    char cause[256];
-    uint8_t *bytes = NULL;
-    size_t n = 0;
-    char *path = join(claimed, owner_name);
-    int is_read = path && f->calls->read_file(path, 0, 0, &bytes, &n, cause) == 0;
-    int is_known = is_read && n > 0 && bytes[n - 1] == '\n' && sscanf((char *)bytes, "%ld %127s", process, host) == 2;
-    free(bytes);
-    free(path);
-    return is_known;
-}
-
-/* True if the record in a claimed folder names a process of this machine that has ended, or one that has let go (0). */
-static int is_owner_dead(const folder *f, const char *claimed)
-{
-    char host[128] = "", here[128] = "";
-    long process = 0;
-    local_machine(here);
-    if (!read_owner(f, claimed, &process, host))
-        return 0;
-    return process == 0 || (strcmp(host, here) == 0 && process > 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH);
-}
-
-static int32_t write_owner(const folder *f, const char *claimed, long process, error *e)
-{
-    char record[256], host[128] = "", cause[256] = "";
-    local_machine(host);
-    int n = snprintf(record, sizeof record, "%ld %s\n", process, host);
-    char *path = join(claimed, owner_name);
-    int has_failed = !path || f->calls->write_file(path, record, (size_t)n, cause) != 0;
-    free(path);
-    return has_failed ? error_set(e, NGFF_E_STORAGE, "%s cannot be written: %s", claimed, cause) : NGFF_OK;
-}
-
-/* Moves what a dead owner left away, so that it belongs to us, and looks at it again: of two programs that find the
- * same dead owner, the slower one must not take the new claim of the faster. The name, for free(), or NULL. */
-static char *move_aside(const folder *f)
-{
-    char suffix[40];
-    snprintf(suffix, sizeof suffix, ".dead-%ld", (long)getpid());
-    char *aside = beside(f->path, suffix);
-    if (aside && f->calls->rename_new(f->partial, aside) == 0) {
-        if (is_owner_dead(f, aside))
-            return aside;
-        f->calls->rename_new(aside, f->partial);
-    }
-    free(aside);
-    return NULL;
-}
-
-/* True if nobody owns what a dead program had moved aside: also where it was just putting its own name in. */
-static int is_moved_dead(const folder *f, const char *moved)
-{
-    char host[128] = "";
-    long process = 0;
-    int has_owner = 0;
-    error ignored = {0};
-    return read_owner(f, moved, &process, host) ? is_owner_dead(f, moved)
-                                                : has_file(f, moved, owner_name, &has_owner, &ignored) == NGFF_OK &&
-                                                      has_owner && write_owner(f, moved, 0, &ignored) == NGFF_OK;
-}
-
-/* What a program had moved aside when it died: it is put back, or removed if another partial folder is there. */
-static void recover_moved(const folder *f)
-{
-    char *prefix = beside(f->path, ".dead-");
-    const char *slash = prefix ? strrchr(prefix, '/') : NULL;
-    char *parent = slash ? strndup(prefix, (size_t)(slash - prefix) + (slash == prefix)) : strdup(".");
-    const char *start = slash ? slash + 1 : prefix;
-    char **names = NULL, cause[256];
-    if (prefix && parent)
-        f->calls->list(parent, &names, cause);
-    for (int i = 0; names && names[i]; i++) {
-        size_t n = strlen(start);
-        long mover = strncmp(names[i], start, n) == 0 ? atol(names[i] + n) : 0;
-        char *moved = mover > 0 ? join(parent, names[i]) : NULL;
-        if (moved && kill((pid_t)mover, 0) != 0 && errno == ESRCH && is_moved_dead(f, moved) &&
-            f->calls->rename_new(moved, f->partial) != 0)
-            f->calls->remove_tree(moved);
-        free(moved);
-    }
-    free_names(names);
-    free(parent);
-    free(prefix);
-}
-
-static void remove_leftovers(const folder *f)
-{
-    char *aside = move_aside(f);
-    if (aside)
-        f->calls->remove_tree(aside);
-    free(aside);
-}
-
-/* Renames; where the answer was lost, what is there tells. Returns 0 or errno. */
-static int move(const folder *f, const char *from, const char *to)
-{
-    path_state left, made;
-    char cause[256];
-    int failure = f->calls->rename_new(from, to);
-    int is_done = failure && f->calls->look(from, &left, cause) == 0 && left.kind == KIND_NONE &&
-                  f->calls->look(to, &made, cause) == 0 && made.kind != KIND_NONE;
-    return is_done ? 0 : failure;
-}
-
-/* Where there is no exchange, who dies between the two renames leaves the old store under its second name: it gets its
- * own back, unless somebody may be alive between the two. */
+/* Where there is no exchange of names, an overwrite is two renames. A process that is killed between them leaves the old
+ * store as `.retired`: it gets its name back, unless that process may still be alive. */
 static int32_t recover_retired(const folder *f, error *e)
 {
     int here, retired;
-    if (find_kind(f, f->path, &here, e) != NGFF_OK || find_kind(f, f->retired, &retired, e) != NGFF_OK)
+    if (find_kind(f->calls, f->path, &here, e) != NGFF_OK || find_kind(f->calls, f->retired, &retired, e) != NGFF_OK)
         return e->status;
     if (here != KIND_NONE || retired != KIND_FOLDER)
         return NGFF_OK;
-    if (is_owner_dead(f, f->partial) && move(f, f->retired, f->path) == 0)
+    if (claim_is_dead(&f->claim) && rename_surely(f->calls, f->retired, f->path) == 0)
         return NGFF_OK;
     return error_set(e, NGFF_E_EXISTS,
                      "%s is the old store of an overwrite that was stopped; rename it to %s, or remove it", f->retired,
                      f->path);
 }
 
-static int32_t is_being_written(const folder *f, error *e)
+/* What cannot be removed blocks nobody, and the next run removes it. */
+static void warn_of_left(folder *f, int failure, const char *left)
 {
-    return error_set(e, NGFF_E_EXISTS,
-                     "%s exists: another program is writing %s, or was stopped on another machine; if none is, remove "
-                     "that folder",
-                     f->partial, f->path);
-}
-
-/* Makes the partial folder, which is the claim. */
-static int32_t claim(folder *f, error *e)
-{
-    int failure = f->calls->make_folder(f->partial);
-    if (failure == EEXIST && is_owner_dead(f, f->partial)) {
-        remove_leftovers(f);
-        failure = f->calls->make_folder(f->partial);
-    }
-    if (failure == EEXIST)
-        return is_being_written(f, e);
     if (failure)
-        return error_set(e, NGFF_E_STORAGE, "cannot make the folder %s: %s; is the place writable and does it exist?",
-                         f->partial, strerror(failure));
-    if (write_owner(f, f->partial, (long)getpid(), e) == NGFF_OK)
-        f->is_claimed = 1;
-    else
-        f->calls->remove_tree(f->partial);
-    return e->status;
+        snprintf(f->base.warning, sizeof f->base.warning,
+                 "%.300s cannot be removed: %s; all else is well, and the next run at this place tries again", left,
+                 strerror(failure));
 }
 
 static void folder_abandon(store *s)
 {
     folder *f = (folder *)s;
-    if (f->is_claimed)
-        f->calls->remove_tree(f->partial);
+    char left[4096];
+    warn_of_left(f, claim_end(&f->claim, left), left);
     f->is_claimed = 0;
+}
+
+/* What can be known before the work. */
+static int32_t check_place(folder *f, int overwrite, error *e)
+{
+    f->is_overwrite = overwrite;
+    if (f->base.refusal)
+        return error_set(e, NGFF_E_UNSUPPORTED, "%s: %s", f->path, f->base.refusal);
+    if (recover_retired(f, e) != NGFF_OK)
+        return e->status;
+    return destination_check(f->calls, f->path, f->is_named_file, overwrite, &f->destination, e);
+}
+
+static int32_t make_staged(folder *f, error *e)
+{
+    int failure = f->calls->make_folder(f->staged);
+    if (!failure)
+        return destination_can_be_replaced(f->calls, f->path, f->claim.folder, f->destination, e);
+    return error_set(e, NGFF_E_STORAGE, "cannot make the folder %s: %s", f->staged, strerror(failure));
 }
 
 static int32_t folder_begin(store *s, int overwrite, error *e)
 {
     folder *f = (folder *)s;
-    f->is_overwrite = overwrite;
-    if (s->refusal)
-        return error_set(e, NGFF_E_UNSUPPORTED, "%s: %s", f->path, s->refusal);
-    recover_moved(f);
-    if (recover_retired(f, e) != NGFF_OK || check_destination(f, overwrite, e) != NGFF_OK || claim(f, e) != NGFF_OK)
+    if (check_place(f, overwrite, e) != NGFF_OK || claim_make(&f->claim, e) != NGFF_OK)
         return e->status;
-    int failure = f->calls->make_folder(f->staged);
-    if (failure) {
-        error_set(e, NGFF_E_STORAGE, "cannot make the folder %s: %s", f->staged, strerror(failure));
+    f->is_claimed = 1;
+    if (make_staged(f, e) != NGFF_OK)
         folder_abandon(s);
-    }
     return e->status;
 }
 
@@ -451,65 +225,76 @@ static int32_t folder_note(store *s, const char *text, size_t n, error *e)
 {
     folder *f = (folder *)s;
     char cause[256] = "";
-    char *path = join(f->partial, record_name);
+    char *path = join(f->claim.folder, record_name);
     int has_failed = !path || f->calls->append_file(path, text, n, cause) != 0;
     free(path);
-    return has_failed ? error_set(e, NGFF_E_STORAGE, "%s/%s cannot be written: %s", f->partial, record_name, cause)
+    return has_failed ? error_set(e, NGFF_E_STORAGE, "%s/%s cannot be written: %s", f->claim.folder, record_name, cause)
                       : NGFF_OK;
 }
 
-static int has_staged(const folder *f, const char *claimed)
+/* While the stores are exchanged the record has a name that says which folder it speaks of (see exchange). */
+static int32_t hidden_record(const folder *f, char hidden[longest_path], error *e)
 {
-    char *path = join(claimed, staged_name);
-    int kind = KIND_NONE;
-    error ignored = {0};
-    if (path)
-        find_kind(f, path, &kind, &ignored);
-    free(path);
-    return kind == KIND_FOLDER;
+    char cause[256] = "";
+    path_state what;
+    if (f->calls->look(f->staged, &what, cause) != 0)
+        return cannot_look(f->staged, cause, e);
+    snprintf(hidden, longest_path, "%s/%s-%llu", f->claim.folder, record_name, (unsigned long long)what.id);
+    return NGFF_OK;
+}
+
+/* The record of what a dead run has done, if all that it speaks of is there. Only what is known to be missing is missing:
+ * work that cannot be looked at now is kept. */
+static int32_t read_record(folder *f, char **record, error *e)
+{
+    char path[longest_path], hidden[longest_path], cause[256] = "";
+    uint8_t *bytes = NULL;
+    size_t n = 0;
+    int kind;
+    *record = NULL;
+    if (find_kind(f->calls, f->staged, &kind, e) != NGFF_OK || kind != KIND_FOLDER ||
+        hidden_record(f, hidden, e) != NGFF_OK)
+        return e->status;
+    snprintf(path, sizeof path, "%s/%s", f->claim.folder, record_name);
+    if (find_kind(f->calls, hidden, &kind, e) == NGFF_OK && kind == KIND_FILE) /* it died before the exchange */
+        rename_surely(f->calls, hidden, path);
+    int failure = f->calls->read_file(path, 0, 0, &bytes, &n, cause);
+    if (failure && failure != ENOENT)
+        error_set(e, NGFF_E_STORAGE, "cannot read %s: %s; nothing was removed", path, cause);
+    *record = (char *)bytes; /* with a NUL behind it */
+    return e->status;
 }
 
 static int32_t folder_resume(store *s, int overwrite, char **record, error *e)
 {
     folder *f = (folder *)s;
-    char cause[256];
-    uint8_t *bytes = NULL;
-    size_t n = 0;
-    f->is_overwrite = overwrite;
-    if (s->refusal)
-        return error_set(e, NGFF_E_UNSUPPORTED, "%s: %s", f->path, s->refusal);
-    recover_moved(f);
-    if (recover_retired(f, e) != NGFF_OK || check_destination(f, overwrite, e) != NGFF_OK)
+    char path[longest_path];
+    int is_taken;
+    *record = NULL;
+    if (check_place(f, overwrite, e) != NGFF_OK || claim_take_over(&f->claim, &is_taken, e) != NGFF_OK || !is_taken)
         return e->status;
-    int kind;
-    if (find_kind(f, f->partial, &kind, e) != NGFF_OK)
+    f->is_claimed = 1;
+    if (read_record(f, record, e) == NGFF_OK && *record)
+        destination_can_be_replaced(f->calls, f->path, f->claim.folder, f->destination, e);
+    if (e->status != NGFF_OK) {
+        free(*record);
+        *record = NULL;
+        s->ops->release(s);
         return e->status;
-    if (kind != KIND_FOLDER)
+    }
+    if (!*record) { /* died before anything was done, or after all was */
+        folder_abandon(s);
         return 0;
-    char *aside = is_owner_dead(f, f->partial) ? move_aside(f) : NULL;
-    if (!aside)
-        return is_being_written(f, e);
-    char *path = join(aside, record_name);
-    int has_record = path && f->calls->read_file(path, 0, 0, &bytes, &n, cause) == 0 && has_staged(f, aside);
-    free(path);
-    if (!has_record) {
-        f->calls->remove_tree(aside); /* died before anything was done, or after all was */
-        free(bytes);
-        bytes = NULL;
-    } else if (write_owner(f, aside, (long)getpid(), e) == NGFF_OK && f->calls->rename_new(aside, f->partial) != 0)
-        is_being_written(f, e);
-    f->is_claimed = has_record && e->status == NGFF_OK;
-    free(aside);
-    *record = (char *)bytes; /* with a NUL behind it */
-    return e->status != NGFF_OK ? e->status : has_record;
+    }
+    snprintf(path, sizeof path, "%s/%s", f->claim.folder, scratch_name);
+    f->calls->remove_tree(path); /* what it had spilled */
+    return 1;
 }
 
 static void folder_release(store *s)
 {
     folder *f = (folder *)s;
-    error ignored = {0};
-    if (f->is_claimed)
-        write_owner(f, f->partial, 0, &ignored);
+    claim_let_go(&f->claim);
     f->is_claimed = 0;
 }
 
@@ -611,7 +396,7 @@ static int32_t replace_object(folder *f, const char *key, const void *bytes, siz
         return too_long(path, e);
     pthread_mutex_lock(&f->lock);
     int failure = make_folders(f, key, strlen(key));
-    snprintf(coming, sizeof coming, "%s/.new-%lld", f->partial, (long long)f->n_replaced++);
+    snprintf(coming, sizeof coming, "%s/.new-%lld", f->claim.folder, (long long)f->n_replaced++);
     pthread_mutex_unlock(&f->lock);
     if (failure)
         return error_set(e, NGFF_E_STORAGE, "cannot make the folder of %s: %s", path, strerror(failure));
@@ -638,7 +423,7 @@ static int32_t folder_remove(store *s, const char *key, error *e)
     if (snprintf(path, sizeof path, "%s/%s", f->path, key) >= (int)sizeof path)
         return too_long(path, e);
     int kind;
-    if (find_kind(f, path, &kind, e) != NGFF_OK || kind == KIND_NONE)
+    if (find_kind(f->calls, path, &kind, e) != NGFF_OK || kind == KIND_NONE)
         return e->status;
     if (mark_dirty(f, e) != NGFF_OK)
         return e->status;
@@ -677,17 +462,18 @@ static int32_t folder_begin_update(store *s, error *e)
 {
     folder *f = (folder *)s;
     char path[longest_path];
+    int kind;
     if (f->is_file)
         return error_set(e, NGFF_E_UNSUPPORTED,
                          "%s is one file, in which nothing is changed; write it anew with OVERWRITE=YES", f->path);
-    int kind;
-    if (claim(f, e) != NGFF_OK)
+    if (claim_make(&f->claim, e) != NGFF_OK)
         return e->status;
     snprintf(path, sizeof path, "%s/" STORE_DIRTY_KEY, f->path);
-    if (find_kind(f, path, &kind, e) != NGFF_OK) {
+    if (find_kind(f->calls, path, &kind, e) != NGFF_OK) {
         folder_abandon(s);
         return e->status;
     }
+    f->is_claimed = 1;
     f->is_update = 1;
     f->is_dirty = kind != KIND_NONE;
     return NGFF_OK;
@@ -714,8 +500,7 @@ static int32_t end_update(folder *f, error *e)
         return error_set(e, NGFF_E_STORAGE, "cannot remove %s: %s; all else of the store is whole", path,
                          strerror(failure));
     f->is_dirty = 0;
-    f->calls->remove_tree(f->partial);
-    f->is_claimed = 0;
+    folder_abandon(&f->base);
     return NGFF_OK;
 }
 
@@ -835,8 +620,9 @@ static int32_t folder_list(store *s, int32_t (*visit)(void *user, const char *ke
 /* Scratch lies in the partial folder, whether a store is made or changed. */
 static int32_t scratch_path(const folder *f, const char *key, char path[longest_path], error *e)
 {
-    return snprintf(path, longest_path, "%s/%s/%s", f->partial, scratch_name, key) < longest_path ? NGFF_OK
-                                                                                                  : too_long(path, e);
+    return snprintf(path, longest_path, "%s/%s/%s", f->claim.folder, scratch_name, key) < longest_path
+               ? NGFF_OK
+               : too_long(path, e);
 }
 
 static int32_t folder_scratch_put(store *s, const char *key, const void *bytes, size_t n, error *e)
@@ -888,103 +674,130 @@ static int32_t cannot_publish(const folder *f, int failure, error *e)
                      strerror(failure));
 }
 
-static int32_t move_to_place(const folder *f, error *e)
+/* Somebody has put something at the destination since it was looked at. */
+static int32_t check_again(folder *f, error *e)
 {
-    int failure = move(f, f->staged, f->path);
-    return failure ? cannot_publish(f, failure, e) : NGFF_OK;
+    return destination_check(f->calls, f->path, f->is_named_file, f->is_overwrite, &f->destination, e);
 }
 
-/* Swaps the two stores. The record has another name meanwhile: a later run must not take the old store for what it
- * speaks of. It gets its own back only where there is no such call: after any other failure nobody knows which of the
- * two is where. */
-static int exchange(const folder *f, int *is_possible)
+static int is_not_possible(int failure)
 {
-    char record[longest_path], hidden[longest_path];
-    snprintf(record, sizeof record, "%s/%s", f->partial, record_name);
-    snprintf(hidden, sizeof hidden, "%s/%s-done", f->partial, record_name);
+    return failure == ENOSYS || failure == EINVAL || failure == ENOTSUP;
+}
+
+/* Swaps the new store and the old one, and looks at the old one once more where nobody else can change it: what is no
+ * part of a store was put into it at the last moment, and it goes back. The record is hidden first: after the exchange
+ * the claim holds the old store, and RESUME must not take it for the new one. Its name then says which folder it speaks
+ * of, and gets shorter again if nothing was exchanged. */
+static int32_t exchange(folder *f, int *is_possible, error *e)
+{
+    char record[longest_path], hidden[longest_path], cause[256] = "";
     path_state what;
-    char cause[256];
-    int failure = f->calls->look(record, &what, cause);
-    if (failure)
-        return failure;
-    int has_record = what.kind == KIND_FILE;
-    failure = has_record ? move(f, record, hidden) : 0;
-    if (failure)
-        return failure;
-    failure = f->calls->exchange(f->staged, f->path);
-    *is_possible = failure != ENOSYS && failure != EINVAL && failure != ENOTSUP;
-    if (!*is_possible && has_record)
-        move(f, hidden, record);
-    return failure;
-}
-
-/* Puts the new store in the place of the old one: by exchange, else by two renames. */
-static int32_t replace_old(const folder *f, error *e)
-{
-    int is_possible = 1, failure = exchange(f, &is_possible);
-    if (is_possible)
-        return failure ? cannot_publish(f, failure, e) : NGFF_OK;
-    f->calls->remove_tree(f->retired);
-    failure = move(f, f->path, f->retired);
+    snprintf(record, sizeof record, "%s/%s", f->claim.folder, record_name);
+    if (f->calls->look(record, &what, cause) != 0)
+        return cannot_look(record, cause, e);
+    int has_record = what.kind == KIND_FILE && !f->is_file;
+    if (has_record && hidden_record(f, hidden, e) != NGFF_OK)
+        return e->status;
+    int failure = has_record ? rename_surely(f->calls, record, hidden) : 0;
     if (failure)
         return cannot_publish(f, failure, e);
-    failure = move(f, f->staged, f->path);
-    if (failure && move(f, f->retired, f->path) != 0)
+    const char *coming = f->is_file ? f->packed : f->staged;
+    failure = f->calls->exchange(coming, f->path);
+    *is_possible = !is_not_possible(failure);
+    if (!failure) {
+        error foreign = {0};
+        if (destination_is_ours(f->calls, coming, f->is_file, &foreign) == NGFF_OK)
+            return NGFF_OK;
+        failure = f->calls->exchange(coming, f->path);
+        if (failure)
+            return error_set(e, NGFF_E_STORAGE, "%s holds what is no part of an OME-Zarr, and cannot be put back: %s",
+                             coming, strerror(failure));
+        error_copy(e, &foreign);
+    } else if (*is_possible)
+        cannot_publish(f, failure, e);
+    if (has_record)
+        rename_surely(f->calls, hidden, record);
+    return e->status;
+}
+
+/* Puts the new store in the place of the old one by two renames, where names cannot be exchanged. */
+static int32_t rename_twice(folder *f, error *e)
+{
+    char left[4096];
+    claim_remove(&f->claim, f->retired, left); /* that of a run which was killed */
+    int failure = rename_surely(f->calls, f->path, f->retired);
+    if (failure)
+        return cannot_publish(f, failure, e);
+    failure = rename_surely(f->calls, f->staged, f->path);
+    if (failure && rename_surely(f->calls, f->retired, f->path) != 0)
         return error_set(e, NGFF_E_STORAGE, "cannot rename %s to %s: %s; the old store is now %s", f->staged, f->path,
                          strerror(failure), f->retired);
     if (failure)
         return cannot_publish(f, failure, e);
-    f->calls->remove_tree(f->retired);
+    warn_of_left(f, claim_remove(&f->claim, f->retired, left), left);
     return NGFF_OK;
 }
 
-/* Packs what is staged. A file takes the place of an old one at once. */
-static int32_t publish_file(folder *f, error *e)
+/* A rename that replaces the file at the destination, where names cannot be exchanged. */
+static int32_t rename_over(folder *f, error *e)
+{
+    path_state packed, there;
+    char cause[256];
+    int failure = f->calls->rename_over(f->packed, f->path);
+    if (failure && f->calls->look(f->packed, &packed, cause) == 0 && packed.kind == KIND_NONE &&
+        f->calls->look(f->path, &there, cause) == 0 && there.kind == KIND_FILE)
+        failure = 0; /* its answer was lost */
+    return failure ? cannot_publish(f, failure, e) : NGFF_OK;
+}
+
+static int32_t move_to_place(folder *f, error *e)
+{
+    int failure = 0;
+    if (f->destination == DESTINATION_EMPTY)
+        failure = f->calls->remove_empty(f->path); /* it stays if somebody has put something into it */
+    if (!failure)
+        failure = rename_surely(f->calls, f->is_file ? f->packed : f->staged, f->path);
+    return failure ? cannot_publish(f, failure, e) : NGFF_OK;
+}
+
+/* Puts what has been made in its place. */
+static int32_t put_in_place(folder *f, error *e)
+{
+    int is_possible = 1;
+    if (check_again(f, e) != NGFF_OK)
+        return e->status;
+    if (f->destination != DESTINATION_STORE)
+        return move_to_place(f, e);
+    if (exchange(f, &is_possible, e) != NGFF_OK || is_possible)
+        return e->status;
+    return f->is_file ? rename_over(f, e) : rename_twice(f, e);
+}
+
+static int32_t pack(folder *f, error *e)
 {
     zip_index_free(f->index); /* of the old file */
     f->index = NULL;
-    if (zip_pack(f->calls, f->staged, f->packed, e) != NGFF_OK)
-        return e->status;
-    int failure = f->is_synced ? f->calls->sync(f->packed) : 0;
-    if (failure)
-        return cannot_sync(f->path, "it was not published", failure, e);
-    if (check_destination(f, f->is_overwrite, e) != NGFF_OK) /* packing takes a while */
-        return e->status;
-    path_state what, packed;
-    char cause[256] = "";
-    if (f->calls->look(f->path, &what, cause) != 0)
-        return cannot_look(f->path, cause, e);
-    failure = what.kind == KIND_NONE ? move(f, f->packed, f->path) : f->calls->rename_over(f->packed, f->path);
-    if (failure && f->calls->look(f->packed, &packed, cause) == 0 && packed.kind == KIND_NONE &&
-        f->calls->look(f->path, &what, cause) == 0 && what.kind == KIND_FILE)
-        failure = 0; /* its answer was lost */
-    return failure ? cannot_publish(f, failure, e) : NGFF_OK;
+    return zip_pack(f->calls, f->staged, f->packed, e);
 }
 
 /* What was staged becomes the store; then the claim goes. */
 static int32_t folder_publish(store *s, error *e)
 {
     folder *f = (folder *)s;
+    if (f->is_claimed && !claim_is_held(&f->claim))
+        return error_set(e, NGFF_E_STATE, "%s was begun by another process, of which this one is a copy (fork)",
+                         f->path);
     if (f->is_update)
         return end_update(f, e);
-    if (check_destination(f, f->is_overwrite, e) != NGFF_OK) /* somebody may have put something there meanwhile */
+    if (check_again(f, e) != NGFF_OK || (f->is_file && pack(f, e) != NGFF_OK))
         return e->status;
-    int kind;
-    if (find_kind(f, f->path, &kind, e) != NGFF_OK)
-        return e->status;
-    int not_synced = f->is_synced && !f->is_file ? f->calls->sync(f->staged) : 0;
+    int not_synced = f->is_synced ? f->calls->sync(f->is_file ? f->packed : f->staged) : 0;
     if (not_synced)
         return cannot_sync(f->path, "it was not published", not_synced, e);
-    if (f->is_file)
-        publish_file(f, e);
-    else if (kind == KIND_FOLDER)
-        replace_old(f, e);
-    else
-        move_to_place(f, e);
-    if (e->status != NGFF_OK)
+    if (put_in_place(f, e) != NGFF_OK)
         return e->status;
-    f->calls->remove_tree(f->partial);
-    f->is_claimed = 0;
+    folder_abandon(s); /* only the claim, and the old store in it */
     not_synced = f->is_synced ? f->calls->sync(f->path) : 0;
     return not_synced ? cannot_sync(f->path, "it is visible, but may be lost when the power fails", not_synced, e)
                       : NGFF_OK;
@@ -999,7 +812,7 @@ static void folder_free(store *s)
     pthread_mutex_destroy(&f->lock);
     pthread_rwlock_destroy(&f->in_use);
     free(f->path);
-    free(f->partial);
+    claim_free(&f->claim);
     free(f->retired);
     free(f->staged);
     free(f->packed);
@@ -1043,18 +856,18 @@ store *folder_open(const char *path, const folder_calls *calls)
     f->path = strdup(path);
     for (size_t n = f->path ? strlen(f->path) : 0; n > 1 && f->path[n - 1] == '/'; n--)
         f->path[n - 1] = 0;
-    f->partial = f->path ? beside(f->path, ".partial") : NULL;
+    int has_claim = f->path && claim_init(&f->claim, calls, f->path);
     f->retired = f->path ? beside(f->path, ".retired") : NULL;
-    f->staged = f->partial ? join(f->partial, staged_name) : NULL;
+    f->staged = has_claim ? join(f->claim.folder, staged_name) : NULL;
     f->base.path = f->path;
     path_state what = {0};
     char cause[256];
-    int is_named = f->path && zip_is_name(f->path);
-    f->is_file =
-        is_named && (calls->look(f->path, &what, cause) != 0 || what.kind != KIND_FOLDER); /* any name will do */
+    f->is_named_file = f->path && zip_is_name(path); /* "x.ozx/" is a folder */
+    f->is_file = f->is_named_file &&
+                 (calls->look(f->path, &what, cause) != 0 || what.kind != KIND_FOLDER); /* any name will do */
     if (f->is_file)
-        f->packed = f->partial ? join(f->partial, packed_name) : NULL;
-    if (!f->partial || !f->retired || !f->staged || (f->is_file && !f->packed)) {
+        f->packed = has_claim ? join(f->claim.folder, packed_name) : NULL;
+    if (!has_claim || !f->retired || !f->staged || (f->is_file && !f->packed)) {
         folder_free(&f->base);
         return NULL;
     }

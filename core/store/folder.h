@@ -1,9 +1,9 @@
 /* folder.h: the write protocol of stores that are folders, written once for plain files and for GDAL's VSI layer.
  *
- * Making `.<name>.partial` beside the destination is the claim (mkdir is exclusive). It holds who has claimed (.owner),
- * what is done (.record), spilled pixels (.scratch/) and the store to come (store/), which is moved to its name at the
- * end: the publication. Nothing opens at the destination before, an old store there stays whole until then, and what a
- * kill leaves behind has a name of its own and can be gone on with. */
+ * `.<name>.partial` beside the destination is the claim (claim.h). It holds who has claimed (.owner), what is done
+ * (.record), spilled pixels (.scratch/) and the store to come (store/), which is moved to its name at the end: the
+ * publication. Nothing opens at the destination before, an old store there stays whole until then, and what a kill leaves
+ * behind has a name of its own and can be gone on with. */
 #ifndef NGFF_STORE_FOLDER_H
 #define NGFF_STORE_FOLDER_H
 
@@ -39,6 +39,10 @@ typedef struct {
     int (*sync)(const char *path);                 /* what a path says reaches the disk */
     int (*remove_tree)(const char *path);          /* all that can be; the first failure */
     int (*remove_file)(const char *path);
+    int (*remove_empty)(const char *path); /* a folder, if nothing is in it; else ENOTEMPTY */
+    /* Whether a folder can be renamed: EBUSY for the root of a mount, EXDEV in a lower layer of an overlay. full: a
+     * folder beside it that is not empty. NULL where nothing can be told. */
+    int (*can_move)(const char *path, const char *full);
     /* The names in a folder, for free_names. */
     int (*list)(const char *path, char ***names, char cause[256]);
     const thread_settings *threads; /* NULL: threads have no settings */
@@ -59,16 +63,13 @@ int local_remove_tree(const char *path);
 int local_sync(const char *path);
 int local_list(const char *path, char ***names, char cause[256]);
 int local_read_into(const char *path, int64_t offset, void *bytes, size_t room, uint64_t *n_there, char cause[256]);
-/* Where the number of a process means that process: a word for this machine, and for this container on it. */
-void local_machine(char name[128]);
 
 /* "folder/name", and ".<name><suffix>" beside path, for free(); NULL when memory is out. */
 char *join(const char *folder_path, const char *name);
 char *beside(const char *path, const char *suffix);
+/* The kind of a name (KIND_NONE: nothing is there); an error where that cannot be told. */
+int32_t find_kind(const folder_calls *calls, const char *path, int *kind, error *e);
 /* A list of malloc'ed names that ends with NULL; may be NULL. */
 void free_names(char **names);
-
-/* True if the root document of a store says that it is an OME-Zarr. */
-int looks_like_ngff(const uint8_t *text, size_t n);
 
 #endif

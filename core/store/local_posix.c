@@ -12,6 +12,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/vfs.h>
+#endif
 
 static int failed(char cause[256], int number)
 {
@@ -373,16 +376,37 @@ int local_list(const char *path, char ***names, char cause[256])
     return failed(cause, number);
 }
 
-/* Containers often have their host's name, or all the same one, and their own numbers of processes. */
-void local_machine(char name[128])
+static int file_remove_empty(const char *path)
 {
-    struct stat numbers;
-    char host[101] = "";
-    gethostname(host, sizeof host - 1);
-    int n = snprintf(name, 128, "%s", host[0] ? host : "unknown");
-    if (stat("/proc/self/ns/pid", &numbers) == 0)
-        snprintf(name + n, 128 - (size_t)n, "+%llu", (unsigned long long)numbers.st_ino);
+    return rmdir(path) == 0 ? 0 : errno == EEXIST ? ENOTEMPTY : errno;
 }
+
+#ifdef __linux__
+static int is_mount_root(const char *path)
+{
+#ifdef STATX_ATTR_MOUNT_ROOT
+    struct statx s;
+    return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &s) == 0 &&
+           (s.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+#else
+    (void)path;
+    return 0;
+#endif
+}
+
+/* An overlay does not rename a folder that comes from a lower layer. Whether this one does is seen by a rename that must
+ * fail: to a folder that is not empty, which the overlay looks at only after it has looked at what is to be renamed. */
+static int file_can_move(const char *path, const char *full)
+{
+    struct statfs s;
+    const long overlay = 0x794c7630;
+    if (is_mount_root(path))
+        return EBUSY;
+    if (statfs(path, &s) != 0 || (long)s.f_type != overlay)
+        return 0;
+    return rename(path, full) != 0 && errno == EXDEV ? EXDEV : 0;
+}
+#endif
 
 const folder_calls local_calls = {
     .look = local_look,
@@ -398,6 +422,10 @@ const folder_calls local_calls = {
     .sync = local_sync,
     .remove_tree = local_remove_tree,
     .remove_file = file_remove,
+    .remove_empty = file_remove_empty,
+#ifdef __linux__
+    .can_move = file_can_move,
+#endif
     .list = local_list,
 };
 

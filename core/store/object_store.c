@@ -1,10 +1,11 @@
 /* object_store.c: see object_store.h. */
 #include "object_store.h"
+#include "ngff_root.h"
+#include "owner.h"
 #include "sha256.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,9 +78,11 @@ typedef struct object_store {
     struct object_store *next; /* of those with a token */
     const object_calls *calls;
     char *path, *scratch;
+    long scratch_process; /* that has made the folder of scratch, and removes it */
     int is_claimed;
-    char name[40];   /* among the stores of this process */
-    char token[200]; /* of the claim: process, machine, name */
+    long process;    /* that has made the claim: a child of fork inherits none */
+    char name[120];  /* of this store in this process, and the start of the process before it: START/STORE */
+    char token[400]; /* of the claim: process, machine, name */
     char root_key[16];
     uint8_t *root; /* the document that makes it an image: put by publish */
     size_t n_root;
@@ -242,16 +245,22 @@ static int is_living(const char *name)
  * was_writing: it had found the place free. */
 static int is_token_dead(const char *token, int *was_writing)
 {
-    char host[128] = "", here[128] = "", name[sizeof((object_store *)0)->name] = "", state[16] = "";
+    char host[128] = "", name[sizeof((object_store *)0)->name] = "", state[16] = "";
     long process = 0;
-    int is_known = sscanf(token, "%ld %127s %39s %15s", &process, host, name, state) >= 2;
-    local_machine(here);
+    int is_known = sscanf(token, "%ld %127s %119s %15s", &process, host, name, state) >= 2;
     *was_writing = strcmp(state, "writing") == 0;
-    if (is_known && process == 0) /* it let go */
-        return 1;
-    if (!is_known || process < 0 || strcmp(host, here) != 0)
+    if (!is_known)
         return 0;
-    return process == (long)getpid() ? !is_living(name) : kill((pid_t)process, 0) != 0 && errno == ESRCH;
+    char *start_end = strchr(name, '/');
+    if (start_end)
+        *start_end = 0;
+    if (owner_is_gone(process, host, start_end ? name : "")) /* or it let go: process 0 */
+        return 1;
+    if (start_end)
+        *start_end = '/';
+    char here[128];
+    owner_machine(here);
+    return process == (long)getpid() && strcmp(host, here) == 0 && !is_living(name);
 }
 
 /* For free(); NULL where it cannot be read. */
@@ -278,10 +287,11 @@ static int is_ours(object_store *o, const char *key, error *e)
     return is_our_token;
 }
 
+/* A child of fork has its parent's token, but not its claim. */
 static int is_claim_ours(object_store *o)
 {
     error ignored = {0};
-    return is_ours(o, claim_key, &ignored);
+    return o->process == (long)getpid() && is_ours(o, claim_key, &ignored);
 }
 
 static int32_t claimed_by_another(const object_store *o, const char *key, error *e)
@@ -359,8 +369,11 @@ static int32_t claim(object_store *o, int *was_dead, error *e)
     char *path = object_path(o, claim_key), cause[256];
     if (!path)
         return error_set(e, NGFF_E_MEMORY, "memory is out");
-    local_machine(host);
-    snprintf(o->name, sizeof o->name, "%p-%u", (void *)o, __atomic_add_fetch(&counter, 1, __ATOMIC_RELAXED));
+    char start[64];
+    owner_machine(host);
+    owner_start((long)getpid(), start);
+    snprintf(o->name, sizeof o->name, "%s/%p-%u", start, (void *)o, __atomic_add_fetch(&counter, 1, __ATOMIC_RELAXED));
+    o->process = (long)getpid();
     snprintf(o->token, sizeof o->token, "%ld %s %s", (long)getpid(), host, o->name);
     live(o);
     o->calls->forget(o->path);
@@ -681,6 +694,9 @@ static int32_t object_store_put(store *s, const char *key, const void *bytes, si
 static int32_t object_store_publish(store *s, error *e)
 {
     object_store *o = (object_store *)s;
+    if ((o->is_update || o->is_claimed) && o->process != (long)getpid())
+        return error_set(e, NGFF_E_STATE, "%s was begun by another process, of which this one is a copy (fork)",
+                         o->path);
     if (o->is_update)
         return end_update(o, e);
     if (!o->is_claimed || !o->root)
@@ -714,9 +730,9 @@ static void object_store_abandon(store *s)
 {
     object_store *o = (object_store *)s;
     error ignored = {0};
-    if (o->is_update) /* what was done stays, with its mark */
+    if (o->is_update && o->process == (long)getpid()) /* what was done stays, with its mark */
         remove_claim(o);
-    else if (o->is_claimed && is_claim_ours(o)) { /* else it is another's place now */
+    else if (!o->is_update && o->is_claimed && is_claim_ours(o)) { /* else it is another's place now */
         remove_objects(o, &ignored);
         remove_claim(o);
     }
@@ -741,9 +757,10 @@ static int32_t make_scratch(object_store *o, error *e)
     pthread_mutex_lock(&o->lock);
     if (!o->scratch) {
         char *path = o->calls->temporary_path();
-        if (path && o->calls->files->make_folder(path) == 0)
+        if (path && o->calls->files->make_folder(path) == 0) {
             o->scratch = path;
-        else {
+            o->scratch_process = (long)getpid();
+        } else {
             error_set(e, NGFF_E_STORAGE, "cannot make the temporary folder %s; set CPL_TMPDIR to a writable place",
                       path ? path : "");
             free(path);
@@ -805,7 +822,7 @@ static void object_store_free(store *s)
 {
     object_store *o = (object_store *)s;
     end_living(o);
-    if (o->scratch)
+    if (o->scratch && o->scratch_process == (long)getpid())
         o->calls->files->remove_tree(o->scratch);
     pthread_mutex_destroy(&o->lock);
     free(o->scratch);

@@ -263,6 +263,20 @@ static int vsi_list(const char *path, char ***names, char cause[256])
     return ENOMEM;
 }
 
+/* VSIRmdir of /vsimem/ does not look whether the folder is empty. */
+static int vsi_remove_empty(const char *path)
+{
+    char cause[256], **names = NULL;
+    int failure = vsi_list(path, &names, cause);
+    if (!failure && names[0])
+        failure = ENOTEMPTY;
+    free_names(names);
+    if (failure)
+        return failure;
+    quiet before = begin_quiet();
+    return end_quiet(&before, VSIRmdir(path) != 0, cause);
+}
+
 const folder_calls vsi_calls = {
     .look = vsi_look,
     .make_folder = vsi_make_folder,
@@ -277,6 +291,7 @@ const folder_calls vsi_calls = {
     .sync = vsi_sync,
     .remove_tree = vsi_remove_tree,
     .remove_file = vsi_remove_file,
+    .remove_empty = vsi_remove_empty,
     .list = vsi_list,
     .threads = &vsi_threads,
 };

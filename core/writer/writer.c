@@ -500,6 +500,11 @@ int32_t ngff_writer_status(const ngff_writer *w)
     return w ? w->error.status : NGFF_E_ARGUMENT;
 }
 
+const char *ngff_writer_warning(const ngff_writer *w)
+{
+    return w->store && w->store->warning[0] ? w->store->warning : NULL;
+}
+
 const char *ngff_writer_error(const ngff_writer *w)
 {
     return w ? w->error.message : "the writer is NULL";

@@ -509,6 +509,7 @@ CPLErr WritingDataset::finish()
         result = CE_Failure;
     } else {
         omezarr_note_published(m_root);
+        raise_warning(m_writer.get());
         if (!m_stored || m_is_written)
             remove_side_file(m_root);
     }

@@ -511,6 +511,8 @@ static bool write_image(ngff_plan *plan, const ImageFromSource &image, const std
         if (is_written)
             tell_warnings(plan, job.errors);
         is_written = is_written && ngff_writer_close(writer.get()) == NGFF_OK;
+        if (is_written)
+            raise_warning(writer.get());
     }
     const int32_t status = !reason.empty() ? NGFF_E_CORRUPT : ngff_writer_status(writer.get());
     const std::string message = !reason.empty() ? reason : status != NGFF_OK ? ngff_writer_error(writer.get()) : "";

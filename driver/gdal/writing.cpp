@@ -68,6 +68,12 @@ void raise_warnings(ngff_plan *plan)
         CPLError(CE_Warning, CPLE_AppDefined, "%s", ngff_plan_warning(plan, i));
 }
 
+void raise_warning(const ngff_writer *writer)
+{
+    if (ngff_writer_warning(writer) != nullptr)
+        CPLError(CE_Warning, CPLE_FileIO, "%s", ngff_writer_warning(writer));
+}
+
 Writer checked_writer(ngff_writer *made)
 {
     Writer writer(made);

@@ -35,6 +35,8 @@ void raise(int32_t status, const char *message);
 /* NULL, with an error, if there is none. */
 Plan make_plan(const ImageFromSource &image, const CPLStringList &options);
 void raise_warnings(ngff_plan *plan);
+/* What did not go well beside a run that succeeded. */
+void raise_warning(const ngff_writer *writer);
 
 /* A writer, or NULL with its error raised. */
 Writer checked_writer(ngff_writer *writer);

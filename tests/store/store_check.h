@@ -22,7 +22,7 @@ static const char ngff[] = "{\"attributes\":{\"ome\":{\"multiscales\":[]}}}";
 
 static const char *below(const char *name)
 {
-    static char paths[8][300];
+    static char paths[8][500];
     static int next;
     char *path = paths[next++ % 8];
     snprintf(path, sizeof paths[0], "%s/%s", root, name);
@@ -196,15 +196,13 @@ static void old_store_stays_whole_until_the_new_one_is_published(void)
 
 static void what_is_not_ours_is_refused_even_with_overwrite(void)
 {
-    error file = {0}, folder = {0}, empty = {0}, inside = {0}, plain = {0};
+    error file = {0}, folder = {0}, inside = {0}, plain = {0};
     write_text(below("file"), "precious");
     CHECK_INT(write_store(below("file"), "x", 1, &file), NGFF_E_EXISTS);
     make_folder(below("folder"));
     write_text(below("folder/thesis.txt"), "precious");
     CHECK_INT(write_store(below("folder"), "x", 1, &folder), NGFF_E_EXISTS);
     CHECK(strstr(folder.message, "not an OME-Zarr"));
-    make_folder(below("empty"));
-    CHECK_INT(write_store(below("empty"), "x", 1, &empty), NGFF_E_EXISTS);
     /* a plain Zarr group, and one of ours that holds somebody's file */
     make_folder(below("zarr"));
     write_text(below("zarr/zarr.json"), "{\"zarr_format\":3,\"node_type\":\"group\"}");
@@ -214,7 +212,28 @@ static void what_is_not_ours_is_refused_even_with_overwrite(void)
     CHECK(strstr(inside.message, "notes.txt"));
     CHECK(exists(below("file")) && exists(below("folder/thesis.txt")) && exists(below("two/notes.txt")));
     check_chunk(below("two"), "newer");
-    CHECK_INT(count_names(root), 6); /* and no partial folder */
+    CHECK_INT(count_names(root), 5); /* and no partial folder */
+}
+
+/* It is no store of anybody's: Python's TemporaryDirectory, mkdir. */
+static void empty_folder_is_taken(void)
+{
+    error e = {0}, late = {0};
+    int before = count_names(root);
+    make_folder(below("empty"));
+    CHECK_INT(write_store(below("empty"), "pixels", 0, &e), NGFF_OK);
+    check_chunk(below("empty"), "pixels");
+    CHECK_INT(count_names(root), before + 1);
+    make_folder(below("filled"));
+    store *s = open_at(below("filled"));
+    CHECK_INT(s->ops->begin(s, 1, &e), NGFF_OK);
+    CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
+    write_text(below("filled/thesis.txt"), "precious");
+    CHECK_INT(s->ops->publish(s, &late), NGFF_E_EXISTS);
+    s->ops->abandon(s);
+    s->ops->free(s);
+    CHECK(exists(below("filled/thesis.txt")));
+    CHECK_INT(count_names(root), before + 2);
 }
 
 static void destination_that_appears_meanwhile_is_left_alone(void)
@@ -264,6 +283,46 @@ static void scratch_comes_back_once_and_is_never_published(void)
     CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
     CHECK_INT(count_names(below("scratched")), 1);
     s->ops->free(s);
+}
+
+/* With a long name only another name of the claim fits. */
+static void longest_name_is_written_and_read(void)
+{
+    error e = {0};
+    char name[256];
+    int before = count_names(root);
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = 0;
+    CHECK_INT(write_store(below(name), "pixels", 0, &e), NGFF_OK);
+    CHECK_INT(write_store(below(name), "newer", 1, &e), NGFF_OK);
+    check_chunk(below(name), "newer");
+    CHECK_INT(count_names(root), before + 1);
+}
+
+/* The copy of a writer in a child of fork is not the writer. */
+static void child_of_fork_removes_nothing(void)
+{
+    error e = {0};
+    int status;
+    store *s = open_at(below("inherited"));
+    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(put_text(s, "scale0/image/c/0/0", "pixels"), NGFF_OK);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        error own = {0};
+        int is_right = s->ops->publish(s, &own) == NGFF_E_STATE;
+        s->ops->abandon(s);
+        s->ops->free(s);
+        _exit(!is_right);
+    }
+    waitpid(child, &status, 0);
+    CHECK_INT(status, 0);
+    check_object(s, "scale0/image/c/0/0", "pixels");
+    CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
+    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    s->ops->free(s);
+    check_chunk(below("inherited"), "pixels");
 }
 
 static void abandon_leaves_nothing(void)
@@ -465,9 +524,12 @@ static inline void run_folder_checks(void)
     RUN(existing_store_is_replaced_only_with_overwrite);
     RUN(old_store_stays_whole_until_the_new_one_is_published);
     RUN(what_is_not_ours_is_refused_even_with_overwrite);
+    RUN(empty_folder_is_taken);
     RUN(destination_that_appears_meanwhile_is_left_alone);
     RUN(second_writer_is_refused);
     RUN(scratch_comes_back_once_and_is_never_published);
+    RUN(longest_name_is_written_and_read);
+    RUN(child_of_fork_removes_nothing);
     RUN(abandon_leaves_nothing);
     RUN(many_threads_put_into_the_same_folders);
     RUN(thousands_of_folders_are_made);

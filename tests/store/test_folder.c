@@ -45,21 +45,6 @@ static store *open_with_calls(const char *path)
     return folder_open(path, &calls);
 }
 
-static void root_documents_are_told_apart(void)
-{
-    static const struct {
-        const char *text;
-        int is_ngff;
-    } documents[] = {{ngff, 1},
-                     {"{\"multiscales\": [{}]}", 1},
-                     {"{\"attributes\":{\"ome\":{\"plate\":{}}}}", 1},
-                     {"{\"zarr_format\":3,\"node_type\":\"group\",\"attributes\":{}}", 0},
-                     {"", 0},
-                     {"multiscales", 0}};
-    for (size_t i = 0; i < sizeof documents / sizeof documents[0]; i++)
-        CHECK_INT(looks_like_ngff((const uint8_t *)documents[i].text, strlen(documents[i].text)), documents[i].is_ngff);
-}
-
 static void two_renames_replace_a_store_where_names_cannot_be_exchanged(void)
 {
     error e = {0};
@@ -76,10 +61,10 @@ static void failed_rename_leaves_the_old_store(void)
     lacks_exchange = 1;
     for (int n = 0; n < 2; n++) {
         error e = {0};
-        renames_left = n;
         store *s = open_at(below("renamed"));
         CHECK_INT(s->ops->begin(s, 1, &e), NGFF_OK);
         CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
+        renames_left = n;
         if (n == 1) { /* the second rename of the three fails, the third works again */
             char moved[300];
             snprintf(moved, sizeof moved, "%s", below(".renamed.partial"));
@@ -189,20 +174,184 @@ static void resume_takes_nothing_over_after_an_exchange(void)
     s->ops->free(s);
 }
 
+/* -- What cannot be looked at now is kept -------------------------------------------------------------------------- */
+
+static const char *unreadable; /* part of a path */
+
+static int try_read(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, char cause[256])
+{
+    *bytes = NULL;
+    if (!unreadable || !strstr(path, unreadable))
+        return local_calls.read_file(path, offset, n, bytes, n_read, cause);
+    strcpy(cause, "Input/output error");
+    return EIO;
+}
+
+static void record_that_cannot_be_read_keeps_the_work(void)
+{
+    error e = {0}, refusal = {0};
+    char *record = NULL;
+    leave_staged("unread record");
+    unreadable = "/.record";
+    store *s = open_at(below("unread record"));
+    CHECK_INT(s->ops->resume(s, 0, &record, &refusal), NGFF_E_STORAGE);
+    CHECK(strstr(refusal.message, ".record: Input/output error") && record == NULL);
+    s->ops->free(s);
+    unreadable = NULL;
+    s = open_at(below("unread record"));
+    CHECK_INT(s->ops->resume(s, 0, &record, &e), 1);
+    CHECK_TEXT(record, "done\n");
+    free(record);
+    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    s->ops->free(s);
+    check_chunk(below("unread record"), "new");
+}
+
+static void root_that_cannot_be_read_is_not_replaced(void)
+{
+    error e = {0}, refusal = {0};
+    CHECK_INT(write_store(below("unread record"), "newer", 1, &e), NGFF_OK);
+    unreadable = "/zarr.json";
+    CHECK_INT(write_store(below("unread record"), "newest", 1, &refusal), NGFF_E_STORAGE);
+    unreadable = NULL;
+    CHECK(strstr(refusal.message, "unread record/zarr.json") && strstr(refusal.message, "Input/output error"));
+    check_chunk(below("unread record"), "newer");
+}
+
+static void huge_root_document_is_not_read(void)
+{
+    error e = {0}, refusal = {0};
+    CHECK_INT(write_store(below("huge"), "old", 0, &e), NGFF_OK);
+    CHECK_INT(truncate(below("huge/zarr.json"), (off_t)8 << 30), 0);
+    CHECK_INT(write_store(below("huge"), "new", 1, &refusal), NGFF_E_EXISTS);
+    CHECK(strstr(refusal.message, "8589934592 bytes"));
+    CHECK(exists(below("huge/scale0/image/c/0/0")));
+}
+
+static int exchange_failure;
+static const char *put_at_exchange; /* a file that somebody puts into the old store at the last moment */
+
+static int refuse_exchange(const char *a, const char *b)
+{
+    if (put_at_exchange)
+        write_text(put_at_exchange, "precious");
+    put_at_exchange = NULL;
+    return exchange_failure ? exchange_failure : local_calls.exchange(a, b);
+}
+
+/* The record gets its name back, so that the next run goes on. */
+static void exchange_that_fails_keeps_the_new_store(void)
+{
+    error e = {0}, refusal = {0};
+    char *record = NULL;
+    calls.exchange = refuse_exchange;
+    exchange_failure = EACCES;
+    CHECK_INT(write_store(below("refused"), "old", 0, &e), NGFF_OK);
+    leave_staged("refused");
+    for (int i = 0; i < 2; i++) {
+        store *s = open_at(below("refused"));
+        CHECK_INT(s->ops->resume(s, 1, &record, &e), 1);
+        CHECK_TEXT(record, "done\n");
+        free(record);
+        refusal = (error){0};
+        CHECK_INT(s->ops->publish(s, i ? &e : &refusal), i ? NGFF_OK : NGFF_E_STORAGE);
+        CHECK(i || strstr(refusal.message, "Permission denied"));
+        s->ops->release(s);
+        s->ops->free(s);
+        check_chunk(below("refused"), i ? "new" : "old");
+        exchange_failure = 0;
+    }
+    CHECK(!exists(below(".refused.partial")));
+    calls.exchange = try_exchange;
+}
+
+static void file_that_comes_at_the_last_moment_is_put_back(void)
+{
+    error e = {0}, refusal = {0};
+    calls.exchange = refuse_exchange;
+    CHECK_INT(write_store(below("theirs"), "old", 0, &e), NGFF_OK);
+    put_at_exchange = below("theirs/thesis.txt");
+    CHECK_INT(write_store(below("theirs"), "new", 1, &refusal), NGFF_E_EXISTS);
+    CHECK(strstr(refusal.message, "thesis.txt"));
+    check_chunk(below("theirs"), "old");
+    CHECK(exists(below("theirs/thesis.txt")) && !exists(below(".theirs.partial")));
+    calls.exchange = try_exchange;
+}
+
+static int cannot_move(const char *path, const char *full)
+{
+    return strstr(path, "lower") && exists(full) ? EXDEV : 0;
+}
+
+static void place_that_cannot_be_renamed_is_refused_before_the_work(void)
+{
+    error e = {0}, refusal = {0};
+    CHECK_INT(write_store(below("lower"), "old", 0, &e), NGFF_OK);
+    int before = count_names(root);
+    calls.can_move = cannot_move;
+    store *s = open_at(below("lower"));
+    CHECK_INT(s->ops->begin(s, 1, &refusal), NGFF_E_EXISTS);
+    CHECK(strstr(refusal.message, "overlay"));
+    s->ops->free(s);
+    CHECK_INT(count_names(root), before);
+    check_chunk(below("lower"), "old");
+    calls.can_move = local_calls.can_move;
+}
+
+static void resume_after_spilling_goes_on(void)
+{
+    error e = {0};
+    char *record = NULL, back[4] = "";
+    leave_staged("spilled");
+    make_folder(below(".spilled.partial/.scratch"));
+    write_text(below(".spilled.partial/.scratch/cell"), "old");
+    store *s = open_at(below("spilled"));
+    CHECK_INT(s->ops->resume(s, 0, &record, &e), 1);
+    free(record);
+    CHECK(!exists(below(".spilled.partial/.scratch")));
+    make_folder(below(".spilled.partial/.scratch")); /* and if it is there, it is used */
+    CHECK_INT(s->ops->scratch_put(s, "cell", "new", 3, &e), NGFF_OK);
+    CHECK_INT(s->ops->scratch_get(s, "cell", back, 3, &e), NGFF_OK);
+    CHECK_TEXT(back, "new");
+    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    s->ops->free(s);
+    check_chunk(below("spilled"), "new");
+    CHECK(!exists(below(".spilled.partial")));
+}
+
+static void name_with_a_slash_is_a_folder(void)
+{
+    error e = {0}, file = {0};
+    CHECK_INT(write_store(below("slash.ozx/"), "pixels", 0, &e), NGFF_OK);
+    CHECK(exists(below("slash.ozx/zarr.json")));
+    check_chunk(below("slash.ozx/"), "pixels");
+    check_chunk(below("slash.ozx"), "pixels");
+    CHECK_INT(write_store(below("slash.ozx"), "x", 1, &file), NGFF_E_EXISTS);
+    CHECK(strstr(file.message, "is a folder"));
+}
+
 int main(void)
 {
     calls = local_calls;
     calls.write_file = try_write;
     calls.rename_new = try_rename;
     calls.exchange = try_exchange;
+    calls.read_file = try_read;
     use_local_place(open_with_calls);
-    RUN(root_documents_are_told_apart);
     RUN(two_renames_replace_a_store_where_names_cannot_be_exchanged);
     RUN(failed_rename_leaves_the_old_store);
     RUN(full_disk_at_the_claim_leaves_nothing);
     RUN(resume_publishes_what_was_stopped_at_its_last_rename);
     RUN(old_store_between_two_renames_gets_its_name_back);
     RUN(resume_takes_nothing_over_after_an_exchange);
+    RUN(record_that_cannot_be_read_keeps_the_work);
+    RUN(root_that_cannot_be_read_is_not_replaced);
+    RUN(huge_root_document_is_not_read);
+    RUN(exchange_that_fails_keeps_the_new_store);
+    RUN(file_that_comes_at_the_last_moment_is_put_back);
+    RUN(place_that_cannot_be_renamed_is_refused_before_the_work);
+    RUN(resume_after_spilling_goes_on);
+    RUN(name_with_a_slash_is_a_folder);
     run_local_checks();
     leave_local_place();
     CHECK_EXIT();

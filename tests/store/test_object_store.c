@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "owner.h"
 #include "store_check.h"
 
 enum { most_objects = 40 };
@@ -382,6 +383,53 @@ static void change_leaves_its_mark_first_and_takes_it_last(void)
     CHECK_INT(n_objects, 4);
 }
 
+/* Its parent's objects and claim stay. The server is memory, of which the child has a copy: it says what it was asked. */
+static void child_of_fork_asks_for_no_removal(void)
+{
+    for (int is_update = 0; is_update < 2; is_update++) {
+        error e = {0};
+        int status;
+        empty_server();
+        if (is_update)
+            CHECK_INT(write_store(below("a"), "old", 0, &e), NGFF_OK);
+        store *s = open_on_server(below("a"));
+        CHECK_INT(is_update ? s->ops->begin_update(s, &e) : s->ops->begin(s, 0, &e), NGFF_OK);
+        CHECK_INT(put_text(s, "scale0/image/c/0/0", "x"), NGFF_OK);
+        fflush(NULL);
+        pid_t child = fork();
+        if (child == 0) {
+            error own = {0};
+            said[0] = 0;
+            int is_right = s->ops->publish(s, &own) == NGFF_E_STATE;
+            s->ops->abandon(s);
+            s->ops->free(s);
+            _exit(!is_right || strstr(said, "delete") || strstr(said, "put"));
+        }
+        waitpid(child, &status, 0);
+        CHECK_INT(status, 0);
+        s->ops->abandon(s);
+        s->ops->free(s);
+        CHECK(!has_object("a/.omezarr-claim"));
+    }
+}
+
+static void claim_of_a_number_in_use_again_is_dead(void)
+{
+    char machine[128], start[64], token[400];
+    error e = {0}, living = {0};
+    owner_machine(machine);
+    owner_start((long)getppid(), start);
+    if (!strchr(start, ':'))
+        return;
+    empty_server();
+    snprintf(token, sizeof token, "%ld %s %s/0x1-1 writing", (long)getppid(), machine, start);
+    store_object(below("a/.omezarr-claim"), token, strlen(token));
+    CHECK_INT(write_store(below("a"), "x", 0, &living), NGFF_E_EXISTS);
+    snprintf(token, sizeof token, "%ld %s %s1/0x1-1 writing", (long)getppid(), machine, start);
+    store_object(below("a/.omezarr-claim"), token, strlen(token));
+    CHECK_INT(write_store(below("a"), "x", 0, &e), NGFF_OK);
+}
+
 int main(void)
 {
     strcpy(root, "/server");
@@ -398,5 +446,7 @@ int main(void)
     RUN(list_that_does_not_show_the_claim_is_not_believed);
     RUN(record_is_found_again_and_removed_in_the_end);
     RUN(change_leaves_its_mark_first_and_takes_it_last);
+    RUN(child_of_fork_asks_for_no_removal);
+    RUN(claim_of_a_number_in_use_again_is_dead);
     CHECK_EXIT();
 }
