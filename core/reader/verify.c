@@ -616,8 +616,10 @@ static int32_t check_all(check *c)
     if (status == NGFF_E_UNSUPPORTED)
         tell(c, NGFF_FINDING_NOTE, "%s cannot be listed: objects that are no part of the image are not looked for",
              reader_path(c->reader));
-    else if (status < 0)
+    else if (status < 0) {
+        tell(c, NGFF_FINDING_DAMAGE, "%s", e.message);
         return status;
+    }
     keys_sort(&c->documents);
     keys_sort(&c->others);
     status = check_documents(c);
