@@ -325,6 +325,11 @@ std::unique_ptr<GDALDataset> OmeZarrDataset::open(const StoreName &name, const c
     Subdatasets parts;
     if (!name.has_planes())
         parts = subdatasets_of_parts(name, store->reader);
+    /* After an error a reader says that there are no levels. */
+    if (ngff_reader_status(store->reader) != NGFF_OK) {
+        CPLError(CE_Failure, CPLE_OpenFailed, "%s", ngff_reader_error(store->reader));
+        return nullptr;
+    }
     if (ngff_reader_level_count(store->reader) == 0)
         return make_collection(name, description, parts);
 
