@@ -239,16 +239,18 @@ static void signals_stay_on_the_threads_of_the_host(void)
 #ifdef __GLIBC__
 static void look_at_stack(void *argument)
 {
+    size_t bytes = 0;
     pthread_attr_t attributes;
     pthread_getattr_np(pthread_self(), &attributes);
-    pthread_attr_getstacksize(&attributes, argument);
+    pthread_attr_getstacksize(&attributes, &bytes);
     pthread_attr_destroy(&attributes);
+    atomic_store((atomic_size_t *)argument, bytes);
 }
 
 /* As in musl, where a thread has 128 KiB. */
 static void a_worker_has_a_stack_for_codecs_and_tls(void)
 {
-    size_t seen = 0;
+    atomic_size_t seen = 0;
     pthread_attr_t before, small;
     pthread_getattr_default_np(&before);
     pthread_attr_init(&small);
