@@ -263,14 +263,13 @@ static int is_token_dead(const char *token, int *was_writing)
     return process == (long)getpid() && strcmp(host, here) == 0 && !is_living(name);
 }
 
-/* For free(); NULL where it cannot be read. */
-static char *read_token(object_store *o, const char *key)
+/* For free(); NULL where there is none, or, with the error in e, where it cannot be read. */
+static char *read_token(object_store *o, const char *key, error *e)
 {
     uint8_t *text = NULL;
     size_t n = 0;
     int is_there;
-    error ignored = {0};
-    object_store_find(&o->base, key, 0, 0, &text, &n, &is_there, &ignored);
+    object_store_find(&o->base, key, 0, 0, &text, &n, &is_there, e);
     return (char *)text;
 }
 
@@ -330,14 +329,14 @@ static int32_t take_over(object_store *o, const char *key, const char *dead, int
     snprintf(next, sizeof next, "%s%.16s", takeover_key, hex);
     if (put_token(o, next, &occupied) != NGFF_OK) {
         int was_writing;
-        char *other = occupied.status == NGFF_E_EXISTS && depth < deepest ? read_token(o, next) : NULL;
+        char *other = occupied.status == NGFF_E_EXISTS && depth < deepest ? read_token(o, next, e) : NULL;
         int32_t status = other && is_token_dead(other, &was_writing) ? take_over(o, next, other, depth + 1, e)
                                                                      : error_copy(e, &occupied);
         free(other);
         if (status != NGFF_OK)
             return status;
     }
-    char *still = read_token(o, key);
+    char *still = read_token(o, key, e);
     if (still && strcmp(still, dead) == 0)
         put_object(o, key, o->token, strlen(o->token), 0, e);
     else
@@ -378,11 +377,18 @@ static int32_t claim(object_store *o, int *was_dead, error *e)
     live(o);
     o->calls->forget(o->path);
     /* A server that ignores the condition would let us overwrite another's claim: look first. */
-    int is_there = object_read(o->calls, path, 0, 0, NULL, NULL, &size, cause) == 0;
+    int failure = object_read(o->calls, path, 0, 0, NULL, NULL, &size, cause);
+    /* Who may not list is told that it is forbidden: what is put then tells. */
+    if (failure && failure != ENOENT && failure != EACCES && failure != EPERM)
+        error_set(e, NGFF_E_STORAGE, "cannot read %s: %s", path, cause);
     free(path);
-    if (!is_there)
-        return put_token(o, claim_key, e);
-    char *dead = read_token(o, claim_key);
+    if (failure)
+        return e->status == NGFF_OK ? put_token(o, claim_key, e) : e->status;
+    char *dead = read_token(o, claim_key, e);
+    if (e->status != NGFF_OK) {
+        free(dead);
+        return e->status;
+    }
     if (!dead || !is_token_dead(dead, was_dead))
         claimed_by_another(o, claim_key, e);
     else if (take_over(o, claim_key, dead, 0, e) == NGFF_OK)

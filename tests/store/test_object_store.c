@@ -430,6 +430,25 @@ static void claim_of_a_number_in_use_again_is_dead(void)
     CHECK_INT(write_store(below("a"), "x", 0, &e), NGFF_OK);
 }
 
+/* Whose it is, is not known: it is neither taken, nor said to be another program's. */
+static void claim_that_cannot_be_read_is_an_error(void)
+{
+    for (int k = 0; k < 2; k++) { /* when it is looked for, when it is read */
+        error e = {0};
+        empty_server();
+        store_object(below("a/.omezarr-claim"), "0 nobody - writing", 18);
+        failure = EIO;
+        n_good = k;
+        n_failing = 1;
+        CHECK_INT(write_store(below("a"), "x", 0, &e), NGFF_E_STORAGE);
+        n_failing = n_good = 0;
+        CHECK(strstr(e.message, "cannot read") && strstr(e.message, "/.omezarr-claim"));
+        CHECK(!strstr(e.message, "another program") && !strstr(said, "put"));
+        CHECK_INT(n_objects, 1);
+        CHECK_INT(write_store(below("a"), "x", 0, (error[]){{0}}), NGFF_OK);
+    }
+}
+
 int main(void)
 {
     strcpy(root, "/server");
@@ -448,5 +467,6 @@ int main(void)
     RUN(change_leaves_its_mark_first_and_takes_it_last);
     RUN(child_of_fork_asks_for_no_removal);
     RUN(claim_of_a_number_in_use_again_is_dead);
+    RUN(claim_that_cannot_be_read_is_an_error);
     CHECK_EXIT();
 }
