@@ -46,3 +46,50 @@ int32_t blosc_decode(codec_context *context, const void *from, size_t n, void *t
         return error_set(e, NGFF_E_CORRUPT, "the blosc data are damaged, or use a compressor this blosc lacks");
     return NGFF_OK;
 }
+
+/* -- Zstd frames in it --------------------------------------------------------------------------------------------- */
+
+/* Blosc 1's format: version, version of the compressor, flags, size of a number, then bytes, bytes of a block and stored
+ * bytes; then where each block is. A block is cut into as many streams as a number has bytes, or one; a stream is its
+ * size and one frame, or the bytes themselves where that would not be less. */
+enum {
+    blosc_head = 16,
+    flag_copied = 2,
+    flag_whole_blocks = 16,
+    format_zstd = 4,
+    most_streams = 16,
+    least_stream = 128
+};
+
+static int32_t check_block(const uint8_t *at, size_t n, uint64_t n_pixels, uint64_t n_streams, int strictness, error *e)
+{
+    for (uint64_t i = 0; i < n_streams && n >= 4; i++) {
+        uint64_t size = little_get(at, 4);
+        if (size > n - 4)
+            break; /* decoding would have refused it */
+        if (size != n_pixels / n_streams && zstd_check(at + 4, (size_t)size, strictness, e) != NGFF_OK)
+            return e->status;
+        at += 4 + size;
+        n -= 4 + (size_t)size;
+    }
+    return NGFF_OK;
+}
+
+int32_t blosc_check(const void *from, size_t n, int strictness, error *e)
+{
+    const uint8_t *bytes = from;
+    if (n < blosc_head || bytes[2] >> 5 != format_zstd || bytes[2] & flag_copied)
+        return NGFF_OK;
+    uint64_t n_pixels = little_get(bytes + 4, 4), block = little_get(bytes + 8, 4), n_numbers = bytes[3];
+    for (uint64_t done = 0, i = 0; block > 0 && done < n_pixels && blosc_head + 4 * (i + 1) <= n; done += block, i++) {
+        uint64_t start = little_get(bytes + blosc_head + 4 * i, 4), here = n_pixels - done;
+        int is_cut = !(bytes[2] & flag_whole_blocks) && n_numbers <= most_streams && here >= block && n_numbers > 0 &&
+                     block / n_numbers >= least_stream;
+        if (start > n)
+            break;
+        if (check_block(bytes + start, n - (size_t)start, here < block ? here : block, is_cut ? n_numbers : 1,
+                        strictness, e) != NGFF_OK)
+            return e->status;
+    }
+    return NGFF_OK;
+}

@@ -7,9 +7,17 @@
 
 static const codec codecs[] = {
     [COMPRESS_NONE] = {.bound = bytes_bound, .encode = bytes_encode, .decode = bytes_decode},
-    [COMPRESS_ZSTD] = {.bound = zstd_bound, .encode = zstd_encode, .decode = zstd_decode, .release = zstd_release},
-    [COMPRESS_BLOSC] = {.bound = blosc_bound, .encode = blosc_encode, .decode = blosc_decode},
-    [COMPRESS_GZIP] = {.bound = gzip_bound, .encode = gzip_encode, .decode = gzip_decode, .release = deflate_release},
+    [COMPRESS_ZSTD] = {.bound = zstd_bound,
+                       .encode = zstd_encode,
+                       .decode = zstd_decode,
+                       .check = zstd_check,
+                       .release = zstd_release},
+    [COMPRESS_BLOSC] = {.bound = blosc_bound, .encode = blosc_encode, .decode = blosc_decode, .check = blosc_check},
+    [COMPRESS_GZIP] = {.bound = gzip_bound,
+                       .encode = gzip_encode,
+                       .decode = gzip_decode,
+                       .check = gzip_check,
+                       .release = deflate_release},
     [COMPRESS_ZLIB] = {.bound = zlib_bound, .encode = zlib_encode, .decode = zlib_decode},
     [COMPRESS_LZ4] = {.bound = lz4_bound, .encode = lz4_encode, .decode = lz4_decode, .release = lz4_release},
 };
@@ -81,7 +89,10 @@ int32_t codec_decode(codec_context *context, const codec_spec *spec, const void 
         return e->status;
     if (n == 0)
         return error_set(e, NGFF_E_CORRUPT, "the chunk is empty: it has a checksum and nothing before it");
-    return row->decode(context, from, n, to, n_expected, e);
+    int32_t status = row->decode(context, from, n, to, n_expected, e);
+    if (status == NGFF_OK && row->check && spec->strictness != STRICT_NOT)
+        status = row->check(from, n, spec->strictness, e);
+    return status;
 }
 
 int32_t codec_wrong_size(error *e, const char *name, uint64_t n_found, size_t n_expected)

@@ -23,8 +23,8 @@ int32_t codec_encode(codec_context *context, const codec_spec *spec, const void 
                      size_t capacity, size_t *n_written, error *e);
 
 /* Decodes into exactly n_expected bytes; anything else (also trailing bytes, a header that claims another size) is
- * NGFF_E_CORRUPT. Never reads or writes out of bounds, whatever the input. Of spec only compress and has_crc32c
- * count. */
+ * NGFF_E_CORRUPT. Never reads or writes out of bounds, whatever the input. Of spec only compress, has_crc32c and
+ * strictness count. */
 int32_t codec_decode(codec_context *context, const codec_spec *spec, const void *from, size_t n, void *to,
                      size_t n_expected, error *e);
 

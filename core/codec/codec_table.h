@@ -1,5 +1,5 @@
 /* codec_table.h: what the files of codec/ share: the row that a codec is, and the states that a context keeps for it.
- * A new codec is one file with three functions, their prototypes here and one row in chain.c.
+ * A new codec is one file with three functions or four, their prototypes here and one row in chain.c.
  *
  * chain.c checks the sizes for all of them: n is never 0, never more than bound takes, and to has room for bound. */
 #ifndef NGFF_CODEC_CODEC_TABLE_H
@@ -22,18 +22,22 @@ typedef int32_t codec_encode_function(codec_context *context, const codec_spec *
                                       void *to, size_t capacity, size_t *n_written, error *e);
 typedef int32_t codec_decode_function(codec_context *context, const void *from, size_t n, void *to, size_t n_expected,
                                       error *e);
+/* Looks at what decoding has passed over; strictness is not STRICT_NOT. */
+typedef int32_t codec_check_function(const void *from, size_t n, int strictness, error *e);
 typedef void codec_release_function(codec_context *context);
 
 typedef struct {
     codec_bound_function *bound; /* 0: n is too much for this codec */
     codec_encode_function *encode;
     codec_decode_function *decode;
+    codec_check_function *check;     /* NULL: decoding looks at everything */
     codec_release_function *release; /* frees the codec's part of a context; NULL: it has none */
 } codec;
 
 codec_bound_function bytes_bound, zstd_bound, blosc_bound, gzip_bound, zlib_bound, lz4_bound;
 codec_encode_function bytes_encode, zstd_encode, blosc_encode, gzip_encode, zlib_encode, lz4_encode;
 codec_decode_function bytes_decode, zstd_decode, blosc_decode, gzip_decode, zlib_decode, lz4_decode;
+codec_check_function zstd_check, gzip_check, blosc_check;
 codec_release_function zstd_release, deflate_release, lz4_release;
 
 /* Puts the checksum of n bytes behind them (4 bytes). */

@@ -3,6 +3,7 @@
 #include "codec_table.h"
 
 #include <libdeflate.h>
+#include <string.h>
 
 enum { wrapper_gzip, wrapper_zlib };
 
@@ -103,6 +104,20 @@ int32_t gzip_decode(codec_context *context, const void *from, size_t n, void *to
 int32_t zlib_decode(codec_context *context, const void *from, size_t n, void *to, size_t n_expected, error *e)
 {
     return wrapped_decode(&wrappers[wrapper_zlib], context, from, n, to, n_expected, e);
+}
+
+/* RFC 1952 section 2.3.1: magic, method, flags, time (4), extra flags, system. A decoder needs only the first three. */
+int32_t gzip_check(const void *from, size_t n, int strictness, error *e)
+{
+    const uint8_t *head = from;
+    static const uint8_t ours[8] = {0x1F, 0x8B, 8};
+    if (strictness < STRICT_OWN)
+        return NGFF_OK;
+    int is_ours = n >= 18 && memcmp(head, ours, sizeof ours) == 0 && (head[8] & ~6) == 0 && head[9] == 255;
+    return is_ours ? NGFF_OK
+                   : error_set(e, NGFF_E_CORRUPT,
+                               "the gzip header is none that this library writes: it is damaged, or another program "
+                               "has written the chunk");
 }
 
 void deflate_release(codec_context *context)

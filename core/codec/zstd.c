@@ -48,6 +48,112 @@ int32_t zstd_decode(codec_context *context, const void *from, size_t n, void *to
     return NGFF_OK;
 }
 
+/* -- Bits that decoders pass over (RFC 8878) ------------------------------------------------------------------------ */
+
+/* What is left of a frame; n is 0 once it has ended too early. */
+typedef struct {
+    const uint8_t *at;
+    size_t n;
+} rest;
+
+static uint64_t take(rest *r, int n_bytes)
+{
+    if (r->n < (size_t)n_bytes) {
+        r->n = 0;
+        return 0;
+    }
+    uint64_t value = little_get(r->at, n_bytes);
+    r->at += n_bytes;
+    r->n -= (size_t)n_bytes;
+    return value;
+}
+
+static void skip(rest *r, uint64_t n_bytes)
+{
+    if (n_bytes > r->n)
+        n_bytes = r->n;
+    r->at += n_bytes;
+    r->n -= (size_t)n_bytes;
+}
+
+/* Section 3.1.1.3.1: the literals at the start of a compressed block. */
+static void skip_literals(rest *r)
+{
+    static const uint8_t plain_head[4] = {1, 2, 1, 3}, plain_shift[4] = {3, 4, 3, 4};
+    static const uint8_t packed_head[4] = {3, 3, 4, 5}, packed_bits[4] = {10, 10, 14, 18};
+    if (r->n == 0)
+        return;
+    int type = r->at[0] & 3, format = r->at[0] >> 2 & 3;
+    if (type >= 2) { /* Huffman: how many they become, then how many bytes they have here */
+        uint64_t head = take(r, packed_head[format]), mask = (UINT64_C(1) << packed_bits[format]) - 1;
+        skip(r, head >> (4 + packed_bits[format]) & mask);
+    } else {
+        uint64_t n = take(r, plain_head[format]) >> plain_shift[format];
+        skip(r, type == 0 ? n : 1); /* as they are, or one byte again and again */
+    }
+}
+
+/* Section 3.1.1.3.2.1: the head of the sequences, which follow. */
+static int sequences_are_clean(rest block)
+{
+    skip_literals(&block);
+    uint64_t n = take(&block, 1);
+    if (n == 255)
+        n = take(&block, 2) + 0x7F00;
+    else if (n >= 128)
+        n = ((n - 128) << 8) + take(&block, 1);
+    return n == 0 || (take(&block, 1) & 3) == 0;
+}
+
+/* Section 3.1.1.1.2: 2^exponent and eighths of it. */
+static uint64_t window_of(uint64_t descriptor)
+{
+    uint64_t base = UINT64_C(1) << (10 + (descriptor >> 3));
+    return base + base / 8 * (descriptor & 7);
+}
+
+/* Sections 3.1.1.1 and 3.1.1.2. Returns what is wrong, or NULL. */
+static const char *judge_frame(rest *r, int strictness)
+{
+    static const uint8_t id_bytes[4] = {0, 1, 2, 4}, size_bytes[4] = {0, 2, 4, 8};
+    skip(r, 4);
+    int descriptor = (int)take(r, 1), is_single = descriptor >> 5 & 1, is_last = 0;
+    uint64_t window = is_single ? 0 : window_of(take(r, 1));
+    skip(r, id_bytes[descriptor & 3]);
+    uint64_t size = take(r, descriptor >> 6 == 0 ? is_single : size_bytes[descriptor >> 6]);
+    size += descriptor >> 6 == 1 ? 256 : 0;
+    if (strictness == STRICT_OWN && descriptor & 0x10) /* encoders leave it 0, decoders pass over it */
+        return "the unused bit of the frame header is set";
+    /* This library's frames say their size; where the window is less, it is a power of two of at least 512 KiB. */
+    if (strictness == STRICT_OWN && !is_single && (window & (window - 1) || window >= size || window < 1 << 19))
+        return "the window is none that this library writes";
+    while (!is_last && r->n > 0) {
+        uint64_t head = take(r, 3), type = head >> 1 & 3, n = head >> 3;
+        is_last = head & 1;
+        if (type == 2 && n <= r->n && !sequences_are_clean((rest){r->at, (size_t)n}))
+            return "reserved bits of a block are set, which newer decoders refuse";
+        skip(r, type == 1 ? 1 : n);
+    }
+    skip(r, descriptor & 4 ? 4 : 0);
+    return NULL;
+}
+
+int32_t zstd_check(const void *from, size_t n, int strictness, error *e)
+{
+    rest r = {from, n};
+    const char *wrong = NULL;
+    while (r.n >= 8 && !wrong) {
+        uint64_t magic = little_get(r.at, 4);
+        if ((magic & 0xFFFFFFF0) == 0x184D2A50) /* section 3.1.2: a frame of something else */
+            skip(&r, 8 + little_get(r.at + 4, 4));
+        else if (magic == 0xFD2FB528)
+            wrong = judge_frame(&r, strictness);
+        else /* of a zstd before its format was settled */
+            break;
+    }
+    return wrong ? error_set(e, NGFF_E_CORRUPT, "the zstd data are damaged: %s", wrong) : NGFF_OK;
+}
+
 void zstd_release(codec_context *context)
 {
     ZSTD_freeCCtx(context->zstd_compressor);

@@ -118,6 +118,54 @@ static void blosc_takes_at_most_its_own_limit(void)
     CHECK_INT(codec_bound(&spec, 2147483632), 0);
 }
 
+/* By hand, from blosc's format and a frame of numcodecs (512 bytes of pixels; byte 17 has reserved bits, test_zstd.c): two
+ * blocks of one stream each. */
+static void zstd_frames_in_blosc_are_looked_into(void)
+{
+    static const uint8_t frame[] = {0x28, 0xb5, 0x2f, 0xfd, 0x60, 0x00, 0x01, 0x8d, 0x00, 0x00, 0x28, 0x00, 0x00, 0x01,
+                                    0x02, 0x03, 0x04, 0x04, 0x2a, 0x1c, 0x08, 0x07, 0xc7, 0x73, 0x6c, 0x83, 0x36};
+    enum { n_frame = sizeof frame, first = 16 + 2 * 4, second = first + 4 + n_frame, n_all = second + 4 + n_frame };
+    uint8_t bytes[n_all] = {2, 1, 4 << 5 | 16, 1, 0, 4, 0, 0, 0, 2, 0, 0, n_all, 0, 0, 0, first, 0, 0, 0, second};
+    bytes[first] = bytes[second] = n_frame;
+    memcpy(bytes + first + 4, frame, n_frame);
+    memcpy(bytes + second + 4, frame, n_frame);
+    codec_spec strict = {.compress = COMPRESS_BLOSC, .strictness = STRICT_FORMAT},
+               lenient = {.compress = COMPRESS_BLOSC};
+    codec_context *context = codec_context_create();
+    CHECK_INT(decode_status(context, &strict, bytes, n_all, 1024, NULL), NGFF_OK);
+    for (int at = first + 4 + 17; at < n_all; at += second - first) {
+        bytes[at] ^= 2;
+        CHECK_INT(decode_status(context, &lenient, bytes, n_all, 1024, NULL), NGFF_OK);
+        CHECK_INT(decode_status(context, &strict, bytes, n_all, 1024, NULL), NGFF_E_CORRUPT);
+        bytes[at] ^= 2;
+    }
+    codec_context_free(context);
+}
+
+/* Of every compressor, shuffle and number of blocks. */
+static void what_this_library_writes_is_strict(void)
+{
+    static const size_t sizes[] = {512, 3000, 700000};
+    codec_context *context = codec_context_create();
+    for (int cname = CNAME_ZSTD; cname <= CNAME_BLOSCLZ; cname++)
+        for (int shuffle = SHUFFLE_NONE; shuffle <= SHUFFLE_BIT; shuffle++)
+            for (int i = 0; i < 3; i++) {
+                codec_spec spec = {.compress = COMPRESS_BLOSC,
+                                   .level = 1 + 4 * i,
+                                   .type_size = 2,
+                                   .blosc_cname = cname,
+                                   .blosc_shuffle = shuffle,
+                                   .strictness = STRICT_OWN};
+                size_t n_encoded;
+                uint8_t *bytes = sample_make(sample_ramp, sizes[i]);
+                uint8_t *encoded = encoded_make(context, &spec, bytes, sizes[i], &n_encoded);
+                CHECK_INT(decode_status(context, &spec, encoded, n_encoded, sizes[i], bytes), NGFF_OK);
+                free(bytes);
+                free(encoded);
+            }
+    codec_context_free(context);
+}
+
 int main(void)
 {
     RUN(blosc_gives_back_what_it_took);
@@ -126,5 +174,7 @@ int main(void)
     RUN(blosc_header_says_what_the_spec_said);
     RUN(blosc_does_not_listen_to_the_environment);
     RUN(blosc_takes_at_most_its_own_limit);
+    RUN(zstd_frames_in_blosc_are_looked_into);
+    RUN(what_this_library_writes_is_strict);
     CHECK_EXIT();
 }

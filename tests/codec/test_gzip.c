@@ -51,6 +51,34 @@ static void gzip_header_has_no_time_and_no_system(void)
     codec_context_free(context);
 }
 
+/* All that a decoder passes over: flags for text, time, extra flags, system (RFC 1952). Others may say there what they
+ * want, so only what this library has written is looked at. */
+static void header_of_this_library_is_known_bit_by_bit(void)
+{
+    codec_context *context = codec_context_create();
+    uint8_t *bytes = sample_make(sample_ramp, 3000);
+    size_t n;
+    for (int level = 0; level <= 9; level++) {
+        codec_spec spec = spec_make(COMPRESS_GZIP, level), own = spec, format = spec;
+        own.strictness = STRICT_OWN;
+        format.strictness = STRICT_FORMAT;
+        uint8_t *member = encoded_make(context, &spec, bytes, 3000, &n);
+        CHECK_INT(decode_status(context, &own, member, n, 3000, bytes), NGFF_OK);
+        for (size_t bit = 3 * 8; bit < 10 * 8; bit++) {
+            if (bit / 8 == 8 && (bit % 8 == 1 || bit % 8 == 2))
+                continue; /* 2 and 4 stand for "strongest" and "fastest" */
+            member[bit / 8] ^= (uint8_t)(1 << bit % 8);
+            CHECK_INT(decode_status(context, &own, member, n, 3000, bytes), NGFF_E_CORRUPT);
+            if (bit / 8 >= 4)
+                CHECK_INT(decode_status(context, &format, member, n, 3000, bytes), NGFF_OK);
+            member[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        }
+        free(member);
+    }
+    free(bytes);
+    codec_context_free(context);
+}
+
 /* One context serves chunks of several levels in turn. */
 static void gzip_level_may_change_between_chunks(void)
 {
@@ -76,6 +104,7 @@ int main(void)
     RUN(gzip_and_zlib_refuse_damaged_data);
     RUN(gzip_and_zlib_read_what_numcodecs_wrote);
     RUN(gzip_header_has_no_time_and_no_system);
+    RUN(header_of_this_library_is_known_bit_by_bit);
     RUN(gzip_level_may_change_between_chunks);
     CHECK_EXIT();
 }

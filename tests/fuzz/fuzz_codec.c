@@ -82,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_checksum(from, n);
         return 0;
     }
-    codec_spec spec = {.compress = choice, .level = 1, .type_size = 2};
+    codec_spec spec = {.compress = choice, .level = 1, .type_size = 2, .strictness = data[0] / 8 % 3};
     size_t n_expected = sizes[data[1] % 8];
     error e = {0};
     int32_t status = codec_decode(context, &spec, from, n, to_end - n_expected, n_expected, &e);
