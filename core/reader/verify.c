@@ -373,6 +373,7 @@ typedef struct {
     ngff_reader *reader;
     const stored_array *array;
     int64_t first, n, chunk_bytes;
+    int strictness;
     verdict *verdicts;
     pthread_mutex_t lock; /* guards next */
     int64_t next;
@@ -399,13 +400,15 @@ static int64_t batch_next(batch *b)
 static void read_batch(void *argument)
 {
     batch *b = argument;
+    stored_array strict = *b->array;
+    strict.codec.strictness = b->strictness;
     void *pixels = budget_take(b->reader->buffers, b->chunk_bytes);
     for (int64_t i; pixels && (i = batch_next(b)) >= 0;) {
         verdict *v = &b->verdicts[i];
         int64_t index[MAX_RANK];
         error e = {0};
         index_of(b->array, b->first + i, index);
-        v->status = chunk_read(&b->reader->chunks, NULL, b->array, index, pixels, &e);
+        v->status = chunk_read(&b->reader->chunks, NULL, &strict, index, pixels, &e);
         v->error = v->status < 0 ? malloc(sizeof e) : NULL;
         if (v->error)
             *v->error = e;
@@ -475,7 +478,10 @@ static int64_t check_chunks(check *c, const stored_array *array, const char *wha
     int n_threads = (int)max_i64(1, min_i64(c->n_threads, most_buffers / n_bytes));
     int64_t most = n_threads > 1 ? batch_chunks * n_threads : 1;
     array_check a = {array, what, expected, 0, ""};
-    batch b = {.reader = c->reader, .array = array, .chunk_bytes = n_bytes};
+    batch b = {.reader = c->reader,
+               .array = array,
+               .chunk_bytes = n_bytes,
+               .strictness = c->is_own ? STRICT_OWN : STRICT_FORMAT};
     b.verdicts = malloc((size_t)most * sizeof *b.verdicts);
     int32_t status = b.verdicts ? NGFF_OK : NGFF_E_MEMORY;
     pthread_mutex_init(&b.lock, NULL);
