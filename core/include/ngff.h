@@ -385,8 +385,9 @@ NGFF_API void ngff_reader_set_cache(ngff_reader *reader, int64_t size_bytes);
 /* Looks at every object of the store: all documents are there, are JSON and equal to the root's copies of them; every
  * chunk that was stored is there and decodes to its size, every shard index has its checksum; chunks that were left out
  * as empty are not there; nothing else is there. Stores by others do not say which chunks were stored: then a missing
- * chunk counts as empty. A flipped bit in a chunk is found where its codec has a checksum (zstd, gzip, zlib; crc32c
- * behind any) or cannot decode it; without a codec it looks like another pixel. Metadata is judged as by ngff_validate;
+ * chunk counts as empty. A flipped bit in a chunk that changes a pixel is found where its codec has a checksum
+ * (zstd, gzip, zlib) or cannot decode it, every one with crc32c behind the codec; without a codec it looks like another
+ * pixel. Bits of a chunk that must be zero are looked at, too: newer decoders do. Metadata is judged as by ngff_validate;
  * that its version is none of those is a note.
  * finding (may be NULL) is called for each finding, with one line that names the level, the chunk and the object;
  * progress (may be NULL) with the share that is done, 0 to 1: it returns 0 to stop. Both on the calling thread, in the

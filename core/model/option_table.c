@@ -150,8 +150,9 @@ const row option_table[] = {
         .words = tri_words,
         .standard = "AUTO",
         .help =
-            "A checksum for every chunk, so that a flipped bit is an error in any reader. AUTO: where it costs nothing "
-            "(ZSTD; GZIP and ZLIB always have one); YES: also crc32c behind BLOSC and NONE (0.5)",
+            "A checksum for every chunk, so that a flipped bit that changes a pixel is an error in any reader. AUTO: "
+            "where it costs nothing (ZSTD; GZIP and ZLIB always have one); YES: crc32c behind every codec (0.5), so "
+            "that every flipped bit is",
         .offset = offsetof(options, checksum),
     },
     {

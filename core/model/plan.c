@@ -164,14 +164,15 @@ static int32_t apply_image_options(plan *p)
 
 /* -- Codec, reducer, fill value ------------------------------------------------------------------------------------ */
 
-/* Zstd's frames and deflate have one of their own; Zarr v3 can put one behind the other codecs. */
+/* Zstd's frames and deflate have one of their own, of the pixels; Zarr v3 can put one behind any codec, of the bytes: it
+ * also sees a bit that a decoder passes over. */
 static int32_t resolve_checksum(plan *p)
 {
     codec_spec *c = &p->codec;
     int has_own = c->compress == COMPRESS_ZSTD || c->compress == COMPRESS_GZIP || c->compress == COMPRESS_ZLIB;
     c->zstd_checksum = c->compress == COMPRESS_ZSTD && p->options.checksum != TRI_NO;
-    c->has_crc32c = !has_own && p->options.checksum == TRI_YES;
-    if (c->has_crc32c && p->options.version == VERSION_04)
+    c->has_crc32c = p->options.checksum == TRI_YES && p->options.version != VERSION_04;
+    if (!has_own && p->options.checksum == TRI_YES && p->options.version == VERSION_04)
         return error_set(&p->error, NGFF_E_OPTION,
                          "CHECKSUM=YES: Zarr v2 (NGFF_VERSION=0.4) has no checksum for COMPRESS=%s; use COMPRESS=ZSTD, "
                          "or NGFF_VERSION=0.5",

@@ -412,6 +412,17 @@ static void codecs_are_written_as_their_readers_want_them(void)
         "\"name\":\"bytes\",\"configuration\":{\"endian\":\"little\"}},{\"name\":\"crc32c\"}],\"index_location\":"
         "\"end\"}}]");
     forget(&m);
+    /* With CHECKSUM=YES every codec has one behind it; Zarr v2 has none, so there it must be in the codec. */
+    static const char *const behind[] = {"COMPRESS=ZSTD", "COMPRESS=GZIP", "COMPRESS=BLOSC"};
+    for (int i = 0; i < 3; i++) {
+        write_store(ngff_image_create("yx", shape, NGFF_FLOAT32), NULL, &m, behind[i], "CHECKSUM=YES", NULL, NULL);
+        CHECK_TEXT(at(object(&m, "scale0/image/zarr.json"), "codecs/2"), "{\"name\":\"crc32c\"}");
+        forget(&m);
+    }
+    write_store(ngff_image_create("yx", shape, NGFF_FLOAT32), NULL, &m, "COMPRESS=GZIP", "CHECKSUM=YES", "VERSION=0.4",
+                NULL);
+    CHECK_TEXT(at(object(&m, "scale0/image/.zarray"), "compressor"), "{\"id\":\"gzip\",\"level\":6}");
+    forget(&m);
 }
 
 /* Writes one pixel as nodata of all channels and gives back the text of fill_value and of the block's nodata. */
