@@ -1,8 +1,10 @@
 #!/bin/bash
-# other_machine.sh s390x|i386 [CTEST-OPTION...]: builds libngff without GDAL for a big-endian machine of 64 bits (s390x,
-# run by qemu) or a machine of 32 bits (i386) in build-MACHINE and passes the C suite there. The codecs are the packages
-# of that machine in the version of this one, unpacked into build-MACHINE/root: nothing of another machine is installed
-# here but its compiler (and qemu). Where that cannot be had the last line says why and the exit status is 77.
+# other_machine.sh s390x|i386 [CTEST-OPTION...]: s390x is big-endian: builds libngff without GDAL for it in build-s390x
+# and passes the C suite there, run by qemu, all but the tests that take minutes even here. The codecs are the packages of
+# that machine in the version of this one, unpacked into build-s390x/root: nothing of another machine is installed here
+# but its compiler (and qemu). Then each machine reads the stores that the other wrote, and their bytes are compared.
+# i386 has 32 bits: CMake must refuse it in words. Where the packages cannot be had the last line says why and the exit
+# status is 77.
 set -euo pipefail
 machine=${1:-}
 shift || true
@@ -10,9 +12,9 @@ source=$(cd "$(dirname "$0")/.." && pwd)
 codecs="libblosc-dev libzstd-dev liblz4-dev libdeflate-dev libcjson-dev"
 case $machine in
 s390x) triplet=s390x-linux-gnu cpu=s390x loader=ld64.so.1 tools="gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user" run=qemu-s390x ;;
-i386) triplet=i686-linux-gnu cpu=i686 loader=ld-linux.so.2 tools="gcc-i686-linux-gnu libc6-dev-i386-cross" run="" ;;
+i386) triplet=i686-linux-gnu tools="gcc-i686-linux-gnu libc6-dev-i386-cross" run="" ;;
 *)
-    sed -n '2,5s/^# //p' "$0" >&2
+    sed -n '2,7s/^# //p' "$0" >&2
     exit 2
     ;;
 esac
@@ -41,6 +43,13 @@ if ! has_tools; then
 fi
 
 mkdir -p "$build"
+if [ "$machine" = i386 ]; then
+    cmake -S "$source" -B "$build" -G Ninja -DNGFF_WITH_GDAL=OFF -DCMAKE_SYSTEM_NAME=Linux \
+        "-DCMAKE_C_COMPILER=$triplet-gcc" >"$build/cmake.log" 2>&1 && { echo "CMake does not refuse $machine" && exit 1; }
+    grep -q "needs a 64-bit machine" "$build/cmake.log" || { tail -20 "$build/cmake.log" && exit 1; }
+    echo "CMake refuses $machine in words"
+    exit 0
+fi
 if [ ! -e "$root/.whole" ]; then
     echo "Fetching the codecs of $machine ..."
     rm -rf "$root" "$build/apt"
@@ -71,13 +80,11 @@ libraries=$(dirname "$(find "$root/usr/lib" -name libzstd.so)")
 
 # -- Build and test ----------------------------------------------------------------------------------------------------
 
-emulator=""
-[ -z "$run" ] || emulator="$run;-L;$root"
 cat >"$build/toolchain.cmake" <<TEXT
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR $cpu)
 set(CMAKE_C_COMPILER $triplet-gcc)
-set(CMAKE_CROSSCOMPILING_EMULATOR "$emulator")
+set(CMAKE_CROSSCOMPILING_EMULATOR "$run;-L;$root")
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-rpath-link,$libraries:$root/lib/$(basename "$libraries")")
 set(CMAKE_SHARED_LINKER_FLAGS_INIT "-Wl,-rpath-link,$libraries:$root/lib/$(basename "$libraries")")
 set(CMAKE_FIND_ROOT_PATH "$root")
@@ -85,7 +92,7 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 TEXT
 export PKG_CONFIG_LIBDIR=$libraries/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root
 "$source/scripts/build.sh" "$build" --toolchain "$build/toolchain.cmake" -DNGFF_WITH_GDAL=OFF -DNGFF_WERROR=ON
-ctest --test-dir "$build" --output-on-failure -j"$(nproc)" "$@"
+ctest --test-dir "$build" --output-on-failure -j"$(nproc)" -E '^(faults/alloc|writer/memory)$' "$@"
 
 # -- Stores of both machines ---------------------------------------------------------------------------------------------
 
@@ -95,8 +102,7 @@ here=$source/build-nogdal
 stores=$(mktemp -d)
 trap 'rm -rf "$stores"' EXIT
 there() {
-    # shellcheck disable=SC2086
-    ${run:+$run -L "$root"} "$build/tests/machine_stores" "$@"
+    "$run" -L "$root" "$build/tests/machine_stores" "$@"
 }
 "$here/tests/machine_stores" write "$stores/here"
 there write "$stores/there"
