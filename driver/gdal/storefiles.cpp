@@ -208,10 +208,8 @@ CPLErr omezarr_delete(const char *name)
     }
     if ((omezarr_is_archive(root) ? delete_file(root) : delete_folder(root, &tree)) != CE_None)
         return CE_Failure;
-    const std::string pam = root + ".aux.xml";
-    if (exists(pam))
-        VSIUnlink(pam.c_str());
-    return CE_None;
+    const std::string side_file = root + ".aux.xml"; /* of the next store with this name it would be untrue */
+    return exists(side_file) ? delete_file(side_file) : CE_None;
 }
 
 /* Source and target of a rename or copy: a store and a name that is free. */
@@ -232,6 +230,17 @@ static bool check_names(const std::string &new_root, const std::string &old_root
     return false;
 }
 
+/* What a user said about the store goes where the store goes. */
+static CPLErr take_side_file(const std::string &new_root, const std::string &old_root, bool is_copy)
+{
+    const std::string from = old_root + ".aux.xml", to = new_root + ".aux.xml";
+    if (!exists(from) || (is_copy ? CPLCopyFile(to.c_str(), from.c_str()) : VSIRename(from.c_str(), to.c_str())) == 0)
+        return CE_None;
+    CPLError(CE_Failure, CPLE_FileIO, "%s is %s, but its side file %s is not: %s. Put it beside the store by hand",
+             new_root.c_str(), is_copy ? "copied" : "renamed", from.c_str(), VSIStrerror(errno));
+    return CE_Failure;
+}
+
 CPLErr omezarr_rename(const char *new_name, const char *old_name)
 {
     const std::string new_root = omezarr_root(new_name), old_root = omezarr_root(old_name);
@@ -244,9 +253,7 @@ CPLErr omezarr_rename(const char *new_name, const char *old_name)
                  VSIStrerror(errno));
         return CE_Failure;
     }
-    if (exists(old_root + ".aux.xml"))
-        VSIRename((old_root + ".aux.xml").c_str(), (new_root + ".aux.xml").c_str());
-    return CE_None;
+    return take_side_file(new_root, old_root, false);
 }
 
 CPLErr omezarr_copy_files(const char *new_name, const char *old_name)
@@ -258,7 +265,7 @@ CPLErr omezarr_copy_files(const char *new_name, const char *old_name)
     omezarr_note_published(new_root);
     if (omezarr_is_archive(old_root)) {
         if (CPLCopyFile(new_root.c_str(), old_root.c_str()) == 0)
-            return CE_None;
+            return take_side_file(new_root, old_root, true);
         VSIUnlink(new_root.c_str());
         CPLError(CE_Failure, CPLE_FileIO, "%s cannot be written", new_root.c_str());
         return CE_Failure;
@@ -281,5 +288,5 @@ CPLErr omezarr_copy_files(const char *new_name, const char *old_name)
             CPLError(CE_Failure, CPLE_FileIO, "%s/%s cannot be written", new_root.c_str(), file.c_str());
             return CE_Failure;
         }
-    return CE_None;
+    return take_side_file(new_root, old_root, true);
 }
