@@ -580,6 +580,19 @@ def test_exit_status_of_the_program(tmp_path):
     assert damage.returncode == 1 and "level 0, chunk 1,2,1" in damage.stdout and "scale0/image/c/1/2/1" in damage.stdout
 
 
+def test_the_program_takes_the_names_that_gdalinfo_lists(tmp_path):
+    store = gdaltest.write(tmp_path / "a.ome.zarr", plain_source())
+    for name in (store, f"OMEZARR:{store}", f'OMEZARR:"{store}"', f'OMEZARR:"{store}":'):
+        for arguments in (["-oo", "MAX_CHUNK=1GB", name], [name, "-oo", "MAX_CHUNK=1GB"]):
+            done = tool(*arguments)
+            assert (done.returncode, done.stdout) == (0, f"{store}: whole\n"), (arguments, done.stderr)
+    part = tool(f'OMEZARR:"{store}":scale0/image')
+    assert part.returncode == 3 and "part of a store" in part.stderr and store in part.stderr
+    for arguments, word in (([store, "-x"], "-x"), ([store, "b", "c"], "argument c"), ([], "no store"), (["-oo"], "-oo")):
+        done = tool(*arguments)
+        assert done.returncode == 2 and word in done.stderr.splitlines()[0], (arguments, done.stderr)
+
+
 def test_the_program_takes_the_limits_of_reading(tmp_path):
     zarr = pytest.importorskip("zarr")
     path = str(tmp_path / "a.zarr")

@@ -99,29 +99,34 @@ static int verify(int n_arguments, char **arguments)
     static const int codes[] = {
         [VERIFY_WHOLE] = EXIT_FINE, [VERIFY_DAMAGED] = EXIT_DAMAGE, [VERIFY_UNREADABLE] = EXIT_UNREADABLE};
     char message[1200], **limits = NULL;
-    int first = 0;
-    for (; first + 1 < n_arguments && strcmp(arguments[first], "-oo") == 0; first += 2)
-        limits = CSLAddString(limits, arguments[first + 1]);
-    n_arguments -= first;
-    arguments += first;
-    if (n_arguments < 1 || n_arguments > 2 || arguments[0][0] == '-') {
+    const char *names[2] = {NULL, NULL}, *unexpected = NULL;
+    for (int i = 0; i < n_arguments && !unexpected; i++) {
+        if (strcmp(arguments[i], "-oo") == 0 && i + 1 < n_arguments)
+            limits = CSLAddString(limits, arguments[++i]);
+        else if (names[1] || arguments[i][0] == '-')
+            unexpected = arguments[i];
+        else
+            names[names[0] ? 1 : 0] = arguments[i];
+    }
+    if (unexpected || !names[0]) {
         CSLDestroy(limits);
+        fprintf(stderr, unexpected ? "omezarr: unexpected argument %s\n" : "omezarr: no store is named\n", unexpected);
         return usage(stderr, EXIT_USAGE);
     }
     GDALDatasetH source = NULL;
-    if (n_arguments == 2) {
-        source = GDALOpenEx(arguments[1], GDAL_OF_RASTER | GDAL_OF_VERBOSE_ERROR, NULL, NULL, NULL);
+    if (names[1]) {
+        source = GDALOpenEx(names[1], GDAL_OF_RASTER | GDAL_OF_VERBOSE_ERROR, NULL, NULL, NULL);
         if (source == NULL) {
             CSLDestroy(limits);
             return EXIT_UNREADABLE;
         }
     }
-    const verification all = {arguments[0], source, limits, print_finding, NULL, NULL};
+    const verification all = {names[0], source, limits, print_finding, NULL, NULL};
     int code = codes[verify_store(&all, message, sizeof message)];
     if (message[0])
         fprintf(stderr, "omezarr: %s\n", message);
     if (code == EXIT_FINE)
-        printf("%s: whole%s\n", verify_path(arguments[0]), source ? ", and has the pixels of the source" : "");
+        printf("%s: whole%s\n", verify_path(names[0]), source ? ", and has the pixels of the source" : "");
     if (source)
         GDALClose(source);
     CSLDestroy(limits);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cpl_port.h"
+#include "cpl_conv.h"
 #include "cpl_string.h"
 
 #include "compare.h"
@@ -69,10 +69,29 @@ static int check_pixels(const verification *v, ngff_reader *store, int n_threads
                                          : VERIFY_UNREADABLE;
 }
 
-const char *verify_path(const char *store)
+/* Behind OMEZARR:, and behind a quote if there is one. */
+static const char *begin_of_path(const char *store, int *is_quoted)
 {
     static const char prefix[] = "OMEZARR:";
-    return EQUALN(store, prefix, strlen(prefix)) ? store + strlen(prefix) : store;
+    const char *path = EQUALN(store, prefix, strlen(prefix)) ? store + strlen(prefix) : store;
+    *is_quoted = path != store && path[0] == '"' && strchr(path + 1, '"') != NULL;
+    return path + *is_quoted;
+}
+
+const char *verify_path(const char *store)
+{
+    int is_quoted;
+    const char *path = begin_of_path(store, &is_quoted);
+    return is_quoted ? CPLSPrintf("%.*s", (int)strcspn(path, "\""), path) : path;
+}
+
+/* What follows the quoted path: ":part", "" or NULL. */
+static const char *part_of(const char *store)
+{
+    int is_quoted;
+    const char *path = begin_of_path(store, &is_quoted);
+    const char *part = is_quoted ? strchr(path, '"') + 1 : NULL;
+    return part && part[0] == ':' ? part + 1 : part;
 }
 
 int verify_store(const verification *v, char *message, size_t room)
@@ -80,6 +99,12 @@ int verify_store(const verification *v, char *message, size_t room)
     int n_threads = 1;
     message[0] = '\0';
     reading_threads(NULL, &n_threads);
+    const char *part = part_of(v->store);
+    if (part && part[0]) {
+        snprintf(message, room, "%s names a part of a store; verify looks at whole stores: give the path %s", v->store,
+                 verify_path(v->store));
+        return VERIFY_UNREADABLE;
+    }
     /* What is missing is told by the check, one line each: it does not keep the store from being opened. */
     char **options = CSLDuplicate(v->limits);
     if (!CSLFetchNameValue(options, "MISSING_CHUNKS"))

@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 typedef struct {
-    const char *store;   /* a path, also with OMEZARR: before it */
+    const char *store;   /* a path, also as gdalinfo lists it: OMEZARR:"path":part */
     GDALDatasetH source; /* NULL: the store alone is looked at */
     char **limits;       /* as of ngff_reader_open_part, or NULL */
     /* A finding: kind is "note", "stray", "damage", "invalid", "advice" or "different". */
@@ -26,7 +26,7 @@ enum { VERIFY_WHOLE, VERIFY_DAMAGED, VERIFY_UNREADABLE, VERIFY_CANCELLED };
 
 /* The word for a kind of the core's findings (NGFF_FINDING_*). */
 const char *finding_word(int32_t kind);
-/* The store's path without OMEZARR:. */
+/* The store's path without OMEZARR:, quotes and what follows them. Valid until the next call of this thread. */
 const char *verify_path(const char *store);
 /* One of the four. GDAL_NUM_THREADS threads decode chunks, without it one per CPU. message: what could not be read; ""
  * where a finding has told it. */
