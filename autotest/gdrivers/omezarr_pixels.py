@@ -1,6 +1,8 @@
 """Every pixel of every level: all types, layouts, versions and codecs, odd sizes, every reducer, arbitrary factors;
 against the NumPy model, read by our driver, zarr-python and tensorstore."""
 
+import threading
+
 import gdaltest
 import ngffmodel
 import numpy as np
@@ -359,6 +361,61 @@ def test_compressed_sources_read_by_several_threads_give_the_same_pixels(tmp_pat
                  options=["TILED=YES", "BLOCKXSIZE=64", "BLOCKYSIZE=64", f"COMPRESS={compression}"]).FlushCache()
     store = gdaltest.write(tmp_path / "a.ome.zarr", gdal.Open(str(tmp_path / "a.tif")), "BLOCKSIZE=64", "NUM_THREADS=4")
     assert_levels(gdaltest.our_levels(store), ngffmodel.pyramid(array, ngffmodel.plain_factors(600, 700, 64)))
+
+
+def test_two_copies_at_once_leave_the_block_cache_as_it_was(tmp_path):
+    """A ends while B copies, so that each would restore what the other has set; and the limit is a user's meanwhile."""
+    before = gdal.GetCacheMax()
+    source = gdaltest.mem(gdaltest.random_array((3, 600, 600), "uint8"), driver="GTiff", path=str(tmp_path / "a.tif"),
+                          options=["TILED=YES", "INTERLEAVE=PIXEL"])
+    del source
+    second_began, first_ended = threading.Event(), threading.Event()
+    seen, failures = [], []
+
+    def first(share, message, data):
+        seen.append(gdal.GetCacheMax())
+        return int(share < 0.2 or second_began.wait(60))
+
+    def second(share, message, data):
+        seen.append(gdal.GetCacheMax())
+        second_began.set()
+        return int(share < 0.2 or first_ended.wait(60))
+
+    def copy(name, progress, ended):
+        try:
+            gdaltest.create_copy(tmp_path / name, gdal.Open(str(tmp_path / "a.tif")), "BLOCKSIZE=64", callback=progress)
+        except Exception as error:
+            failures.append(error)
+        if ended:
+            first_ended.set()
+
+    threads = [threading.Thread(target=copy, args=arguments)
+               for arguments in (("b.ome.zarr", first, True), ("c.ome.zarr", second, False))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert not failures and set(seen) == {before} and gdal.GetCacheMax() == before
+
+
+def cached_by(tmp_path, path):
+    """The most that GDAL's block cache holds while a source is copied, and after."""
+    seen = []
+    source = gdal.Open(path)
+    gdaltest.create_copy(tmp_path / "out.ome.zarr", source, "BLOCKSIZE=256", "COMPRESS=NONE", "NUM_THREADS=1", "OVERWRITE=YES",
+                         callback=lambda *_: seen.append(gdal.GetCacheUsed()) or 1)
+    seen.append(gdal.GetCacheUsed())
+    return max(seen)
+
+
+@pytest.mark.parametrize("options", [["TILED=YES"], ["TILED=YES", "BLOCKXSIZE=240", "BLOCKYSIZE=176"], ["INTERLEAVE=BAND"], []], ids=str)
+def test_the_block_cache_does_not_fill_with_the_source(tmp_path, options):
+    """48 MiB of pixels, of which a few MiB are needed at once."""
+    path = str(tmp_path / "a.tif")
+    gdaltest.mem(np.zeros((4, 4096, 3072), "uint8"), driver="GTiff", path=path, options=options).FlushCache()
+    gdal.Translate(str(tmp_path / "a.vrt"), path, format="VRT")
+    for name in (path, str(tmp_path / "a.vrt")):
+        assert cached_by(tmp_path, name) < 16 << 20, name
 
 
 def test_the_block_cache_of_the_process_is_as_it_was(tmp_path):

@@ -24,6 +24,7 @@ typedef struct {
     uint8_t *pixels, *mask, *other; /* a box of the store; one plane of a chunk, from the store and from the source */
     int has_mask;                   /* the store or the source; a store without one is valid everywhere */
     int64_t n_done, n_all;          /* chunks */
+    int64_t n_cached;               /* chunks whose source pixels may be in GDAL's block cache */
 } work;
 
 static int64_t smaller(int64_t a, int64_t b)
@@ -181,6 +182,21 @@ static int compare_box(work *w, const int64_t *origin, const int64_t *extent, in
     return result;
 }
 
+/* GDAL's block cache would keep what the source decodes, up to the limit of the process. What a row of chunks needs
+ * stays as long as the row: the source may be stored in rows. */
+static void drop_cached(work *w, int64_t n_chunks)
+{
+    int64_t n_of_row = w->n_all / w->grid[w->rank - 2];
+    w->n_cached += n_chunks;
+    if (w->n_cached < n_of_row)
+        return;
+    for (int i = 1; i <= GDALGetRasterCount(w->c->source); i++)
+        GDALFlushRasterCache(GDALGetRasterBand(w->c->source, i));
+    if (w->has_mask)
+        GDALFlushRasterCache(GDALGetMaskBand(GDALGetRasterBand(w->c->source, 1)));
+    w->n_cached = 0;
+}
+
 /* The box whose first chunk has this index. */
 static int compare_at(work *w, const int64_t *index)
 {
@@ -195,6 +211,7 @@ static int compare_at(work *w, const int64_t *index)
     }
     int result = compare_box(w, origin, extent, is_last);
     w->n_done += n_chunks;
+    drop_cached(w, n_chunks);
     if (result == COMPARE_EQUAL && w->c->progress && !w->c->progress(w->c->user, (double)w->n_done / (double)w->n_all))
         return end(w, COMPARE_CANCELLED, "cancelled");
     return result;

@@ -15,6 +15,7 @@
 
 #include "compare.h"
 #include "dryrun.h"
+#include "guard.h"
 #include "imagefrom.h"
 #include "jsontext.h"
 #include "ngff.h"
@@ -97,11 +98,11 @@ static bool read_region(CopyJob &job, SourceReader &reader, const GivenLevel &le
         window.pixels = static_cast<GByte *>(pixels) + offset;
         return !job.must_stop && reader.read(band, window);
     });
-    if (!is_read || mask == nullptr)
-        return is_read;
     window.pixels = mask;
     window.row_bytes = mask_stride;
-    return reader.read_mask(window);
+    const bool is_all_read = is_read && (mask == nullptr || reader.read_mask(window));
+    reader.end_region();
+    return is_all_read;
 }
 
 /* A region of several cells goes through a buffer, some rows of source blocks at a time. */
@@ -155,21 +156,21 @@ static bool copy_region(CopyJob &job, SourceReader &reader, const GivenLevel &le
 /* One thread's share. between: called after every region; false stops all. */
 template <typename Between> static void copy_regions(CopyJob &job, SourceReader &reader, Between between)
 {
-    std::vector<GByte> buffer;
-    int64_t origin[5], extent[5];
-    try {
+    const bool is_copied = guarded("The blocks of the source", false, [&] {
+        std::vector<GByte> buffer;
+        int64_t origin[5], extent[5];
         for (const GivenLevel &level : job.levels)
             while (!job.must_stop) {
                 const int32_t has_region = ngff_writer_level_next(job.writer, level.level, origin, extent);
                 if (has_region == 0)
                     break;
                 if (has_region < 0 || !copy_region(job, reader, level, buffer, origin, extent) || !between())
-                    job.must_stop = true;
+                    return false;
             }
-    } catch (const std::bad_alloc &) {
+        return true;
+    });
+    if (!is_copied)
         job.must_stop = true;
-        CPLError(CE_Failure, CPLE_OutOfMemory, "Out of memory for the blocks of the source");
-    }
 }
 
 /* -- Threads --------------------------------------------------------------------------------------------------- */
@@ -185,8 +186,12 @@ static void CPL_STDCALL keep_error(CPLErr type, CPLErrorNum number, const char *
 {
     auto *job = static_cast<CopyJob *>(CPLGetErrorHandlerUserData());
     const std::lock_guard<std::mutex> guard(job->lock);
-    if (type != CE_Debug && job->errors.size() < 20)
-        job->errors.push_back({type, number, message});
+    try {
+        if (type != CE_Debug && job->errors.size() < 20)
+            job->errors.push_back({type, number, message});
+    } catch (const std::bad_alloc &) {
+        job->must_stop = job->must_stop || type >= CE_Failure; /* out of memory for the error */
+    }
 }
 
 /* While it lives, GDAL's errors on this thread are kept in the job. */
@@ -425,22 +430,17 @@ static GIntBig decoded_extent(int64_t chunk, int block, int whole)
     return std::min<GIntBig>(extent, whole);
 }
 
-/* GDAL's block cache while we read: room for what one region of all bands decodes, per reader. */
+/* What one reader may leave in GDAL's block cache: what one region of all bands decodes. */
 static GIntBig cache_bytes(ngff_plan *plan, const ImageFromSource &image, const SourceLayout &layout, size_t n_readers)
 {
-    constexpr GIntBig least = 16 << 20;
+    const GIntBig least = (4 << 20) / static_cast<GIntBig>(n_readers);
     int64_t chunk[5];
     ngff_plan_level_chunk(plan, 0, chunk);
     const int y = image.rank() - 2;
-    /* Where every chunk is one block nothing needs the cache, and GTiff fills it with the other bands only where it is
-     * large: then each band would be copied twice. */
-    if (layout.keeps_last_block && chunk[y] == std::min(layout.block_height, layout.height) &&
-        chunk[y + 1] == std::min(layout.block_width, layout.width))
-        return 64 << 10;
     const double area = static_cast<double>(decoded_extent(chunk[y], layout.block_height, layout.height)) *
                         decoded_extent(chunk[y + 1], layout.block_width, layout.width);
     const double bands = layout.decodes_all_bands ? layout.n_bands : 1;
-    const double need = 1.1 * area * bands * layout.pixel_size * n_readers;
+    const double need = 1.1 * area * bands * layout.pixel_size;
     return std::max(least, static_cast<GIntBig>(std::min(need, 1e12)));
 }
 
@@ -502,18 +502,16 @@ static bool write_image(ngff_plan *plan, const ImageFromSource &image, const std
     CopyJob job{image, layout, levels, writer.get()};
     const std::string mode = ngff_plan_option(plan, "VERIFY");
     std::string reason;
-    bool is_written;
     if (mode != "NO")
         teller.begin_part(0, 0.5);
-    {
-        const BlockCacheLimit limit(cache_bytes(plan, image, layout, readers.size()));
-        is_written = copy_pixels(job, readers, teller) && check_and_tell_end(job, plan, source, teller, &reason);
-        if (is_written)
-            tell_warnings(plan, job.errors);
-        is_written = is_written && ngff_writer_close(writer.get()) == NGFF_OK;
-        if (is_written)
-            raise_warning(writer.get());
-    }
+    for (const auto &reader : readers)
+        reader->set_room(cache_bytes(plan, image, layout, readers.size()));
+    bool is_written = copy_pixels(job, readers, teller) && check_and_tell_end(job, plan, source, teller, &reason);
+    if (is_written)
+        tell_warnings(plan, job.errors);
+    is_written = is_written && ngff_writer_close(writer.get()) == NGFF_OK;
+    if (is_written)
+        raise_warning(writer.get());
     const int32_t status = !reason.empty() ? NGFF_E_CORRUPT : ngff_writer_status(writer.get());
     const std::string message = !reason.empty() ? reason : status != NGFF_OK ? ngff_writer_error(writer.get()) : "";
     writer.reset();

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "guard.h"
+
 static bool is_driver(GDALDataset *dataset, std::initializer_list<const char *> names)
 {
     GDALDriver *driver = dataset->GetDriver();
@@ -94,9 +96,8 @@ SourceLayout source_layout(GDALDataset *source, GDALDataType type)
             source->GetRasterBand(i)->GetRasterDataType() != type)
             layout.reads_blocks = false;
     }
-    /* GTiff keeps the tile that it decoded last, so the next band costs no second decoding. */
-    layout.keeps_last_block = layout.decodes_all_bands && layout.reads_blocks && is_driver(source, {"GTiff"});
-    layout.reads_blocks = layout.reads_blocks && (!layout.decodes_all_bands || layout.keeps_last_block);
+    /* Whoever decodes all bands at once puts them into GDAL's block cache, for the bands that are asked for next. */
+    layout.reads_blocks = layout.reads_blocks && !layout.decodes_all_bands;
     return layout;
 }
 
@@ -140,16 +141,49 @@ static GDALRasterBand *band_at(GDALDataset *dataset, int number, int overview)
     return overview < 0 ? band : band->GetOverview(overview);
 }
 
+/* Pixels of one axis that are decoded for a window: whole blocks. */
+static GIntBig decoded(int from, int size, int block, int whole)
+{
+    if (block <= 1)
+        return size;
+    const GIntBig first = from / block, end = (static_cast<GIntBig>(from) + size + block - 1) / block;
+    return std::min<GIntBig>((end - first) * block, static_cast<GIntBig>(whole) + block);
+}
+
+void SourceReader::count_cached(const PixelWindow &window, int pixel_size)
+{
+    m_read.insert(window.overview);
+    m_cached += decoded(window.x, window.width, m_layout.block_width, m_layout.width) *
+                decoded(window.y, window.height, m_layout.block_height, m_layout.height) * pixel_size;
+}
+
+/* GDAL would keep the blocks up to the limit of the process, and that limit is everybody's. */
+void SourceReader::end_region()
+{
+    if (m_cached <= m_room)
+        return;
+    for (const int overview : m_read)
+        for (int i = 1; i <= m_layout.n_bands; i++) {
+            GDALRasterBand *band = band_at(m_dataset, i, overview);
+            if (band == nullptr)
+                continue;
+            band->FlushCache(false);
+            if (m_is_mask_read)
+                band->GetMaskBand()->FlushCache(false);
+        }
+    m_cached = 0;
+}
+
 bool SourceReader::read(int band, const PixelWindow &window)
 {
     GDALRasterBand *source = band_at(m_dataset, band, window.overview);
     if (source == nullptr)
         return false;
-    const bool is_one_block = window.width <= m_layout.block_width && window.height <= m_layout.block_height;
-    if (m_layout.reads_blocks && window.overview < 0 && (is_one_block || !m_layout.keeps_last_block) &&
+    if (m_layout.reads_blocks && window.overview < 0 &&
         is_whole(window.x, window.width, m_layout.block_width, m_layout.width) &&
         is_whole(window.y, window.height, m_layout.block_height, m_layout.height))
         return read_blocks(source, window);
+    count_cached(window, m_layout.pixel_size);
     return source->RasterIO(GF_Read, window.x, window.y, window.width, window.height, window.pixels, window.width,
                             window.height, m_layout.type, m_layout.pixel_size, window.row_bytes, nullptr) == CE_None;
 }
@@ -157,6 +191,8 @@ bool SourceReader::read(int band, const PixelWindow &window)
 bool SourceReader::read_mask(const PixelWindow &window)
 {
     GDALRasterBand *band = band_at(m_dataset, 1, window.overview);
+    count_cached(window, 1);
+    m_is_mask_read = true;
     return band != nullptr && band->GetMaskBand()->RasterIO(GF_Read, window.x, window.y, window.width, window.height,
                                                             window.pixels, window.width, window.height, GDT_Byte, 1,
                                                             window.row_bytes, nullptr) == CE_None;
@@ -190,8 +226,7 @@ static DatasetReference open_again(GDALDataset *source)
         source->GetAccess() != GA_ReadOnly || *source->GetDescription() == '\0')
         return {};
     const char *const drivers[] = {source->GetDriver()->GetDescription(), nullptr};
-    CPLErrorStateBackuper state;
-    CPLErrorHandlerPusher quiet(CPLQuietErrorHandler);
+    const QuietErrors quiet;
     DatasetReference again(GDALDataset::Open(source->GetDescription(), GDAL_OF_RASTER | GDAL_OF_INTERNAL, drivers,
                                              const_cast<char **>(source->GetOpenOptions())));
     if (again && !looks_equal(source, again.get()))
@@ -207,8 +242,7 @@ std::vector<std::unique_ptr<SourceReader>> source_readers(GDALDataset *source, c
         DatasetReference again = open_again(source);
 #if OMEZARR_GDAL_AT_LEAST(3, 10)
         if (!again && source->GetAccess() == GA_ReadOnly && is_driver(source, {"GTiff"})) {
-            CPLErrorStateBackuper state;
-            CPLErrorHandlerPusher quiet(CPLQuietErrorHandler);
+            const QuietErrors quiet;
             again.reset(GDALDataset::FromHandle(
                 GDALGetThreadSafeDataset(GDALDataset::ToHandle(source), GDAL_OF_RASTER, nullptr)));
         }
@@ -219,18 +253,4 @@ std::vector<std::unique_ptr<SourceReader>> source_readers(GDALDataset *source, c
         readers.push_back(std::make_unique<SourceReader>(dataset, std::move(again), layout));
     }
     return readers;
-}
-
-/* -- Block cache ----------------------------------------------------------------------------------------------- */
-
-BlockCacheLimit::BlockCacheLimit(GIntBig bytes) : m_before(GDALGetCacheMax64())
-{
-    if (bytes < m_before)
-        GDALSetCacheMax64(bytes);
-}
-
-BlockCacheLimit::~BlockCacheLimit()
-{
-    if (GDALGetCacheMax64() != m_before)
-        GDALSetCacheMax64(m_before);
 }

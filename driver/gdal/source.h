@@ -4,6 +4,7 @@
 #define OMEZARR_SOURCE_H
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,6 @@ struct SourceLayout {
     int block_width = 0, block_height = 0; /* what is decoded at once; 0 = pixels are cheap in any shape */
     bool decodes_all_bands = false;        /* one block holds all bands */
     bool reads_blocks = false;             /* ReadBlock gives what is wanted: same type and blocks in all bands */
-    bool keeps_last_block = false;         /* ... and the bands of one block, one after the other, decode it once */
 };
 
 SourceLayout source_layout(GDALDataset *source, GDALDataType type);
@@ -52,8 +52,13 @@ class SourceReader
     DatasetReference m_owned;
     const SourceLayout &m_layout;
     std::vector<GByte> m_block{};
+    /* What was read by way of GDAL's block cache, and bytes of blocks that may be, and may have been, left there. */
+    std::set<int> m_read{};
+    bool m_is_mask_read = false;
+    GIntBig m_room = 16 << 20, m_cached = 0;
 
     bool read_blocks(GDALRasterBand *band, const PixelWindow &window);
+    void count_cached(const PixelWindow &window, int pixel_size);
 
   public:
     SourceReader(GDALDataset *dataset, DatasetReference owned, const SourceLayout &layout)
@@ -61,24 +66,18 @@ class SourceReader
     {
     }
 
+    void set_room(GIntBig bytes)
+    {
+        m_room = bytes;
+    }
     bool read(int band, const PixelWindow &window);
     bool read_mask(const PixelWindow &window);
+    /* After all planes of a region: the blocks that were decoded for it leave GDAL's cache if they are many. */
+    void end_region();
 };
 
 /* At most n_most readers, the first on source itself; further ones where the source can be opened again and provably is
  * the same, or where GDAL (from 3.10 on) shares it between threads. */
 std::vector<std::unique_ptr<SourceReader>> source_readers(GDALDataset *source, const SourceLayout &layout, int n_most);
-
-/* While it lives, GDAL's block cache (which is the process's) is at most this large. */
-class BlockCacheLimit
-{
-    GIntBig m_before;
-
-  public:
-    explicit BlockCacheLimit(GIntBig bytes);
-    ~BlockCacheLimit();
-    BlockCacheLimit(const BlockCacheLimit &) = delete;
-    BlockCacheLimit &operator=(const BlockCacheLimit &) = delete;
-};
 
 #endif
