@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 import time
 
 import gdaltest
@@ -253,6 +254,62 @@ def test_a_store_that_has_just_come_is_not_deleted(tmp_path):
     assert not os.path.exists(store)
     gdaltest.write(store, gdal.Open(str(tmp_path / "a.tif")))
     assert gdaltest.OMEZARR.Delete(store) == 0  # its own can go at once
+
+
+# Without exceptions: the bindings that raise forget errors before each call.
+LAST_ERROR = """
+import sys
+from osgeo import gdal
+store, picture, driver = sys.argv[1], gdal.Open(sys.argv[2]), gdal.GetDriverByName("OMEZARR")
+heard = []
+gdal.PushErrorHandler(lambda level, number, text: heard.append(text))
+def last():
+    return gdal.GetLastErrorType(), gdal.GetLastErrorNo(), gdal.GetLastErrorMsg()
+dataset = driver.CreateCopy(store, picture, 0, ["MEMORY=1", "BLOCKSIZE=64"])
+assert dataset and "MEMORY" in heard[-1] and last()[2] == heard[-1], (heard, last())
+dataset = None
+open(store + "/.omezarr-dirty", "w").close()
+gdal.ErrorReset()
+dataset = gdal.Open(store)
+assert dataset and "interrupted" in heard[-1] and last()[2] == heard[-1], (heard, last())
+dataset = None
+driver.Delete(store)
+def same(what):  # GDAL itself forgets it when it opens
+    assert what is not None and last() == (gdal.CE_Warning, 77, "from before"), (what, last())
+    gdal.Error(gdal.CE_Warning, 77, "from before")
+    return what
+dataset = driver.CreateCopy(store, picture, 0, ["BLOCKSIZE=32", "VERIFY=SOURCE"])
+for flags in (gdal.OF_RASTER, gdal.OF_RASTER | gdal.OF_UPDATE):
+    dataset = None
+    dataset = gdal.OpenEx(store, flags)
+    gdal.Error(gdal.CE_Warning, 77, "from before")
+    same(dataset.ReadRaster())
+    dataset.GetRasterBand(1).GetDefaultHistogram(force=False)
+    dataset.GetRasterBand(1).GetDefaultRAT(), dataset.GetRasterBand(1).GetOverviewCount(), dataset.GetFileList()
+    same(0)
+    dataset.GetRasterBand(1).SetNoDataValue(3), dataset.SetMetadataItem("a", "b")
+same(dataset.GetRasterBand(1).WriteRaster(0, 0, 1, 1, b"x"))
+dataset = None
+same(0)
+"""
+
+
+def test_the_last_error_survives_what_ends_well(tmp_path):
+    done = subprocess.run([sys.executable, "-c", LAST_ERROR, str(tmp_path / "a.ome.zarr"), os.path.abspath(PICTURE)],
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_error_in_an_overview_names_the_dataset(tmp_path):
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source(), "BLOCKSIZE=32")
+    chunk = f"{store}/ovr_2x/image/c/0/0/0"
+    with open(chunk, "wb") as file:
+        file.write(b"xx")
+    dataset = gdal.Open(store)
+    overview = dataset.GetRasterBand(1).GetOverview(0)
+    with pytest.raises(RuntimeError) as raised:
+        overview.ReadRaster()
+    assert str(raised.value).startswith(f"{store}: ") and "ovr_2x" in str(raised.value)
 
 
 @pytest.fixture

@@ -408,6 +408,102 @@ def test_bombs_do_not_take_memory(tmp_path):
     assert done.returncode == 0 and done.stdout == "done\n", done.stderr + done.stdout
 
 
+PEAK = """
+import resource, sys
+from osgeo import gdal
+gdal.UseExceptions()
+gdal.SetCacheMax(16 << 20)
+gdal.GetDriverByName("OMEZARR")
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+resource.setrlimit(resource.RLIMIT_AS, (3 << 30,) * 2)
+for name in sys.argv[1:]:
+    dataset = gdal.Open(name)
+    band = dataset.GetRasterBand(1)
+    print(band.GetDefaultRAT() is not None, band.GetColorTable() is not None, len(band.GetDescription()))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def open_within(megabytes, *names):
+    """What a process finds, which takes at most so much memory for it; an exception out of the plugin would end it by a
+    signal."""
+    done = subprocess.run([sys.executable, "-c", PEAK, *names], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr + done.stdout
+    *found, peak = done.stdout.splitlines()
+    assert int(peak) < megabytes << 10
+    return found
+
+
+def planar(root, shape, dims, dtype="uint16", attributes=None, **ome):
+    """One level, without a chunk."""
+    group = zarr.open_group(str(root), mode="w", zarr_format=3)
+    group.create_array("0", shape=shape, chunks=(1,) * (len(shape) - 2) + (8, 8), dtype=dtype)
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{
+        "axes": [{"name": d, "type": {"t": "time", "c": "channel"}.get(d, "space")} for d in dims],
+        "datasets": [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [1] * len(dims)}]}]}], **ome}
+    group.attrs.update(attributes or {})
+    return str(root)
+
+
+def test_a_table_is_not_taken_for_columns_times_rows(tmp_path):
+    """195 KiB of JSON that meant a table of 4.9 GiB: one long column, and many without values."""
+    columns = [{"type": "string", "values": [1] * 40000}] + [{"type": "string"}] * 4000
+    bomb = planar(tmp_path / "a", (8, 8), "yx", "uint8", {"omezarr": {"bands": [{"rat": {"columns": columns}}]}})
+    columns = [{"type": "string", "name": "a", "values": ["x"] * 1000}, {"type": "integer", "name": "b", "values": [7] * 1000}]
+    good = planar(tmp_path / "b", (8, 8), "yx", "uint8", {"omezarr": {"bands": [{"rat": {"columns": columns}}]}})
+    assert open_within(150, bomb, good) == ["False False 0", "True False 0"]
+    dataset = gdal.Open(good)
+    table = dataset.GetRasterBand(1).GetDefaultRAT()
+    assert (table.GetRowCount(), table.GetColumnCount(), table.GetValueAsString(999, 0), table.GetValueAsInt(999, 1)) == (1000, 2, "x", 7)
+
+
+def test_colours_of_labels_are_one_table_for_all_planes(tmp_path):
+    """752 bytes of metadata that took 3 GiB: 512 KiB for each of 20,000 planes."""
+    colors = [{"label-value": 65535, "rgba": [1, 2, 3, 4]}]
+    bomb = planar(tmp_path / "a", (20000, 8, 8), "zyx", **{"image-label": {"colors": colors}})
+    assert open_within(250, bomb) == ["False True 3"]
+    dataset = gdal.Open(bomb)
+    for i in (1, 20000):
+        assert dataset.GetRasterBand(i).GetColorTable().GetColorEntry(65535) == (1, 2, 3, 4)
+
+
+def test_texts_are_not_repeated_for_each_plane_without_end(tmp_path):
+    channel = {"label": "x" * 100000, "color": "y" * 100000, "window": {"start": 0, "end": 1, "min": 0, "max": 1}}
+    bomb = planar(tmp_path / "a", (20000, 8, 8), "zyx", omero={"channels": [channel]})
+    edit(bomb, "0/zarr.json", lambda d: d["attributes"].update(units="z" * 100000))
+    short = planar(tmp_path / "b", (2, 8, 8), "zyx", omero={"channels": [channel]})
+    assert open_within(250, bomb, short) == ["False False 3", "False False 100004"]
+
+
+def test_a_channel_of_many_members_is_read_once(tmp_path):
+    """Each plane looked through it all again: hours for 20,000 planes."""
+    channel = {"label": "x", **{f"k{i}": i for i in range(20000)}}
+    bomb = planar(tmp_path / "a", (20000, 8, 8), "zyx", omero={"channels": [channel]})
+    assert open_within(250, bomb) == ["False False 5"]
+
+
+def test_a_level_with_more_planes_than_the_full_size_repeats_no_description(tmp_path):
+    bomb = planar(tmp_path / "a", (1, 8, 8), "zyx", "uint8", {"omezarr": {"bands": [{"description": "d" * 100000, "metadata": {
+        "": {"k": "v" * 100000}}}]}})
+    zarr.open_group(bomb, mode="a").create_array("1", shape=(20000, 8, 8), chunks=(1, 8, 8), dtype="uint8")
+    edit(bomb, "zarr.json", multiscale(lambda m: m["datasets"].append(
+        {"path": "1", "coordinateTransformations": [{"type": "scale", "scale": [1, 1, 1]}]})))
+    dataset = gdal.Open(bomb)
+    assert dataset.GetRasterBand(1).GetDescription() == "d" * 100000
+    assert open_within(250, f'OMEZARR:"{bomb}":1') == ["False False 3"]
+
+
+def test_a_large_attribute_of_empty_objects_is_left_out(tmp_path):
+    """30 MB beside the documents, three bytes for an object, which GDAL's tree makes 800 of."""
+    bomb = planar(tmp_path / "a", (8, 8), "yx", "uint8", {"omezarr": {"gcps": {"$array": "gcps"}}})
+    text = b'{"points":[' + b"{}," * 10000000 + b"{}]}"
+    zarr.open_group(bomb, mode="a").create_array("gcps", data=np.frombuffer(text, "uint8"), chunks=(len(text),), compressors=None)
+    with gdaltest.collected_messages() as messages:
+        assert gdal.Open(bomb).GetGCPCount() == 0
+    assert any("ground control points" in text and "512 MiB" in text for _, text in messages), messages
+    assert open_within(450, bomb) == ["False False 0"]
+
+
 # -- What the driver itself reads ------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@
 
 #include "foreign.h"
 #include "georef.h"
+#include "guard.h"
 #include "jsonread.h"
 #include "jsontext.h"
 
@@ -38,7 +39,7 @@ std::string nodata_text(GDALRasterBand *band)
 }
 
 /* Domains that describe the source's storage, or that GDAL computes, would be untrue in the copy. */
-static bool is_kept_domain(const std::string &name)
+bool is_kept_domain(const std::string &name)
 {
     static const char *const computed[] = {
         "IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "SUBDATASETS", "xml:VRT", "vrt_sources",
@@ -216,7 +217,7 @@ static void write_histogram(JsonText &json, GDALRasterBand *band)
     double min = 0, max = 0;
     int n = 0;
     GUIntBig *counts = nullptr;
-    CPLErrorHandlerPusher quiet(CPLQuietErrorHandler);
+    const QuietErrors quiet;
     if (band->GetDefaultHistogram(&min, &max, &n, &counts, FALSE, nullptr, nullptr) == CE_None && n > 0) {
         json.key("histogram").open('{').key("min").number(min).key("max").number(max).key("counts").open('[');
         for (int i = 0; i < n; i++)
@@ -273,7 +274,7 @@ static void write_crs(JsonText &json, const OGRSpatialReference *crs)
     char *wkt = nullptr;
     const char *const format[] = {"FORMAT=WKT2_2019", nullptr};
     {
-        CPLErrorHandlerPusher quiet(CPLQuietErrorHandler);
+        const QuietErrors quiet;
         if (crs->exportToWkt(&wkt, format) != OGRERR_NONE || wkt == nullptr || *wkt == '\0') {
             CPLFree(wkt);
             wkt = nullptr;
@@ -369,19 +370,19 @@ static std::vector<MetadataDomain> read_metadata(const CPLJSONObject &domains)
     return result;
 }
 
-static std::unique_ptr<GDALColorTable> read_color_table(const CPLJSONObject &band)
+static std::shared_ptr<GDALColorTable> read_color_table(const CPLJSONObject &band)
 {
     if (!is_type(band.GetObj("color_table"), CPLJSONObject::Type::Array))
         return nullptr;
     const std::string palette = band.GetString("palette", "rgb");
-    auto table = std::make_unique<GDALColorTable>(palette == "gray"   ? GPI_Gray
+    auto table = std::make_shared<GDALColorTable>(palette == "gray"   ? GPI_Gray
                                                   : palette == "cmyk" ? GPI_CMYK
                                                   : palette == "hls"  ? GPI_HLS
                                                                       : GPI_RGB);
     int i = 0;
     for (const CPLJSONObject &entry : band.GetArray("color_table")) {
         const CPLJSONArray parts = entry.ToArray();
-        if (!parts.IsValid() || parts.Size() != 4 || i > 65535)
+        if (!is_type(entry, CPLJSONObject::Type::Array) || parts.Size() != 4 || i > 65535)
             return nullptr;
         const GDALColorEntry color = {
             static_cast<short>(parts[0].ToInteger()), static_cast<short>(parts[1].ToInteger()),
@@ -413,11 +414,27 @@ static void read_rat_value(const CPLJSONObject &value, GDALRasterAttributeTable 
         rat->SetValue(row, column, value.ToString().c_str());
 }
 
-static std::unique_ptr<GDALRasterAttributeTable> read_rat(const CPLJSONObject &json)
+/* True if each column has the same number of values, as written: the table of GDAL is columns times rows, and one long
+ * column beside many short ones would make gigabytes out of a small text. */
+static bool is_table(const CPLJSONArray &columns)
 {
-    if (!is_type(json, CPLJSONObject::Type::Object) || !is_type(json.GetObj("columns"), CPLJSONObject::Type::Array))
+    int rows = -1;
+    for (const CPLJSONObject &column : columns) {
+        const CPLJSONArray values = column.GetArray("values");
+        const int n = values.IsValid() ? values.Size() : 0;
+        if (rows >= 0 && n != rows)
+            return false;
+        rows = n;
+    }
+    return true;
+}
+
+static std::shared_ptr<const GDALDefaultRasterAttributeTable> read_rat(const CPLJSONObject &json)
+{
+    if (!is_type(json, CPLJSONObject::Type::Object) || !is_type(json.GetObj("columns"), CPLJSONObject::Type::Array) ||
+        !is_table(json.GetArray("columns")))
         return nullptr;
-    auto rat = std::make_unique<GDALDefaultRasterAttributeTable>();
+    auto rat = std::make_shared<GDALDefaultRasterAttributeTable>();
     int column_index = 0;
     for (const CPLJSONObject &column : json.GetArray("columns")) {
         int type = GFT_Integer;
@@ -537,7 +554,7 @@ static bool read_six(const CPLJSONObject &json, double *six)
 static std::string public_projjson(const ngff_reader *reader)
 {
     CPLJSONDocument document;
-    if (!parse(ngff_reader_array_attributes(reader), &document))
+    if (!parse(ngff_reader_array_attributes(reader), "The array's attributes", &document))
         return {};
     const CPLJSONObject projjson = member_of(member_of(document.GetRoot(), "_CRS"), "projjson");
     return is_type(projjson, CPLJSONObject::Type::Object) ? projjson.Format(CPLJSONObject::PrettyFormat::Plain)
@@ -627,14 +644,15 @@ static void read_statistics(const CPLJSONObject &json, int64_t pixels_per_band, 
 }
 
 /* True if a text is a JSON array with one item per plane of level 0. */
-static bool parse_list(const char *text, int64_t n_planes, CPLJSONDocument *document)
+static bool parse_list(const char *text, const char *name, int64_t n_planes, CPLJSONDocument *document)
 {
-    return parse(text, document) && is_type(document->GetRoot(), CPLJSONObject::Type::Array) &&
+    return n_planes > 0 && parse(text, name, document) && is_type(document->GetRoot(), CPLJSONObject::Type::Array) &&
            document->GetRoot().ToArray().Size() == n_planes;
 }
 
-/* The plane of level 0 that each band shows, or lies nearest to where another level was opened. n_planes: of level 0.
- */
+/* The plane of level 0 that each band shows, or lies nearest to where another level was opened. n_planes: of level 0;
+ * 0 where they describe no bands: they are too many, or fewer than those of the level, and one description would be
+ * repeated as often as the store likes. */
 static std::vector<int64_t> planes_of_level_0(const ngff_reader *reader, const PlaneSelection &planes,
                                               int64_t *n_planes)
 {
@@ -644,8 +662,10 @@ static std::vector<int64_t> planes_of_level_0(const ngff_reader *reader, const P
     std::vector<int64_t> result(static_cast<size_t>(planes.n_planes()));
     *n_planes = 1;
     for (int axis = 0; axis < planes.n_axes; axis++)
-        *n_planes = whole[axis] > INT_MAX / *n_planes ? INT_MAX : *n_planes * whole[axis];
-    for (size_t i = 0; i < result.size(); i++) {
+        *n_planes = shape[axis] > whole[axis] || *n_planes == 0 || whole[axis] > INT_MAX / *n_planes
+                        ? 0
+                        : *n_planes * whole[axis];
+    for (size_t i = 0; *n_planes > 0 && i < result.size(); i++) {
         int64_t index[5] = {};
         planes.plane(static_cast<int64_t>(i), index);
         for (int axis = 0; axis < planes.n_axes; axis++) /* all are below 2^31 */
@@ -684,27 +704,28 @@ void attributes_from_reader(ngff_reader *reader, const PlaneSelection &planes, D
     int64_t n_planes = 1, shape[5] = {};
     const std::vector<int64_t> of_band = planes_of_level_0(reader, planes, &n_planes);
     const int level = ngff_reader_part_level(reader);
-    if (parse_list(ngff_reader_attribute(reader, "bands"), n_planes, &document)) {
+    if (parse_list(ngff_reader_attribute(reader, "bands"), "The description of the bands", n_planes, &document)) {
         to->is_ours = true;
         const CPLJSONArray list = document.GetRoot().ToArray();
         for (const int64_t plane : of_band)
             to->bands.push_back(read_band(list[static_cast<int>(plane)]));
     }
-    if (parse(ngff_reader_attribute(reader, "metadata"), &document))
+    if (parse(ngff_reader_attribute(reader, "metadata"), "The metadata of the dataset", &document))
         to->metadata = read_metadata(document.GetRoot());
-    if (parse(ngff_reader_attribute(reader, "gcps"), &document))
+    if (parse(ngff_reader_attribute(reader, "gcps"), "The list of ground control points", &document))
         read_gcps(document.GetRoot(), to);
-    if (parse(ngff_reader_attribute(reader, "crs"), &document))
+    if (parse(ngff_reader_attribute(reader, "crs"), "The CRS", &document))
         to->crs = read_crs(document.GetRoot(), public_projjson(reader));
-    if (parse(ngff_reader_attribute(reader, "geotransform"), &document))
+    if (parse(ngff_reader_attribute(reader, "geotransform"), "The geotransform", &document))
         to->has_geotransform = read_six(document.GetRoot(), to->geotransform);
 
     to->bands.resize(of_band.size());
     ngff_reader_level_shape(reader, 0, shape);
-    if (level == 0 && parse_list(ngff_reader_attribute(reader, "statistics"), n_planes, &document))
+    if (level == 0 &&
+        parse_list(ngff_reader_attribute(reader, "statistics"), "The list of statistics", n_planes, &document))
         read_statistics(document.GetRoot(), shape[planes.n_axes] * shape[planes.n_axes + 1], of_band, to);
     for (const char *text : {ngff_reader_array_attributes(reader), ngff_reader_attributes(reader)}) {
-        if (!parse(text, &document))
+        if (!parse(text, "A document's attributes", &document))
             continue;
         if (to->crs == nullptr)
             to->crs = read_public_crs(document.GetRoot());

@@ -30,10 +30,10 @@ struct Histogram {
 };
 
 struct BandAttributes {
-    std::string nodata{}; /* as text, so that 64-bit integers and NaN are exact; "" = none */
-    std::unique_ptr<GDALColorTable> color_table{};
+    std::string nodata{};                          /* as text, so that 64-bit integers and NaN are exact; "" = none */
+    std::shared_ptr<GDALColorTable> color_table{}; /* one for all bands that have the same */
     CPLStringList categories{};
-    std::unique_ptr<GDALRasterAttributeTable> rat{};
+    std::shared_ptr<const GDALDefaultRasterAttributeTable> rat{};
     Histogram histogram{};
     bool has_scale = false, has_offset = false;
     double scale = 1, offset = 0;
@@ -66,6 +66,9 @@ int32_t attributes_to_image(GDALDataset *source, const std::vector<int> &bands, 
 /* Reads them back for the planes of the level that was opened; where the block is not there, or does not fit, from
  * NGFF's own metadata and what else others write (foreign.h): CRS from _CRS and proj:. */
 void attributes_from_reader(ngff_reader *reader, const PlaneSelection &planes, DatasetAttributes *to);
+
+/* True for domains of metadata that an image keeps. */
+bool is_kept_domain(const std::string &name);
 
 /* The nodata value of a band as text: the exact integer, 17 digits, "nan"; "" where there is none. */
 std::string nodata_text(GDALRasterBand *band);

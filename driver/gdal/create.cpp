@@ -8,7 +8,9 @@
 #include <cmath>
 
 #include "attributes.h"
+#include "guard.h"
 #include "pixeltype.h"
+#include "sidefile.h"
 #include "writingdataset.h"
 
 /* -- Band ------------------------------------------------------------------------------------------------------ */
@@ -71,43 +73,46 @@ uint64_t WritingBand::GetNoDataValueAsUInt64(int *has)
     return m_nodata_kind == UINT64_NODATA ? m_nodata_uint64 : UINT64_MAX;
 }
 
+template <typename Change> CPLErr WritingBand::change_nodata(Change change)
+{
+    const std::lock_guard<std::mutex> guard(m_dataset->m_lock);
+    m_dataset->m_has_new_nodata = m_dataset->m_has_other_nodata = m_dataset->m_is_described = true;
+    change();
+    InvalidateMaskBand();
+    return CE_None;
+}
+
 CPLErr WritingBand::SetNoDataValue(double value)
 {
     if (eDataType == GDT_Int64 && value == std::floor(value) && std::fabs(value) < 9.2e18)
         return SetNoDataValueAsInt64(static_cast<int64_t>(value));
     if (eDataType == GDT_UInt64 && value == std::floor(value) && value >= 0 && value < 1.8e19)
         return SetNoDataValueAsUInt64(static_cast<uint64_t>(value));
-    m_dataset->m_has_new_nodata = true;
-    InvalidateMaskBand();
-    m_nodata_kind = DOUBLE_NODATA;
-    m_nodata = value;
-    return CE_None;
+    return change_nodata([this, value] {
+        m_nodata_kind = DOUBLE_NODATA;
+        m_nodata = value;
+    });
 }
 
 CPLErr WritingBand::SetNoDataValueAsInt64(int64_t value)
 {
-    m_dataset->m_has_new_nodata = true;
-    InvalidateMaskBand();
-    m_nodata_kind = INT64_NODATA;
-    m_nodata_int64 = value;
-    return CE_None;
+    return change_nodata([this, value] {
+        m_nodata_kind = INT64_NODATA;
+        m_nodata_int64 = value;
+    });
 }
 
 CPLErr WritingBand::SetNoDataValueAsUInt64(uint64_t value)
 {
-    m_dataset->m_has_new_nodata = true;
-    InvalidateMaskBand();
-    m_nodata_kind = UINT64_NODATA;
-    m_nodata_uint64 = value;
-    return CE_None;
+    return change_nodata([this, value] {
+        m_nodata_kind = UINT64_NODATA;
+        m_nodata_uint64 = value;
+    });
 }
 
 CPLErr WritingBand::DeleteNoDataValue()
 {
-    m_dataset->m_has_new_nodata = true;
-    InvalidateMaskBand();
-    m_nodata_kind = NO_NODATA;
-    return CE_None;
+    return change_nodata([this] { m_nodata_kind = NO_NODATA; });
 }
 
 double WritingBand::GetScale(int *has)
@@ -119,6 +124,7 @@ double WritingBand::GetScale(int *has)
 
 CPLErr WritingBand::SetScale(double scale)
 {
+    m_dataset->m_is_described = true;
     m_has_scale = true;
     m_scale = scale;
     return CE_None;
@@ -133,9 +139,16 @@ double WritingBand::GetOffset(int *has)
 
 CPLErr WritingBand::SetOffset(double offset)
 {
+    m_dataset->m_is_described = true;
     m_has_offset = true;
     m_offset = offset;
     return CE_None;
+}
+
+void WritingBand::SetDescription(const char *description)
+{
+    m_dataset->m_is_described = true;
+    GDALRasterBand::SetDescription(description);
 }
 
 const char *WritingBand::GetUnitType()
@@ -145,8 +158,11 @@ const char *WritingBand::GetUnitType()
 
 CPLErr WritingBand::SetUnitType(const char *unit)
 {
-    m_unit = unit != nullptr ? unit : "";
-    return CE_None;
+    m_dataset->m_is_described = true;
+    return guarded(m_dataset->GetDescription(), CE_Failure, [this, unit] {
+        m_unit = unit != nullptr ? unit : "";
+        return CE_None;
+    });
 }
 
 /* Where nobody said anything, three or four bands of bytes are RGB or RGBA, as in GeoTIFF. */
@@ -163,6 +179,7 @@ GDALColorInterp WritingBand::GetColorInterpretation()
 /* One band that is told what it is ends the guessing for all: as guessed if it fits, else nothing was known. */
 CPLErr WritingBand::SetColorInterpretation(GDALColorInterp color)
 {
+    m_dataset->m_is_described = true;
     const bool is_as_guessed = color == GetColorInterpretation();
     for (int i = 1; i <= m_dataset->GetRasterCount(); i++) {
         auto *band = static_cast<WritingBand *>(m_dataset->GetRasterBand(i));
@@ -182,8 +199,11 @@ GDALColorTable *WritingBand::GetColorTable()
 
 CPLErr WritingBand::SetColorTable(GDALColorTable *table)
 {
-    m_color_table.reset(table != nullptr ? table->Clone() : nullptr);
-    return CE_None;
+    m_dataset->m_is_described = true;
+    return guarded(m_dataset->GetDescription(), CE_Failure, [this, table] {
+        m_color_table.reset(table != nullptr ? table->Clone() : nullptr);
+        return CE_None;
+    });
 }
 
 char **WritingBand::GetCategoryNames()
@@ -193,6 +213,7 @@ char **WritingBand::GetCategoryNames()
 
 CPLErr WritingBand::SetCategoryNames(char **names)
 {
+    m_dataset->m_is_described = true;
     m_categories = CPLStringList(CSLDuplicate(names));
     return CE_None;
 }
@@ -204,11 +225,14 @@ GDALRasterAttributeTable *WritingBand::GetDefaultRAT()
 
 CPLErr WritingBand::SetDefaultRAT(const GDALRasterAttributeTable *rat)
 {
-    m_rat.reset(rat != nullptr ? rat->Clone() : nullptr);
-    if (rat == nullptr || m_rat)
-        return CE_None;
-    CPLError(CE_Failure, CPLE_NotSupported, "Raster attribute table of band %d: too large to be copied", nBand);
-    return CE_Failure;
+    m_dataset->m_is_described = true;
+    return guarded(m_dataset->GetDescription(), CE_Failure, [this, rat] {
+        m_rat.reset(rat != nullptr ? rat->Clone() : nullptr);
+        if (rat == nullptr || m_rat)
+            return CE_None;
+        CPLError(CE_Failure, CPLE_NotSupported, "Raster attribute table of band %d: too large to be copied", nBand);
+        return CE_Failure;
+    });
 }
 
 CPLErr WritingBand::GetDefaultHistogram(double *min, double *max, int *n, GUIntBig **counts, int must_compute,
@@ -221,8 +245,11 @@ CPLErr WritingBand::GetDefaultHistogram(double *min, double *max, int *n, GUIntB
 
 CPLErr WritingBand::SetDefaultHistogram(double min, double max, int n, GUIntBig *counts)
 {
-    m_histogram = {min, max, std::vector<GUIntBig>(counts, counts + n)};
-    return CE_None;
+    m_dataset->m_is_described = true;
+    return guarded(m_dataset->GetDescription(), CE_Failure, [=] {
+        m_histogram = {min, max, std::vector<GUIntBig>(counts, counts + n)};
+        return CE_None;
+    });
 }
 
 GDALRasterBand *WritingBand::GetMaskBand()
@@ -297,24 +324,31 @@ bool WritingDataset::open(const CPLStringList &options, const std::string &loss)
 }
 
 /* Pixels that nobody wrote read as nodata, so the writer must know it before the next block. What cannot be planned is
- * told at the end. */
+ * told at the end. The thread may be anybody's: nothing else of the description is looked at. */
 void WritingDataset::tell_nodata()
 {
     if (!m_has_new_nodata)
         return;
     m_has_new_nodata = false;
-    CPLErrorStateBackuper backup;
-    CPLErrorHandlerPusher quiet(CPLQuietErrorHandler);
+    const QuietErrors quiet;
     ImageFromSource image;
-    const Plan plan = plan_of_now(m_options, &image);
-    const std::lock_guard<std::mutex> guard(m_lock);
+    const Plan plan = image_with_nodata(this, m_axes, &image) ? make_plan(image, m_options) : nullptr;
     if (plan && m_writer)
         ngff_writer_replan(m_writer.get(), plan.get());
 }
 
-/* A block of a band, or of the mask, to or from the writer. */
 CPLErr WritingDataset::transfer(const WritingBand *band, bool is_write, int block_x, int block_y, void *pixels,
                                 bool is_mask)
+{
+    return guarded(GetDescription(), CE_Failure, [=] {
+        const std::lock_guard<std::mutex> guard(m_lock);
+        return transfer_locked(band, is_write, block_x, block_y, pixels, is_mask);
+    });
+}
+
+/* A block of a band, or of the mask, to or from the writer. */
+CPLErr WritingDataset::transfer_locked(const WritingBand *band, bool is_write, int block_x, int block_y, void *pixels,
+                                       bool is_mask)
 {
     int width = 0, height = 0;
     GetRasterBand(1)->GetBlockSize(&width, &height);
@@ -338,7 +372,6 @@ CPLErr WritingDataset::transfer(const WritingBand *band, bool is_write, int bloc
     if (!is_write && (extent[y] < height || extent[y + 1] < width))
         memset(pixels, 0, static_cast<size_t>(width) * height * size);
     tell_nodata();
-    const std::lock_guard<std::mutex> guard(m_lock);
     auto *mask = is_mask ? static_cast<uint8_t *>(pixels) : nullptr;
     void *values = is_mask ? nullptr : pixels;
     int32_t status = NGFF_E_STATE;
@@ -363,6 +396,7 @@ CPLErr WritingDataset::OMEZARR_GET_GEOTRANSFORM_DEFINITION
 
 CPLErr WritingDataset::OMEZARR_SET_GEOTRANSFORM_DEFINITION
 {
+    m_is_described = true;
     /* In a store that has one, the transform of no georeference takes it away, as in GeoTIFF (gdal_edit.py -unsetgt).
      */
     static const double none[6] = {0, 1, 0, 0, 0, 1};
@@ -389,8 +423,11 @@ const OGRSpatialReference *WritingDataset::GetSpatialRef() const
 
 CPLErr WritingDataset::SetSpatialRef(const OGRSpatialReference *crs)
 {
-    assign_crs(&m_crs, crs);
-    return CE_None;
+    m_is_described = true;
+    return guarded(GetDescription(), CE_Failure, [this, crs] {
+        assign_crs(&m_crs, crs);
+        return CE_None;
+    });
 }
 
 int WritingDataset::GetGCPCount()
@@ -417,18 +454,22 @@ void WritingDataset::clear_gcps()
 
 CPLErr WritingDataset::SetGCPs(int n, const GDAL_GCP *gcps, const OGRSpatialReference *crs)
 {
-    clear_gcps();
-    if (n > 0) {
-        GDAL_GCP *copies = GDALDuplicateGCPs(n, gcps);
-        m_gcps.assign(copies, copies + n); /* the texts go along */
-        CPLFree(copies);
-    }
-    assign_crs(&m_gcp_crs, crs);
-    return CE_None;
+    m_is_described = true;
+    return guarded(GetDescription(), CE_Failure, [this, n, gcps, crs] {
+        clear_gcps();
+        if (n > 0) {
+            GDAL_GCP *copies = GDALDuplicateGCPs(n, gcps);
+            m_gcps.assign(copies, copies + n); /* the texts go along */
+            CPLFree(copies);
+        }
+        assign_crs(&m_gcp_crs, crs);
+        return CE_None;
+    });
 }
 
 CPLErr WritingDataset::CreateMaskBand(int flags)
 {
+    m_is_described = true;
     if (flags != GMF_PER_DATASET && !(flags == 0 && nBands == 1)) {
         CPLError(CE_Failure, CPLE_NotSupported,
                  "An OME-Zarr has one mask for all bands: create it with flags GMF_PER_DATASET");
@@ -439,8 +480,10 @@ CPLErr WritingDataset::CreateMaskBand(int flags)
                  m_mask ? "The mask is there already" : "Only images with axes c, y, x can have a mask");
         return CE_Failure;
     }
-    m_mask = std::make_unique<WritingMaskBand>(this);
-    return CE_None;
+    return guarded(GetDescription(), CE_Failure, [this] {
+        m_mask = std::make_unique<WritingMaskBand>(this);
+        return CE_None;
+    });
 }
 
 /* -- Overviews ------------------------------------------------------------------------------------------------- */
@@ -449,6 +492,17 @@ CPLErr WritingDataset::CreateMaskBand(int flags)
 CPLErr WritingDataset::IBuildOverviews(const char *resampling, int n_levels, const int *levels, int n_bands,
                                        const int *, GDALProgressFunc progress, void *progress_data, CSLConstList)
 {
+    return guarded(GetDescription(), CE_Failure, [=] {
+        const CPLErr status = note_overviews(resampling, n_levels, levels, n_bands);
+        if (status == CE_None && progress != nullptr)
+            progress(1, "", progress_data);
+        return status;
+    });
+}
+
+CPLErr WritingDataset::note_overviews(const char *resampling, int n_levels, const int *levels, int n_bands)
+{
+    m_is_described = true;
     if (n_bands > 0 && n_bands < nBands)
         CPLError(CE_Warning, CPLE_AppDefined,
                  "The levels of an OME-Zarr have all its bands: they are made of all %d, not of %d", nBands, n_bands);
@@ -475,9 +529,10 @@ CPLErr WritingDataset::IBuildOverviews(const char *resampling, int n_levels, con
     ImageFromSource image;
     if (!plan_of_now(options, &image))
         return CE_Failure;
-    m_options = options;
-    if (progress != nullptr)
-        progress(1, "", progress_data);
+    {
+        const std::lock_guard<std::mutex> guard(m_lock);
+        m_options = options;
+    }
     return CE_None;
 }
 
@@ -501,20 +556,31 @@ CPLErr WritingDataset::finish()
     if (m_mask)
         m_mask->FlushCache(true);
     ImageFromSource image;
-    const Plan plan = plan_of_now(m_options, &image);
-    if (!plan || ngff_writer_replan(m_writer.get(), plan.get()) != NGFF_OK ||
-        ngff_writer_close(m_writer.get()) != NGFF_OK) {
-        if (ngff_writer_status(m_writer.get()) != NGFF_OK)
-            raise(ngff_writer_status(m_writer.get()), ngff_writer_error(m_writer.get()));
-        result = CE_Failure;
-    } else {
-        omezarr_note_published(m_root);
-        raise_warning(m_writer.get());
-        if (!m_stored || m_is_written)
-            remove_side_file(m_root);
-    }
-    m_writer.reset();
+    const bool is_as_stored = m_stored && !is_changed();
+    const Plan plan = is_as_stored ? std::move(m_stored_plan) : plan_of_now(m_options, &image);
+    if (close_writer(plan.get()) != CE_None)
+        return CE_Failure;
+    omezarr_note_published(m_root);
+    if (!m_stored)
+        remove_side_file(m_root);
+    else if (!is_as_stored)
+        fold_side_file(m_stored->side_file(), m_is_written || m_has_other_nodata);
     return result;
+}
+
+/* plan: what is described now, or NULL. */
+CPLErr WritingDataset::close_writer(ngff_plan *plan)
+{
+    const std::lock_guard<std::mutex> guard(m_lock);
+    const Writer writer(std::move(m_writer));
+    if (plan != nullptr && ngff_writer_replan(writer.get(), plan) == NGFF_OK &&
+        ngff_writer_close(writer.get()) == NGFF_OK) {
+        raise_warning(writer.get());
+        return CE_None;
+    }
+    if (ngff_writer_status(writer.get()) != NGFF_OK)
+        raise(ngff_writer_status(writer.get()), ngff_writer_error(writer.get()));
+    return CE_Failure;
 }
 
 #ifdef OMEZARR_CLOSE
@@ -522,7 +588,7 @@ CPLErr WritingDataset::OMEZARR_CLOSE_DEFINITION
 {
     CPLErr result = CE_None;
     if (nOpenFlags != OPEN_FLAGS_CLOSED) {
-        result = finish();
+        result = guarded(GetDescription(), CE_Failure, [this] { return finish(); });
         if (GDALDataset::Close() != CE_None)
             result = CE_Failure;
     }
@@ -532,7 +598,7 @@ CPLErr WritingDataset::OMEZARR_CLOSE_DEFINITION
 
 WritingDataset::~WritingDataset()
 {
-    finish();
+    guarded(GetDescription(), CE_Failure, [this] { return finish(); });
     clear_gcps();
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "georef.h"
 #include "jsonread.h"
@@ -150,8 +151,9 @@ static void read_grid_mapping(ngff_reader *reader, const CPLJSONObject &array, D
     name = name.substr(0, name.find_first_of(": "));
     if (name.empty())
         return;
-    if (!parse(ngff_reader_node_attributes(reader, beside_array(reader, name).c_str()), &document) &&
-        !parse(ngff_reader_node_attributes(reader, name.c_str()), &document))
+    const char *const what = "The description of the grid";
+    if (!parse(ngff_reader_node_attributes(reader, beside_array(reader, name).c_str()), what, &document) &&
+        !parse(ngff_reader_node_attributes(reader, name.c_str()), what, &document))
         return;
     const CPLJSONObject mapping = document.GetRoot();
     std::string wkt = text_member(mapping, "crs_wkt");
@@ -167,9 +169,10 @@ static void read_grid_mapping(ngff_reader *reader, const CPLJSONObject &array, D
 void foreign_position(ngff_reader *reader, DatasetAttributes *to)
 {
     CPLJSONDocument document;
-    if (!to->has_geotransform && parse(ngff_reader_attributes(reader), &document))
+    if (!to->has_geotransform && parse(ngff_reader_attributes(reader), "The image's attributes", &document))
         read_affine(reader, multiscale_of(reader, ome_of(document.GetRoot())), to);
-    if ((!to->has_geotransform || to->crs == nullptr) && parse(ngff_reader_array_attributes(reader), &document))
+    if ((!to->has_geotransform || to->crs == nullptr) &&
+        parse(ngff_reader_array_attributes(reader), "The array's attributes", &document))
         read_grid_mapping(reader, document.GetRoot(), to);
 }
 
@@ -186,38 +189,66 @@ static CPLStringList &ngff_domain(std::vector<MetadataDomain> &domains)
     return found->items;
 }
 
-/* Where a plane lies on the axes: C=0 Z=3 Z_POSITION=1.5 Z_UNIT=micrometer. */
-static void describe_plane(const ngff_reader *reader, int level, const std::string &dims, const int64_t *index,
-                           CPLStringList *items)
+/* What each plane repeats is left out where all of them together would take more than some MiB: 65,536 planes may have
+ * 64 bytes of it. */
+static bool may_repeat(const std::string &text, size_t n_planes)
 {
+    constexpr size_t least = 64, most = 4 << 20;
+    return text.size() <= std::max(least, most / std::max<size_t>(1, n_planes));
+}
+
+static void set_text(CPLStringList *items, const std::string &name, const std::string &text, size_t n_planes)
+{
+    if (!text.empty() && may_repeat(text, n_planes))
+        items->SetNameValue(name.c_str(), text.c_str());
+}
+
+/* An axis of planes, and where its first index lies. */
+struct PlaneAxis {
+    std::string letter, name, unit;
+    double scale, translation;
+};
+
+static std::vector<PlaneAxis> plane_axes(const ngff_reader *reader, int level)
+{
+    const std::string dims = ngff_reader_dims(reader);
     double scale[5], translation[5];
+    std::vector<PlaneAxis> axes;
     ngff_reader_level_scale(reader, level, scale);
     ngff_reader_level_translation(reader, level, translation);
     for (size_t axis = 0; axis + 2 < dims.size(); axis++) {
-        const std::string letter(1, static_cast<char>(toupper(static_cast<unsigned char>(dims[axis]))));
         const char *name = ngff_reader_axis_name(reader, static_cast<int32_t>(axis));
         const char *unit = ngff_reader_axis_unit(reader, static_cast<int32_t>(axis));
-        items->SetNameValue(letter.c_str(), std::to_string(index[axis]).c_str());
-        if (!EQUAL(name, letter.c_str()))
-            items->SetNameValue((letter + "_NAME").c_str(), name);
-        if (dims[axis] == 'c')
+        axes.push_back({std::string(1, static_cast<char>(toupper(static_cast<unsigned char>(dims[axis])))),
+                        name != nullptr ? name : "", unit != nullptr ? unit : "", scale[axis], translation[axis]});
+    }
+    return axes;
+}
+
+/* Where a plane lies on the axes: C=0 Z=3 Z_POSITION=1.5 Z_UNIT=micrometer. */
+static void describe_plane(const std::vector<PlaneAxis> &axes, const int64_t *index, size_t n_planes,
+                           CPLStringList *items)
+{
+    for (size_t i = 0; i < axes.size(); i++) {
+        const PlaneAxis &axis = axes[i];
+        items->SetNameValue(axis.letter.c_str(), std::to_string(index[i]).c_str());
+        if (!EQUAL(axis.name.c_str(), axis.letter.c_str()))
+            set_text(items, axis.letter + "_NAME", axis.name, n_planes);
+        if (axis.letter == "C")
             continue;
-        const double position = translation[axis] + scale[axis] * static_cast<double>(index[axis]);
-        items->SetNameValue((letter + "_POSITION").c_str(), JsonText::number_text(position).c_str());
-        items->SetNameValue((letter + "_UNIT").c_str(), unit);
+        const double position = axis.translation + axis.scale * static_cast<double>(index[i]);
+        items->SetNameValue((axis.letter + "_POSITION").c_str(), JsonText::number_text(position).c_str());
+        set_text(items, axis.letter + "_UNIT", axis.unit, n_planes);
     }
 }
 
-static void describe_channel(const CPLJSONObject &channel, CPLStringList *items)
+static void describe_channel(const CPLJSONObject &channel, size_t n_planes, CPLStringList *items)
 {
     static const char *const window_names[][2] = {
         {"start", "WINDOW_START"}, {"end", "WINDOW_END"}, {"min", "WINDOW_MIN"}, {"max", "WINDOW_MAX"}};
     const CPLJSONObject window = member_of(channel, "window"), active = member_of(channel, "active");
-    const std::string label = text_member(channel, "label"), color = text_member(channel, "color");
-    if (!label.empty())
-        items->SetNameValue("LABEL", label.c_str());
-    if (!color.empty())
-        items->SetNameValue("COLOR", color.c_str());
+    set_text(items, "LABEL", text_member(channel, "label"), n_planes);
+    set_text(items, "COLOR", text_member(channel, "color"), n_planes);
     if (is_type(active, Type::Boolean))
         items->SetNameValue("ACTIVE", active.ToBool() ? "YES" : "NO");
     for (const auto &name : window_names)
@@ -233,8 +264,19 @@ static GDALColorInterp color_of_channel(const std::string &color)
                                             : GCI_Undefined;
 }
 
+/* The name, colour and window that all planes of a channel have. */
+static void describe_channel_band(const CPLJSONObject &channel, size_t n_planes, bool has_color, BandAttributes *band)
+{
+    const std::string label = text_member(channel, "label");
+    if (may_repeat(label, n_planes))
+        band->description = label;
+    describe_channel(channel, n_planes, &ngff_domain(band->metadata));
+    if (has_color)
+        band->color = color_of_channel(text_member(channel, "color"));
+}
+
 /* CF's words for values, on the array of level 0. */
-static void describe_values(const CPLJSONObject &array, BandAttributes *band)
+static void describe_values(const CPLJSONObject &array, size_t n_planes, BandAttributes *band)
 {
     const CPLJSONObject fill = member_of(array, "_FillValue");
     const CPLJSONObject scale = member_of(array, "scale_factor"), offset = member_of(array, "add_offset");
@@ -246,7 +288,9 @@ static void describe_values(const CPLJSONObject &array, BandAttributes *band)
     band->scale = number_of(scale, 1);
     band->has_offset = is_number(offset);
     band->offset = number_of(offset, 0);
-    band->unit = text_member(array, "units");
+    const std::string unit = text_member(array, "units");
+    if (may_repeat(unit, n_planes))
+        band->unit = unit;
 }
 
 /* "image-label": a colour for each value; the others stay invisible. */
@@ -256,7 +300,7 @@ static void describe_label(const CPLJSONObject &label, int32_t type, std::vector
     const int64_t most = type == NGFF_UINT8 ? 255 : type == NGFF_UINT16 ? 65535 : -1;
     if (!is_type(colors, Type::Array) || most < 0)
         return;
-    GDALColorTable table;
+    auto table = std::make_shared<GDALColorTable>();
     for (const CPLJSONObject &entry : colors.ToArray()) {
         const CPLJSONObject value = member_of(entry, "label-value"), rgba = member_of(entry, "rgba");
         if (!is_number(value) || value.ToDouble() < 0 || value.ToDouble() > static_cast<double>(most) ||
@@ -265,11 +309,11 @@ static void describe_label(const CPLJSONObject &label, int32_t type, std::vector
         const CPLJSONArray parts = rgba.ToArray();
         const auto part = [&parts](int i) { return static_cast<short>(std::clamp(parts[i].ToInteger(), 0, 255)); };
         const GDALColorEntry color = {part(0), part(1), part(2), part(3)};
-        table.SetColorEntry(value.ToInteger(), &color);
+        table->SetColorEntry(value.ToInteger(), &color);
     }
-    if (table.GetColorEntryCount() > 0)
+    if (table->GetColorEntryCount() > 0)
         for (BandAttributes &band : *bands)
-            band.color_table.reset(table.Clone());
+            band.color_table = table;
 }
 
 /* All of a store without our block. */
@@ -288,20 +332,22 @@ static void describe_foreign(const ngff_reader *reader, const PlaneSelection &pl
         if (!text.empty())
             items.SetNameValue(EQUAL(name, "name") ? "NAME" : "TYPE", text.c_str());
     }
-    const size_t c = dims.find('c');
-    for (size_t i = 0; i < to->bands.size(); i++) {
+    /* Each channel is looked at once, however many planes it has. */
+    const size_t c = dims.find('c'), n_planes = to->bands.size();
+    const CPLJSONArray list = n_channels > 0 ? channels.ToArray() : CPLJSONArray();
+    std::map<int64_t, BandAttributes> of_channel;
+    BandAttributes values;
+    describe_values(array, n_planes, &values);
+    for (size_t i = 0; i < n_planes; i++) {
         int64_t index[5] = {};
         BandAttributes &band = to->bands[i];
-        describe_values(array, &band);
         planes.plane(static_cast<int64_t>(i), index);
         const int64_t number = c != std::string::npos ? index[c] : 0;
-        if (number < n_channels) {
-            const CPLJSONObject channel = channels.ToArray()[static_cast<int>(number)];
-            band.description = text_member(channel, "label");
-            describe_channel(channel, &ngff_domain(band.metadata));
-            if (!is_stack && n_channels >= 3)
-                band.color = color_of_channel(text_member(channel, "color"));
-        }
+        const auto [entry, is_new] = of_channel.try_emplace(number, values);
+        if (is_new && number < n_channels)
+            describe_channel_band(list[static_cast<int>(number)], n_planes, !is_stack && n_channels >= 3,
+                                  &entry->second);
+        band = entry->second;
         const bool has_label = !band.description.empty();
         for (size_t axis = 0; axis + 2 < dims.size() && is_stack; axis++)
             if (dims[axis] != 'c' || !has_label)
@@ -316,17 +362,18 @@ void foreign_description(ngff_reader *reader, const PlaneSelection &planes, Data
 {
     const std::string dims = ngff_reader_dims(reader);
     CPLJSONDocument group, array;
-    if (!to->is_ours && parse(ngff_reader_attributes(reader), &group)) {
-        const bool has_array = parse(ngff_reader_array_attributes(reader), &array);
+    if (!to->is_ours && parse(ngff_reader_attributes(reader), "The image's attributes", &group)) {
+        const bool has_array = parse(ngff_reader_array_attributes(reader), "The array's attributes", &array);
         describe_foreign(reader, planes, ome_of(group.GetRoot()),
                          has_array ? array.GetRoot() : member_of(CPLJSONObject(), ""), to);
     }
     /* Channels alone are bands, as everywhere in GDAL; planes in time and depth need to be told apart. */
     if (dims.size() < 3 || (to->is_ours && dims.find_first_of("tz") == std::string::npos))
         return;
+    const std::vector<PlaneAxis> axes = plane_axes(reader, ngff_reader_part_level(reader));
     for (size_t i = 0; i < to->bands.size(); i++) {
         int64_t index[5] = {};
         planes.plane(static_cast<int64_t>(i), index);
-        describe_plane(reader, ngff_reader_part_level(reader), dims, index, &ngff_domain(to->bands[i].metadata));
+        describe_plane(axes, index, to->bands.size(), &ngff_domain(to->bands[i].metadata));
     }
 }

@@ -11,6 +11,24 @@
 #include "cpl_conv.h"
 #include "cpl_string.h"
 
+/* GDAL's last error, which questions that may fail must not change: CPLErrorStateBackuper in C. */
+typedef struct {
+    CPLErr type;
+    CPLErrorNum number;
+    char *message;
+} last_error;
+
+static last_error keep_last_error(void)
+{
+    return (last_error){CPLGetLastErrorType(), CPLGetLastErrorNo(), CPLStrdup(CPLGetLastErrorMsg())};
+}
+
+static void restore_last_error(last_error *before)
+{
+    CPLErrorSetState(before->type, before->number, before->message);
+    CPLFree(before->message);
+}
+
 /* Length units that UDUNITS-2 and NGFF know by name; every other one is converted to metres. */
 static const struct {
     double metres;
@@ -79,6 +97,7 @@ static int32_t set_georeference(GDALDatasetH source, const double *affine, ngff_
     if (authority != NULL && number != NULL)
         snprintf(code, sizeof code, "%s:%s", authority, number);
     /* What has no WKT 2 form goes without one; that is said by our caller, not by PROJ. */
+    last_error before = keep_last_error();
     CPLPushErrorHandler(CPLQuietErrorHandler);
     if (OSRExportToWktEx(crs, &wkt, wkt_format) != OGRERR_NONE || wkt == NULL || *wkt == '\0') {
         CPLFree(wkt);
@@ -89,6 +108,7 @@ static int32_t set_georeference(GDALDatasetH source, const double *affine, ngff_
         projjson = NULL;
     }
     CPLPopErrorHandler();
+    restore_last_error(&before);
     const int32_t status =
         ngff_image_set_georeference(image, affine, *code != '\0' ? code : NULL, wkt, projjson, OSRIsGeographic(crs));
     CPLFree(wkt);
@@ -190,6 +210,7 @@ OGRSpatialReferenceH georef_crs(const char *wkt, const char *projjson, const cha
 {
     OGRSpatialReferenceH crs = OSRNewSpatialReference(NULL);
     OGRErr status = OGRERR_CORRUPT_DATA;
+    last_error before = keep_last_error();
     CPLPushErrorHandler(CPLQuietErrorHandler);
     if (wkt != NULL && *wkt != '\0') {
         char *text = (char *)wkt;
@@ -203,7 +224,7 @@ OGRSpatialReferenceH georef_crs(const char *wkt, const char *projjson, const cha
     if (status == OGRERR_NONE)
         crs = with_codes_of_datum(with_codes_of_parts(crs), wkt, projjson);
     CPLPopErrorHandler();
-    CPLErrorReset();
+    restore_last_error(&before);
     if (status != OGRERR_NONE) {
         OSRDestroySpatialReference(crs);
         return NULL;

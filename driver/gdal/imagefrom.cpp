@@ -8,6 +8,7 @@
 
 #include "attributes.h"
 #include "georef.h"
+#include "guard.h"
 #include "pixeltype.h"
 #include "writing.h"
 
@@ -280,10 +281,10 @@ static bool describe_channels(GDALDataset *source, ImageFromSource *to)
             return false;
     }
     if (source->GetRasterBand(1)->GetColorTable() != nullptr)
-        return ngff_image_set_kind(image, NGFF_KIND_LABEL) == NGFF_OK;
-    if (n_channels >= 3 && colors[0] == GCI_RedBand && colors[1] == GCI_GreenBand && colors[2] == GCI_BlueBand)
-        return ngff_image_set_kind(image, NGFF_KIND_RGB) == NGFF_OK;
-    return true;
+        to->kind = NGFF_KIND_LABEL;
+    else if (n_channels >= 3 && colors[0] == GCI_RedBand && colors[1] == GCI_GreenBand && colors[2] == GCI_BlueBand)
+        to->kind = NGFF_KIND_RGB;
+    return ngff_image_set_kind(image, to->kind) == NGFF_OK;
 }
 
 /* -- Valid pixels ---------------------------------------------------------------------------------------------- */
@@ -298,7 +299,7 @@ static bool is_all_valid(GDALRasterBand *mask)
     const int columns = std::min(width, std::max(block_width, 1024)),
               rows = std::min(height, std::max(block_height, 64));
     std::vector<GByte> part(static_cast<size_t>(columns) * rows);
-    CPLErrorHandlerPusher quiet(CPLQuietErrorHandler);
+    const QuietErrors quiet;
     for (int y = 0; y < height; y += rows)
         for (int x = 0; x < width; x += columns) {
             const int w = std::min(columns, width - x), h = std::min(rows, height - y);
@@ -314,8 +315,10 @@ static bool describe_validity(GDALDataset *source, bool is_strict, ImageFromSour
 {
     const bool is_planar = to->dims == "yx" || to->dims == "cyx";
     for (int i = 1; i <= source->GetRasterCount() && to->dims == "cyx"; i++)
-        if (source->GetRasterBand(i)->GetColorInterpretation() == GCI_AlphaBand)
-            return ngff_image_set_alpha(to->image.get(), i - 1) == NGFF_OK;
+        if (source->GetRasterBand(i)->GetColorInterpretation() == GCI_AlphaBand) {
+            to->alpha = i - 1;
+            return ngff_image_set_alpha(to->image.get(), to->alpha) == NGFF_OK;
+        }
     for (int i = 1; i <= source->GetRasterCount(); i++) {
         const int flags = source->GetRasterBand(i)->GetMaskFlags();
         if ((flags & (GMF_ALL_VALID | GMF_ALPHA)) != 0)
@@ -370,5 +373,24 @@ bool image_from_source(GDALDataset *source, CSLConstList options, bool is_strict
         return fail(ngff_image_error(image));
     if (is_described && what == GEOREF_DEGENERATE)
         warn(to, "The geotransform is not finite or maps the image to a line; it is kept as metadata only");
+    return is_described;
+}
+
+bool image_with_nodata(GDALDataset *source, const ImageFromSource &like, ImageFromSource *to)
+{
+    to->dims = like.dims;
+    std::copy(std::begin(like.shape), std::end(like.shape), to->shape);
+    to->bands = like.bands;
+    to->type = like.type;
+    to->pixel_type = like.pixel_type;
+    to->image.reset(ngff_image_create(to->dims.c_str(), to->shape, to->pixel_type));
+    if (!to->image || ngff_image_set_kind(to->image.get(), like.kind) != NGFF_OK ||
+        (like.alpha >= 0 && ngff_image_set_alpha(to->image.get(), like.alpha) != NGFF_OK) ||
+        (like.has_mask && ngff_image_set_mask(to->image.get(), 1) != NGFF_OK))
+        return false;
+    const QuietErrors quiet;
+    bool is_described = true;
+    for (int64_t channel = 0; is_described && channel < channel_count(*to); channel++)
+        is_described = describe_nodata(source, to, channel);
     return is_described;
 }

@@ -25,6 +25,8 @@ struct ImageFromSource {
     GDALDataType type = GDT_Unknown;   /* in which the source is read */
     int32_t pixel_type = 0;            /* NGFF_* */
     std::vector<std::string> losses{}; /* what of the source the image will not hold, in words */
+    int32_t kind = NGFF_KIND_INTENSITY;
+    int alpha = -1; /* the channel that is the opacity of the others */
     bool has_mask = false;
     bool keeps_mask = false; /* asked for: a mask is written even where all of it is valid */
 
@@ -36,5 +38,9 @@ struct ImageFromSource {
 
 /* False, with an error, if the source cannot be an NGFF image (is_strict: not without a loss). */
 bool image_from_source(GDALDataset *source, CSLConstList options, bool is_strict, ImageFromSource *to);
+
+/* The same image with nothing but what counts for pixels, and the nodata values that the source has now. Asks the
+ * source for nothing else, and warns of nothing. */
+bool image_with_nodata(GDALDataset *source, const ImageFromSource &like, ImageFromSource *to);
 
 #endif

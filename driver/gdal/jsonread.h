@@ -2,11 +2,14 @@
 #ifndef OMEZARR_JSONREAD_H
 #define OMEZARR_JSONREAD_H
 
+#include <climits>
 #include <cstring>
 
 #include "cpl_conv.h"
 #include "cpl_error.h"
 #include "cpl_json.h"
+
+#include "guard.h"
 
 /* A number, or one of the strings that stand for what JSON cannot say. */
 inline double number_of(const CPLJSONObject &value, double otherwise)
@@ -46,12 +49,42 @@ inline std::string text_member(const CPLJSONObject &object, const std::string &n
     return is_type(child, CPLJSONObject::Type::String) ? child.ToString() : std::string();
 }
 
-inline bool parse(const char *text, CPLJSONDocument *document)
+/* What GDAL's tree of a text takes, or a little more: each value is an object of its own, and each object has a table
+ * of its members, so that the three bytes "{}," become 800. */
+inline int64_t tree_bytes(const std::string &text)
+{
+    constexpr int64_t of_value = 96, of_object = 800;
+    int64_t bytes = static_cast<int64_t>(text.size());
+    bool is_string = false;
+    for (size_t i = 0; i < text.size(); i++) {
+        if (text[i] == '\\' && is_string)
+            i++;
+        else if (text[i] == '"')
+            is_string = !is_string;
+        else if (!is_string && text[i] == '{')
+            bytes += of_object;
+        else if (!is_string && (text[i] == ',' || text[i] == '['))
+            bytes += of_value;
+    }
+    return bytes;
+}
+
+/* The largest tree; about five million numbers. */
+constexpr int64_t most_tree_bytes = 512 << 20;
+
+/* False, with a warning where the text is too large, if there is no tree. name: what the text is. */
+inline bool parse(const char *text, const char *name, CPLJSONDocument *document)
 {
     if (text == nullptr || *text == '\0')
         return false;
-    CPLErrorHandlerPusher quiet(CPLQuietErrorHandler);
-    return document->LoadMemory(reinterpret_cast<const GByte *>(text), static_cast<int>(strlen(text)));
+    const std::string all(text);
+    if (all.size() > INT_MAX || tree_bytes(all) > most_tree_bytes) {
+        CPLError(CE_Warning, CPLE_AppDefined, "%s is left out: read, it would take more than %d MiB", name,
+                 static_cast<int>(most_tree_bytes >> 20));
+        return false;
+    }
+    const QuietErrors quiet;
+    return document->LoadMemory(all);
 }
 
 #endif

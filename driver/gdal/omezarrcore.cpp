@@ -3,7 +3,9 @@
 #include "omezarr.h"
 
 #include <algorithm>
+#include <memory>
 
+#include "guard.h"
 #include "ngff.h"
 
 /* -- Names ----------------------------------------------------------------------------------------------------- */
@@ -153,7 +155,7 @@ static CPLErr delete_if_asked_once(const char *name)
 {
     const bool is_quiet = times_asked > 1;
     times_asked = 0;
-    return is_quiet ? CE_Failure : omezarr_delete(name);
+    return is_quiet ? CE_Failure : guarded(name, CE_Failure, [name] { return omezarr_delete(name); });
 }
 
 class OmeZarrDriver final : public GDALDriver
@@ -167,6 +169,41 @@ class OmeZarrDriver final : public GDALDriver
     }
 #endif
 };
+
+/* What GDAL calls: the driver's functions, out of which no exception may come. */
+static int identify_guarded(GDALOpenInfo *info)
+{
+    return guarded(info->pszFilename, 0, [info] { return omezarr_identify(info); });
+}
+
+static GDALDataset *open_guarded(GDALOpenInfo *info)
+{
+    return guarded<GDALDataset *>(info->pszFilename, nullptr, [info] { return omezarr_open(info); });
+}
+
+static GDALDataset *create_guarded(const char *name, int width, int height, int n_bands, GDALDataType type,
+                                   StringListIn options)
+{
+    return guarded<GDALDataset *>(name, nullptr,
+                                  [=] { return omezarr_create(name, width, height, n_bands, type, options); });
+}
+
+static GDALDataset *create_copy_guarded(const char *name, GDALDataset *source, int strict, StringListIn options,
+                                        GDALProgressFunc progress, void *progress_data)
+{
+    return guarded<GDALDataset *>(
+        name, nullptr, [=] { return omezarr_create_copy(name, source, strict, options, progress, progress_data); });
+}
+
+static CPLErr rename_guarded(const char *new_name, const char *old_name)
+{
+    return guarded(old_name, CE_Failure, [=] { return omezarr_rename(new_name, old_name); });
+}
+
+static CPLErr copy_files_guarded(const char *new_name, const char *old_name)
+{
+    return guarded(old_name, CE_Failure, [=] { return omezarr_copy_files(new_name, old_name); });
+}
 
 /* One option a line. */
 static const char open_options[] =
@@ -215,13 +252,13 @@ static void describe_driver(GDALDriver *driver)
     }
     driver->SetMetadataItem(GDAL_DMD_OPENOPTIONLIST, open_options);
     driver->SetMetadataItem(GDAL_DMD_SUBDATASETS, "YES");
-    driver->pfnIdentify = omezarr_identify;
-    driver->pfnOpen = omezarr_open;
-    driver->pfnCreate = omezarr_create;
-    driver->pfnCreateCopy = omezarr_create_copy;
+    driver->pfnIdentify = identify_guarded;
+    driver->pfnOpen = open_guarded;
+    driver->pfnCreate = create_guarded;
+    driver->pfnCreateCopy = create_copy_guarded;
     driver->pfnDelete = delete_if_asked_once;
-    driver->pfnRename = omezarr_rename;
-    driver->pfnCopyFiles = omezarr_copy_files;
+    driver->pfnRename = rename_guarded;
+    driver->pfnCopyFiles = copy_files_guarded;
     omezarr_declare_algorithms(driver);
 }
 
@@ -237,7 +274,9 @@ void GDALRegister_OMEZARR(void)
 {
     if (!GDAL_CHECK_VERSION("OMEZARR") || GDALGetDriverByName("OMEZARR") != nullptr)
         return;
-    GDALDriver *driver = new OmeZarrDriver();
-    describe_driver(driver);
-    GetGDALDriverManager()->RegisterDriver(driver);
+    guarded("OMEZARR", 0, [] {
+        auto driver = std::make_unique<OmeZarrDriver>();
+        describe_driver(driver.get());
+        return GetGDALDriverManager()->RegisterDriver(driver.release());
+    });
 }

@@ -5,8 +5,11 @@
 #include <cstring>
 
 #include "georef.h"
+#include "guard.h"
+#include "jsontext.h"
 #include "omezarr.h"
 #include "pixeltype.h"
+#include "sidefile.h"
 #include "threads.h"
 
 /* -- Levels ---------------------------------------------------------------------------------------------------- */
@@ -103,86 +106,219 @@ void OmeZarrBand::describe()
         GDALMajorObject::SetMetadataItem("NBITS", attributes().nbits.c_str(), "IMAGE_STRUCTURE");
 }
 
+/* -- Band: description ------------------------------------------------------------------------------------------- */
+
+/* A store that is open for reading is described by itself and by what its user said afterwards, which GDAL keeps in the
+ * side file and which counts more. Overviews are described as the dataset. */
+
+OmeZarrBand *OmeZarrBand::base() const
+{
+    return m_dataset->m_base != nullptr ? static_cast<OmeZarrBand *>(m_dataset->m_base->GetRasterBand(nBand)) : nullptr;
+}
+
 double OmeZarrBand::GetNoDataValue(int *has)
 {
-    if (attributes().nodata.empty())
-        return GDALPamRasterBand::GetNoDataValue(has);
+    int is_in_side_file = FALSE;
+    if (OmeZarrBand *band = base())
+        return band->GetNoDataValue(has);
+    double value = GDALPamRasterBand::GetNoDataValue(&is_in_side_file);
+    if (eDataType == GDT_Int64 && !is_in_side_file)
+        value = static_cast<double>(GDALPamRasterBand::GetNoDataValueAsInt64(&is_in_side_file));
+    if (eDataType == GDT_UInt64 && !is_in_side_file)
+        value = static_cast<double>(GDALPamRasterBand::GetNoDataValueAsUInt64(&is_in_side_file));
+    const bool is_stored = !is_in_side_file && !attributes().nodata.empty();
     if (has != nullptr)
-        *has = TRUE;
-    return CPLAtof(attributes().nodata.c_str());
+        *has = is_in_side_file || is_stored;
+    return is_stored         ? CPLAtof(attributes().nodata.c_str())
+           : is_in_side_file ? value
+                             : GDALPamRasterBand::GetNoDataValue(nullptr);
 }
 
 int64_t OmeZarrBand::GetNoDataValueAsInt64(int *has)
 {
-    if (attributes().nodata.empty() || eDataType != GDT_Int64)
-        return GDALPamRasterBand::GetNoDataValueAsInt64(has);
+    int is_in_side_file = FALSE;
+    if (OmeZarrBand *band = base())
+        return band->GetNoDataValueAsInt64(has);
+    const int64_t value = GDALPamRasterBand::GetNoDataValueAsInt64(&is_in_side_file);
+    const bool is_stored = !is_in_side_file && eDataType == GDT_Int64 && !attributes().nodata.empty();
     if (has != nullptr)
-        *has = TRUE;
-    return strtoll(attributes().nodata.c_str(), nullptr, 10);
+        *has = is_in_side_file || is_stored;
+    return is_stored ? strtoll(attributes().nodata.c_str(), nullptr, 10) : value;
 }
 
 uint64_t OmeZarrBand::GetNoDataValueAsUInt64(int *has)
 {
-    if (attributes().nodata.empty() || eDataType != GDT_UInt64)
-        return GDALPamRasterBand::GetNoDataValueAsUInt64(has);
+    int is_in_side_file = FALSE;
+    if (OmeZarrBand *band = base())
+        return band->GetNoDataValueAsUInt64(has);
+    const uint64_t value = GDALPamRasterBand::GetNoDataValueAsUInt64(&is_in_side_file);
+    const bool is_stored = !is_in_side_file && eDataType == GDT_UInt64 && !attributes().nodata.empty();
     if (has != nullptr)
-        *has = TRUE;
-    return strtoull(attributes().nodata.c_str(), nullptr, 10);
+        *has = is_in_side_file || is_stored;
+    return is_stored ? strtoull(attributes().nodata.c_str(), nullptr, 10) : value;
 }
 
 double OmeZarrBand::GetScale(int *has)
 {
-    if (!attributes().has_scale)
-        return GDALPamRasterBand::GetScale(has);
+    int is_in_side_file = FALSE;
+    if (OmeZarrBand *band = base())
+        return band->GetScale(has);
+    const double value = GDALPamRasterBand::GetScale(&is_in_side_file);
     if (has != nullptr)
-        *has = TRUE;
-    return attributes().scale;
+        *has = is_in_side_file || attributes().has_scale;
+    return is_in_side_file || !attributes().has_scale ? value : attributes().scale;
 }
 
 double OmeZarrBand::GetOffset(int *has)
 {
-    if (!attributes().has_offset)
-        return GDALPamRasterBand::GetOffset(has);
+    int is_in_side_file = FALSE;
+    if (OmeZarrBand *band = base())
+        return band->GetOffset(has);
+    const double value = GDALPamRasterBand::GetOffset(&is_in_side_file);
     if (has != nullptr)
-        *has = TRUE;
-    return attributes().offset;
+        *has = is_in_side_file || attributes().has_offset;
+    return is_in_side_file || !attributes().has_offset ? value : attributes().offset;
 }
 
 const char *OmeZarrBand::GetUnitType()
 {
-    return attributes().unit.empty() ? GDALPamRasterBand::GetUnitType() : attributes().unit.c_str();
+    if (OmeZarrBand *band = base())
+        return band->GetUnitType();
+    const char *unit = GDALPamRasterBand::GetUnitType();
+    return unit != nullptr && *unit != '\0' ? unit : attributes().unit.c_str();
 }
 
 GDALColorInterp OmeZarrBand::GetColorInterpretation()
 {
-    if (attributes().color != GCI_Undefined)
-        return attributes().color;
-    return attributes().color_table ? GCI_PaletteIndex : GDALPamRasterBand::GetColorInterpretation();
+    if (OmeZarrBand *band = base())
+        return band->GetColorInterpretation();
+    const GDALColorInterp color = GDALPamRasterBand::GetColorInterpretation();
+    if (color != GCI_Undefined || attributes().color == GCI_Undefined)
+        return color == GCI_Undefined && attributes().color_table ? GCI_PaletteIndex : color;
+    return attributes().color;
 }
 
 GDALColorTable *OmeZarrBand::GetColorTable()
 {
-    return attributes().color_table ? attributes().color_table.get() : GDALPamRasterBand::GetColorTable();
+    if (OmeZarrBand *band = base())
+        return band->GetColorTable();
+    GDALColorTable *table = GDALPamRasterBand::GetColorTable();
+    return table != nullptr ? table : attributes().color_table.get();
 }
 
 char **OmeZarrBand::GetCategoryNames()
 {
-    if (attributes().categories.size() == 0)
-        return GDALPamRasterBand::GetCategoryNames();
+    if (OmeZarrBand *band = base())
+        return band->GetCategoryNames();
+    char **names = GDALPamRasterBand::GetCategoryNames();
+    if (names != nullptr || attributes().categories.size() == 0)
+        return names;
     return const_cast<CPLStringList &>(attributes().categories).List();
 }
 
+/* A table of attributes looks for values in itself, and keeps what it found: each dataset has its own. */
 GDALRasterAttributeTable *OmeZarrBand::GetDefaultRAT()
 {
-    return attributes().rat ? attributes().rat.get() : GDALPamRasterBand::GetDefaultRAT();
+    if (OmeZarrBand *band = base())
+        return band->GetDefaultRAT();
+    if (GDALRasterAttributeTable *rat = GDALPamRasterBand::GetDefaultRAT())
+        return rat;
+    if (m_rat == nullptr && attributes().rat)
+        return guarded<GDALRasterAttributeTable *>(m_dataset->name(), nullptr, [this] {
+            m_rat = std::make_unique<GDALDefaultRasterAttributeTable>(*attributes().rat);
+            return m_rat.get();
+        });
+    return m_rat.get();
+}
+
+/* The side file can hold another value, but not that there is none. */
+CPLErr OmeZarrBand::refuse_removal(const char *what) const
+{
+    CPLError(CE_Failure, CPLE_NotSupported,
+             "%s, band %d: the store has %s, and only a store open for update can lose it", m_dataset->name(), nBand,
+             what);
+    return CE_Failure;
+}
+
+/* GDAL keeps a mask made of the value that was. */
+CPLErr OmeZarrBand::changed_nodata(CPLErr status)
+{
+    InvalidateMaskBand();
+    for (const auto &overview : m_dataset->m_overviews)
+        static_cast<OmeZarrBand *>(overview->GetRasterBand(nBand))->InvalidateMaskBand();
+    return status;
+}
+
+CPLErr OmeZarrBand::SetNoDataValue(double value)
+{
+    return changed_nodata(GDALPamRasterBand::SetNoDataValue(value));
+}
+
+CPLErr OmeZarrBand::SetNoDataValueAsInt64(int64_t value)
+{
+    return changed_nodata(GDALPamRasterBand::SetNoDataValueAsInt64(value));
+}
+
+CPLErr OmeZarrBand::SetNoDataValueAsUInt64(uint64_t value)
+{
+    return changed_nodata(GDALPamRasterBand::SetNoDataValueAsUInt64(value));
+}
+
+CPLErr OmeZarrBand::DeleteNoDataValue()
+{
+    if (!attributes().nodata.empty())
+        return refuse_removal("a nodata value");
+    return changed_nodata(GDALPamRasterBand::DeleteNoDataValue());
+}
+
+CPLErr OmeZarrBand::SetUnitType(const char *unit)
+{
+    if ((unit == nullptr || *unit == '\0') && !attributes().unit.empty())
+        return refuse_removal("a unit");
+    return GDALPamRasterBand::SetUnitType(unit);
+}
+
+CPLErr OmeZarrBand::SetColorInterpretation(GDALColorInterp color)
+{
+    if (color == GCI_Undefined && attributes().color != GCI_Undefined)
+        return refuse_removal("a colour interpretation");
+    return changed_nodata(GDALPamRasterBand::SetColorInterpretation(color)); /* an alpha band is a mask */
+}
+
+CPLErr OmeZarrBand::SetColorTable(GDALColorTable *table)
+{
+    if (table == nullptr && attributes().color_table)
+        return refuse_removal("a colour table");
+    return GDALPamRasterBand::SetColorTable(table);
+}
+
+CPLErr OmeZarrBand::SetCategoryNames(char **names)
+{
+    if ((names == nullptr || *names == nullptr) && attributes().categories.size() > 0)
+        return refuse_removal("category names");
+    return GDALPamRasterBand::SetCategoryNames(names);
+}
+
+CPLErr OmeZarrBand::SetDefaultRAT(const GDALRasterAttributeTable *rat)
+{
+    if (rat == nullptr && attributes().rat)
+        return refuse_removal("an attribute table");
+    return GDALPamRasterBand::SetDefaultRAT(rat);
 }
 
 CPLErr OmeZarrBand::GetDefaultHistogram(double *min, double *max, int *n, GUIntBig **counts, int must_compute,
                                         GDALProgressFunc progress, void *progress_data)
 {
-    if (m_dataset->m_level != m_dataset->m_store->base_level || attributes().histogram.counts.empty())
-        return GDALPamRasterBand::GetDefaultHistogram(min, max, n, counts, must_compute, progress, progress_data);
-    return attributes().histogram.give(min, max, n, counts);
+    const bool is_stored = base() == nullptr && !attributes().histogram.counts.empty();
+    {
+        const QuietErrors quiet;
+        if (is_stored &&
+            GDALPamRasterBand::GetDefaultHistogram(min, max, n, counts, FALSE, nullptr, nullptr) == CE_None)
+            return CE_None;
+    }
+    return is_stored
+               ? attributes().histogram.give(min, max, n, counts)
+               : GDALPamRasterBand::GetDefaultHistogram(min, max, n, counts, must_compute, progress, progress_data);
 }
 
 int OmeZarrBand::GetOverviewCount()
@@ -223,9 +359,23 @@ OmeZarrDataset::OmeZarrDataset(std::shared_ptr<OpenStore> store, int level, cons
     /* PAM is for what a user adds to the dataset afterwards; overviews have no side file. */
     if (level != m_store->base_level)
         nPamFlags |= GPF_DISABLED | GPF_NOSAVE;
+    else {
+        const std::lock_guard<std::mutex> guard(m_store->lock);
+        const DatasetAttributes &attributes = m_store->attributes;
+        m_crs.reset(attributes.crs != nullptr ? attributes.crs->Clone() : nullptr);
+        m_gcp_crs.reset(attributes.gcp_crs != nullptr ? attributes.gcp_crs->Clone() : nullptr);
+    }
 }
 
-OmeZarrDataset::~OmeZarrDataset() = default;
+/* Saves the side file while the class is still whole. */
+OmeZarrDataset::~OmeZarrDataset()
+{
+    if (m_base == nullptr && !bSuppressOnClose)
+        guarded(name(), CE_Failure, [this] {
+            OmeZarrDataset::FlushCache(true);
+            return CE_None;
+        });
+}
 
 /* Levels that have all the bands; others (scaled along z, say) are not overviews in GDAL's sense. */
 void OmeZarrDataset::add_overviews()
@@ -234,8 +384,10 @@ void OmeZarrDataset::add_overviews()
     for (int level = m_store->base_level + 1; level < n_levels; level++) {
         LevelGrid grid;
         if (read_grid(*m_store, level, &grid) &&
-            memcmp(grid.shape, m_grid.shape, (m_store->rank - 2) * sizeof *grid.shape) == 0)
+            memcmp(grid.shape, m_grid.shape, (m_store->rank - 2) * sizeof *grid.shape) == 0) {
             m_overviews.push_back(std::make_unique<OmeZarrDataset>(m_store, level, grid));
+            m_overviews.back()->m_base = this;
+        }
     }
 }
 
@@ -370,7 +522,7 @@ std::unique_ptr<OmeZarrDataset> OmeZarrDataset::make(std::shared_ptr<OpenStore> 
     dataset->SetPhysicalFilename(root.c_str());
     if (!subdataset.empty())
         dataset->SetSubdatasetName(subdataset.c_str());
-    dataset->TryLoadXML();
+    dataset->load_side_file();
     return dataset;
 }
 
@@ -381,22 +533,24 @@ std::unique_ptr<GDALDataset> OmeZarrDataset::Clone(int scope, bool can_share_sta
 {
     if (m_level != m_store->base_level || !can_share_state)
         return GDALPamDataset::Clone(scope, can_share_state);
-    auto clone = make(m_store, m_grid, GetDescription());
-    clone->nOpenFlags = nOpenFlags;
-    clone->papszOpenOptions = CSLDuplicate(papszOpenOptions);
-    return clone;
+    return guarded<std::unique_ptr<GDALDataset>>(GetDescription(), nullptr, [this] {
+        auto clone = make(m_store, m_grid, GetDescription());
+        clone->nOpenFlags = nOpenFlags;
+        clone->papszOpenOptions = CSLDuplicate(papszOpenOptions);
+        return clone;
+    });
 }
 #endif
 
 CPLErr OmeZarrDataset::OMEZARR_GET_GEOTRANSFORM_DEFINITION
 {
     double *six = OMEZARR_GEOTRANSFORM_DATA;
+    if (GDALPamDataset::GetGeoTransform(geotransform) == CE_None)
+        return CE_None;
     if (m_level == m_store->base_level && m_store->attributes.has_geotransform) {
         memcpy(six, m_store->attributes.geotransform, 6 * sizeof *six);
         return CE_None;
     }
-    if (GDALPamDataset::GetGeoTransform(geotransform) == CE_None)
-        return CE_None;
     double scale[5], translation[5];
     const int y = m_store->rank - 2;
     if (m_level == m_store->base_level && ngff_reader_level_scale(m_store->reader, m_level, scale) == NGFF_OK &&
@@ -408,31 +562,161 @@ CPLErr OmeZarrDataset::OMEZARR_GET_GEOTRANSFORM_DEFINITION
 
 const OGRSpatialReference *OmeZarrDataset::GetSpatialRef() const
 {
-    return m_store->attributes.crs != nullptr && m_level == m_store->base_level ? m_store->attributes.crs
-                                                                                : GDALPamDataset::GetSpatialRef();
+    const OGRSpatialReference *crs = GDALPamDataset::GetSpatialRef();
+    return crs != nullptr ? crs : m_crs.get();
+}
+
+CPLErr OmeZarrDataset::SetSpatialRef(const OGRSpatialReference *crs)
+{
+    if (m_crs && (crs == nullptr || crs->IsEmpty())) {
+        CPLError(CE_Failure, CPLE_NotSupported, "%s: only a store open for update can lose its CRS", name());
+        return CE_Failure;
+    }
+    return GDALPamDataset::SetSpatialRef(crs);
 }
 
 int OmeZarrDataset::GetGCPCount()
 {
-    const int n = static_cast<int>(m_store->attributes.gcps.size());
-    return n > 0 ? n : GDALPamDataset::GetGCPCount();
+    const int n = GDALPamDataset::GetGCPCount();
+    return n > 0 ? n : static_cast<int>(m_store->attributes.gcps.size());
 }
 
 const OGRSpatialReference *OmeZarrDataset::GetGCPSpatialRef() const
 {
-    return m_store->attributes.gcps.empty() ? GDALPamDataset::GetGCPSpatialRef() : m_store->attributes.gcp_crs;
+    /* GDAL's own question is const only where it need not be */
+    const bool is_said = const_cast<OmeZarrDataset *>(this)->GDALPamDataset::GetGCPCount() > 0;
+    return is_said || !m_gcp_crs ? GDALPamDataset::GetGCPSpatialRef() : m_gcp_crs.get();
 }
 
 const GDAL_GCP *OmeZarrDataset::GetGCPs()
 {
-    return m_store->attributes.gcps.empty() ? GDALPamDataset::GetGCPs() : m_store->attributes.gcps.data();
+    return GDALPamDataset::GetGCPCount() > 0 || m_store->attributes.gcps.empty() ? GDALPamDataset::GetGCPs()
+                                                                                 : m_store->attributes.gcps.data();
+}
+
+CPLErr OmeZarrDataset::SetGCPs(int n, const GDAL_GCP *gcps, const OGRSpatialReference *crs)
+{
+    if (n == 0 && !m_store->attributes.gcps.empty()) {
+        CPLError(CE_Failure, CPLE_NotSupported, "%s: only a store open for update can lose its GCPs", name());
+        return CE_Failure;
+    }
+    return GDALPamDataset::SetGCPs(n, gcps, crs);
+}
+
+/* -- Side file ----------------------------------------------------------------------------------------------------- */
+
+/* A band in the side file without a description would take the store's away. */
+void OmeZarrDataset::load_side_file()
+{
+    TryLoadXML();
+    for (int i = 1; i <= nBands; i++) {
+        auto *band = static_cast<OmeZarrBand *>(GetRasterBand(i));
+        if (*band->GetDescription() == '\0')
+            band->GDALMajorObject::SetDescription(band->attributes().description.c_str());
+    }
+}
+
+std::string OmeZarrDataset::side_file()
+{
+    const char *path = psPam != nullptr ? BuildPamFilename() : nullptr;
+    return path != nullptr ? path : "";
+}
+
+CPLXMLNode *OmeZarrDataset::SerializeToXML(const char *unused)
+{
+    CPLXMLTreeCloser tree(GDALPamDataset::SerializeToXML(unused));
+    return guarded<CPLXMLNode *>(name(), nullptr, [this, &tree] {
+        if (tree)
+            drop_stored_metadata(tree.get(), m_store->attributes.metadata);
+        return tree && !is_empty_tree(tree.get()) ? tree.release() : nullptr;
+    });
+}
+
+/* GDAL leaves out what equals its own defaults, and reads scale and offset as a pair: but where the store has others,
+ * they must be there. */
+CPLXMLNode *OmeZarrBand::SerializeToXML(const char *unused)
+{
+    int has_scale = FALSE, has_offset = FALSE;
+    CPLXMLTreeCloser tree(GDALPamRasterBand::SerializeToXML(unused));
+    const double scale = GDALPamRasterBand::GetScale(&has_scale), offset = GDALPamRasterBand::GetOffset(&has_offset);
+    return guarded<CPLXMLNode *>(m_dataset->name(), nullptr, [&] {
+        if (!tree && (has_scale || has_offset)) {
+            tree.reset(CPLCreateXMLNode(nullptr, CXT_Element, "PAMRasterBand"));
+            CPLAddXMLAttributeAndValue(tree.get(), "band", std::to_string(nBand).c_str());
+        }
+        if (tree && (has_scale || has_offset)) {
+            CPLSetXMLValue(tree.get(), "Offset",
+                           JsonText::number_text(has_offset ? offset : GetOffset(nullptr)).c_str());
+            CPLSetXMLValue(tree.get(), "Scale", JsonText::number_text(has_scale ? scale : GetScale(nullptr)).c_str());
+        }
+        CPLXMLNode *description = tree ? CPLGetXMLNode(tree.get(), "Description") : nullptr;
+        if (description != nullptr && attributes().description == CPLGetXMLValue(description, nullptr, "")) {
+            CPLRemoveXMLChild(tree.get(), description);
+            CPLDestroyXMLNode(description);
+        }
+        if (tree)
+            drop_stored_metadata(tree.get(), attributes().metadata);
+        return tree && !is_empty_tree(tree.get()) ? tree.release() : nullptr;
+    });
+}
+
+/* A copy of any table. */
+static std::shared_ptr<const GDALDefaultRasterAttributeTable> copy_of(const GDALRasterAttributeTable *rat)
+{
+    if (const auto *table = dynamic_cast<const GDALDefaultRasterAttributeTable *>(rat))
+        return std::make_shared<GDALDefaultRasterAttributeTable>(*table);
+    std::unique_ptr<GDALRasterAttributeTable> copy(rat->Clone()); /* always of this class */
+    const auto *table = dynamic_cast<const GDALDefaultRasterAttributeTable *>(copy.get());
+    return table != nullptr ? std::make_shared<GDALDefaultRasterAttributeTable>(*table) : nullptr;
+}
+
+BandAttributes OmeZarrBand::description()
+{
+    BandAttributes band = attributes();
+    int has = FALSE;
+    band.description = GetDescription();
+    band.metadata = metadata_of(this);
+    band.nodata = nodata_text(this);
+    band.scale = GetScale(&has);
+    band.has_scale = has;
+    band.offset = GetOffset(&has);
+    band.has_offset = has;
+    band.unit = GetUnitType();
+    if (GDALPamRasterBand::GetColorInterpretation() != GCI_Undefined)
+        band.color = GDALPamRasterBand::GetColorInterpretation();
+    if (const GDALColorTable *table = GDALPamRasterBand::GetColorTable())
+        band.color_table = std::make_shared<GDALColorTable>(*table);
+    band.categories = CPLStringList(CSLDuplicate(GetCategoryNames()));
+    if (const GDALRasterAttributeTable *rat = GDALPamRasterBand::GetDefaultRAT())
+        band.rat = copy_of(rat);
+    return band;
+}
+
+bool OmeZarrDataset::has_side_geotransform(double *six)
+{
+#if OMEZARR_GDAL_AT_LEAST(3, 12)
+    GDALGeoTransform found;
+    const bool is_found = GDALPamDataset::GetGeoTransform(found) == CE_None;
+    const double *values = found.data();
+#else
+    double values[6];
+    const bool is_found = GDALPamDataset::GetGeoTransform(values) == CE_None;
+#endif
+    if (is_found)
+        memcpy(six, values, sizeof(double) * 6);
+    return is_found;
+}
+
+BandAttributes OmeZarrDataset::band_description(int band)
+{
+    return static_cast<OmeZarrBand *>(GetRasterBand(band))->description();
 }
 
 /* The root's documents only: GDAL deletes, renames and copies what a dataset lists, and a store has up to millions of
  * objects. */
 char **OmeZarrDataset::GetFileList()
 {
-    return root_documents(m_store->root);
+    return guarded<char **>(name(), nullptr, [this] { return root_documents(m_store->root); });
 }
 
 /* -- Opening --------------------------------------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #define OMEZARR_OMEZARRDATASET_H
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct OpenStore {
     int32_t type = 0; /* NGFF_* */
     int n_threads = 1;
     DatasetAttributes attributes{};
+    std::mutex lock{}; /* copying a CRS changes it: GDAL's classes fill in what they are asked for */
 
     OpenStore() = default;
     OpenStore(const OpenStore &) = delete;
@@ -62,12 +64,20 @@ class OmeZarrDataset final : public GDALPamDataset
     std::shared_ptr<OpenStore> m_store;
     int m_level;
     LevelGrid m_grid{};
+    OmeZarrDataset *m_base = nullptr; /* of an overview: the dataset whose description counts */
+    /* Own copies: clones of a dataset work in several threads. */
+    std::unique_ptr<OGRSpatialReference> m_crs{}, m_gcp_crs{};
     std::vector<std::unique_ptr<OmeZarrDataset>> m_overviews{}; /* of the base level only */
     std::unique_ptr<OmeZarrMaskBand> m_mask{};
 
     void describe();
     void add_overviews();
+    void load_side_file();
     int overview_count() const;
+    const char *name() const
+    {
+        return m_base != nullptr ? m_base->GetDescription() : GetDescription();
+    }
     /* Reads planes to places that are band_space apart. planes: the index on each axis but y and x, of each. */
     CPLErr read_planes(const RasterRequest &request, const int64_t *const *planes, size_t n_planes, int n_threads);
     CPLErr read_mask(const RasterRequest &request, int n_threads);
@@ -110,14 +120,25 @@ class OmeZarrDataset final : public GDALPamDataset
     static std::unique_ptr<OmeZarrDataset> make(std::shared_ptr<OpenStore> store, const LevelGrid &grid,
                                                 const char *description);
 
+    /* Where the side file (.aux.xml) is, or would be; "" if there can be none. */
+    std::string side_file();
+    /* What the side file says beside the store, or over what the store says: the whole description of a band. */
+    BandAttributes band_description(int band);
+    /* True if the side file has a geotransform, which six receives. */
+    bool has_side_geotransform(double *six);
+
     CPLErr OMEZARR_GET_GEOTRANSFORM;
     const OGRSpatialReference *GetSpatialRef() const override;
+    CPLErr SetSpatialRef(const OGRSpatialReference *crs) override;
     int GetGCPCount() override;
     const OGRSpatialReference *GetGCPSpatialRef() const override;
     const GDAL_GCP *GetGCPs() override;
+    using GDALPamDataset::SetGCPs;
+    CPLErr SetGCPs(int n, const GDAL_GCP *gcps, const OGRSpatialReference *crs) override;
     char **GetFileList() override;
 
   protected:
+    CPLXMLNode *SerializeToXML(const char *unused) override;
 #if OMEZARR_GDAL_AT_LEAST(3, 10)
     std::unique_ptr<GDALDataset> Clone(int scope, bool can_share_state) const override;
 #endif
@@ -153,10 +174,16 @@ class OmeZarrBand final : public GDALPamRasterBand
 
     OmeZarrDataset *m_dataset;
     int64_t m_plane[5] = {}; /* index on each axis but y and x */
+    std::unique_ptr<GDALRasterAttributeTable> m_rat{};
 
     const BandAttributes &attributes() const;
+    /* The same band of the dataset whose overview this is, or NULL. */
+    OmeZarrBand *base() const;
+    CPLErr refuse_removal(const char *what) const;
+    CPLErr changed_nodata(CPLErr status);
 
   protected:
+    CPLXMLNode *SerializeToXML(const char *unused) override;
     CPLErr IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int buffer_width,
                      int buffer_height, GDALDataType type, GSpacing pixel_space, GSpacing line_space,
                      GDALRasterIOExtraArg *extra) override;
@@ -165,6 +192,7 @@ class OmeZarrBand final : public GDALPamRasterBand
     OmeZarrBand(OmeZarrDataset *dataset, int number);
 
     void describe();
+    BandAttributes description();
 
     CPLErr IReadBlock(int block_x, int block_y, void *pixels) override;
 #if OMEZARR_GDAL_AT_LEAST(3, 13)
@@ -183,6 +211,15 @@ class OmeZarrBand final : public GDALPamRasterBand
     GDALColorTable *GetColorTable() override;
     char **GetCategoryNames() override;
     GDALRasterAttributeTable *GetDefaultRAT() override;
+    CPLErr SetNoDataValue(double value) override;
+    CPLErr SetNoDataValueAsInt64(int64_t value) override;
+    CPLErr SetNoDataValueAsUInt64(uint64_t value) override;
+    CPLErr DeleteNoDataValue() override;
+    CPLErr SetUnitType(const char *unit) override;
+    CPLErr SetColorInterpretation(GDALColorInterp color) override;
+    CPLErr SetColorTable(GDALColorTable *table) override;
+    CPLErr SetCategoryNames(char **names) override;
+    CPLErr SetDefaultRAT(const GDALRasterAttributeTable *rat) override;
     CPLErr GetDefaultHistogram(double *min, double *max, int *n, GUIntBig **counts, int must_compute,
                                GDALProgressFunc progress, void *progress_data) override;
     int GetOverviewCount() override;

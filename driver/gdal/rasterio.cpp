@@ -9,6 +9,7 @@
 #include <memory>
 #include <new>
 
+#include "guard.h"
 #include "omezarrdataset.h"
 #include "pixeltype.h"
 
@@ -512,15 +513,15 @@ CPLErr OmeZarrDataset::read_planes(const RasterRequest &request, const int64_t *
                                    int n_threads)
 {
     const OpenStore &store = *m_store;
-    const Source source = {store.reader,     m_level,  store.rank, false, store.type, gdal_from_ngff(store.type),
-                           GetDescription(), n_threads};
+    const Source source = {store.reader, m_level,  store.rank, false, store.type, gdal_from_ngff(store.type),
+                           name(),       n_threads};
     return read_request(source, {planes, n_planes}, request, nRasterXSize, nRasterYSize, m_grid.chunk,
                         m_grid.planes_per_chunk);
 }
 
 CPLErr OmeZarrDataset::read_mask(const RasterRequest &request, int n_threads)
 {
-    const Source source = {m_store->reader, m_level, 2, true, NGFF_UINT8, GDT_Byte, GetDescription(), n_threads};
+    const Source source = {m_store->reader, m_level, 2, true, NGFF_UINT8, GDT_Byte, name(), n_threads};
     const int64_t no_axes[1] = {}, *const plane = no_axes;
     return read_request(source, {&plane, 1}, request, nRasterXSize, nRasterYSize, m_grid.chunk + m_store->rank - 2, 1);
 }
@@ -537,10 +538,12 @@ CPLErr OmeZarrDataset::IRasterIO(GDALRWFlag flag, int x, int y, int width, int h
     if (n_bands < 1 || !is_ours(flag, GetRasterBand(bands[0]), request))
         return GDALPamDataset::IRasterIO(flag, x, y, width, height, data, buffer_width, buffer_height, type, n_bands,
                                          bands, pixel_space, line_space, band_space, extra);
-    std::vector<const int64_t *> planes;
-    for (int i = 0; i < n_bands; i++)
-        planes.push_back(static_cast<OmeZarrBand *>(GetRasterBand(bands[i]))->m_plane);
-    return read_planes(request, planes.data(), planes.size(), m_store->n_threads);
+    return guarded(name(), CE_Failure, [&] {
+        std::vector<const int64_t *> planes;
+        for (int i = 0; i < n_bands; i++)
+            planes.push_back(static_cast<OmeZarrBand *>(GetRasterBand(bands[i]))->m_plane);
+        return read_planes(request, planes.data(), planes.size(), m_store->n_threads);
+    });
 }
 
 CPLErr OmeZarrBand::IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int buffer_width,
@@ -553,7 +556,8 @@ CPLErr OmeZarrBand::IRasterIO(GDALRWFlag flag, int x, int y, int width, int heig
         return GDALPamRasterBand::IRasterIO(flag, x, y, width, height, data, buffer_width, buffer_height, type,
                                             pixel_space, line_space, extra);
     const int64_t *const plane = m_plane;
-    return m_dataset->read_planes(request, &plane, 1, m_dataset->m_store->n_threads);
+    return guarded(m_dataset->name(), CE_Failure,
+                   [&] { return m_dataset->read_planes(request, &plane, 1, m_dataset->m_store->n_threads); });
 }
 
 CPLErr OmeZarrMaskBand::IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int buffer_width,
@@ -565,7 +569,8 @@ CPLErr OmeZarrMaskBand::IRasterIO(GDALRWFlag flag, int x, int y, int width, int 
     if (!is_ours(flag, this, request))
         return GDALRasterBand::IRasterIO(flag, x, y, width, height, data, buffer_width, buffer_height, type,
                                          pixel_space, line_space, extra);
-    return m_dataset->read_mask(request, m_dataset->m_store->n_threads);
+    return guarded(m_dataset->name(), CE_Failure,
+                   [&] { return m_dataset->read_mask(request, m_dataset->m_store->n_threads); });
 }
 
 /* The request for a block: at the edge, for the part that is in the image. The rest of the block becomes 0. */
@@ -597,10 +602,12 @@ static RasterRequest block_request(GDALRasterBand *band, int block_x, int block_
 CPLErr OmeZarrBand::IReadBlock(int block_x, int block_y, void *pixels)
 {
     const int64_t *const plane = m_plane;
-    return m_dataset->read_planes(block_request(this, block_x, block_y, pixels), &plane, 1, 1);
+    return guarded(m_dataset->name(), CE_Failure,
+                   [&] { return m_dataset->read_planes(block_request(this, block_x, block_y, pixels), &plane, 1, 1); });
 }
 
 CPLErr OmeZarrMaskBand::IReadBlock(int block_x, int block_y, void *pixels)
 {
-    return m_dataset->read_mask(block_request(this, block_x, block_y, pixels), 1);
+    return guarded(m_dataset->name(), CE_Failure,
+                   [&] { return m_dataset->read_mask(block_request(this, block_x, block_y, pixels), 1); });
 }

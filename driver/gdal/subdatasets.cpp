@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "guard.h"
 #include "omezarr.h"
 
 static const char plane_letters[] = "TZC";
@@ -238,7 +239,7 @@ class OmeZarrCollection final : public GDALPamDataset
 
     char **GetFileList() override
     {
-        return root_documents(m_root);
+        return guarded<char **>(GetDescription(), nullptr, [this] { return root_documents(m_root); });
     }
 };
 

@@ -10,7 +10,9 @@
 
 #include "cpl_json.h"
 
+#include "guard.h"
 #include "pixeltype.h"
+#include "sidefile.h"
 #include "writingdataset.h"
 
 /* -- The description that is there ----------------------------------------------------------------------------- */
@@ -60,7 +62,8 @@ void WritingBand::take_description(const BandAttributes &stored)
     m_histogram = stored.histogram;
     m_color_table.reset(stored.color_table ? stored.color_table->Clone() : nullptr);
     m_categories = stored.categories;
-    m_rat.reset(stored.rat ? stored.rat->Clone() : nullptr);
+    if (stored.rat)
+        m_rat = std::make_unique<GDALDefaultRasterAttributeTable>(*stored.rat);
 }
 
 /* The store's own statistics are those of its pixels: said where others are set, and they stay. */
@@ -88,16 +91,8 @@ void WritingDataset::take_description()
     copy_metadata(this, stored.metadata);
     m_has_geotransform = stored.has_geotransform;
     memcpy(m_geotransform, stored.geotransform, sizeof m_geotransform);
-    if (stored.crs != nullptr)
-        m_crs = *stored.crs;
-    if (stored.gcp_crs != nullptr)
-        m_gcp_crs = *stored.gcp_crs;
-    if (!stored.gcps.empty()) {
-        const int n = static_cast<int>(stored.gcps.size());
-        GDAL_GCP *copies = GDALDuplicateGCPs(n, stored.gcps.data());
-        m_gcps.assign(copies, copies + n);
-        CPLFree(copies);
-    }
+    SetSpatialRef(stored.crs);
+    SetGCPs(static_cast<int>(stored.gcps.size()), stored.gcps.data(), stored.gcp_crs);
     for (int i = 1; i <= nBands; i++) {
         auto *band = static_cast<WritingBand *>(GetRasterBand(i));
         band->take_description(stored.bands[i - 1]);
@@ -108,6 +103,24 @@ void WritingDataset::take_description()
     }
     if (m_stored->has_mask())
         m_mask = std::make_unique<WritingMaskBand>(this);
+}
+
+/* What a user has said while the store was open for reading counts more. With the first change it becomes the store's.
+ */
+void WritingDataset::take_side_file()
+{
+    copy_metadata(this, metadata_of(m_stored.get()));
+    if (m_stored->has_side_geotransform(m_geotransform))
+        m_has_geotransform = true;
+    if (m_stored->GetSpatialRef() != nullptr)
+        SetSpatialRef(m_stored->GetSpatialRef());
+    SetGCPs(m_stored->GetGCPCount(), m_stored->GetGCPs(), m_stored->GetGCPSpatialRef());
+    for (int i = 1; i <= nBands; i++) {
+        const BandAttributes said = m_stored->band_description(i);
+        if (said.nodata != m_stored->attributes().bands[i - 1].nodata)
+            m_has_new_nodata = true;
+        static_cast<WritingBand *>(GetRasterBand(i))->take_description(said);
+    }
 }
 
 /* The options that the store was made with; its axes say how the bands lie now. */
@@ -122,6 +135,7 @@ static CPLStringList stored_options(const OmeZarrDataset &stored)
     const char *overviews = options.FetchNameValue("OVERVIEWS");
     if (overviews != nullptr && !EQUAL(overviews, "NONE"))
         options.SetNameValue("OVERVIEWS", nullptr); /* the source is not here any more */
+    options.SetNameValue("COPY_SRC_MDD", nullptr);  /* what is here now was said of the store */
     std::string axes;
     int64_t shape[5];
     stored.shape(shape);
@@ -139,13 +153,18 @@ bool WritingDataset::open_update(std::unique_ptr<OmeZarrDataset> stored)
     m_stored = std::move(stored);
     take_description();
     m_options = own_options(stored_options(*m_stored).List());
-    const Plan plan = plan_of_now(m_options, &m_axes);
-    if (!plan)
+    m_stored_plan = plan_of_now(m_options, &m_axes);
+    if (!m_stored_plan)
         return false;
-    m_writer = checked_writer(ngff_writer_open_update(plan.get(), m_root.c_str()));
+    m_writer = checked_writer(ngff_writer_open_update(m_stored_plan.get(), m_root.c_str()));
     if (!m_writer)
         return false;
-    m_has_new_nodata = false;
+    if (!m_stored->side_file().empty())
+        take_side_file();
+    m_is_described = false;
+    SetMOFlags(GetMOFlags() & ~GMO_MD_DIRTY);
+    for (int i = 1; i <= nBands; i++)
+        GetRasterBand(i)->SetMOFlags(GetRasterBand(i)->GetMOFlags() & ~GMO_MD_DIRTY);
     int block_width = 0, block_height = 0;
     m_stored->GetRasterBand(1)->GetBlockSize(&block_width, &block_height);
     for (int i = 1; i <= nBands; i++)
@@ -177,7 +196,8 @@ GDALDataset *omezarr_open_update(const StoreName &name, const char *description,
     std::unique_ptr<GDALDataset> opened;
     Messages messages;
     {
-        CPLErrorHandlerPusher kept(keep_message, &messages);
+        const CPLErrorStateBackuper state;
+        const CPLErrorHandlerPusher kept(keep_message, &messages);
         opened = OmeZarrDataset::open(name, description, options);
     }
     if (!opened) {
@@ -207,13 +227,22 @@ GDALDataset *omezarr_open_update(const StoreName &name, const char *description,
     return dataset.release();
 }
 
+/* True if the store will say something else than it does. */
+bool WritingDataset::is_changed()
+{
+    bool is_changed = m_is_written || m_is_described || (GetMOFlags() & GMO_MD_DIRTY) != 0;
+    for (int i = 1; i <= nBands && !is_changed; i++)
+        is_changed = (GetRasterBand(i)->GetMOFlags() & GMO_MD_DIRTY) != 0;
+    return is_changed;
+}
+
 /* -- Overviews that are there ---------------------------------------------------------------------------------- */
 
 /* They are shown until a pixel or nodata changes: then they are true again only when they are made again, at the end.
  */
 bool WritingDataset::has_overviews() const
 {
-    return m_stored && !m_is_written && !m_has_new_nodata;
+    return m_stored && !m_is_written && !m_has_other_nodata;
 }
 
 int WritingBand::GetOverviewCount()

@@ -11,6 +11,7 @@
 #include "cpl_json.h"
 #include "gdalalgorithm.h"
 
+#include "guard.h"
 #include "verify.h"
 
 namespace
@@ -21,6 +22,7 @@ struct Report {
     std::string lines;
     CPLJSONArray list;
     std::string first; /* that is no note */
+    bool is_kept = true;
     GDALProgressFunc progress = nullptr;
     void *progress_data = nullptr;
 };
@@ -28,14 +30,18 @@ struct Report {
 void keep_finding(void *user, const char *kind, const char *text)
 {
     auto *report = static_cast<Report *>(user);
-    const std::string line = std::string(kind) + ": " + text;
-    report->lines += line + "\n";
-    CPLJSONObject finding;
-    finding.Add("kind", kind);
-    finding.Add("text", text);
-    report->list.Add(finding);
-    if (report->first.empty() && !EQUAL(kind, "note"))
-        report->first = line;
+    report->is_kept =
+        report->is_kept && guarded("verify", false, [=] { /* the caller is C */
+                                                          const std::string line = std::string(kind) + ": " + text;
+                                                          report->lines += line + "\n";
+                                                          CPLJSONObject finding;
+                                                          finding.Add("kind", kind);
+                                                          finding.Add("text", text);
+                                                          report->list.Add(finding);
+                                                          if (report->first.empty() && !EQUAL(kind, "note"))
+                                                              report->first = line;
+                                                          return true;
+        });
 }
 
 int32_t tell_progress(void *user, double share)
@@ -69,6 +75,7 @@ class VerifyAlgorithm final : public GDALAlgorithm
 
   private:
     bool RunImpl(GDALProgressFunc progress, void *progress_data) override;
+    bool run(GDALProgressFunc progress, void *progress_data);
     void give_output(const Report &report, bool is_whole);
 
     std::string m_store{}, m_format{"text"}, m_output{};
@@ -99,6 +106,11 @@ void VerifyAlgorithm::give_output(const Report &report, bool is_whole)
 
 bool VerifyAlgorithm::RunImpl(GDALProgressFunc progress, void *progress_data)
 {
+    return guarded(m_store.c_str(), false, [=] { return run(progress, progress_data); });
+}
+
+bool VerifyAlgorithm::run(GDALProgressFunc progress, void *progress_data)
+{
     Report report;
     char message[1200];
     if (!(m_stdout && m_format == "json")) { /* a bar on stdout is no JSON */
@@ -120,12 +132,14 @@ bool VerifyAlgorithm::RunImpl(GDALProgressFunc progress, void *progress_data)
     else if (result == VERIFY_DAMAGED)
         ReportError(CE_Failure, CPLE_AppDefined, "%s is not whole%s%s", verify_path(m_store.c_str()),
                     m_stdout ? "" : ": ", m_stdout ? "" : report.first.c_str());
-    return result == VERIFY_WHOLE;
+    return result == VERIFY_WHOLE && report.is_kept;
 }
 
 GDALAlgorithm *make_algorithm(const std::vector<std::string> &path)
 {
-    return path.size() == 1 && path[0] == VerifyAlgorithm::NAME ? new VerifyAlgorithm() : nullptr;
+    return guarded<GDALAlgorithm *>("verify", nullptr, [&path]() -> GDALAlgorithm * {
+        return path.size() == 1 && path[0] == VerifyAlgorithm::NAME ? new VerifyAlgorithm() : nullptr;
+    });
 }
 
 } // namespace

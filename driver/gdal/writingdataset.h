@@ -3,6 +3,7 @@
 #ifndef OMEZARR_WRITINGDATASET_H
 #define OMEZARR_WRITINGDATASET_H
 
+#include <atomic>
 #include <mutex>
 
 #include "gdal_rat.h"
@@ -22,12 +23,18 @@ class WritingDataset final : public GDALDataset
     CPLStringList m_options{};
     std::string m_loss{};
     ImageFromSource m_axes{}; /* which band is which plane; its image is that of the beginning */
-    std::mutex m_lock{};      /* GDAL's block cache may write our blocks on any thread */
+    /* GDAL's block cache may write our blocks on any thread, while the owner describes the dataset on his: such a write
+     * sees only the writer, the options and the nodata values, and these only with the lock. */
+    std::mutex m_lock{};
     Writer m_writer{};
     std::unique_ptr<WritingMaskBand> m_mask{};
-    bool m_is_written = false, m_is_finished = false;
-    bool m_has_new_nodata = false;              /* the writer does not know it yet */
-    std::unique_ptr<OmeZarrDataset> m_stored{}; /* update: what is there */
+    std::atomic<bool> m_is_written{false};
+    std::atomic<bool> m_has_new_nodata{false}; /* the writer does not know it yet */
+    bool m_is_finished = false, m_has_other_nodata = false;
+    /* update: what is there, and its plan */
+    std::unique_ptr<OmeZarrDataset> m_stored{};
+    Plan m_stored_plan{};
+    bool m_is_described = false; /* otherwise than it was, metadata apart */
 
     bool m_has_geotransform = false;
     double m_geotransform[6] = {0, 1, 0, 0, 0, 1};
@@ -36,10 +43,16 @@ class WritingDataset final : public GDALDataset
 
     Plan plan_of_now(const CPLStringList &options, ImageFromSource *image);
     CPLErr transfer(const WritingBand *band, bool is_write, int block_x, int block_y, void *pixels, bool is_mask);
+    CPLErr transfer_locked(const WritingBand *band, bool is_write, int block_x, int block_y, void *pixels,
+                           bool is_mask);
+    CPLErr note_overviews(const char *resampling, int n_levels, const int *levels, int n_bands);
     void tell_nodata();
     CPLErr finish();
+    CPLErr close_writer(ngff_plan *plan);
     void clear_gcps();
     void take_description();
+    void take_side_file();
+    bool is_changed();
     bool has_overviews() const;
     std::vector<int> stored_factors() const;
 
@@ -94,6 +107,8 @@ class WritingBand final : public GDALRasterBand
     std::unique_ptr<GDALRasterAttributeTable> m_rat{};
     Histogram m_histogram{};
 
+    template <typename Change> CPLErr change_nodata(Change change);
+
   public:
     WritingBand(WritingDataset *dataset, int number, GDALDataType type);
     void take_description(const BandAttributes &stored);
@@ -107,6 +122,7 @@ class WritingBand final : public GDALRasterBand
     CPLErr IWriteBlock(int block_x, int block_y, void *pixels) override;
     CPLErr Fill(double real, double imaginary) override;
 
+    void SetDescription(const char *description) override;
     double GetNoDataValue(int *has) override;
     int64_t GetNoDataValueAsInt64(int *has) override;
     uint64_t GetNoDataValueAsUInt64(int *has) override;
