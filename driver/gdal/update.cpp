@@ -177,8 +177,11 @@ bool WritingDataset::open_update(std::unique_ptr<OmeZarrDataset> stored)
 using Messages = std::vector<std::tuple<CPLErr, CPLErrorNum, std::string>>;
 static void CPL_STDCALL keep_message(CPLErr type, CPLErrorNum number, const char *text)
 {
-    if (type != CE_Debug)
-        static_cast<Messages *>(CPLGetErrorHandlerUserData())->emplace_back(type, number, text);
+    guarded("An error's message", 0, [=] {
+        if (type != CE_Debug)
+            static_cast<Messages *>(CPLGetErrorHandlerUserData())->emplace_back(type, number, text);
+        return 0;
+    });
 }
 
 GDALDataset *omezarr_open_update(const StoreName &name, const char *description, CSLConstList options)
