@@ -1,8 +1,9 @@
 #!/bin/bash
 # fuzz.sh SECONDS [TARGET]: builds every tests/fuzz/fuzz_*.c (LLVMFuzzerTestOneInput) with libFuzzer, ASan and UBSan and
 # runs each for SECONDS, as many at a time as there are cores. fuzz_store runs the plugin in GDAL, the others the library
-# without GDAL. Seeds: tests/fuzz/seeds/<target>/ and what is in tests/fuzz/corpus.tar.gz; what is found on the way is
-# kept in build-fuzz/corpus/.
+# without GDAL. fuzz_store and fuzz_tree take whole stores, which tests/fuzz/mutate.c changes as trees. Memory is limited:
+# 1 GiB in all, 256 MiB for one allocation, where documents and chunks may have 1 MiB. Seeds: tests/fuzz/seeds/<target>/ and
+# what is in tests/fuzz/corpus.tar.gz; what is found on the way is kept in build-fuzz/corpus/.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 seconds=${1:-20}
@@ -27,15 +28,21 @@ configure() {
 build_target() {
     local source=$1 name
     name=$(basename "$source" .c)
+    local mutator=()
+    if [ "$name" = fuzz_store ] || [ "$name" = fuzz_tree ]; then
+        clang -std=gnu11 "${checks[@]}" $(pkg-config --cflags libcjson) -c "$root/tests/fuzz/mutate.c" -o "$build/mutate-$name.o"
+        mutator=("$build/mutate-$name.o")
+    fi
     if [ "$name" = fuzz_store ]; then
         configure "$build/gdal" gdal_OMEZARR -DNGFF_SANITIZE=address,undefined -DBUILD_TESTING=OFF
         clang -std=gnu11 "${checks[@]}" -fsanitize=fuzzer $(gdal-config --cflags) -c "$source" -o "$build/$name.o"
-        clang++ "${checks[@]}" -fsanitize=fuzzer "$build/$name.o" -rdynamic $(gdal-config --libs) -o "$build/$name"
+        clang++ "${checks[@]}" -fsanitize=fuzzer "$build/$name.o" "${mutator[@]}" -rdynamic $(gdal-config --libs) \
+            $(pkg-config --libs libcjson) -o "$build/$name"
         return
     fi
     local includes=()
     for folder in "$root"/core/*/; do includes+=("-I$folder"); done
-    clang -std=c11 -D_GNU_SOURCE "${checks[@]}" -fsanitize=fuzzer "${includes[@]}" "-I$root/tests" "$source" \
+    clang -std=c11 -D_GNU_SOURCE "${checks[@]}" -fsanitize=fuzzer "${includes[@]}" "-I$root/tests" "$source" "${mutator[@]}" \
         "$build/tests/libngff_internal.a" $(pkg-config --libs blosc libzstd liblz4 libdeflate libcjson) -lpthread -lm -o "$build/$name"
 }
 
@@ -43,12 +50,14 @@ build_target() {
 run_target() {
     local name=$1 seeds=() leaks=1
     mkdir -p "$build/corpus/$name"
-    for folder in "$root/tests/fuzz/seeds/$name" "$build/kept/$name"; do
-        [ ! -d "$folder" ] || seeds+=("$folder")
+    local alike=$name
+    case $name in fuzz_store) alike=fuzz_tree ;; fuzz_tree) alike=fuzz_store ;; esac
+    for folder in "$root/tests/fuzz/seeds/$name" "$root/tests/fuzz/seeds/$alike" "$build/kept/$name"; do
+        [ ! -d "$folder" ] || [[ " ${seeds[*]} " = *" $folder "* ]] || seeds+=("$folder")
     done
     [ "$name" != fuzz_store ] || leaks=0
     if ! GDAL_DRIVER_PATH=$build/gdal/driver/gdal ASAN_OPTIONS=detect_leaks=$leaks UBSAN_OPTIONS=print_stacktrace=1 \
-        "$build/$name" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -verbosity=0 -print_final_stats=1 \
+        "$build/$name" -max_total_time="$seconds" -rss_limit_mb=1024 -malloc_limit_mb=256 -timeout=10 -verbosity=0 -print_final_stats=1 \
         -artifact_prefix="$build/crashes/$name-" "$build/corpus/$name" "${seeds[@]}" >"$build/$name.log" 2>&1; then
         tail -40 "$build/$name.log"
         return 1

@@ -108,6 +108,90 @@ def store_seeds():
                         file.write(b"\1:" + name.encode() + b"\n" + content)
 
 
+def pack(target, name, folder):
+    """A store as fuzz_store and fuzz_tree take it, with the first chunk of each array."""
+    os.makedirs(f"{here}/seeds/{target}", exist_ok=True)
+    seen = set()
+    with open(f"{here}/seeds/{target}/{name}", "wb") as file:
+        for key, content in sorted(files_of(folder)):
+            is_document = key.endswith((".json", ".xml")) or os.path.basename(key).startswith(".")
+            array = key.split("/c/")[0] if "/c/" in key else os.path.dirname(key)
+            if is_document or array not in seen:
+                file.write(b"\1:" + key.encode() + b"\n" + (small(content) if is_document and not key.endswith(".xml") else content))
+            if not is_document:
+                seen.add(array)
+
+
+def image(version, rank=2, **more):
+    axes = [{"name": n, "type": {"t": "time", "c": "channel"}.get(n, "space")} for n in "tczyx"[-rank:]]
+    entry = {"axes": axes, "name": "image", "datasets": [
+        {"path": str(i), "coordinateTransformations": [{"type": "scale", "scale": [1] * (rank - 2) + [2 ** i] * 2}]} for i in range(2)]}
+    if version == "0.4":
+        return {"multiscales": [{"version": "0.4", **entry}], **more}
+    if version == "0.6":
+        system = {"name": "physical", "axes": entry.pop("axes")}
+        for i, dataset in enumerate(entry["datasets"]):
+            dataset["coordinateTransformations"] = [{"type": "scale", "scale": [1] * (rank - 2) + [2 ** i] * 2, "input": str(i), "output": "physical"}]
+        entry["coordinateSystems"] = [system]
+    return {"ome": {"version": version, "multiscales": [entry], **more}}
+
+
+def arrays_of(group, rank, **how):
+    for i in range(2):
+        shape = (2,) * (rank - 2) + (16 >> i, 12 >> i)
+        data = np.arange(np.prod(shape), dtype="uint16").reshape(shape)
+        group.create_array(str(i), shape=shape, chunks=(1,) * (rank - 2) + (8, 8), dtype="uint16", **how)[...] = data
+
+
+def seeds_of_others():
+    """zarr-python, ngff-zarr, and the layouts of bioformats2raw and of plates, in 0.4, 0.5 and 0.6."""
+    omero = {"channels": [{"label": "a", "color": "FF0000", "active": True, "window": {"start": 0, "end": 9, "min": 0, "max": 255}}] * 2}
+    label = {"colors": [{"label-value": 1, "rgba": [1, 2, 3, 4]}], "source": {"image": "../../"}}
+    for version, rank in (("0.4", 2), ("0.5", 3), ("0.6", 2), ("0.5", 5), ("0.4", 5)):
+        with tempfile.TemporaryDirectory() as folder:
+            how = {} if version == "0.4" else {"dimension_names": list("tczyx"[-rank:])}
+            group = zarr.open_group(folder, mode="w", zarr_format=2 if version == "0.4" else 3)
+            group.attrs.update(image(version, rank, omero=omero))
+            arrays_of(group, rank, compressors=None, **how)
+            labels = group.create_group("labels")
+            labels.attrs.update({"labels": ["a"]} if version == "0.4" else {"ome": {"version": version, "labels": ["a"]}})
+            cells = labels.create_group("a")
+            cells.attrs.update(image(version, rank, **{"image-label": label}))
+            arrays_of(cells, rank, compressors=None, **how)
+            pack("fuzz_tree", f"zarr_{version}_{rank}", folder)
+    for version in ("0.4", "0.5"):
+        with tempfile.TemporaryDirectory() as folder:  # bioformats2raw's layout: OME, series "0" and "1"
+            group = zarr.open_group(folder, mode="w", zarr_format=2 if version == "0.4" else 3)
+            mark = {"bioformats2raw.layout": 3}
+            group.attrs.update(mark if version == "0.4" else {"ome": {"version": version, **mark}})
+            series = {"series": ["0", "1"]}
+            group.create_group("OME").attrs.update(series if version == "0.4" else {"ome": {"version": version, **series}})
+            for name in "01":
+                part = group.create_group(name)
+                part.attrs.update(image(version, 3))
+                arrays_of(part, 3, compressors=None)
+            pack("fuzz_tree", f"series_{version}", folder)
+        with tempfile.TemporaryDirectory() as folder:
+            group = zarr.open_group(folder, mode="w", zarr_format=2 if version == "0.4" else 3)
+            plate = {"plate": {"columns": [{"name": "1"}], "rows": [{"name": "A"}], "version": version,
+                               "wells": [{"path": "A/1", "rowIndex": 0, "columnIndex": 0}]}}
+            group.attrs.update(plate if version == "0.4" else {"ome": {"version": version, **plate}})
+            well = {"well": {"images": [{"path": "0"}]}}
+            place = group.create_group("A").create_group("1")
+            place.attrs.update(well if version == "0.4" else {"ome": {"version": version, **well}})
+            field = place.create_group("0")
+            field.attrs.update(image(version, 3))
+            arrays_of(field, 3, compressors=None)
+            pack("fuzz_tree", f"plate_{version}", folder)
+    import ngff_zarr
+
+    for version in ("0.4", "0.5"):
+        with tempfile.TemporaryDirectory() as folder:
+            array = ngff_zarr.to_ngff_image(np.arange(192, dtype="uint8").reshape(16, 12), dims=["y", "x"])
+            ngff_zarr.to_ngff_zarr(folder + "/a", ngff_zarr.to_multiscales(array, scale_factors=[2], chunks=8), version=version)
+            pack("fuzz_tree", f"ngff_zarr_{version}", folder + "/a")
+
+
 def zip_seeds():
     os.makedirs(f"{here}/seeds/fuzz_zip", exist_ok=True)
     for name, method, is_zip64 in (("stored", zipfile.ZIP_STORED, False), ("deflated", zipfile.ZIP_DEFLATED, False), ("zip64", zipfile.ZIP_STORED, True)):
@@ -123,4 +207,5 @@ def zip_seeds():
 reader_seeds()
 part_seeds()
 store_seeds()
+seeds_of_others()
 zip_seeds()
