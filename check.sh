@@ -120,7 +120,20 @@ step_threads() { # ThreadSanitizer on what runs in threads; it needs a fixed add
     local fixed=""
     setarch -R true 2>/dev/null && fixed="setarch -R"
     TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
-        $fixed ctest --test-dir build-tsan -R '^(base/(pool|budget)|pyramid/|writer/|reader/)' --output-on-failure
+        $fixed ctest --test-dir build-tsan -R '^(base/(pool|budget)|pyramid/|writer/|reader/)' --output-on-failure || return 1
+    # The plugin in a program of several threads.
+    local place
+    place=$(mktemp -d) || return 1
+    scripts/build.sh build-tsan-gdal -DNGFF_SANITIZE=thread -DBUILD_TESTING=OFF || return 1
+    # shellcheck disable=SC2046
+    ${CXX:-c++} -std=c++17 -g -O1 -fsanitize=thread $(gdal-config --cflags) autotest/cpp/threads.cpp -o "$place/threads" \
+        $(gdal-config --libs) &&
+        GDAL_DRIVER_PATH=$here/build-tsan-gdal/driver/gdal GDAL_PAM_ENABLED=NO \
+            TSAN_OPTIONS="halt_on_error=0 exitcode=66 suppressions=$here/autotest/cpp/tsan.supp" \
+            $fixed "$place/threads" autotest/gdrivers/data/rocky_mountain.tif "$place"
+    local status=$?
+    rm -rf "$place"
+    return $status
 }
 
 step_fuzz() {
