@@ -260,6 +260,27 @@ int stored_runs_read(const char *counts, const char *empty, const int64_t *n_chu
     return status;
 }
 
+/* Sets the chunks from first to end, whole bytes at once. */
+static void set_range(chunk_set *set, int64_t first, int64_t end)
+{
+    for (; first < end && first % 8 != 0; first++)
+        chunk_set_add(set, first);
+    for (; end > first && end % 8 != 0; end--)
+        chunk_set_add(set, end - 1);
+    if (end > first)
+        memset((void *)(set->bits + first / 8), 0xFF, (size_t)((end - first) / 8));
+}
+
+void chunk_set_fill(chunk_set *set, const stored_runs *runs)
+{
+    int64_t first = 0;
+    for (int64_t i = 0; i < runs->n_runs; i++) {
+        set_range(set, first, runs->runs[2 * i]);
+        first = runs->runs[2 * i] + runs->runs[2 * i + 1];
+    }
+    set_range(set, first, set->n);
+}
+
 int stored_runs_has(const stored_runs *runs, int64_t chunk)
 {
     int64_t low = 0, high = runs->n_runs; /* the run that begins last at or before the chunk */

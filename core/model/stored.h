@@ -46,6 +46,8 @@ typedef struct {
  * where the counts and the runs do not agree, none is known. Memory is in proportion to the text, whatever it says.
  * Returns 1, 0 where nothing is known, -1 when memory is out. runs: zeros before. */
 int stored_runs_read(const char *counts, const char *empty, const int64_t *n_chunks, int n, stored_runs *runs);
+/* The set of the chunks that are in no run, for an array that is known; nobody else may use it yet. */
+void chunk_set_fill(chunk_set *set, const stored_runs *runs);
 /* True for a chunk in one of the runs. */
 int stored_runs_has(const stored_runs *runs, int64_t chunk);
 void stored_runs_release(stored_runs *runs);

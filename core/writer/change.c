@@ -65,18 +65,28 @@ static void free_sets(chunk_set *sets, int n)
     free(sets);
 }
 
-/* The chunks of each level, all axes or y and x, as the store's record has them; NULL where it does not say. */
+/* The chunks of each level, all axes or y and x, as the store's record has them; NULL where it does not say (a long list
+ * of empty chunks is not kept), or where they are too many to be held. */
 static chunk_set *read_sets(const ngff_plan *plan, char *const *record, int is_mask)
 {
-    int64_t counts[max_levels];
+    static const int64_t most_chunks = (int64_t)1 << 33; /* 1 GiB of bits */
+    int64_t n_chunks[max_levels], n_all = 0;
+    stored_runs runs[max_levels] = {{0}};
     int n = plan->n_levels, first = is_mask ? plan->image->rank - 2 : 0;
-    int is_known = record[0] && stored_counts_read(record[0], counts, n) == n;
+    for (int l = 0; l < n; l++) {
+        n_chunks[l] = product_checked(plan->levels[l].grid + first, plan->image->rank - first);
+        n_all = n_chunks[l] < 0 || n_chunks[l] > most_chunks ? most_chunks + 1
+                                                             : min_i64(n_all + n_chunks[l], most_chunks + 1);
+    }
+    int is_known = record[0] && n_all <= most_chunks && stored_runs_read(record[0], record[1], n_chunks, n, runs) == 1;
     chunk_set *sets = is_known ? calloc((size_t)n, sizeof *sets) : NULL;
-    for (int l = 0; l < n && sets && is_known; l++)
-        is_known = chunk_set_make(&sets[l], product_checked(plan->levels[l].grid + first, plan->image->rank - first));
-    is_known = is_known && sets && stored_empty_read(record[1], sets, n);
-    for (int l = 0; l < n && is_known; l++)
-        is_known = chunk_set_count(&sets[l]) == counts[l]; /* a long list of empty chunks is not kept */
+    for (int l = 0; l < n && sets && is_known; l++) {
+        is_known = runs[l].is_known && chunk_set_make(&sets[l], n_chunks[l]);
+        if (is_known)
+            chunk_set_fill(&sets[l], &runs[l]);
+    }
+    for (int l = 0; l < n; l++)
+        stored_runs_release(&runs[l]);
     if (is_known)
         return sets;
     free_sets(sets, n);

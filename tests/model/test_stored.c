@@ -101,12 +101,51 @@ static void runs_are_looked_up_and_agree_with_the_counts(void)
         stored_runs_release(&runs[i]);
 }
 
+static void set_of_runs_has_what_is_in_none(void)
+{
+    static const char *const texts[] = {"[[]]",         "[[0,40]]",    "[[3,2,9,7,39,1]]",
+                                        "[[0,8,16,8]]", "[[7,1,8,1]]", "[[1,38]]"};
+    static const int n_stored[] = {40, 0, 30, 24, 38, 2};
+    static const int64_t n_chunks[] = {40};
+    for (int i = 0; i < 6; i++) {
+        char counts[20];
+        stored_runs runs = {0};
+        chunk_set set;
+        snprintf(counts, sizeof counts, "[%d]", n_stored[i]);
+        int status = stored_runs_read(counts, texts[i], n_chunks, 1, &runs);
+        CHECK_INT(status, i != 4); /* two runs that are one */
+        CHECK(chunk_set_make(&set, 40));
+        if (status == 1)
+            chunk_set_fill(&set, &runs);
+        for (int64_t chunk = 0; status == 1 && chunk < 40; chunk++)
+            CHECK_INT(chunk_set_has(&set, chunk), !stored_runs_has(&runs, chunk));
+        CHECK_INT(chunk_set_count(&set), status == 1 ? n_stored[i] : 0);
+        chunk_set_release(&set);
+        stored_runs_release(&runs);
+    }
+}
+
 static void runs_of_others_are_refused_as_a_whole(void)
 {
-    static const char *const bad[] = {"",          "x",         "[",        "[[0,1]",        "[[0]]",
-                                      "[[5,1]]",   "[[0,6]]",   "[[-1,1]]", "[[0,1],[0,1]]", "[[4,99999999999999999999]]",
-                                      "[[0,1.5]]", "{\"a\":1}", "[0,1]",    "[[0,0]]",       "[[1,1,0,1]]",
-                                      "[[0,1,1,1]]", "[[0,2]]", "[[]]",     "[[0,1]]x"};
+    static const char *const bad[] = {"",
+                                      "x",
+                                      "[",
+                                      "[[0,1]",
+                                      "[[0]]",
+                                      "[[5,1]]",
+                                      "[[0,6]]",
+                                      "[[-1,1]]",
+                                      "[[0,1],[0,1]]",
+                                      "[[4,99999999999999999999]]",
+                                      "[[0,1.5]]",
+                                      "{\"a\":1}",
+                                      "[0,1]",
+                                      "[[0,0]]",
+                                      "[[1,1,0,1]]",
+                                      "[[0,1,1,1]]",
+                                      "[[0,2]]",
+                                      "[[]]",
+                                      "[[0,1]]x"};
     static const int64_t n_chunks[] = {5};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         stored_runs runs = {0};
@@ -127,6 +166,7 @@ int main(void)
     RUN(chunks_outside_are_neither_kept_nor_there);
     RUN(texts_by_others_are_refused);
     RUN(runs_are_looked_up_and_agree_with_the_counts);
+    RUN(set_of_runs_has_what_is_in_none);
     RUN(runs_of_others_are_refused_as_a_whole);
     CHECK_EXIT();
 }
