@@ -17,13 +17,14 @@ GT = (500000.0, 10.0, 0.0, 5000000.0, 0.0, -10.0)
 
 
 def kill_copy(source, path, options, seconds):
-    """Runs gdal_translate and kills it as soon as something is stored and `seconds` have passed. True if it was killed."""
+    """Runs gdal_translate and kills it as soon as some hundred chunks are noted (a region of the source, which is made as
+    a whole, has about 100) and `seconds` have passed. True if it was killed."""
     arguments = ["gdal_translate", "-q", "-of", "OMEZARR"]
     for option in options:
         arguments += ["-co", option]
     process = subprocess.Popen([*arguments, source, path], env=os.environ)
     record = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.partial", ".record")
-    while process.poll() is None and not (os.path.exists(record) and os.path.getsize(record) > 5000):
+    while process.poll() is None and not (os.path.exists(record) and os.path.getsize(record) > 7000):
         time.sleep(0.001)
     time.sleep(seconds)
     process.kill()
