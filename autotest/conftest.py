@@ -59,6 +59,6 @@ def pytest_terminal_summary(terminalreporter):
     if rows:
         import faults
 
-        terminalreporter.section("calls that write, each with every fault")
+        terminalreporter.section("calls that write and calls that read, with faults")
         for line in faults.table(rows):
             terminalreporter.write_line(line)

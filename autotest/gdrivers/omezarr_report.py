@@ -447,7 +447,8 @@ def faulty(request, tmp_path):
         options = [word for o in ["BLOCKSIZE=32", f"REPORT={out}/r.json", *request.param] for word in ("-co", o)]
         done = subprocess.run(["gdal_translate", "-q", "-of", "OMEZARR", *options, source, f"{out}/a.ome.zarr"], env=environment,
                               capture_output=True, text=True)
-        return done.returncode, done.stderr, out, len(pathlib.Path(f"{out}.log").read_text().splitlines())
+        calls = pathlib.Path(f"{out}.log").read_text().splitlines()
+        return done.returncode, done.stderr, out, sum(not call.startswith("r") for call in calls)
 
     return run
 

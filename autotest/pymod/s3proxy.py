@@ -17,16 +17,16 @@ REASONS = {403: ("AccessDenied", "The provided token has expired."), 429: ("Slow
 
 
 class Rule:
-    """action for the requests number first to first + count - 1 (from 1) of a method whose path ends with or contains
-    part: an HTTP status, "bare 403" (without a body), "reset", "hang", "lost" (done, but the answer is not given), "slow", or a
-    function that is called before the request is done."""
+    """action for the requests number first to first + count - 1 (from 1) of a method ("READ": GET, HEAD, which also list) whose path
+    ends with or contains part: an HTTP status, "bare 403" (without a body), "reset", "hang", "lost" (done, but the answer is not
+    given), "cut" (half of the answer, then the end), "slow", or a function that is called before the request is done."""
 
     def __init__(self, action, method="PUT", first=1, count=1, part=""):
         self.action, self.method, self.first, self.count, self.part = action, method, first, count, part
         self.n_seen = self.n_done = 0
 
     def take(self, method, path):
-        if method != self.method or self.part not in path:
+        if (method != self.method and not (self.method == "READ" and method in ("GET", "HEAD"))) or self.part not in path:
             return None
         self.n_seen += 1
         if not self.first <= self.n_seen < self.first + self.count:
@@ -89,7 +89,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
         connection.close()
         if action == "lost":
             return self.hang_up()
+        if action == "cut" and text:
+            return self.cut(response, text)
         self.answer(response.status, text, response.getheaders())
+
+    def cut(self, response, text):
+        self.send_response(response.status)
+        for name, value in response.getheaders():
+            if name.lower() not in ("content-length", "transfer-encoding", "connection", "server", "date"):
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text[: len(text) // 2])
+        self.wfile.flush()
+        self.close_connection = True
 
     do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = handle_any
 

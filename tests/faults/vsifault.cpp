@@ -17,7 +17,9 @@
 
 #include <cpl_conv.h>
 #include <cpl_string.h>
+#include <cpl_vsi_error.h>
 #include <cpl_vsi_virtual.h>
+#include <gdal_version.h>
 
 #include "fault.h"
 
@@ -47,9 +49,56 @@ int end(int fault, int result)
     return fault == FAULT_LOST ? -1 : result;
 }
 
+/* What the newer minors have made of the two classes. */
+#if GDAL_VERSION_NUM >= 3120000
+using Opened = VSIVirtualHandleUniquePtr;
+#define OF_HANDLER const
+#else
+using Opened = VSIVirtualHandle *;
+#define OF_HANDLER
+#endif
+#if GDAL_VERSION_NUM >= 3130000
+#define ITEMS size_t n
+constexpr size_t size = 1;
+#else
+#define ITEMS size_t size, size_t n
+#endif
+
+template <class Place> void install(const char *prefix)
+{
+#if GDAL_VERSION_NUM >= 3130000
+    VSIFileManager::InstallHandler(prefix, std::make_shared<Place>());
+#else
+    VSIFileManager::InstallHandler(prefix, new Place);
+#endif
+}
+
 VSIVirtualHandle *open_real(const char *path, const char *access)
 {
     return reinterpret_cast<VSIVirtualHandle *>(VSIFOpenL(real_path(path).c_str(), access));
+}
+
+/* The next call that reads, which has failed if this is true. */
+bool cannot_read(const char *call, const char *path)
+{
+    return fault_next_read(call, path) == FAULT_FAIL;
+}
+
+/* Of a file that is read. VSI has no half reads that go on: what is short has failed. */
+size_t read_from(VSIVirtualHandle *real, const std::string &path, void *to, size_t item, size_t n_items,
+                 bool &has_failed)
+{
+    const int fault = fault_next_read("read", path.c_str()), number = errno;
+    const size_t n_real = VSIFReadL(to, item,
+                                    fault == FAULT_NONE    ? n_items
+                                    : fault == FAULT_SHORT ? n_items / 2
+                                                           : 0,
+                                    reinterpret_cast<VSILFILE *>(real));
+    if (fault != FAULT_NONE) {
+        has_failed = true;
+        errno = fault == FAULT_SHORT ? EIO : number;
+    }
+    return n_real;
 }
 
 /* -- Folders and files ----------------------------------------------------------------------------------------- */
@@ -58,9 +107,11 @@ class File final : public VSIVirtualHandle
 {
     std::unique_ptr<VSIVirtualHandle> m_real;
     std::string m_path;
+    bool m_is_written, m_has_failed = false;
 
   public:
-    File(VSIVirtualHandle *real, const char *path) : m_real(real), m_path(real_path(path))
+    File(VSIVirtualHandle *real, const char *path, bool is_written)
+        : m_real(real), m_path(real_path(path)), m_is_written(is_written)
     {
     }
     ~File() override
@@ -75,9 +126,9 @@ class File final : public VSIVirtualHandle
     {
         return m_real->Tell();
     }
-    size_t Read(void *to, size_t size, size_t n) override
+    size_t Read(void *to, ITEMS) override
     {
-        return m_real->Read(to, size, n);
+        return read_from(m_real.get(), m_path, to, size, n, m_has_failed);
     }
     int Eof() override
     {
@@ -85,22 +136,23 @@ class File final : public VSIVirtualHandle
     }
     int Error() /* asked from GDAL 3.10 on, with ClearErr */
     {
-        return 0;
+        return m_has_failed;
     }
     void ClearErr()
     {
+        m_has_failed = false;
     }
-    size_t Write(const void *from, size_t size, size_t n) override
+    size_t Write(const void *from, ITEMS) override
     {
         const int fault = fault_next("write", m_path.c_str());
         if (fault == FAULT_FAIL)
             return 0;
         if (fault == FAULT_SHORT) {
-            m_real->Write(from, 1, size * n / 2);
+            VSIFWriteL(from, 1, size * n / 2, reinterpret_cast<VSILFILE *>(m_real.get()));
             errno = ENOSPC;
             return n / 2;
         }
-        const size_t written = m_real->Write(from, size, n);
+        const size_t written = VSIFWriteL(from, size, n, reinterpret_cast<VSILFILE *>(m_real.get()));
         return end(fault, 0) == 0 ? written : 0;
     }
     int Flush() override
@@ -117,7 +169,7 @@ class File final : public VSIVirtualHandle
     {
         if (!m_real)
             return 0;
-        const int fault = fault_next("close", m_path.c_str());
+        const int fault = m_is_written ? fault_next("close", m_path.c_str()) : FAULT_NONE;
         const int result = m_real->Close();
         m_real.reset();
         struct stat s;
@@ -133,10 +185,16 @@ class File final : public VSIVirtualHandle
 class Files final : public VSIFilesystemHandler
 {
   public:
-    VSIVirtualHandle *Open(const char *path, const char *access, bool, CSLConstList) override
+    Opened Open(const char *path, const char *access, bool, CSLConstList) override
     {
-        if (strpbrk(access, "wa+") == nullptr)
-            return open_real(path, access);
+        return Opened(open(path, access));
+    }
+    static VSIVirtualHandle *open(const char *path, const char *access)
+    {
+        if (strpbrk(access, "wa+") == nullptr) {
+            VSIVirtualHandle *found = cannot_read("open", path) ? nullptr : open_real(path, access);
+            return found != nullptr ? new File(found, path, false) : nullptr;
+        }
         const int fault = fault_next("open", path);
         if (fails(fault))
             return nullptr;
@@ -147,18 +205,22 @@ class Files final : public VSIFilesystemHandler
             real = nullptr;
         }
         fault_after();
-        return real != nullptr ? new File(real, path) : nullptr;
+        return real != nullptr ? new File(real, path, true) : nullptr;
     }
     int Stat(const char *path, VSIStatBufL *s, int flags) override
     {
-        return VSIStatExL(real_path(path).c_str(), s, flags);
+        return cannot_read("stat", path) ? -1 : VSIStatExL(real_path(path).c_str(), s, flags);
     }
     int Unlink(const char *path) override
     {
         const int fault = fault_next("unlink", path);
         return fails(fault) ? -1 : end(fault, VSIUnlink(real_path(path).c_str()));
     }
+#if GDAL_VERSION_NUM >= 3110000
+    int Rename(const char *from, const char *to, GDALProgressFunc, void *) override
+#else
     int Rename(const char *from, const char *to) override
+#endif
     {
         const int fault = fault_next("rename", to);
         return fails(fault) ? -1 : end(fault, VSIRename(real_path(from).c_str(), real_path(to).c_str()));
@@ -175,7 +237,7 @@ class Files final : public VSIFilesystemHandler
     }
     char **ReadDirEx(const char *path, int most) override
     {
-        return VSIReadDirEx(real_path(path).c_str(), most);
+        return cannot_read("list", path) ? nullptr : VSIReadDirEx(real_path(path).c_str(), most);
     }
 };
 
@@ -218,7 +280,11 @@ class Upload final : public VSIVirtualHandle
     {
         return m_bytes.size();
     }
+#if GDAL_VERSION_NUM >= 3130000
+    size_t Read(void *, size_t) override
+#else
     size_t Read(void *, size_t, size_t) override
+#endif
     {
         return 0;
     }
@@ -233,7 +299,7 @@ class Upload final : public VSIVirtualHandle
     void ClearErr()
     {
     }
-    size_t Write(const void *from, size_t size, size_t n) override
+    size_t Write(const void *from, ITEMS) override
     {
         const int fault = fault_next("write", m_path.c_str());
         const size_t taken = fault == FAULT_NONE ? n : fault == FAULT_SHORT ? n / 2 : 0;
@@ -262,16 +328,33 @@ class Upload final : public VSIVirtualHandle
 
 class ObjectStore final : public VSIFilesystemHandler
 {
+    /* A request that was not answered: the handlers of GDAL's object stores say so in VSI's own error, too. */
+    static bool is_unanswered(const char *request, const char *path)
+    {
+        if (!cannot_read(request, path))
+            return false;
+        const int number = errno;
+        VSIError(VSIE_AWSError, "%s: %s", request, strerror(number));
+        errno = number;
+        return true;
+    }
+
   public:
-    VSIVirtualHandle *Open(const char *path, const char *access, bool, CSLConstList) override
+    Opened Open(const char *path, const char *access, bool, CSLConstList) override
+    {
+        return Opened(open(path, access));
+    }
+    static VSIVirtualHandle *open(const char *path, const char *access)
     {
         const std::string real = real_path(path);
         if (strchr(access, '+') != nullptr || *access == 'a') {
             errno = EINVAL;
             return nullptr;
         }
-        if (*access == 'r')
-            return open_real(path, access);
+        if (*access == 'r') {
+            VSIVirtualHandle *found = is_unanswered("get", path) ? nullptr : open_real(path, access);
+            return found != nullptr ? new File(found, path, false) : nullptr;
+        }
         if (fault_next("open", path) != FAULT_NONE)
             return nullptr;
         fault_after();
@@ -279,7 +362,7 @@ class ObjectStore final : public VSIFilesystemHandler
     }
     int Stat(const char *path, VSIStatBufL *s, int flags) override
     {
-        return VSIStatExL(real_path(path).c_str(), s, flags);
+        return is_unanswered("head", path) ? -1 : VSIStatExL(real_path(path).c_str(), s, flags);
     }
     int Unlink(const char *path) override
     {
@@ -293,9 +376,9 @@ class ObjectStore final : public VSIFilesystemHandler
     }
     char **ReadDirEx(const char *path, int most) override
     {
-        return VSIReadDirEx(real_path(path).c_str(), most);
+        return is_unanswered("list", path) ? nullptr : VSIReadDirEx(real_path(path).c_str(), most);
     }
-    bool IsLocal(const char *) override
+    bool IsLocal(const char *) OF_HANDLER override
     {
         return false;
     }
@@ -309,6 +392,6 @@ class ObjectStore final : public VSIFilesystemHandler
 
 void GDALRegisterMe(void)
 {
-    VSIFileManager::InstallHandler("/vsifault/", new Files);
-    VSIFileManager::InstallHandler("/vsifaultobject/", new ObjectStore);
+    install<Files>("/vsifault/");
+    install<ObjectStore>("/vsifaultobject/");
 }
