@@ -251,8 +251,10 @@ static int32_t rename_to_claim(claim *c, const char *made, int64_t now, error *e
         int has_owner = read_line(c, c->folder, owner_name, there);
         if (has_owner == 1 && strcmp(there, c->owner) == 0) /* also where the answer was lost */
             return NGFF_OK;
-        if (failure == 0)
+        if (failure == 0 && has_owner >= 0)
             return is_being_written(c, e); /* a rename of another program, at the same time, has won */
+        if (failure == 0) /* it cannot be read now; it is ours, and would hold the place if it were left */
+            return NGFF_OK;
         if (failure != EEXIST && failure != ENOTEMPTY)
             return cannot_make(c, strerror(failure), e);
         if (remove_dead(c, now, e) != NGFF_OK)

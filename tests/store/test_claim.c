@@ -95,8 +95,15 @@ static int do_list(const char *path, char ***names, char cause[256])
     return local_list(path, names, cause);
 }
 
+static int is_owner_unreadable;
+
 static int do_read(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, char cause[256])
 {
+    if (is_owner_unreadable && strstr(path, "/.owner")) {
+        strcpy(cause, "Input/output error");
+        *bytes = NULL;
+        return EIO;
+    }
     int failure = local_calls.read_file(path, offset, n, bytes, n_read, cause);
     if (meanwhile && strstr(path, "/.owner")) {
         void (*now)(void) = meanwhile;
@@ -375,6 +382,23 @@ static void old_store_that_cannot_be_removed_blocks_nobody(void)
     lacks_exchange = 0;
 }
 
+/* This process lives on: a claim that it made and did not know of would refuse all that come after. */
+static void owner_that_cannot_be_read_back_blocks_nobody(void)
+{
+    error e = {0}, other = {0}, next = {0};
+    is_owner_unreadable = 1;
+    CHECK_INT(write_store(below("unread"), "pixels", 0, &e), NGFF_OK);
+    store *s = open_at(below("unread"));
+    CHECK_INT(s->ops->begin(s, 1, &e), NGFF_OK);
+    CHECK_INT(write_store(below("unread"), "other", 1, &other), NGFF_E_EXISTS); /* and who cannot read it lets it be */
+    s->ops->abandon(s);
+    s->ops->free(s);
+    is_owner_unreadable = 0;
+    CHECK_INT(write_store(below("unread"), "next", 1, &next), NGFF_OK);
+    CHECK_INT(count_names(root), 1);
+    CHECK_INT(local_remove_tree(below("unread")), 0);
+}
+
 /* The same process goes on, so that it is no dead owner. */
 static void what_is_left_when_handles_run_out_blocks_nobody(void)
 {
@@ -411,6 +435,7 @@ int main(void)
     RUN(owner_of_another_start_or_machine);
     RUN(heir_that_has_died_has_an_heir);
     RUN(old_store_that_cannot_be_removed_blocks_nobody);
+    RUN(owner_that_cannot_be_read_back_blocks_nobody);
     RUN(what_is_left_when_handles_run_out_blocks_nobody);
     leave_local_place();
     CHECK_EXIT();
