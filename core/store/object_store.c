@@ -357,6 +357,15 @@ static void remove_takeovers(object_store *o)
     free_names(names);
 }
 
+/* The token says now that its owner has begun to write. */
+static void say_writing(object_store *o)
+{
+    static const char word[] = " writing";
+    size_t n = strlen(o->token);
+    if (n < sizeof word || strcmp(o->token + n - (sizeof word - 1), word) != 0)
+        snprintf(o->token + n, sizeof o->token - n, "%s", word);
+}
+
 /* Puts the claim. was_dead: it was taken over from a dead owner who had begun to write. */
 static int32_t claim(object_store *o, int *was_dead, error *e)
 {
@@ -389,7 +398,10 @@ static int32_t claim(object_store *o, int *was_dead, error *e)
         free(dead);
         return e->status;
     }
-    if (!dead || !is_token_dead(dead, was_dead))
+    int is_dead = dead && is_token_dead(dead, was_dead);
+    if (is_dead && *was_dead) /* from the first moment: who dies now leaves what the dead one had written */
+        say_writing(o);
+    if (!is_dead)
         claimed_by_another(o, claim_key, e);
     else if (take_over(o, claim_key, dead, 0, e) == NGFF_OK)
         remove_takeovers(o);
@@ -470,8 +482,7 @@ static int32_t refuse_foreign(const object_store *o, error *e)
 /* The claim says now that the place was found free, or is our own. */
 static int32_t claim_place(object_store *o, error *e)
 {
-    size_t n = strlen(o->token);
-    snprintf(o->token + n, sizeof o->token - n, " writing");
+    say_writing(o);
     return put_object(o, claim_key, o->token, strlen(o->token), 0, e);
 }
 
