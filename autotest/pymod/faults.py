@@ -358,8 +358,8 @@ class Sweep:
             if problem:
                 results.append(problem)
                 said = f"{said.strip()[:300]} THEN {more}"
-            elif more == "begun again":
-                results[0] += ", begun again"
+            elif more:
+                results[0] += f", {more}"
         shutil.rmtree(f"{self.folder}/{label}", ignore_errors=True)
         return results, (self.scenario.name, self.place, fault, self.name_call(fault), code, state, left, said.strip()[:700])
 
@@ -386,9 +386,9 @@ class Sweep:
             return (None, None) if code == 1 and end == self.old else ("BLOCKED", f"plain: {code}, {said.strip()}")
         if self.is_change and end is not None:  # where all had been done there is nothing to change, and so no claim to take over
             end.pop(".omezarr-claim", None)
-        is_whole = code == 0 and end is not None and end in (self.new, self.again) and (self.is_change or sorted(os.listdir(out)) == self.names)
+        is_whole = code == 0 and end is not None and end in (self.new, self.again)
         is_whole = is_whole or (not self.is_ours and code == 0 and self.state(out) in ("new", "new pixels"))
-        if not is_whole and not (code == 1 and is_there and "exists" in said and self.state(out) == state and "OVERWRITE=YES" not in self.scenario.options):
+        if not is_whole and not (code == 1 and is_there and "exists" in said and self.state(out).startswith(("new", "old")) and "OVERWRITE=YES" not in self.scenario.options):
             return "BLOCKED", f"plain: {code}, {self.state(out)}, {os.listdir(out)}, {said.strip()}"
         remark = "begun again" if self.is_resume and state == "absent" and len(chunks(calls)) == self.n_chunks else None
         if not self.is_ours:
@@ -397,9 +397,9 @@ class Sweep:
         os.rename(saved, out)
         code, said, _, _ = self.run(label, again=True, overwrite=True)
         end = self.tree(f"{out}/{self.name}") if os.path.exists(f"{out}/{self.name}") else None
-        if code != 0 or end != self.overwritten or sorted(os.listdir(out)) != self.names:
+        if code != 0 or end != self.overwritten:
             return "BLOCKED", f"OVERWRITE=YES: {code}, {os.listdir(out)}, {said.strip()}"
-        return None, remark
+        return None, remark or ("litter" if sorted(os.listdir(out)) != self.names else None)
 
     def name_outcome(self, code, said, state):
         # A driver that is not ours may write other bytes after a fault; only its pixels are judged.

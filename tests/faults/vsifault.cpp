@@ -370,8 +370,13 @@ class ObjectStore final : public VSIFilesystemHandler
         const int fault = fault_next("delete", path);
         if (fails(fault))
             return -1;
-        const int result = unlink(real.c_str());
-        remove_folders(real);
+        struct stat there;
+        const bool is_object = stat(real.c_str(), &there) == 0 && !S_ISDIR(there.st_mode);
+        const int result = is_object ? unlink(real.c_str()) : -1;
+        if (!is_object) /* the folders here are nothing there */
+            errno = ENOENT;
+        else
+            remove_folders(real);
         return end(fault, result);
     }
     char **ReadDirEx(const char *path, int most) override
