@@ -261,7 +261,11 @@ def config_option(name, value):
 
 def machine():
     """As claims name it: the machine and, on it, the container, whose processes have numbers of their own."""
-    return f"{os.uname().nodename}+{os.stat('/proc/self/ns/pid').st_ino}"
+    name = f"{os.uname().nodename}+{os.stat('/proc/self/ns/pid').st_ino}"
+    with contextlib.suppress(OSError), open("/etc/machine-id", encoding="ascii") as file:
+        identity = file.readline().strip()
+        name += f"+{identity[:12]}" if identity else ""
+    return name
 
 
 def refused(path, source, *options, strict=0):

@@ -11,17 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-void owner_machine(char name[128])
-{
-    struct stat numbers;
-    char host[101] = "";
-    gethostname(host, sizeof host - 1);
-    int n = snprintf(name, 128, "%s", host[0] ? host : "unknown");
-    /* Containers often have their host's name, or all the same one, and their own numbers of processes. */
-    if (stat("/proc/self/ns/pid", &numbers) == 0)
-        snprintf(name + n, 128 - (size_t)n, "+%llu", (unsigned long long)numbers.st_ino);
-}
-
 /* The first part of a small file, without the end of its line. 0 if it cannot be read. */
 static int read_text(const char *path, char *text, size_t room)
 {
@@ -32,6 +21,20 @@ static int read_text(const char *path, char *text, size_t room)
     text[n] = 0;
     text[strcspn(text, "\n")] = 0;
     return n > 0;
+}
+
+/* Machines may have one host name, such as "localhost", and share a disk; only their identities differ then. Containers
+ * often have their host's name, or all the same one, and their own numbers of processes. */
+void owner_machine(char name[128])
+{
+    struct stat numbers;
+    char host[81] = "", id[40];
+    gethostname(host, sizeof host - 1);
+    int n = snprintf(name, 128, "%s", host[0] ? host : "unknown");
+    if (stat("/proc/self/ns/pid", &numbers) == 0)
+        n += snprintf(name + n, 128 - (size_t)n, "+%llu", (unsigned long long)numbers.st_ino);
+    if (read_text("/etc/machine-id", id, sizeof id)) /* machine-id(5): 32 hexadecimal digits */
+        snprintf(name + n, 128 - (size_t)n, "+%.12s", id);
 }
 
 /* 13 characters of this start of the machine; "" where nobody tells. */
