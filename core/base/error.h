@@ -7,7 +7,7 @@
 
 typedef struct {
     int32_t status;
-    int has_place; /* the message names the place */
+    int has_place;  /* the message names the place */
     int is_refusal; /* the server refuses it (401, 403), or sends a page for it: perhaps it is not there */
     char message[1000];
 } error;

@@ -23,6 +23,16 @@ void document_close(document *d)
     memset(d, 0, sizeof *d);
 }
 
+json_limits document_limits(const document_source *source)
+{
+    size_t most = (uint64_t)source->limits.document_bytes < SIZE_MAX ? (size_t)source->limits.document_bytes : SIZE_MAX;
+    json_limits limits = {most, json_max_depth, json_max_nodes};
+    /* A higher byte limit raises the value limit in proportion. */
+    if (most > json_max_bytes)
+        limits.nodes = json_limits_of(most / json_max_bytes * json_max_nodes).nodes;
+    return limits;
+}
+
 /* HTML, or XML, where a JSON object is to be. */
 static int is_page(const char *text)
 {
@@ -31,13 +41,9 @@ static int is_page(const char *text)
 
 int32_t document_open(const document_source *source, const char *path, const char *name, document *d, error *e)
 {
-    size_t n = 0,
-           most = (uint64_t)source->limits.document_bytes < SIZE_MAX ? (size_t)source->limits.document_bytes : SIZE_MAX;
+    size_t n = 0;
     error own = {0};
-    /* A higher byte limit raises the value limit in proportion. */
-    json_limits limits = {most, json_max_depth, json_max_nodes};
-    if (most > json_max_bytes)
-        limits.nodes = json_limits_of(most / json_max_bytes * json_max_nodes).nodes;
+    const json_limits limits = document_limits(source);
     memset(d, 0, sizeof *d);
     snprintf(d->key, sizeof d->key, "%s%s%s", path, path[0] ? "/" : "", name);
     int32_t status = source->get(source->user, d->key, &d->text, &n, &own);

@@ -27,6 +27,9 @@ typedef struct {
 /* A source with the default where limits is NULL, or says 0. */
 document_source document_source_of(metadata_source get, void *user, const stored_limits *limits);
 
+/* What a document of the source may be. */
+json_limits document_limits(const document_source *source);
+
 /* Reads and judges path/name. NGFF_E_NOT_FOUND leaves e alone, so that the caller can look elsewhere. */
 int32_t document_open(const document_source *source, const char *path, const char *name, document *d, error *e);
 /* The same for a document that need not be there: NGFF_E_NOT_FOUND also where the server refuses it, or sends a page

@@ -419,6 +419,33 @@ json_span json_item(json_span array, int index)
     return find(array, '[', "", index);
 }
 
+int json_next(json_span object, size_t *at, json_span *name, json_span *value)
+{
+    if (!object.text)
+        return 0;
+    scanner s = {.at = object.text + *at, .end = object.text + object.n};
+    skip_blanks(&s);
+    if (!next_is(&s, *at == 0 ? '{' : ','))
+        return 0;
+    skip_blanks(&s);
+    const char *key = s.at + 1;
+    if (!scan_string(&s))
+        return 0;
+    *name = (json_span){key, (size_t)(s.at - 1 - key)};
+    skip_blanks(&s);
+    next_is(&s, ':');
+    skip_blanks(&s);
+    const char *from = s.at;
+    if (!scan_value(&s, 1))
+        return 0;
+    const char *to = s.at;
+    while (to > from && strchr(" \n\r\t", to[-1]))
+        to--;
+    *value = (json_span){from, (size_t)(to - from)};
+    *at = (size_t)(s.at - object.text);
+    return 1;
+}
+
 json_span json_whole(const char *text)
 {
     return (json_span){text, text ? strlen(text) : 0};

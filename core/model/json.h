@@ -38,6 +38,9 @@ struct cJSON *json_parse(const char *text, size_t n, const json_limits *limits, 
 json_span json_member(json_span object, const char *name);
 json_span json_item(json_span array, int index);
 json_span json_whole(const char *text);
+/* The members of such an object, one after the other: the next one from *at on, 0 at first; the name without its
+ * quotes, as it is written. Returns 0 after the last. */
+int json_next(json_span object, size_t *at, json_span *name, json_span *value);
 /* A malloc'ed copy with NUL. */
 char *json_copy(json_span span);
 

@@ -116,4 +116,16 @@ const char *consolidated_key(consolidated *c, int i);
  * Returns 1, 0 for a document of which the root has no copy, or an error. */
 int32_t consolidated_judge(const consolidated *c, const char *key, const char *text, size_t n, error *e);
 
+/* What the root of a store on a server tells of its documents: the documents themselves are not asked for then, each
+ * would be a request. Reads zarr.json and, where there is none, .zmetadata; both are kept, with what the server said of
+ * them. Where they hold copies, the copies are all the documents that there are, those of the root included, as for
+ * zarr-python. NULL when memory is out. */
+typedef struct known_documents known_documents;
+known_documents *known_open(metadata_source source, void *user, const stored_limits *limits);
+void known_free(known_documents *known);
+/* One document, as metadata_source does, or 1: the store has to be asked. */
+int32_t known_get(const known_documents *known, const char *key, char **text, size_t *n, error *e);
+/* Forgets the copies, as stale; 0 if there were none. */
+int known_forget_copies(known_documents *known);
+
 #endif

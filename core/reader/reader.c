@@ -54,29 +54,37 @@ static int is_document(const char *key)
 int32_t reader_document(void *user, const char *key, char **text, size_t *n, error *e)
 {
     ngff_reader *reader = user;
-    uint64_t size = 0;
     uint8_t *bytes = NULL;
     int is_there = 0;
-    int32_t status = store_find_size(reader->store, key, &size, &is_there, e);
+    size_t most = most_attribute;
+    if (is_document(key) && reader->limits.document_bytes < most_attribute)
+        most = (size_t)reader->limits.document_bytes;
+    int32_t status = store_find(reader->store, key, 0, most + 1, &bytes, n, &is_there, e);
     if (status != NGFF_OK || !is_there)
         return status != NGFF_OK ? status : NGFF_E_NOT_FOUND;
-    if (size > most_attribute || (is_document(key) && size > (uint64_t)reader->limits.document_bytes)) {
+    if (*n > most) {
+        uint64_t size = *n;
+        error ignored = {0};
+        free(bytes);
+        store_find_size(reader->store, key, &size, &is_there, &ignored);
         error_set(e, NGFF_E_UNSUPPORTED,
                   "%" PRIu64 " bytes are too many for metadata; raise the open option MAX_METADATA", size);
         return error_at(e, "%s/%s", reader->path, key);
     }
-    status = store_read(reader->store, key, 0, 0, &bytes, n, e);
-    if (status != NGFF_OK)
-        return status;
-    char *grown = realloc(bytes, *n + 1);
-    if (!grown) {
-        free(bytes);
-        error_set(e, NGFF_E_MEMORY, "out of memory for %zu bytes", *n);
-        return error_at(e, "%s/%s", reader->path, key);
-    }
-    grown[*n] = '\0';
-    *text = grown;
+    *text = (char *)bytes; /* with a NUL behind it */
     return NGFF_OK;
+}
+
+int32_t reader_known_document(void *user, const char *key, char **text, size_t *n, error *e)
+{
+    const ngff_reader *reader = user;
+    const char *group = reader->group ? reader->group : "";
+    char whole[1024];
+    int length = snprintf(whole, sizeof whole, "%s%s%s", group, group[0] ? "/" : "", key);
+    int32_t status = 1;
+    if (reader->known && length > 0 && (size_t)length < sizeof whole)
+        status = known_get(reader->known, whole, text, n, e);
+    return status == 1 ? reader_document(user, key, text, n, e) : status;
 }
 
 static int array_is_sound(const stored_array *array)
@@ -219,7 +227,8 @@ static int32_t options_apply(ngff_reader *reader, const char *const *options)
 /* The image at the reader's folder, and what is beside it. group: how its own paths begin. */
 static int32_t image_open(ngff_reader *reader, const char *group, const stored_place *place, error *cause)
 {
-    int32_t status = metadata_read_entry(reader_document, reader, place->entry, &reader->limits, &reader->image, cause);
+    int32_t status =
+        metadata_read_entry(reader_known_document, reader, place->entry, &reader->limits, &reader->image, cause);
     if (status != NGFF_OK || image_check(reader, &reader->error) != NGFF_OK)
         return status;
     if (recorded_begin(reader, cause) != NGFF_OK)
@@ -228,20 +237,20 @@ static int32_t image_open(ngff_reader *reader, const char *group, const stored_p
     for (int l = 0; place->level && l < reader->image.n_levels; l++)
         if (strcmp(reader->image.levels[l].path, place->level) == 0)
             reader->named_level = l;
-    return place->is_exact
-               ? NGFF_OK
-               : parts_of_image(reader_document, reader, group, &reader->image, &reader->limits, &reader->parts, cause);
+    return place->is_exact ? NGFF_OK
+                           : parts_of_image(reader_known_document, reader, group, &reader->image, &reader->limits,
+                                            &reader->parts, cause);
 }
 
 /* Most stores are one image: it is looked for first, by its documents alone. */
-static int32_t part_open(ngff_reader *reader, const char *root, const char *part, error *cause)
+static int32_t part_find(ngff_reader *reader, const char *root, const char *part, error *cause)
 {
     stored_place place = {0};
     int32_t status = part[0] ? NGFF_E_NOT_FOUND : image_open(reader, "", &place, cause);
     if (status != NGFF_E_NOT_FOUND)
         return status;
     *cause = (error){0};
-    status = place_find(reader_document, reader, part, &reader->limits, &place, cause);
+    status = place_find(reader_known_document, reader, part, &reader->limits, &place, cause);
     if (status != NGFF_OK)
         return status;
     if (place.is_list) {
@@ -249,11 +258,37 @@ static int32_t part_open(ngff_reader *reader, const char *root, const char *part
         place.parts = (stored_parts){0};
     } else {
         status = place_reader(reader, root, place.group);
+        free(reader->group);
+        reader->group = strdup(place.group);
+        if (!reader->group)
+            status = error_set(&reader->error, NGFF_E_MEMORY, "%s: out of memory", root);
         if (status == NGFF_OK)
             status = image_open(reader, place.group, &place, cause);
     }
     place_release(&place);
     return status;
+}
+
+/* On a server each document is a request: the root comes first, and what it tells is taken from there. On disks the
+ * documents themselves are read. Copies by which the part does not open are stale. */
+static int32_t part_open(ngff_reader *reader, const char *root, const char *part, error *cause)
+{
+    if (reader->store->ops->is_remote)
+        reader->known = known_open(reader_document, reader, &reader->limits);
+    int32_t status = part_find(reader, root, part, cause);
+    if (status == NGFF_OK && reader->error.status == NGFF_OK)
+        return NGFF_OK;
+    if (!known_forget_copies(reader->known))
+        return status;
+    recorded_release(reader);
+    metadata_release(&reader->image);
+    parts_release(&reader->parts);
+    free(reader->group);
+    reader->group = NULL;
+    reader->named_level = reader->named_entry = 0;
+    reader->error = *cause = (error){0};
+    status = place_reader(reader, root, "");
+    return status == NGFF_OK ? part_find(reader, root, part, cause) : status;
 }
 
 /* A reader that is nowhere yet; NULL when memory is out. */
@@ -339,6 +374,8 @@ void ngff_reader_free(ngff_reader *reader)
     parts_release(&reader->parts);
     if (reader->store)
         reader->store->ops->free(reader->store);
+    known_free(reader->known);
+    free(reader->group);
     free(reader->answer);
     free(reader->path);
     free(reader);
@@ -448,7 +485,7 @@ const char *ngff_reader_attribute(ngff_reader *reader, const char *name)
     if (reader->error.status != NGFF_OK || !name)
         return NULL;
     free(reader->answer);
-    reader->answer = metadata_attribute(&reader->image, name, reader_document, reader, &e);
+    reader->answer = metadata_attribute(&reader->image, name, reader_known_document, reader, &e);
     keep_error(reader, &e);
     return reader->answer;
 }
@@ -519,7 +556,7 @@ const char *ngff_reader_node_attributes(ngff_reader *reader, const char *path)
         return NULL;
     error e = {0};
     free(reader->answer);
-    reader->answer = metadata_node_attributes(&reader->image, path, reader_document, reader, &e);
+    reader->answer = metadata_node_attributes(&reader->image, path, reader_known_document, reader, &e);
     if (e.status != NGFF_E_CORRUPT) /* documents of others are not judged */
         keep_error(reader, &e);
     return reader->answer;
@@ -556,7 +593,7 @@ int32_t ngff_reader_coordinates(ngff_reader *reader, const char *path, int64_t n
     error e = {0};
     if (!level_is_valid(reader, 0) || !path || n < 2)
         return 0;
-    int32_t status = metadata_array(&reader->image, path, reader_document, reader, &array, &e);
+    int32_t status = metadata_array(&reader->image, path, reader_known_document, reader, &array, &e);
     double *values = status == NGFF_OK && array.shape[0] == n ? values_read(reader, &array, &e) : NULL;
     free(array.path);
     if (status != NGFF_E_NOT_FOUND && (status == NGFF_OK || (status != NGFF_E_CORRUPT && status != NGFF_E_ARGUMENT)))

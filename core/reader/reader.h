@@ -22,9 +22,11 @@ struct ngff_reader {
     stored_limits limits;
     stored_image image;
     stored_parts parts;
-    int named_level; /* the part that was opened is this level's array, */
-    int named_entry; /* or this entry of "multiscales" */
-    char *answer;    /* of ngff_reader_attribute */
+    known_documents *known; /* what the root of a store on a server tells of the others; NULL: they are read */
+    char *group;            /* of the image below that root, for keys; NULL: the root itself */
+    int named_level;        /* the part that was opened is this level's array, */
+    int named_entry;        /* or this entry of "multiscales" */
+    char *answer;           /* of ngff_reader_attribute */
 
     budget *buffers;    /* chunks of pixels: one per thread at work, and those of the cache */
     chunk_cache *cache; /* chunks that region.c has met in part */
@@ -50,5 +52,7 @@ store *reader_store(const ngff_reader *reader);
 const char *reader_path(const ngff_reader *reader);
 /* metadata_source: one object as text. user: the reader. */
 int32_t reader_document(void *user, const char *key, char **text, size_t *n, error *e);
+/* metadata_source: the same, without a request where the root of a store on a server has told. */
+int32_t reader_known_document(void *user, const char *key, char **text, size_t *n, error *e);
 
 #endif

@@ -87,13 +87,18 @@ static int32_t read_again(ngff_reader *reader, error *e)
 /* 1 where the store has the mark of a change, 0, or an error. The lock is held. */
 static int32_t ask_dirty(ngff_reader *reader, error *e)
 {
-    uint64_t n = 0;
-    int is_there = 0;
+    size_t n = 0;
+    uint8_t *text = NULL;
+    int is_there = 0, is_own = json_member(json_whole(reader->image.attributes), "omezarr").text != NULL;
     error own = {0};
-    int32_t status = store_find_size(reader->store, STORE_DIRTY_KEY, &n, &is_there, &own);
-    if (status != NGFF_OK && !own.is_refusal) /* servers refuse what they do not have */
+    int32_t status = NGFF_OK;
+    if (is_own || !reader->store->ops->is_remote) /* nobody else leaves the mark, and a look may be a request */
+        status = store_find(reader->store, STORE_DIRTY_KEY, 0, 1 << 16, &text, &n, &is_there, &own);
+    int is_page = text && text[0] == '<'; /* servers send one, or refuse it, for what they do not have */
+    free(text);
+    if (status != NGFF_OK && !own.is_refusal)
         return error_copy(e, &own);
-    reader->recorded.is_dirty = status == NGFF_OK && is_there;
+    reader->recorded.is_dirty = status == NGFF_OK && is_there && !is_page;
     return reader->recorded.is_dirty;
 }
 
@@ -286,7 +291,7 @@ void recorded_forget(ngff_reader *reader)
     pthread_mutex_unlock(&reader->recorded.lock);
 }
 
-void recorded_end(ngff_reader *reader)
+void recorded_release(ngff_reader *reader)
 {
     recorded *r = &reader->recorded;
     runs_release(r->levels, reader->image.n_levels);
@@ -294,6 +299,14 @@ void recorded_end(ngff_reader *reader)
     free(r->levels);
     free(r->masks);
     free(r->has_tried_separator);
+    r->levels = r->masks = NULL;
+    r->has_tried_separator = NULL;
+}
+
+void recorded_end(ngff_reader *reader)
+{
+    recorded *r = &reader->recorded;
+    recorded_release(reader);
     while (r->n_warnings > 0)
         free(r->warnings[--r->n_warnings]);
     pthread_mutex_destroy(&r->lock);

@@ -32,6 +32,8 @@ struct ngff_reader;
 /* Of an image that was just read. A mask that the record names and that is not there is an error. */
 int32_t recorded_begin(struct ngff_reader *reader, error *e);
 void recorded_end(struct ngff_reader *reader);
+/* Forgets what recorded_begin has found, before the image that it belongs to goes. */
+void recorded_release(struct ngff_reader *reader);
 /* Another program may have changed the store: its record is read again when it is needed. */
 void recorded_forget(struct ngff_reader *reader);
 /* The next warning that was not given yet; NULL: none. */

@@ -55,7 +55,8 @@ static void CPL_STDCALL listen(CPLErr type, CPLErrorNum number, const char *text
     const char *broken = status ? strstr(status, ", msg=") : NULL; /* GDAL takes a body that was cut off for whole */
     if (broken && heard->http_status < 400) {
         heard->is_cut = 1;
-        snprintf(heard->error, sizeof heard->error, "%s", broken + strlen(", msg="));
+        if (!heard->error[0])
+            snprintf(heard->error, sizeof heard->error, "%s", broken + strlen(", msg="));
     }
     if (strstr(text, "<Error>") || strstr(text, "<Error ")) {
         copy_between(text, "<Code>", "</Code>", heard->code, sizeof heard->code);
@@ -329,6 +330,10 @@ static int read_at_once(request *r, const char *name, int64_t offset, size_t n, 
     }
     if (file)
         VSIFCloseL(file);
+    VSIStatBufL there;
+    if (!is_good && got == 0 && r->heard.http_status == 0 && !r->heard.is_cut && !r->heard.error[0] &&
+        VSIStatExL(name, &there, VSI_STAT_EXISTS_FLAG | VSI_STAT_CACHE_ONLY) != 0)
+        r->heard.http_status = 404; /* GDAL remembers that, and asks nobody; it is told to forget all other answers */
     if (is_good) {
         uint8_t *fitting = realloc(room, got + 1);
         *bytes = fitting ? fitting : room;
