@@ -318,7 +318,7 @@ def test_no_document_holds_nan_or_infinity(tmp_path):
                 json.load(file, parse_constant=refuse)
 
 
-@pytest.mark.parametrize("layout,version,expected", [("OVERVIEWS", "0.5", True), ("SCALES", "0.5", True), ("FLAT", "0.5", False),
+@pytest.mark.parametrize("layout,version,expected", [("OVERVIEWS", "0.5", True), ("SCALES", "0.5", True), ("FLAT", "0.5", True),
                                                      ("OVERVIEWS", "0.4", True)])
 def test_consolidated_metadata_equals_the_single_documents(tmp_path, layout, version, expected):
     source = gdaltest.mem(gdaltest.smooth_array((3, 100, 90), "uint8"), (500000, 10, 0, 5000000, 0, -10), "EPSG:32633")
@@ -338,7 +338,7 @@ def test_consolidated_metadata_equals_the_single_documents(tmp_path, layout, ver
 
 
 @pytest.mark.parametrize("option,is_there", [("CONSOLIDATED=YES", True), ("CONSOLIDATED=NO", False)])
-@pytest.mark.parametrize("layout", ["OVERVIEWS", "SCALES"])
+@pytest.mark.parametrize("layout", ["OVERVIEWS", "SCALES", "FLAT"])
 def test_consolidated_option(tmp_path, layout, option, is_there):
     store = store_of(tmp_path, plain_source(), f"LAYOUT={layout}", option)
     assert ("consolidated_metadata" in gdaltest.read_json(f"{store}/zarr.json")) == is_there

@@ -220,7 +220,7 @@ const row option_table[] = {
         .aliases = "CREATE_CONSOLIDATED_METADATA",
         .words = tri_words,
         .standard = "AUTO",
-        .help = "All metadata in the root as well; AUTO: not for FLAT",
+        .help = "All metadata in the root as well, so that a web server is asked once for it; AUTO: YES",
         .offset = offsetof(options, consolidated),
     },
     {

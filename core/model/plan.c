@@ -256,8 +256,7 @@ ngff_plan *ngff_plan_create(ngff_image *image, const char *const *list)
     if (status != NGFF_OK)
         return p;
     resolve_fill(p);
-    p->is_consolidated =
-        p->options.consolidated == TRI_YES || (p->options.consolidated == TRI_AUTO && p->options.layout != LAYOUT_FLAT);
+    p->is_consolidated = p->options.consolidated != TRI_NO;
     if (levels_make(p) == NGFF_OK && levels_make_shards(p) == NGFF_OK && flow_make(p) == NGFF_OK) {
         p->n_objects = size_plus(levels_count_objects(p), metadata_count(p));
         for (int l = 0; l < p->n_levels; l++)
