@@ -288,6 +288,11 @@ NGFF_API void ngff_writer_free(ngff_writer *writer);
 
 /* -- Reader ---------------------------------------------------------------------------------------------------- */
 
+/* 1 if the root document at path speaks of an image, or of several, 0 if not, or if there is none that can be read;
+ * NGFF_E_STORAGE if a server refuses all of them. Asks for at most three documents, once; whether they are right is seen
+ * on opening. Thread-safe. */
+NGFF_API int32_t ngff_identify(const char *path);
+
 /* Opens the image at path (its root folder). NGFF_E_NOT_FOUND: no OME-Zarr image there, or several side by side. */
 NGFF_API ngff_reader *ngff_reader_open(const char *path);
 

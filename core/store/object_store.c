@@ -112,7 +112,9 @@ static int32_t object_store_find(store *s, const char *key, int64_t offset, size
     const object_store *o = (const object_store *)s;
     char *path = object_path(o, key);
     *bytes = NULL;
-    int failure = path ? object_read(o->calls, path, offset, n, bytes, n_read, &size, cause) : ENOMEM;
+    int failure = !path              ? ENOMEM
+                  : s->is_asked_once ? o->calls->read(path, offset, n, bytes, n_read, &size, cause)
+                                     : object_read(o->calls, path, offset, n, bytes, n_read, &size, cause);
     *is_there = !failure;
     int32_t status = failure && failure != ENOENT ? cannot_read(path ? path : key, failure, cause, e) : NGFF_OK;
     free(path);

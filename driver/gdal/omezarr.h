@@ -8,8 +8,11 @@
 
 constexpr const char *connection_prefix = "OMEZARR:";
 
-/* The root folder that a dataset name means: without prefix, metadata file name and trailing slashes. */
+/* The root folder that a dataset name means: without prefix, metadata file name and trailing slashes; a web address
+ * goes through /vsicurl/. */
 std::string omezarr_root(const char *name);
+/* True where GDAL speaks to a server for this path: every look for a file there is a request. */
+bool omezarr_is_on_server(const std::string &root);
 /* True for a name of `.ozx`, an OME-Zarr in one file (RFC-9): a zip, which GDAL reads as a folder. */
 bool omezarr_is_archive_name(const std::string &path);
 /* True if such a file is there, whatever is in it. */
@@ -20,8 +23,8 @@ std::string omezarr_place(const std::string &root);
 bool omezarr_is_image(const std::string &root);
 
 int omezarr_identify(GDALOpenInfo *info);
-/* The same, also for those who only read. */
-bool omezarr_is_ours(GDALOpenInfo *info);
+/* True if Open is to open it, or to say why that cannot be. */
+bool omezarr_is_opened(GDALOpenInfo *info);
 GDALDataset *omezarr_open(GDALOpenInfo *info);
 /* The same without GDALOpenInfo, for a store known to be one. */
 GDALDataset *omezarr_open_store(const std::string &root, const char *description);

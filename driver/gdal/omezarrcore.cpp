@@ -26,6 +26,17 @@ static const char *base_name_of(const char *path)
     return slash != nullptr ? slash + 1 : path;
 }
 
+static bool is_web_address(const std::string &name)
+{
+    return STARTS_WITH_CI(name.c_str(), "http://") || STARTS_WITH_CI(name.c_str(), "https://");
+}
+
+static bool ends_with(const std::string &text, const char *suffix)
+{
+    const size_t n = strlen(suffix);
+    return text.size() > n && EQUAL(text.c_str() + text.size() - n, suffix);
+}
+
 std::string omezarr_root(const char *name)
 {
     if (STARTS_WITH_CI(name, connection_prefix))
@@ -38,13 +49,22 @@ std::string omezarr_root(const char *name)
         root.resize(root.size() - strlen(base_name));
     while (root.size() > 1 && (root.back() == '/' || root.back() == '\\'))
         root.pop_back();
+    if (is_web_address(root))
+        root.insert(0, "/vsicurl/");
     return root.empty() ? "." : root;
+}
+
+bool omezarr_is_on_server(const std::string &root)
+{
+    static const char *const places[] = {"/vsicurl/", "/vsicurl?", "/vsis3/",    "/vsigs/",     "/vsiaz/",
+                                         "/vsiadls/", "/vsioss/",  "/vsiswift/", "/vsiwebhdfs/"};
+    return std::any_of(std::begin(places), std::end(places),
+                       [&root](const char *place) { return STARTS_WITH(root.c_str(), place); });
 }
 
 bool omezarr_is_archive_name(const std::string &path)
 {
-    static const std::string suffix(".ozx");
-    return path.size() > suffix.size() && EQUAL(path.c_str() + path.size() - suffix.size(), suffix.c_str());
+    return ends_with(path, ".ozx");
 }
 
 bool omezarr_is_archive(const std::string &path)
@@ -63,49 +83,9 @@ std::string omezarr_place(const std::string &root)
 
 /* -- Identification -------------------------------------------------------------------------------------------- */
 
-/* The beginning of a metadata document, "" if it is not there. Consolidated metadata can make the root large, but the
- * attributes of the root stand within the first part of it. */
-static std::string read_text(const std::string &path)
-{
-    constexpr size_t most = 4 << 20;
-    std::string text;
-    VSILFILE *file = VSIFOpenL(path.c_str(), "rb");
-    if (file == nullptr)
-        return text;
-    for (size_t step = 16 << 10; text.size() < most; step *= 4) {
-        const size_t before = text.size();
-        text.resize(before + step);
-        const size_t got = VSIFReadL(&text[before], 1, step, file);
-        text.resize(before + got);
-        if (got < step)
-            break;
-    }
-    VSIFCloseL(file);
-    return text;
-}
-
-static bool has_word(const std::string &text, const char *word)
-{
-    return text.find(word) != std::string::npos;
-}
-
-/* Images, and the collections of core/model/parts.h. In Zarr v2 the words stand alone, so each needs a second one. */
 bool omezarr_is_image(const std::string &root)
 {
-    static const char *const v3_words[] = {"\"multiscales\"", "\"plate\"", "\"well\"", "\"bioformats2raw.layout\"",
-                                           "\"labels\""};
-    static const char *const v2_words[][2] = {{"\"multiscales\"", "\"datasets\""},
-                                              {"\"plate\"", "\"wells\""},
-                                              {"\"well\"", "\"images\""},
-                                              {"\"bioformats2raw.layout\"", "3"}};
-    const std::string place = omezarr_place(root);
-    const std::string v3 = read_text(place + "/zarr.json");
-    if (!v3.empty())
-        return has_word(v3, "\"ome\"") && std::any_of(std::begin(v3_words), std::end(v3_words),
-                                                      [&v3](const char *word) { return has_word(v3, word); });
-    const std::string v2 = read_text(place + "/.zattrs");
-    return std::any_of(std::begin(v2_words), std::end(v2_words),
-                       [&v2](const char *const *pair) { return has_word(v2, pair[0]) && has_word(v2, pair[1]); });
+    return ngff_identify(root.c_str()) == 1;
 }
 
 /* By name and first bytes alone: what the zip holds is looked at when it is opened. */
@@ -115,16 +95,49 @@ static bool begins_as_archive(const GDALOpenInfo *info)
            memcmp(info->pabyHeader, "PK\3\4", 4) == 0;
 }
 
-bool omezarr_is_ours(GDALOpenInfo *info)
+/* Servers mostly do not list folders, and GDAL then takes a folder for nothing: there the name has to do. */
+static bool is_store_on_server(const GDALOpenInfo *info)
+{
+    if (info->bIsDirectory)
+        return false;
+    const std::string root = omezarr_root(info->pszFilename);
+    return omezarr_is_on_server(root) && ends_with(root, ".zarr");
+}
+
+enum class Look { other, ours, refused };
+
+/* A server that refuses x.ome.zarr is not asked by any other driver: who opens that is told why. */
+static Look look_at(GDALOpenInfo *info)
 {
     if (STARTS_WITH_CI(info->pszFilename, connection_prefix))
-        return true;
-    const bool is_file = begins_as_archive(info);
-    if (!is_file && !info->bIsDirectory && !is_metadata_file(base_name_of(info->pszFilename)))
-        return false;
+        return Look::ours;
+    const bool is_file = begins_as_archive(info), is_on_server = is_store_on_server(info);
+    if (!is_file && !info->bIsDirectory && !is_metadata_file(base_name_of(info->pszFilename)) && !is_on_server)
+        return Look::other;
     if (EQUAL(CPLGetConfigOption("OMEZARR_IDENTIFY", "AUTO"), "PREFIX_ONLY"))
-        return false;
-    return is_file || omezarr_is_image(omezarr_root(info->pszFilename));
+        return Look::other;
+    if (is_file)
+        return Look::ours;
+    const std::string root = omezarr_root(info->pszFilename);
+    const int32_t found = ngff_identify(root.c_str());
+    if (found == 1)
+        return Look::ours;
+    return found < 0 && is_on_server && ends_with(root, ".ome.zarr") ? Look::refused : Look::other;
+}
+
+/* GDAL asks Identify and then Open, one right after the other with the same GDALOpenInfo: the documents are looked at
+ * once. The answer serves once, so that it cannot become old. */
+static thread_local struct {
+    const GDALOpenInfo *info;
+    char name[1024]; /* no destructor may run after the driver is gone */
+    Look look;
+} last_look;
+
+bool omezarr_is_opened(GDALOpenInfo *info)
+{
+    const bool is_known = last_look.info == info && strcmp(last_look.name, info->pszFilename) == 0;
+    last_look.info = nullptr;
+    return (is_known ? last_look.look : look_at(info)) != Look::other;
 }
 
 int omezarr_identify(GDALOpenInfo *info)
@@ -133,10 +146,14 @@ int omezarr_identify(GDALOpenInfo *info)
     /* Before every Create and CreateCopy, of any driver, GDAL deletes a file at the destination that somebody
      * identifies, and the driver cannot see who asks for the deletion. But it sees who asks whose file it is: readers
      * say what they want to open, those who delete do not. */
-    if (info->nOpenFlags == 0 && begins_as_archive(info))
+    if (info->nOpenFlags == 0 && (begins_as_archive(info) || is_store_on_server(info)))
         return FALSE;
 #endif
-    return omezarr_is_ours(info);
+    const Look look = look_at(info);
+    last_look.info = strlen(info->pszFilename) < sizeof last_look.name ? info : nullptr;
+    CPLStrlcpy(last_look.name, info->pszFilename, sizeof last_look.name);
+    last_look.look = look;
+    return look == Look::ours;
 }
 
 /* -- Driver ---------------------------------------------------------------------------------------------------- */

@@ -439,6 +439,17 @@ static CPLStringList reader_options(CSLConstList options)
     return list;
 }
 
+/* Why GDAL may have seen nothing on a server, for who sees only its answers; "" elsewhere. */
+static std::string server_hint(const std::string &root)
+{
+    if (!omezarr_is_on_server(root) || !omezarr_is_archive_name(root))
+        return "";
+    for (const char *option : {"CPL_VSIL_CURL_ALLOWED_EXTENSIONS", "CPL_VSIL_CURL_ALLOWED_FILENAME"})
+        if (CPLGetConfigOption(option, nullptr) != nullptr)
+            return std::string("; GDAL hides files by ") + option + ", which is set";
+    return "";
+}
+
 /* The reader, or NULL, with an error unless the store is simply not there. */
 static ngff_reader *open_reader(const StoreName &name, const char *description, CSLConstList options)
 {
@@ -448,8 +459,9 @@ static ngff_reader *open_reader(const StoreName &name, const char *description, 
         return reader;
     if (reader == nullptr || ngff_reader_status(reader) != NGFF_E_NOT_FOUND ||
         STARTS_WITH_CI(description, connection_prefix) || omezarr_is_archive_name(description))
-        CPLError(CE_Failure, CPLE_OpenFailed, "%s",
-                 reader != nullptr ? ngff_reader_error(reader) : (name.root + ": out of memory").c_str());
+        CPLError(CE_Failure, CPLE_OpenFailed, "%s%s",
+                 reader != nullptr ? ngff_reader_error(reader) : (name.root + ": out of memory").c_str(),
+                 server_hint(name.root).c_str());
     ngff_reader_free(reader);
     return nullptr;
 }
@@ -605,10 +617,15 @@ CPLErr OmeZarrDataset::SetGCPs(int n, const GDAL_GCP *gcps, const OGRSpatialRefe
 
 /* -- Side file ----------------------------------------------------------------------------------------------------- */
 
-/* A band in the side file without a description would take the store's away. */
+/* PAM looks for .aux.xml, and for .aux in four ways. On a server each look is a request and may be refused with a
+ * warning, so it is told what there is: .aux.xml perhaps, or nothing where the user wants no looks at folders. A band in
+ * the side file without a description would take the store's away. */
 void OmeZarrDataset::load_side_file()
 {
-    TryLoadXML();
+    std::string file = std::string(CPLGetFilename(m_store->root.c_str())) + ".aux.xml";
+    const bool is_wanted = !EQUAL(CPLGetConfigOption("GDAL_DISABLE_READDIR_ON_OPEN", "NO"), "EMPTY_DIR");
+    char *siblings[] = {is_wanted ? &file[0] : nullptr, nullptr};
+    TryLoadXML(omezarr_is_on_server(m_store->root) ? siblings : nullptr);
     for (int i = 1; i <= nBands; i++) {
         auto *band = static_cast<OmeZarrBand *>(GetRasterBand(i));
         if (*band->GetDescription() == '\0')
@@ -730,7 +747,7 @@ GDALDataset *omezarr_open_store(const std::string &root, const char *description
 
 GDALDataset *omezarr_open(GDALOpenInfo *info)
 {
-    if (!omezarr_is_ours(info))
+    if (!omezarr_is_opened(info))
         return nullptr;
     StoreName name(info->pszFilename);
     name.apply_options(info->papszOpenOptions);

@@ -254,6 +254,8 @@ std::unique_ptr<GDALDataset> make_collection(const StoreName &name, const char *
 char **root_documents(const std::string &root)
 {
     CPLStringList files;
+    const CPLErrorHandlerPusher quiet(CPLQuietErrorHandler); /* servers refuse what is not there */
+    const bool is_on_server = omezarr_is_on_server(root);
     const char *const candidates[] = {"/zarr.json", "/.zgroup", "/.zattrs", "/.zmetadata", ".aux.xml"};
     const bool is_file = omezarr_is_archive(root);
     if (is_file)
@@ -263,6 +265,8 @@ char **root_documents(const std::string &root)
         VSIStatBufL status;
         if (!(is_file && *candidate == '/') && VSIStatExL(path.c_str(), &status, VSI_STAT_EXISTS_FLAG) == 0)
             files.AddString(path.c_str());
+        if (is_on_server && !files.empty()) /* each is a request */
+            break;
     }
     return files.StealList();
 }
