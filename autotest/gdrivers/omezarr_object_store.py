@@ -316,6 +316,37 @@ def test_a_missing_chunk_is_fill_and_a_failed_one_is_never(there, request, optio
                 read_all(there, path)
 
 
+@pytest.mark.parametrize("options", [[], ["NGFF_VERSION=0.4"], ["CONSOLIDATED=NO"], ["CONSOLIDATED=NO", "NGFF_VERSION=0.4"], ["LAYOUT=FLAT"]])
+def test_it_opens_where_what_is_not_there_is_forbidden(there, request, options):
+    """S3 without the right to list answers 403 instead of 404."""
+    path = name_of(request)
+    gdaltest.write(f"{there.root}/{path}", source(), "BLOCKSIZE=64", *options)
+    there.proxy.forbids_missing = True
+    try:
+        assert (read_all(there, path) == gdaltest.pixels(source())).all()
+        with pytest.raises(RuntimeError, match="none.ome.zarr"):
+            gdal.Open(f"OMEZARR:{there.root}/none.ome.zarr")
+    finally:
+        there.proxy.forbids_missing = False
+
+
+def test_opening_takes_few_requests_and_a_chunk_one(there, request):
+    path = name_of(request)
+    gdaltest.write(f"{there.root}/{path}", source(), "BLOCKSIZE=64")
+    gdal.VSICurlClearCache()
+    with there.proxy.lock:
+        there.proxy.requests.clear()
+    dataset = gdal.Open(f"OMEZARR:{there.root}/{path}")
+    with there.proxy.lock:
+        asked = [key for _, key in there.proxy.requests if f"{path}/" in key]
+        there.proxy.requests.clear()
+    assert len(asked) <= (3 if isinstance(there, s3proxy.S3) else 4), asked  # Azure is asked for the size of a document first
+    gdaltest.pixels(dataset)
+    with there.proxy.lock:
+        asked = [key for _, key in there.proxy.requests]
+    assert len(asked) == len(set(asked)) == 3 * 3 * 3, asked
+
+
 def test_tensorstore_reads_it_from_there(there, request, monkeypatch):
     tensorstore = pytest.importorskip("tensorstore")
     path = name_of(request)

@@ -91,6 +91,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.hang_up()
         if action == "cut" and text:
             return self.cut(response, text)
+        if proxy.forbids_missing and response.status == 404 and self.command in ("GET", "HEAD"):
+            code, message = REASONS[403]
+            text = f"<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
+            return self.answer(403, text.encode(), [("Content-Type", "application/xml")])
         self.answer(response.status, text, response.getheaders())
 
     def cut(self, response, text):
@@ -112,6 +116,7 @@ class Proxy:
         self.behind = behind
         self.lock = threading.Lock()
         self.rules, self.requests = [], []
+        self.forbids_missing = False  # as S3 for those who may not list
         self.stop = threading.Event()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
