@@ -103,8 +103,6 @@ def check_pixels(dataset, kind):
 @pytest.mark.parametrize("mode", MODES)
 def test_a_store_opens_whatever_the_server_says_of_what_is_not_there(web, mode, kind):
     web.absent = mode
-    if kind.startswith("masked") and mode in ("403", "401", "page", "302"):
-        pytest.skip("its mask has chunks that are not there")
     if mode == "no ranges" and kind == "shard":
         with pytest.raises(RuntimeError, match="Range downloading not supported"):
             gdaltest.pixels(open_on(web, kind))
