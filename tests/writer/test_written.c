@@ -39,10 +39,11 @@ static void check_pixels(written *back, int64_t y, int64_t x, int expected)
     CHECK_INT(n_wrong, 0);
 }
 
+/* As they are stored: little-endian. */
 static void ramp(int first, uint16_t pixels[64])
 {
     for (int i = 0; i < 64; i++)
-        pixels[i] = (uint16_t)(first + i);
+        little_put((uint8_t *)&pixels[i], (uint64_t)(first + i), 2);
 }
 
 static void chunks_of_both_versions_are_read_and_missing_ones_are_fill(void)
