@@ -307,11 +307,11 @@ def test_a_missing_chunk_is_fill_and_a_failed_one_is_never(there, request, optio
     gdaltest.write(f"{there.root}/{path}", gdaltest.mem(array), "BLOCKSIZE=32", *options)
     assert (read_all(there, path) == array).all()
     for action in (503, "reset", 500):
-        with there.proxy.rule(action, method="GET", part="image/c/0/", first=2) as rule:
+        with there.proxy.rule(action, method="GET", part="scale0/image/c/", first=2) as rule:
             assert (read_all(there, path) == array).all()
         assert rule.n_done == 1
     for action in (403, "bare 403", 503, "reset"):
-        with there.proxy.rule(action, method="GET", part="image/c/0/", first=2, count=10**6):
+        with there.proxy.rule(action, method="GET", part="scale0/image/c/", first=2, count=10**6):
             with pytest.raises(RuntimeError):
                 read_all(there, path)
 

@@ -191,7 +191,14 @@ class S3:
 
     def uploads(self):
         """What was begun and neither ended nor given up."""
-        return self.client.list_multipart_uploads(Bucket="bucket").get("Uploads", [])
+        import botocore.exceptions
+
+        try:
+            return self.client.list_multipart_uploads(Bucket="bucket").get("Uploads", [])
+        except botocore.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] == "NotImplemented":  # s3rver has none
+                return []
+            raise
 
     def tensorstore(self, path, monkeypatch):
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", self.key)
