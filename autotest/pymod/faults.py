@@ -442,9 +442,11 @@ class Sweep:
             faults += [ERRORS[error] % n for error in (errors if IS_WHOLE else chance.sample(errors, share))]
         return faults
 
-    def all(self, actions=ACTIONS, at="", share=1):
-        """Outcome -> list of details, of the faults of calls that write and of calls that read."""
-        faults = self.faults_of_writes(actions, at) + self.faults_of_reads(share if not at else 0)
+    def all(self, actions=ACTIONS, at="", share=1, most=None):
+        """Outcome -> list of details, of the faults of calls that write and of calls that read. most: a sample of them."""
+        faults = self.faults_of_writes(actions, at) + (self.faults_of_reads(share) if not at else [])
+        if most is not None and not IS_WHOLE:
+            faults = random.Random(f"{SEED} {self.scenario.name} {self.place}").sample(faults, min(most, len(faults)))
         found = collections.defaultdict(list)
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             for results, details in pool.map(self.outcome, faults):
