@@ -127,6 +127,7 @@ class Case:
         return results, said
 
     def judge(self, code, said, found):
+        found = {key: text for key, text in found.items() if not key.startswith((".omezarr-claim", ".omezarr-takeover"))}  # left where nothing answers
         if self.op == "read":
             return "LIE" if found != self.old or (code == 0 and said != self.said) else "harmless" if code == 0 else "honest" if "ERROR" in said else "silent failure"
         if code < 0:
@@ -152,4 +153,4 @@ def test_no_request_that_fails_ends_in_a_lie(there, case, tmp_path, record_prope
         bad += [(result, fault, said) for result in results if result in faults.BAD and result != "honest, old lost"]
     sums = [sum(result in names for result, *_ in bad) for names in (faults.LIES, ("BLOCKED",), ("OTHERS' FILES LOST",))]
     record_property("faults", [case.name, "S3", [0, case.n_reads], dict(counts), [n, 0, *sums], True])
-    assert bad == []
+    assert bad == [], "\n".join(map(str, bad))

@@ -63,6 +63,7 @@ def change(gdal, said, target, make):
     if changed is None:
         said.append("not opened")  # GDAL's functions leave these words to the program
         return False
+    said.clear()  # GDAL says of object stores that they are opened for reading only, and goes on
     make(changed)
     changed = None
     return not said
