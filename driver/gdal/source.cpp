@@ -96,8 +96,10 @@ SourceLayout source_layout(GDALDataset *source, GDALDataType type)
             source->GetRasterBand(i)->GetRasterDataType() != type)
             layout.reads_blocks = false;
     }
-    /* Whoever decodes all bands at once puts them into GDAL's block cache, for the bands that are asked for next. */
-    layout.reads_blocks = layout.reads_blocks && !layout.decodes_all_bands;
+    /* Whoever decodes all bands at once puts them into GDAL's block cache, for the bands that are asked for next. GTiff
+     * also keeps the tile that it decoded last, so that its next band costs no second decoding without the cache. */
+    layout.keeps_last_block = layout.decodes_all_bands && layout.reads_blocks && is_driver(source, {"GTiff"});
+    layout.reads_blocks = layout.reads_blocks && (!layout.decodes_all_bands || layout.keeps_last_block);
     return layout;
 }
 
@@ -127,6 +129,24 @@ bool SourceReader::read_blocks(GDALRasterBand *band, const PixelWindow &window)
                 memcpy(to + row * window.row_bytes, m_block.data() + row * block_row_bytes,
                        static_cast<size_t>(columns) * m_layout.pixel_size);
         }
+    return true;
+}
+
+/* GTiff puts the other bands of a tile into GDAL's block cache, from where they are taken, so that they do not fill it.
+ * False if it holds no such block. */
+bool SourceReader::take_cached_block(GDALRasterBand *band, const PixelWindow &window)
+{
+    const int column = window.x / m_layout.block_width, row = window.y / m_layout.block_height;
+    GDALRasterBlock *block = band->TryGetLockedBlockRef(column, row);
+    if (block == nullptr)
+        return false;
+    const GSpacing row_bytes = static_cast<GSpacing>(m_layout.block_width) * m_layout.pixel_size;
+    const GByte *from = static_cast<const GByte *>(block->GetDataRef());
+    for (int y = 0; y < window.height; y++)
+        memcpy(static_cast<GByte *>(window.pixels) + y * window.row_bytes, from + y * row_bytes,
+               static_cast<size_t>(window.width) * m_layout.pixel_size);
+    block->DropLock();
+    band->FlushBlock(column, row, TRUE);
     return true;
 }
 
@@ -179,10 +199,13 @@ bool SourceReader::read(int band, const PixelWindow &window)
     GDALRasterBand *source = band_at(m_dataset, band, window.overview);
     if (source == nullptr)
         return false;
-    if (m_layout.reads_blocks && window.overview < 0 &&
-        is_whole(window.x, window.width, m_layout.block_width, m_layout.width) &&
-        is_whole(window.y, window.height, m_layout.block_height, m_layout.height))
-        return read_blocks(source, window);
+    const bool is_one_block = window.width <= m_layout.block_width && window.height <= m_layout.block_height;
+    const bool reads_blocks = m_layout.reads_blocks && window.overview < 0 &&
+                              (is_one_block || !m_layout.keeps_last_block) &&
+                              is_whole(window.x, window.width, m_layout.block_width, m_layout.width) &&
+                              is_whole(window.y, window.height, m_layout.block_height, m_layout.height);
+    if (reads_blocks)
+        return (m_layout.keeps_last_block && take_cached_block(source, window)) || read_blocks(source, window);
     count_cached(window, m_layout.pixel_size);
     return source->RasterIO(GF_Read, window.x, window.y, window.width, window.height, window.pixels, window.width,
                             window.height, m_layout.type, m_layout.pixel_size, window.row_bytes, nullptr) == CE_None;

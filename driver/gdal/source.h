@@ -18,6 +18,7 @@ struct SourceLayout {
     int block_width = 0, block_height = 0; /* what is decoded at once; 0 = pixels are cheap in any shape */
     bool decodes_all_bands = false;        /* one block holds all bands */
     bool reads_blocks = false;             /* ReadBlock gives what is wanted: same type and blocks in all bands */
+    bool keeps_last_block = false;         /* ... and the bands of one block, one after the other, decode it once */
 };
 
 SourceLayout source_layout(GDALDataset *source, GDALDataType type);
@@ -58,6 +59,7 @@ class SourceReader
     GIntBig m_room = 16 << 20, m_cached = 0;
 
     bool read_blocks(GDALRasterBand *band, const PixelWindow &window);
+    bool take_cached_block(GDALRasterBand *band, const PixelWindow &window);
     void count_cached(const PixelWindow &window, int pixel_size);
 
   public:
