@@ -89,7 +89,7 @@ static int tell_missing(const char *path, char cause[256])
     struct stat s;
     while (number == ENOENT) {
         if (lstat(name, &s) == 0) {
-            number = S_ISLNK(s.st_mode) ? EIO : 0;
+            number = S_ISLNK(s.st_mode) && stat(name, &s) != 0 ? EIO : 0; /* a link to a folder is as good as one */
             break;
         }
         if (!is_not_there(errno)) {

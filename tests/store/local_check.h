@@ -207,6 +207,28 @@ static void what_cannot_be_read_is_not_missing(void)
     s->ops->free(s);
 }
 
+/* A link that leads to a folder is as good as the folder: what is not in it is missing. */
+static void what_a_link_leads_to_can_miss_objects(void)
+{
+    error e = {0};
+    CHECK_INT(write_store(below("afar"), "pixels", 0, &e), NGFF_OK);
+    CHECK_INT(symlink("afar", below("by link")), 0);
+    CHECK_INT(symlink("scale0", below("afar/again")), 0);
+    static const char *const keys[] = {"absent", "again/absent", "again/image/c/9/9"};
+    store *s = open_at(below("by link"));
+    check_object(s, "zarr.json", ngff);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        error missing = {0};
+        uint8_t *bytes = NULL;
+        size_t n = 0;
+        int is_there = 1;
+        CHECK_INT(store_find(s, keys[i], 0, 0, &bytes, &n, &is_there, &missing), NGFF_OK);
+        CHECK(!is_there && missing.status == NGFF_OK);
+        free(bytes);
+    }
+    s->ops->free(s);
+}
+
 /* Nobody but root may read everything. */
 static void as_nobody(void (*test)(void))
 {
@@ -294,6 +316,7 @@ static void tree_is_removed_as_far_as_it_can_be(void)
 static void run_local_checks(void)
 {
     RUN(what_cannot_be_read_is_not_missing);
+    RUN(what_a_link_leads_to_can_miss_objects);
     RUN(what_may_not_be_read_is_not_missing);
     RUN(list_that_is_not_whole_is_an_error);
     RUN(tree_is_removed_as_far_as_it_can_be);
