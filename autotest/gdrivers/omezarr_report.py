@@ -230,7 +230,7 @@ def test_create_that_fails_at_its_end_leaves_none(tmp_path):
             f"d = gdal.GetDriverByName('OMEZARR').Create({path!r}, 100, 100, 1, 1, ['BLOCKSIZE=32', 'REPORT={tmp_path}/r.json'])\n"
             "d.GetRasterBand(1).Fill(7)\n"
             f"print(*sorted(os.listdir({str(tmp_path)!r})))\n"
-            f"os.mkdir({path!r})\n"  # somebody else's: the store cannot get its name
+            f"os.mkdir({path!r}); open({path!r} + '/theirs', 'w').close()\n"  # the store cannot get its name
             "d = None")
     run = subprocess.run([sys.executable, "-c", code], env=os.environ, capture_output=True, text=True)
     assert run.stdout.split() == [".a.ome.zarr.partial", ".r.json.partial"] and "untouched" in run.stderr
