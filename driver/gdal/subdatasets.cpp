@@ -254,7 +254,7 @@ std::unique_ptr<GDALDataset> make_collection(const StoreName &name, const char *
 char **root_documents(const std::string &root)
 {
     CPLStringList files;
-    const CPLErrorHandlerPusher quiet(CPLQuietErrorHandler); /* servers refuse what is not there */
+    std::string unknown; /* on disks; why servers refuse, nobody can tell */
     const bool is_on_server = omezarr_is_on_server(root);
     const char *const candidates[] = {"/zarr.json", "/.zgroup", "/.zattrs", "/.zmetadata", ".aux.xml"};
     const bool is_file = omezarr_is_archive(root);
@@ -263,10 +263,19 @@ char **root_documents(const std::string &root)
     for (const char *candidate : candidates) {
         const std::string path = root + candidate;
         VSIStatBufL status;
-        if (!(is_file && *candidate == '/') && VSIStatExL(path.c_str(), &status, VSI_STAT_EXISTS_FLAG) == 0)
+        const CPLErrorHandlerPusher quiet(CPLQuietErrorHandler); /* servers refuse what is not there */
+        if (is_file && *candidate == '/')
+            continue;
+        if (VSIStatExL(path.c_str(), &status, VSI_STAT_EXISTS_FLAG) == 0)
             files.AddString(path.c_str());
+        else if (!STARTS_WITH(path.c_str(), "/vsi") && errno != ENOENT && errno != ENOTDIR)
+            unknown = path + ": " + VSIStrerror(errno);
         if (is_on_server && !files.empty()) /* each is a request */
             break;
     }
+    if (files.empty() && unknown.empty() && !STARTS_WITH(root.c_str(), "/vsi"))
+        unknown = root; /* which has been read */
+    if (!unknown.empty())
+        CPLError(CE_Failure, CPLE_FileIO, "cannot look for %s; it is not in the list of files", unknown.c_str());
     return files.StealList();
 }
