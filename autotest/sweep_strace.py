@@ -230,7 +230,7 @@ class Sweep:
     def judge(self, code, said, place, found, side):
         """What one fault is called, by what the program said and what it left."""
         store = self.store_of(found)
-        is_new, is_old = store == self.store_of(self.after) and side == self.side, store == self.store_of(self.before)
+        is_new, is_old = store == self.store_of(self.after) and (side == self.side or code != 0), store == self.store_of(self.before)
         if self.is_reader or self.case.is_refused:
             if not is_old:
                 return "LIE"
