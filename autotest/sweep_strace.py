@@ -264,8 +264,9 @@ class Sweep:
         call, n, error = fault
         place = self.lay(label)
         how = "signal=SIGKILL" if error == "SIGKILL" else f"error={error}"
+        when = ":when=1" if error == "EINTR" else ""  # a call that is interrupted for ever is tried for ever
         where = ["-e", f"inject={call}:{how}:when={n}"] if isinstance(n, int) else \
-            ["-P", n.replace("@", place), "-e", f"inject={call}:{how}"]
+            ["-P", n.replace("@", place), "-e", f"inject={call}:{how}{when}"]
         code, said, log = self.run(place, ["-e", f"trace={call}", *where])
         if not self.has_hit(log, place, error):
             return ["missed"], None
