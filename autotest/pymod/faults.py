@@ -6,8 +6,8 @@ that still have several chunks, a level above them, and what the scenario is abo
 Three places: plain files (functions in front of libc's, LD_PRELOAD), a VSI file system with folders and renaming
 (/vsifault/), and an object store (/vsifaultobject/). See tests/faults/.
 
-Calls that write get every fault. Of those that read a sample gets some errors, chosen by a seed that is printed at the end;
-OMEZARR_FAULTS=all in the environment gives every error to every call, OMEZARR_FAULTS_SEED=N repeats a sample.
+Of all faults of calls that write, and of some errors for each call that reads, a sample is tried, chosen by a seed that is printed;
+OMEZARR_FAULTS=all in the environment gives every error to every call, OMEZARR_FAULTS_SEED=N takes another sample.
 
 A resumed run starts from what a run left that was killed in the middle; where it does not end in a store either, the next
 one must, in the bytes of a run that nothing disturbed.
@@ -36,7 +36,8 @@ ACTIONS = ("fail", "forever", "short", "lost", "kill")
 ERRORS = {"EIO": "r%d:EIO", "EACCES": "r%d:EACCES", "EMFILE": "r%d:EMFILE", "EINTR": "r%d:EINTR", "ESTALE": "r%d:ESTALE",
           "short": "r%d:short", "on this path": "r%d*:EACCES", "EIO for ever": "r%d-999999:EIO", "EMFILE for ever": "r%d-999999:EMFILE"}
 IS_WHOLE = os.environ.get("OMEZARR_FAULTS") == "all"
-SEED = os.environ.setdefault("OMEZARR_FAULTS_SEED", str(random.SystemRandom().randrange(10**6)))
+SEED = os.environ.setdefault("OMEZARR_FAULTS_SEED", "1")
+MOST = 40  # faults of one scenario at one place, each with up to two further runs
 
 # before: what is there already, an "old" store, one with "foreign" files in it, or a "partial" one.
 # In options @ is the folder of the destination.
@@ -237,7 +238,8 @@ class Sweep:
         options = [option.replace("@", prefix + out) for option in scenario.options] + [f"NUM_THREADS={self.threads}"]
         name = scenario.program
         if overwrite:
-            name, options = "translate", [option for option in options if option[:7] not in ("RESUME=", "OVERWRI")] + ["OVERWRITE=YES"]
+            name = "create" if name == "create" else "translate"
+            options = [option for option in options if option[:7] not in ("RESUME=", "OVERWRI")] + ["OVERWRITE=YES"]
         if name == "verify":
             name, options = "run", [f"{BUILD}/driver/gdal/omezarr", "verify", target]
         return {"name": name, "source": self.source, "target": target, "options": options}
@@ -442,8 +444,9 @@ class Sweep:
             faults += [ERRORS[error] % n for error in (errors if IS_WHOLE else chance.sample(errors, share))]
         return faults
 
-    def all(self, actions=ACTIONS, at="", share=1, most=None):
-        """Outcome -> list of details, of the faults of calls that write and of calls that read. most: a sample of them."""
+    def all(self, actions=ACTIONS, at="", share=1, most=MOST):
+        """Outcome -> list of details, of the faults of calls that write and of calls that read. most: of them a sample, None for
+        all."""
         faults = self.faults_of_writes(actions, at) + (self.faults_of_reads(share) if not at else [])
         if most is not None and not IS_WHOLE:
             faults = random.Random(f"{SEED} {self.scenario.name} {self.place}").sample(faults, min(most, len(faults)))
