@@ -22,10 +22,10 @@ typedef struct {
     store base;
     const folder_calls *calls;
     claim claim;
-    char *path, *retired;         /* the destination, .<name>.retired */
-    char *staged, *packed;        /* the store to come, inside the partial folder; as a file, if it will be one */
-    int is_file, is_named_file;   /* it is one, or will be; its name says so */
-    zip_index *index;             /* what the file holds, once it has been asked */
+    char *path, *retired;       /* the destination, .<name>.retired */
+    char *staged, *packed;      /* the store to come, inside the partial folder; as a file, if it will be one */
+    int is_file, is_named_file; /* it is one, or will be; its name says so */
+    zip_index *index;           /* what the file holds, once it has been asked */
     pthread_rwlock_t in_use;
     char *group;                  /* of the file, at which the store stands */
     int is_claimed, is_overwrite; /* is_claimed: objects are put and read in the claim */
