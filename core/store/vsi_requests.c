@@ -290,7 +290,7 @@ static int request_write(const char *path, const void *bytes, size_t n, int must
 
 /* GDAL asks a server whether a file is there before it opens it, unless it has the list of the folder. It believes to
  * have it where the folder is to be listed (DISABLE_READDIR_ON_OPEN=NO) and the last part of the name has no point;
- * then nothing is listed either, and the first request is the one for the bytes (GDAL 3.6 to 3.13,
+ * then nothing is listed either, and the first request is the one for the bytes (GDAL 3.6.2 was tried,
  * VSICurlFilesystemHandlerBase::Open). Names of chunks mostly have none. On web servers others get a last part without
  * one: what follows # is never sent. False where GDAL has to ask: the documents on object stores, where the first
  * request brings bytes too (S3, see settings). */
