@@ -161,33 +161,6 @@ int stored_counts_read(const char *text, int64_t *counts, int n)
     return take(&text, ']') ? n_read : -1;
 }
 
-int stored_empty_read(const char *text, chunk_set *sets, int n)
-{
-    for (int i = 0; i < n; i++)
-        for (int64_t chunk = 0; chunk < sets[i].n; chunk++)
-            chunk_set_add(&sets[i], chunk);
-    if (!text)
-        return 1;
-    if (!take(&text, '['))
-        return 0;
-    for (int i = 0; i < n; i++) {
-        int64_t first = 0, length = 0;
-        if ((i > 0 && !take(&text, ',')) || !take(&text, '['))
-            return 0;
-        while (take_number(&text, &first)) {
-            if (!take(&text, ',') || !take_number(&text, &length) || first >= sets[i].n || length > sets[i].n - first)
-                return 0;
-            for (int64_t chunk = first; chunk < first + length; chunk++)
-                chunk_set_remove(&sets[i], chunk);
-            if (!take(&text, ','))
-                break;
-        }
-        if (!take(&text, ']'))
-            return 0;
-    }
-    return take(&text, ']');
-}
-
 /* -- Runs ------------------------------------------------------------------------------------------------------ */
 
 void stored_runs_release(stored_runs *runs)

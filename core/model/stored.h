@@ -31,8 +31,6 @@ char *stored_empty_text(const chunk_set *sets, int n, size_t most);
 
 /* Reads "[12,4,1]" into at most n counts; the number of counts, or -1 if it is none. */
 int stored_counts_read(const char *text, int64_t *counts, int n);
-/* Sets in each set all chunks but those of the text (NULL: none is empty). 0 if the text is none for these sets. */
-int stored_empty_read(const char *text, chunk_set *sets, int n);
 
 /* The chunks of one array that are not stored: runs in C order, none after the other without a stored chunk between.
  */

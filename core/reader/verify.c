@@ -6,9 +6,10 @@
  *                stray
  *     valid      the documents, by the rules of model/validate.c
  *
- * One list of the store, then every chunk is read once and decoded, by several threads; what they find is told in order
- * by the caller's. Memory: one chunk per thread, one bit per chunk, the keys of documents and of objects that are not
- * chunks of the image. */
+ * One list of the store, then every chunk of every object in it is read once and decoded, by several threads; what they
+ * find is told in order by the caller's. So the work is that of what is stored, whatever shape the documents declare;
+ * only where a place cannot be listed is each chunk of the grid looked for. Memory: one chunk per thread, eight bytes per
+ * object, the keys of documents and of objects that are not chunks of the image. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,6 +24,8 @@
 
 enum {
     most_strays = 100000,
+    most_told = 1000,       /* chunks of one array that are told to be missing */
+    most_looked = 1 << 24,  /* recorded chunks of one array among which the missing ones are looked for */
     most_buffers = 1 << 30, /* bytes of chunks that all threads hold; one always does */
     batch_chunks = 16       /* for each thread between two reports */
 };
@@ -33,6 +36,12 @@ typedef struct {
     size_t n, room;
 } keys;
 
+/* Numbers of objects of one array, in C order of its grid of objects. */
+typedef struct {
+    int64_t *items;
+    size_t n, room;
+} objects;
+
 typedef struct {
     ngff_reader *reader;
     const stored_image *image;
@@ -40,8 +49,10 @@ typedef struct {
     void (*finding)(void *user, int32_t kind, const char *text);
     int32_t (*progress)(void *user, double share);
     void *user;
-    keys documents, others; /* others: objects that are no chunks of the image, until their array is known */
-    stored_array *arrays;   /* beside levels and masks: coordinates, attributes, whatever else is there */
+    keys documents, others;  /* others: objects that are no chunks of the image, until their array is known */
+    objects *levels, *masks; /* of the image, that are there */
+    stored_array *arrays;    /* beside levels and masks: coordinates, attributes, whatever else is there */
+    objects *beside;         /* theirs */
     size_t n_arrays;
     consolidated *copies;
     int is_own;       /* the writer has left its record */
@@ -49,7 +60,8 @@ typedef struct {
     int64_t n_damage; /* and strays */
     int32_t trouble;  /* first error that says nothing about the objects */
     char last[1200];  /* finding, so that a shard is not told once per chunk */
-    int64_t n_done, n_all;
+    int64_t n_done;
+    double n_all; /* chunks that will be read */
 } check;
 
 /* -- Findings -------------------------------------------------------------------------------------------------- */
@@ -171,25 +183,86 @@ static int64_t ordinal_of(const stored_array *a, const char *key)
     return ordinal;
 }
 
-static int is_chunk_of(const stored_array *arrays, size_t n, const char *key)
+/* Adds the object to those of its array. Returns 1, 0 for an object of none of the arrays, NGFF_E_MEMORY. */
+static int32_t add_object(const stored_array *arrays, objects *there, size_t n, const char *key)
 {
-    for (size_t i = 0; i < n; i++)
-        if (ordinal_of(&arrays[i], key) >= 0)
-            return 1;
+    for (size_t i = 0; i < n; i++) {
+        int64_t ordinal = ordinal_of(&arrays[i], key);
+        objects *o = &there[i];
+        if (ordinal < 0)
+            continue;
+        if (o->n == o->room) {
+            size_t room = o->room ? 2 * o->room : 64;
+            int64_t *more = realloc(o->items, room * sizeof *more);
+            if (!more)
+                return NGFF_E_MEMORY;
+            o->items = more;
+            o->room = room;
+        }
+        o->items[o->n++] = ordinal;
+        return 1;
+    }
     return 0;
 }
 
-/* visit: sorts an object into documents, chunks of the image (nothing to keep) and others. */
+/* visit: sorts an object into documents, chunks of the image and others. */
 static int32_t sort_key(void *user, const char *key)
 {
     check *c = user;
     size_t n = (size_t)c->image->n_levels;
     if (is_document(c, key))
         return keys_add(&c->documents, key) ? NGFF_OK : NGFF_E_MEMORY;
-    if (is_chunk_of(c->image->levels, n, key) || (c->image->has_mask && is_chunk_of(c->image->masks, n, key)) ||
-        c->others.n >= most_strays)
-        return NGFF_OK;
+    int32_t status = add_object(c->image->levels, c->levels, n, key);
+    if (status == 0 && c->image->has_mask)
+        status = add_object(c->image->masks, c->masks, n, key);
+    if (status != 0 || c->others.n >= most_strays)
+        return status < 0 ? status : NGFF_OK;
     return keys_add(&c->others, key) ? NGFF_OK : NGFF_E_MEMORY;
+}
+
+/* visit: keeps the objects of the arrays beside the image. */
+static int32_t sort_beside(void *user, const char *key)
+{
+    check *c = user;
+    int32_t status = add_object(c->arrays, c->beside, c->n_arrays, key);
+    return status < 0 ? status : NGFF_OK;
+}
+
+/* The objects of the arrays beside the image: they are among the others, unless these were too many to be kept. */
+static int32_t find_beside(check *c)
+{
+    error e = {0};
+    int32_t status = NGFF_OK;
+    c->beside = calloc(c->n_arrays + 1, sizeof *c->beside);
+    if (!c->beside)
+        return NGFF_E_MEMORY;
+    if (c->n_arrays > 0 && c->others.n >= most_strays) {
+        status = reader_store(c->reader)->ops->list(reader_store(c->reader), sort_beside, c, &e);
+        if (status < 0)
+            tell(c, NGFF_FINDING_DAMAGE, "%s", e.message);
+        return status;
+    }
+    for (size_t i = 0; i < c->others.n && status == NGFF_OK; i++)
+        status = sort_beside(c, c->others.items[i]);
+    return status;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+    return (left > right) - (left < right);
+}
+
+static int objects_have(const objects *there, int64_t object)
+{
+    return there->n > 0 && bsearch(&object, there->items, there->n, sizeof object, by_number) != NULL;
+}
+
+static void objects_release(objects *there, size_t n)
+{
+    for (size_t i = 0; there && i < n; i++)
+        free(there[i].items);
+    free(there);
 }
 
 /* -- Documents ------------------------------------------------------------------------------------------------- */
@@ -313,7 +386,10 @@ static void tell_strays(check *c)
     for (size_t i = 0; i < c->others.n; i++) {
         const char *key = c->others.items[i];
         const char *path = reader_path(c->reader);
-        if (is_chunk_of(c->arrays, c->n_arrays, key) || strcmp(key, "OME/METADATA.ome.xml") == 0)
+        int is_known = strcmp(key, "OME/METADATA.ome.xml") == 0;
+        for (size_t a = 0; a < c->n_arrays && !is_known; a++)
+            is_known = ordinal_of(&c->arrays[a], key) >= 0;
+        if (is_known)
             continue;
         if (strcmp(key, ".omezarr-dirty") == 0) {
             tell(c, NGFF_FINDING_DAMAGE,
@@ -340,12 +416,29 @@ static void tell_strays(check *c)
 
 /* -- Chunks ---------------------------------------------------------------------------------------------------- */
 
+static int64_t chunks_along(const stored_array *a, int axis)
+{
+    return ceil_div(a->shape[axis], a->chunk[axis]);
+}
+
 static int64_t chunk_count(const stored_array *a)
 {
     int64_t grid[MAX_RANK];
     for (int i = 0; i < a->rank; i++)
-        grid[i] = ceil_div(a->shape[i], a->chunk[i]);
+        grid[i] = chunks_along(a, i);
     return product_checked(grid, a->rank);
+}
+
+/* The first chunk of an object, and how many of its chunks are in the grid, along each axis. Returns their product. */
+static int64_t chunks_of_object(const stored_array *a, int64_t object, int64_t *first, int64_t *n)
+{
+    for (int i = a->rank; i-- > 0;) {
+        int64_t along = ceil_div(a->shape[i], a->shard[i]), most = a->shard[i] / a->chunk[i];
+        first[i] = object % along * most;
+        n[i] = min_i64(most, chunks_along(a, i) - first[i]);
+        object /= along;
+    }
+    return product_checked(n, a->rank);
 }
 
 /* "level 0, chunk 0,3,1 (scale0/image/c/0/3/1)" */
@@ -368,12 +461,13 @@ typedef struct {
     error *error;
 } verdict;
 
-/* Some chunks of an array, in C order, that the threads read at once. */
+/* Some chunks of an array that the threads read at once. */
 typedef struct {
     ngff_reader *reader;
     const stored_array *array;
-    int64_t first, n, chunk_bytes;
+    int64_t n, chunk_bytes;
     int strictness;
+    int64_t *numbers; /* of the chunks, in C order of the grid */
     verdict *verdicts;
     pthread_mutex_t lock; /* guards next */
     int64_t next;
@@ -382,10 +476,20 @@ typedef struct {
 static void index_of(const stored_array *a, int64_t chunk, int64_t *index)
 {
     for (int i = a->rank; i-- > 0;) {
-        int64_t n = ceil_div(a->shape[i], a->chunk[i]);
+        int64_t n = chunks_along(a, i);
         index[i] = chunk % n;
         chunk /= n;
     }
+}
+
+/* The object that holds a chunk. */
+static int64_t object_of(const stored_array *a, int64_t chunk)
+{
+    int64_t index[MAX_RANK], object = 0;
+    index_of(a, chunk, index);
+    for (int i = 0; i < a->rank; i++)
+        object = object * ceil_div(a->shape[i], a->shard[i]) + index[i] / (a->shard[i] / a->chunk[i]);
+    return object;
 }
 
 static int64_t batch_next(batch *b)
@@ -407,7 +511,7 @@ static void read_batch(void *argument)
         verdict *v = &b->verdicts[i];
         int64_t index[MAX_RANK];
         error e = {0};
-        index_of(b->array, b->first + i, index);
+        index_of(b->array, b->numbers[i], index);
         v->status = chunk_read(&b->reader->chunks, NULL, &strict, index, pixels, &e);
         v->error = v->status < 0 ? malloc(sizeof e) : NULL;
         if (v->error)
@@ -416,39 +520,96 @@ static void read_batch(void *argument)
     budget_give(b->reader->buffers, pixels, b->chunk_bytes);
 }
 
+/* The chunks that the writer stored. */
+typedef struct {
+    stored_runs empty; /* the others; not known where only the number is */
+    int64_t n;         /* -1: not known */
+} recorded_chunks;
+
 /* An array whose chunks are checked. */
 typedef struct {
     const stored_array *array;
     const char *what;
-    const chunk_set *expected; /* those that the writer stored, or NULL */
-    int64_t n_stored;
-    char last_missing[512];
+    const recorded_chunks *recorded;
+    const objects *there; /* NULL: not known */
+    size_t object;        /* the next of them */
+    int64_t inner;        /* the next chunk in it; where objects are not known, in the grid */
+    int64_t broken;       /* an object whose index is none, or -1 */
+    int64_t n_stored;     /* chunks that are there */
+    int64_t n_met;        /* recorded chunks that were judged */
+    int64_t missing;      /* the object that was last told to be missing, or -1 */
 } array_check;
+
+static int is_recorded(const array_check *a, int64_t chunk)
+{
+    return a->recorded->empty.is_known && !stored_runs_has(&a->recorded->empty, chunk);
+}
+
+static void tell_missing(check *c, array_check *a, int64_t chunk)
+{
+    int64_t index[MAX_RANK], object = object_of(a->array, chunk);
+    char name[1024];
+    index_of(a->array, chunk, index);
+    name_chunk(a->array, a->what, index, name, sizeof name);
+    if (object != a->missing)
+        tell(c, NGFF_FINDING_DAMAGE, "%s: missing, but the writer stored it", name);
+    a->missing = object;
+}
 
 static void judge_chunk(check *c, array_check *a, int64_t chunk, const verdict *v)
 {
     int64_t index[MAX_RANK];
     char name[1024];
+    a->n_stored += v->status != 0;
+    a->n_met += is_recorded(a, chunk);
+    if (v->status == 0 && is_recorded(a, chunk))
+        tell_missing(c, a, chunk);
+    if (v->status == 0)
+        return;
     index_of(a->array, chunk, index);
     name_chunk(a->array, a->what, index, name, sizeof name);
-    a->n_stored += v->status != 0;
     if (v->status < 0) {
         error e = {.status = NGFF_E_MEMORY, .message = "out of memory"};
         if (v->error)
             e = *v->error;
         /* One broken shard is told once, with its first chunk. */
-        int is_new = !strstr(e.message, "index") || !strstr(c->last, e.message);
+        int is_of_index = strstr(e.message, "index") != NULL;
         strncat(name, ": ", sizeof name - strlen(name) - 1);
-        if (is_new)
+        if (!is_of_index || !strstr(c->last, e.message))
             tell_error(c, name, &e);
-    } else if (a->expected && v->status == 0 && chunk_set_has(a->expected, chunk)) {
-        const char *object = strchr(name, '(');
-        if (!a->array->is_sharded || strcmp(object, a->last_missing) != 0)
-            tell(c, NGFF_FINDING_DAMAGE, "%s: missing, but the writer stored it", name);
-        snprintf(a->last_missing, sizeof a->last_missing, "%s", object);
-    } else if (a->expected && v->status == 1 && !chunk_set_has(a->expected, chunk)) {
+        if (is_of_index && a->array->is_sharded)
+            a->broken = object_of(a->array, chunk);
+    } else if (a->recorded->empty.is_known && !is_recorded(a, chunk)) {
         tell(c, NGFF_FINDING_DAMAGE, "%s: is there, but the writer left it out as empty", name);
     }
+}
+
+/* Fills the batch with the next chunks of the objects that are there. */
+static void batch_of_objects(array_check *a, batch *b, int64_t most)
+{
+    int64_t first[MAX_RANK], n[MAX_RANK];
+    for (b->n = 0; b->n < most && a->object < a->there->n; a->object++, a->inner = 0) {
+        int64_t n_chunks = chunks_of_object(a->array, a->there->items[a->object], first, n);
+        if (a->there->items[a->object] == a->broken)
+            continue;
+        for (; a->inner < n_chunks && b->n < most; a->inner++) {
+            int64_t rest = a->inner, number = 0, place[MAX_RANK];
+            for (int i = a->array->rank; i-- > 0; rest /= n[i])
+                place[i] = first[i] + rest % n[i];
+            for (int i = 0; i < a->array->rank; i++)
+                number = number * chunks_along(a->array, i) + place[i];
+            b->numbers[b->n++] = number;
+        }
+        if (a->inner < n_chunks)
+            return;
+    }
+}
+
+/* Fills the batch with the next chunks of the grid. */
+static void batch_of_grid(array_check *a, batch *b, int64_t most)
+{
+    for (b->n = 0; b->n < most && a->inner < chunk_count(a->array); a->inner++)
+        b->numbers[b->n++] = a->inner;
 }
 
 /* Reads the batch, then tells in order. */
@@ -459,91 +620,132 @@ static int32_t check_batch(check *c, array_check *a, batch *b, int n_threads)
     int32_t status = b->next < b->n ? NGFF_E_MEMORY : NGFF_OK;
     for (int64_t i = 0; i < b->next; i++) {
         if (status == NGFF_OK) {
-            judge_chunk(c, a, b->first + i, &b->verdicts[i]);
+            judge_chunk(c, a, b->numbers[i], &b->verdicts[i]);
             c->n_done++;
         }
-        if (status == NGFF_OK && c->progress && !c->progress(c->user, 0.999 * (double)c->n_done / (double)c->n_all))
+        if (status == NGFF_OK && c->progress &&
+            !c->progress(c->user, c->n_done < c->n_all ? 0.999 * (double)c->n_done / c->n_all : 0.999))
             status = NGFF_E_CANCELLED;
         free(b->verdicts[i].error);
     }
     return status;
 }
 
-/* Reads all chunks of an array. expected: those that the writer stored, or NULL. Returns how many are stored, or an
- * error that ends the check. */
-static int64_t check_chunks(check *c, const stored_array *array, const char *what, const chunk_set *expected)
+/* Recorded chunks whose object is not there. */
+static void look_for_missing(check *c, array_check *a)
+{
+    int64_t n_missing = a->recorded->empty.is_known && a->there ? a->recorded->n - a->n_met : 0, n_chunks;
+    int n_told = 0;
+    n_chunks = min_i64(chunk_count(a->array), most_looked);
+    for (int64_t chunk = 0; chunk < n_chunks && n_missing > 0 && n_told < most_told; chunk++) {
+        if (!is_recorded(a, chunk))
+            continue;
+        int64_t object = object_of(a->array, chunk);
+        if (objects_have(a->there, object))
+            continue;
+        n_told += object != a->missing;
+        tell_missing(c, a, chunk);
+        n_missing--;
+    }
+    if (n_missing > 0 && a->broken < 0)
+        tell(c, NGFF_FINDING_DAMAGE, "%s (%s): %" PRId64 " more chunks are missing, but the writer stored them",
+             a->what, a->array->path, n_missing);
+}
+
+/* Reads all chunks of an array. Returns how many are stored, or an error that ends the check. */
+static int64_t check_chunks(check *c, const stored_array *array, const char *what, const recorded_chunks *recorded,
+                            const objects *there)
 {
     error ignored = {0}; /* each chunk has it again */
-    int64_t n_chunks = chunk_count(array), n_bytes = max_i64(chunk_bytes(&c->reader->chunks, array, &ignored), 1);
+    int64_t n_bytes = max_i64(chunk_bytes(&c->reader->chunks, array, &ignored), 1);
     int n_threads = (int)max_i64(1, min_i64(c->n_threads, most_buffers / n_bytes));
     int64_t most = n_threads > 1 ? batch_chunks * n_threads : 1;
-    array_check a = {array, what, expected, 0, ""};
+    array_check a = {.array = array, .what = what, .recorded = recorded, .broken = -1, .missing = -1};
+    a.there = c->has_list ? there : NULL;
     batch b = {.reader = c->reader,
                .array = array,
                .chunk_bytes = n_bytes,
                .strictness = c->is_own ? STRICT_OWN : STRICT_FORMAT};
     b.verdicts = malloc((size_t)most * sizeof *b.verdicts);
-    int32_t status = b.verdicts ? NGFF_OK : NGFF_E_MEMORY;
+    b.numbers = malloc((size_t)most * sizeof *b.numbers);
+    int32_t status = b.verdicts && b.numbers ? NGFF_OK : NGFF_E_MEMORY;
     pthread_mutex_init(&b.lock, NULL);
-    for (; status == NGFF_OK && b.first < n_chunks; b.first += b.n) {
-        b.n = min_i64(most, n_chunks - b.first);
+    while (status == NGFF_OK) {
+        if (a.there)
+            batch_of_objects(&a, &b, most);
+        else
+            batch_of_grid(&a, &b, most);
+        if (b.n == 0)
+            break;
         status = check_batch(c, &a, &b, n_threads);
     }
     pthread_mutex_destroy(&b.lock);
     free(b.verdicts);
+    free(b.numbers);
+    if (status == NGFF_OK)
+        look_for_missing(c, &a);
     return status == NGFF_OK ? a.n_stored : status;
 }
 
-/* The record of one kind of array ("", or "mask_"): counts per level, and sets where the record says which. */
-static int32_t read_record(check *c, const char *kind, const stored_array *arrays, int64_t *counts, chunk_set *sets,
-                           int *has_counts, int *has_sets)
+/* The record of one kind of array ("", or "mask_"). recorded: of each level, not known before. */
+static int32_t read_record(check *c, const char *kind, const stored_array *arrays, recorded_chunks *recorded)
 {
-    char name[64];
+    char counts_name[64], empty_name[64];
     int n = c->image->n_levels;
-    snprintf(name, sizeof name, "stored_%schunks", kind);
-    const char *text = ngff_reader_attribute(c->reader, name);
-    *has_counts = text && stored_counts_read(text, counts, n) == n;
-    if (text && !*has_counts)
+    int64_t *counts = calloc((size_t)n, sizeof *counts), *n_chunks = calloc((size_t)n, sizeof *n_chunks);
+    stored_runs *runs = calloc((size_t)n, sizeof *runs);
+    int32_t status = counts && n_chunks && runs ? NGFF_OK : NGFF_E_MEMORY;
+    snprintf(counts_name, sizeof counts_name, "stored_%schunks", kind);
+    snprintf(empty_name, sizeof empty_name, "empty_%schunks", kind);
+    const char *read = ngff_reader_attribute(c->reader, counts_name);
+    char *text = read ? strdup(read) : NULL; /* what is read holds until the next call */
+    if (read && !text)
+        status = NGFF_E_MEMORY;
+    int has_counts = status == NGFF_OK && text && stored_counts_read(text, counts, n) == n;
+    if (status == NGFF_OK && text && !has_counts)
         tell(c, NGFF_FINDING_DAMAGE, "%s: the member %s of omezarr is no list of %d counts", reader_path(c->reader),
-             name, n);
-    if (!*has_counts)
-        return NGFF_OK;
-    int is_full = 1;
-    for (int l = 0; l < n; l++) {
-        is_full &= counts[l] == chunk_count(&arrays[l]);
-        if (!chunk_set_make(&sets[l], chunk_count(&arrays[l])))
-            return NGFF_E_MEMORY;
+             counts_name, n);
+    for (int l = 0; l < n && has_counts; l++) {
+        n_chunks[l] = chunk_count(&arrays[l]);
+        recorded[l].n = counts[l];
     }
-    snprintf(name, sizeof name, "empty_%schunks", kind);
-    text = ngff_reader_attribute(c->reader, name);
-    *has_sets = stored_empty_read(text, sets, n) && (text || is_full);
-    if (text && !*has_sets)
-        tell(c, NGFF_FINDING_DAMAGE, "%s: the member %s of omezarr is no list of runs of chunks",
-             reader_path(c->reader), name);
-    return NGFF_OK;
+    int is_read =
+        has_counts ? stored_runs_read(text, ngff_reader_attribute(c->reader, empty_name), n_chunks, n, runs) : 1;
+    if (is_read < 0)
+        status = NGFF_E_MEMORY;
+    if (is_read == 0)
+        tell(c, NGFF_FINDING_DAMAGE,
+             "%s: the member %s of omezarr is no list of runs of chunks that are left out beside the %s",
+             reader_path(c->reader), empty_name, counts_name);
+    for (int l = 0; runs && l < n; l++)
+        recorded[l].empty = runs[l];
+    free(text);
+    free(runs);
+    free(n_chunks);
+    free(counts);
+    return status;
 }
 
 /* All levels, or all masks. */
-static int32_t check_levels(check *c, const char *kind, const stored_array *arrays)
+static int32_t check_levels(check *c, const char *kind, const stored_array *arrays, const objects *there)
 {
-    int n = c->image->n_levels, has_counts = 0, has_sets = 0;
-    int64_t *counts = calloc((size_t)n, sizeof *counts);
-    chunk_set *sets = calloc((size_t)n, sizeof *sets);
-    int64_t status =
-        counts && sets ? read_record(c, kind, arrays, counts, sets, &has_counts, &has_sets) : NGFF_E_MEMORY;
+    int n = c->image->n_levels;
+    recorded_chunks *recorded = calloc((size_t)n, sizeof *recorded);
+    for (int l = 0; recorded && l < n; l++)
+        recorded[l].n = -1;
+    int64_t status = recorded ? read_record(c, kind, arrays, recorded) : NGFF_E_MEMORY;
     for (int l = 0; l < n && status >= 0; l++) {
         char what[64];
         snprintf(what, sizeof what, "%slevel %d", kind[0] ? "mask of " : "", l);
-        status = check_chunks(c, &arrays[l], what, has_sets ? &sets[l] : NULL);
-        if (status >= 0 && has_counts && !has_sets && status != counts[l])
+        status = check_chunks(c, &arrays[l], what, &recorded[l], &there[l]);
+        if (status >= 0 && recorded[l].n >= 0 && !recorded[l].empty.is_known && status != recorded[l].n)
             tell(c, NGFF_FINDING_DAMAGE,
                  "%s (%s): %" PRId64 " chunks are there, but the writer stored %" PRId64 "; which ones is not recorded",
-                 what, arrays[l].path, status, counts[l]);
+                 what, arrays[l].path, status, recorded[l].n);
     }
-    for (int l = 0; sets && l < n; l++)
-        chunk_set_release(&sets[l]);
-    free(sets);
-    free(counts);
+    for (int l = 0; recorded && l < n; l++)
+        stored_runs_release(&recorded[l].empty);
+    free(recorded);
     return status < 0 ? (int32_t)status : NGFF_OK;
 }
 
@@ -555,13 +757,10 @@ static int32_t check_others(check *c)
         const char *name = base_name(a->path);
         int is_whole = c->is_own && (strcmp(name, "y") == 0 || strcmp(name, "x") == 0 ||
                                      strncmp(a->path, "ovr_attributes/", 15) == 0);
-        chunk_set all = {0, NULL};
+        const recorded_chunks recorded = {{.is_known = is_whole}, is_whole ? chunk_count(a) : -1};
         char what[600];
-        if (is_whole && (!chunk_set_make(&all, chunk_count(a)) || !stored_empty_read(NULL, &all, 1)))
-            return NGFF_E_MEMORY;
         snprintf(what, sizeof what, "array %s", a->path);
-        int64_t status = check_chunks(c, a, what, is_whole ? &all : NULL);
-        chunk_set_release(&all);
+        int64_t status = check_chunks(c, a, what, &recorded, &c->beside[i]);
         if (status < 0)
             return (int32_t)status;
     }
@@ -611,12 +810,28 @@ static int32_t check_rules(check *c)
     return status == NGFF_E_MEMORY ? status : NGFF_OK;
 }
 
+/* Adds the chunks of an array that will be read to the number of all, and brings its objects into order. */
+static void count_chunks(check *c, const stored_array *array, objects *there)
+{
+    int64_t first[MAX_RANK], n[MAX_RANK];
+    if (!c->has_list)
+        c->n_all += (double)chunk_count(array);
+    if (there->n > 0)
+        qsort(there->items, there->n, sizeof *there->items, by_number);
+    for (size_t i = 0; i < there->n; i++)
+        c->n_all += (double)chunks_of_object(array, there->items[i], first, n);
+}
+
 static int32_t check_all(check *c)
 {
     error e = {0};
     store *s = reader_store(c->reader);
     int n = c->image->n_levels;
     c->is_own = ngff_reader_attribute(c->reader, "stored_chunks") != NULL;
+    c->levels = calloc((size_t)n + 1, sizeof *c->levels);
+    c->masks = calloc((size_t)n + 1, sizeof *c->masks);
+    if (!c->levels || !c->masks)
+        return NGFF_E_MEMORY;
     int32_t status = s->ops->list(s, sort_key, c, &e);
     c->has_list = status == NGFF_OK;
     if (status == NGFF_E_UNSUPPORTED)
@@ -631,15 +846,20 @@ static int32_t check_all(check *c)
     status = check_documents(c);
     if (status == NGFF_OK)
         status = check_rules(c);
+    if (status == NGFF_OK)
+        status = find_beside(c);
     if (status < 0)
         return status;
-    for (int l = 0; l < n; l++)
-        c->n_all += chunk_count(&c->image->levels[l]) + (c->image->has_mask ? chunk_count(&c->image->masks[l]) : 0);
+    for (int l = 0; l < n; l++) {
+        count_chunks(c, &c->image->levels[l], &c->levels[l]);
+        if (c->image->has_mask)
+            count_chunks(c, &c->image->masks[l], &c->masks[l]);
+    }
     for (size_t i = 0; i < c->n_arrays; i++)
-        c->n_all += chunk_count(&c->arrays[i]);
-    status = check_levels(c, "", c->image->levels);
+        count_chunks(c, &c->arrays[i], &c->beside[i]);
+    status = check_levels(c, "", c->image->levels, c->levels);
     if (status == NGFF_OK && c->image->has_mask)
-        status = check_levels(c, "mask_", c->image->masks);
+        status = check_levels(c, "mask_", c->image->masks, c->masks);
     else if (status == NGFF_OK && ngff_reader_attribute(c->reader, "stored_mask_chunks"))
         tell(c, NGFF_FINDING_DAMAGE, "%s: the mask is missing", reader_path(c->reader));
     if (status == NGFF_OK)
@@ -669,6 +889,9 @@ int32_t ngff_reader_verify(ngff_reader *reader, int32_t n_threads,
     keys_release(&c.others);
     for (size_t i = 0; i < c.n_arrays; i++)
         free(c.arrays[i].path);
+    objects_release(c.levels, (size_t)c.image->n_levels);
+    objects_release(c.masks, (size_t)c.image->n_levels);
+    objects_release(c.beside, c.n_arrays);
     free(c.arrays);
     consolidated_free(c.copies);
     if (status == NGFF_OK && progress && !progress(user, 1.0))
