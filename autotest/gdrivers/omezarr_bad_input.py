@@ -476,7 +476,8 @@ def test_cancel_at_any_call_leaves_nothing_new(place, threads, old):
             break
         assert len(calls) == n, "called again after it said stop"
         assert any("User terminated" in text for text in messages.errors())
-        assert len(os.listdir("/proc/self/task")) <= n_threads, "a thread was not joined"
+        # The kernel lists a thread for a moment after it was joined.
+        assert gdaltest.comes_true(lambda: len(os.listdir("/proc/self/task")) <= n_threads), "a thread was not joined"
         assert gdaltest.snapshot(place) == before, f"cancel at call {n} ({calls[-1]})"
     assert n > 2  # how many calls there are depends on how many regions the calling thread gets
     dataset = None

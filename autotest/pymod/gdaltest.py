@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import sys
+import time
 
 import numpy as np
 import osgeo
@@ -236,6 +237,15 @@ class Messages(list):
 
     def errors(self):
         return [text for level, text in self if level >= gdal.CE_Failure]
+
+
+def comes_true(condition):
+    """Whether the condition is true now or soon: for what another part of the system ends in its own time."""
+    for _ in range(2000):
+        if condition():
+            return True
+        time.sleep(0.005)
+    return False
 
 
 @contextlib.contextmanager
