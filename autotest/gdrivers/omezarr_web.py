@@ -126,6 +126,11 @@ def test_a_store_of_others_opens_and_its_missing_chunk_is_fill_only_where_the_se
             dataset.ReadRaster(0, 0, 32, 32)
         assert "renew" not in str(failure.value)
         assert f"foreign{version}.ome.zarr/0/" in str(failure.value)
+    if mode in ("403", "401"):
+        assert "MISSING_CHUNKS=FILL" in str(failure.value)
+        dataset = open_on(web, f"foreign{version}", open_options=["MISSING_CHUNKS=FILL"])
+        assert dataset.ReadRaster(0, 0, 32, 32) == bytes(2 * 32 * 32)
+        assert dataset.ReadRaster(32, 0, 38, 65) == rest
 
 
 @pytest.mark.parametrize("mode,words", [("404", "no OME-Zarr image is there"), ("403", "403"), ("401", "401"), ("page", "a page"), ("302", "a page")])
