@@ -38,7 +38,10 @@ RASTERS = {
     "shards": (3, "uint16", NORTH_UP, 32633, ["SHARD=512"]),
     "masked": (3, "uint8", NORTH_UP, 32633, []),
     "separate": (3, "uint8", NORTH_UP, 32633, ["CONSOLIDATED=NO"]),
+    "void": (2, "float32", NORTH_UP, 32633, []),
+    "void_bytes": (3, "uint8", NORTH_UP, 32633, []),
 }
+NODATA = {"void": -9999.0, "void_bytes": 255.0}  # no pixel has it
 OTHER_LAYOUTS = [["LAYOUT=SCALES"], ["LAYOUT=FLAT"], ["LAYOUT=FLAT", "CONSOLIDATED=YES"], ["NGFF_VERSION=0.4"],
                  ["NGFF_VERSION=0.4", "LAYOUT=FLAT"]]
 HEIGHT, WIDTH, BLOCK = 999, 1001, 256
@@ -58,7 +61,7 @@ def write(folder):
     manifest = []
     for name, (bands, dtype, geotransform, code, options) in RASTERS.items():
         array = gdaltest.smooth_array((bands, HEIGHT, WIDTH), dtype)
-        source = gdaltest.mem(array, geotransform, f"EPSG:{code}")
+        source = gdaltest.mem(array, geotransform, f"EPSG:{code}", NODATA.get(name))
         levels = ngffmodel.pyramid(array, factors)
         if name == "masked":
             mask = gdaltest.np.full((HEIGHT, WIDTH), 255, "uint8")
@@ -71,7 +74,7 @@ def write(folder):
         gdaltest.write(f"{folder}/{name}.ome.zarr", source, f"BLOCKSIZE={BLOCK}", *options)
         for number, level in enumerate(levels):
             level.tofile(f"{folder}/{name}.{number}.bin")
-        manifest.append({"store": f"{name}.ome.zarr", "bands": bands, "geotransform": geotransform, "code": code,
+        manifest.append({"store": f"{name}.ome.zarr", "bands": bands, "geotransform": geotransform, "code": code, "nodata": NODATA.get(name),
                          "levels": [[f"{name}.{number}.bin", level.shape[2], level.shape[1]] for number, level in enumerate(levels)]})
     for number, options in enumerate(OTHER_LAYOUTS):
         for name in ("three", "masked", "rotated"):
@@ -117,6 +120,8 @@ def read_one(folder, entry):
         require((level[0].XSize, level[0].YSize) == (width, height), f"level {number} is {width} x {height}")
         with open(f"{folder}/{name}", "rb") as file:
             require(b"".join(bytes(band.ReadRaster()) for band in level) == file.read(), f"the pixels of level {number}")
+    if entry["nodata"] is not None:
+        require(bands[0].GetNoDataValue() == entry["nodata"], f"nodata, not {bands[0].GetNoDataValue()}")
     found = dataset.GetGeoTransform()
     require(all(abs(a - b) <= 1e-9 * max(1, abs(b)) for a, b in zip(found, entry["geotransform"])), f"geotransform, not {found}")
     crs = osr.SpatialReference()

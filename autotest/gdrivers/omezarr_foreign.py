@@ -1,10 +1,12 @@
 """Stores that others wrote: every NGFF version from 0.1 to 0.6, and the forms that Zarr v2 and v3 give an array, written
 by zarr-python and tensorstore; every level compared with the NumPy array that was written."""
 
+import base64
 import ctypes
 import ctypes.util
 import json
 import os
+import struct
 
 import gdaltest
 import numpy as np
@@ -548,6 +550,23 @@ def test_cf_words_for_values(tmp_path):
     with_array_attributes(root, _FillValue=7, scale_factor=0.5, add_offset=-3, units="K")
     band = gdaltest.open_band(root)
     assert (band.GetNoDataValue(), band.GetScale(), band.GetOffset(), band.GetUnitType()) == (7, 0.5, -3, "K")
+
+
+@pytest.mark.parametrize("nodata", [-9999.0, 0.1, float("nan")])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_nodata_in_xarrays_form(tmp_path, dtype, nodata):
+    """xarray keeps the _FillValue of floats in Zarr v3 as base64 of a double."""
+    root = make_v3(tmp_path / "a.zarr", gdaltest.random_array((1, 50, 70), dtype))
+    with_array_attributes(root, _FillValue=base64.b64encode(struct.pack("<d", nodata)).decode())
+    found = gdaltest.open_band(root).GetNoDataValue()
+    assert np.float64(found).astype(dtype) == np.float64(nodata).astype(dtype) or np.isnan(found) and np.isnan(nodata)
+
+
+@pytest.mark.parametrize("text", ["", "AAAA", "AAAAAICHw8AA", "!!!!!!!!!!!=", "AAAAAAAA8H8="])  # the last one: infinity
+def test_other_texts_are_no_nodata(tmp_path, text):
+    root = make_v3(tmp_path / "a.zarr", gdaltest.random_array((1, 50, 70), "float32"))
+    with_array_attributes(root, _FillValue=text)
+    assert gdaltest.open_band(root).GetNoDataValue() is None
 
 
 # -- Channels --------------------------------------------------------------------------------------------------------

@@ -173,6 +173,15 @@ const char *ngff_image_error(const ngff_image *image)
     return image ? image->error.message : "the image is NULL";
 }
 
+const uint8_t *image_common_nodata(const struct ngff_image *image)
+{
+    const channel *first = image->channels;
+    for (int64_t i = 0; i < image->n_channels; i++)
+        if (!first[i].has_nodata || memcmp(first[i].nodata, first->nodata, (size_t)image->type->size) != 0)
+            return NULL;
+    return first->nodata;
+}
+
 int image_axis(const struct ngff_image *image, char dim)
 {
     const char *found = dim ? strchr(image->dims, dim) : NULL;

@@ -50,6 +50,8 @@ struct ngff_image {
 struct ngff_image *image_copy(const struct ngff_image *image);
 /* Index of a dimension by its letter, or -1. */
 int image_axis(const struct ngff_image *image, char dim);
+/* The nodata pixel that all channels share, bit for bit; NULL if they do not. */
+const uint8_t *image_common_nodata(const struct ngff_image *image);
 /* The full UDUNITS-2 name for any accepted spelling ("um" -> "micrometer") of a unit for axis dim ('t' takes times,
  * z, y, x lengths); NULL for an unknown one. The result is static. */
 const char *unit_name(char dim, const char *spelling);

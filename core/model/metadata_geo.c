@@ -11,22 +11,25 @@
 
 static const int64_t most_coordinates = (int64_t)1 << 26;
 
-/* zarr-conventions registry, v0.1; readers match the uuid (GDAL, rio-tiler) or the name (rioxarray). */
+/* zarr-conventions registry. Readers match the uuid (GDAL, rio-tiler) or the name, and that has changed: "proj" in v0.1,
+ * "proj:" in v1, the only one that rioxarray takes. So both are registered. */
 enum { convention_multiscales, convention_proj, convention_spatial };
 static const struct {
-    const char *uuid, *name;
+    const char *uuid, *names[2];
 } conventions[] = {
-    {"d35379db-88df-4056-af3a-620245f8e347", "multiscales"},
-    {"f17cb550-5864-4468-aeb7-f3180cfb622f", "proj"},
-    {"689b58e2-cf7b-45e0-9fff-9cfc0883d6b4", "spatial"},
+    {"d35379db-88df-4056-af3a-620245f8e347", {"multiscales"}},
+    {"f17cb550-5864-4468-aeb7-f3180cfb622f", {"proj", "proj:"}},
+    {"689b58e2-cf7b-45e0-9fff-9cfc0883d6b4", {"spatial", "spatial:"}},
 };
 
-static cJSON *convention(int index, int *is_whole)
+static void register_convention(int index, cJSON *list, int *is_whole)
 {
-    cJSON *object = cJSON_CreateObject();
-    tree_put(object, "uuid", cJSON_CreateString(conventions[index].uuid), is_whole);
-    tree_put(object, "name", cJSON_CreateString(conventions[index].name), is_whole);
-    return object;
+    for (int i = 0; i < 2 && conventions[index].names[i]; i++) {
+        cJSON *object = cJSON_CreateObject();
+        tree_put(object, "uuid", cJSON_CreateString(conventions[index].uuid), is_whole);
+        tree_put(object, "name", cJSON_CreateString(conventions[index].names[i]), is_whole);
+        tree_add(list, object, is_whole);
+    }
 }
 
 static int has_crs(const georeference *geo)
@@ -72,13 +75,16 @@ static cJSON *spatial_shape(const struct ngff_plan *plan, int l, int *is_whole)
     return tree_wholes(plan->levels[l].shape + plan->image->rank - 2, 2, is_whole);
 }
 
-/* _CRS: GDAL's attribute, on every array. */
+/* On every array: _CRS, GDAL's attribute, and crs, a text that every rioxarray takes (before 0.20 nothing else). */
 static void put_crs(const georeference *geo, cJSON *attributes, int *is_whole)
 {
     const char *number;
     char url[320];
     cJSON *crs = cJSON_CreateObject();
-    if (code_is_plain(geo->code, &number) && strncmp(geo->code, "EPSG:", 5) == 0) {
+    int is_plain = code_is_plain(geo->code, &number);
+    if (is_plain || geo->wkt)
+        tree_put(attributes, "crs", cJSON_CreateString(is_plain ? geo->code : geo->wkt), is_whole);
+    if (is_plain && strncmp(geo->code, "EPSG:", 5) == 0) {
         snprintf(url, sizeof url, "http://www.opengis.net/def/crs/EPSG/0/%s", number);
         tree_put(crs, "url", cJSON_CreateString(url), is_whole);
     }
@@ -128,9 +134,9 @@ void geo_array_attributes(const struct ngff_plan *plan, int l, cJSON *attributes
     if (is_grouped(plan)) {
         cJSON *list = cJSON_CreateArray();
         if (proj_applies(geo))
-            tree_add(list, convention(convention_proj, is_whole), is_whole);
+            register_convention(convention_proj, list, is_whole);
         if (geo->has_affine)
-            tree_add(list, convention(convention_spatial, is_whole), is_whole);
+            register_convention(convention_spatial, list, is_whole);
         tree_put(attributes, "zarr_conventions", list, is_whole);
         put_proj(geo, attributes, is_whole);
         if (geo->has_affine) {
@@ -219,11 +225,11 @@ void geo_root_attributes(const struct ngff_plan *plan, cJSON *attributes, int *i
     int has_layout = plan->options.version != VERSION_04 && plan->n_levels > 1;
     cJSON *list = cJSON_CreateArray();
     if (has_layout)
-        tree_add(list, convention(convention_multiscales, is_whole), is_whole);
+        register_convention(convention_multiscales, list, is_whole);
     if (is_geo && proj_applies(geo))
-        tree_add(list, convention(convention_proj, is_whole), is_whole);
+        register_convention(convention_proj, list, is_whole);
     if (is_geo && geo->has_affine)
-        tree_add(list, convention(convention_spatial, is_whole), is_whole);
+        register_convention(convention_spatial, list, is_whole);
     if (cJSON_GetArraySize(list) > 0)
         tree_put(attributes, "zarr_conventions", list, is_whole);
     else

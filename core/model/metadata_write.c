@@ -260,6 +260,45 @@ static const char *dim_name(char dim)
     return "";
 }
 
+/* Base64 of the little-endian double: the form in which xarray keeps a float in Zarr v3. */
+static cJSON *base64_of_double(double value)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint64_t bits;
+    uint8_t bytes[9] = {0};
+    char text[13] = {0};
+    memcpy(&bits, &value, sizeof bits);
+    little_put(bytes, bits, 8);
+    for (int i = 0; i < 3; i++) {
+        unsigned three = (unsigned)bytes[3 * i] << 16 | (unsigned)bytes[3 * i + 1] << 8 | bytes[3 * i + 2];
+        for (int k = 0; k < 4; k++)
+            text[4 * i + k] = digits[three >> (18 - 6 * k) & 63];
+    }
+    text[11] = '='; /* the ninth byte is none */
+    return cJSON_CreateString(text);
+}
+
+/* _FillValue: where xarray looks for nodata in Zarr v3; fill_value, which cannot change, is not nodata to it. In v2 it
+ * takes fill_value, whatever else is there. */
+static void put_nodata(walk *w, cJSON *attributes)
+{
+    const dtype *type = w->plan->image->type;
+    const uint8_t *nodata = is_v2(w) ? NULL : image_common_nodata(w->plan->image);
+    if (!nodata)
+        return;
+    if (type->class == CLASS_SIGNED || type->class == CLASS_UNSIGNED) {
+        tree_put(attributes, "_FillValue", tree_pixel(type, nodata, 0, &w->is_whole), &w->is_whole);
+    } else if (type->class == CLASS_FLOAT) {
+        tree_put(attributes, "_FillValue", base64_of_double(dtype_to_double(type->data_type, nodata)), &w->is_whole);
+    } else {
+        int32_t part = type->item_size == 4 ? NGFF_FLOAT32 : NGFF_FLOAT64;
+        cJSON *pair = cJSON_CreateArray();
+        for (int i = 0; i < 2; i++)
+            tree_add(pair, base64_of_double(dtype_to_double(part, nodata + i * type->item_size)), &w->is_whole);
+        tree_put(attributes, "_FillValue", pair, &w->is_whole);
+    }
+}
+
 static int32_t emit_level(walk *w, int l)
 {
     const struct ngff_plan *plan = w->plan;
@@ -277,6 +316,7 @@ static int32_t emit_level(walk *w, int l)
     for (int i = 0; i < a.rank; i++)
         a.dims[i] = dim_name(plan->image->dims[i]);
     geo_array_attributes(plan, l, a.attributes, &w->is_whole);
+    put_nodata(w, a.attributes);
     return emit_array(w, &a);
 }
 

@@ -220,12 +220,9 @@ static int32_t resolve_resampling(plan *p)
 /* The nodata value if all channels share one, else zero. */
 static void resolve_fill(plan *p)
 {
-    const struct ngff_image *image = p->image;
-    size_t size = (size_t)image->type->size;
-    for (int64_t i = 0; i < image->n_channels; i++)
-        if (!image->channels[i].has_nodata || memcmp(image->channels[i].nodata, image->channels[0].nodata, size) != 0)
-            return;
-    memcpy(p->fill, image->channels[0].nodata, size);
+    const uint8_t *nodata = image_common_nodata(p->image);
+    if (nodata)
+        memcpy(p->fill, nodata, (size_t)p->image->type->size);
 }
 
 /* -- The public functions ----------------------------------------------------------------------------------------- */

@@ -275,15 +275,31 @@ static void describe_channel_band(const CPLJSONObject &channel, size_t n_planes,
         band->color = color_of_channel(text_member(channel, "color"));
 }
 
-/* CF's words for values, on the array of level 0. */
-static void describe_values(const CPLJSONObject &array, size_t n_planes, BandAttributes *band)
+/* The double of xarray's text for a float in Zarr v3: base64 of its eight bytes, little-endian. */
+static bool double_of_base64(const std::string &text, double *value)
 {
+    std::vector<GByte> bytes(text.begin(), text.end());
+    bytes.push_back(0);
+    if (text.size() != 12 || CPLBase64DecodeInPlace(bytes.data()) != 8)
+        return false;
+    CPL_LSBPTR64(bytes.data());
+    memcpy(value, bytes.data(), sizeof *value);
+    return !std::isinf(*value);
+}
+
+/* CF's words for values, on the array of level 0. */
+static void describe_values(const CPLJSONObject &array, int32_t type, size_t n_planes, BandAttributes *band)
+{
+    double real = 0;
     const CPLJSONObject fill = member_of(array, "_FillValue");
     const CPLJSONObject scale = member_of(array, "scale_factor"), offset = member_of(array, "add_offset");
     if (is_number(fill))
         band->nodata = fill.GetType() == Type::Double ? JsonText::number_text(fill.ToDouble()) : fill.ToString();
     else if (is_type(fill, Type::String) && EQUAL(fill.ToString().c_str(), "nan"))
         band->nodata = "nan";
+    else if (is_type(fill, Type::String) && (type == NGFF_FLOAT32 || type == NGFF_FLOAT64) &&
+             double_of_base64(fill.ToString(), &real))
+        band->nodata = std::isnan(real) ? "nan" : JsonText::number_text(real);
     band->has_scale = is_number(scale);
     band->scale = number_of(scale, 1);
     band->has_offset = is_number(offset);
@@ -337,7 +353,7 @@ static void describe_foreign(const ngff_reader *reader, const PlaneSelection &pl
     const CPLJSONArray list = n_channels > 0 ? channels.ToArray() : CPLJSONArray();
     std::map<int64_t, BandAttributes> of_channel;
     BandAttributes values;
-    describe_values(array, n_planes, &values);
+    describe_values(array, ngff_reader_data_type(reader), n_planes, &values);
     for (size_t i = 0; i < n_planes; i++) {
         int64_t index[5] = {};
         BandAttributes &band = to->bands[i];

@@ -289,6 +289,16 @@ static void a_north_up_map_speaks_every_dialect_in_grouped_layouts(void)
     const char *root = object(&m, "zarr.json"), *array = object(&m, "ovr_2x/image/zarr.json");
     CHECK_TEXT(at(root, "attributes/zarr_conventions/0/name"), "\"multiscales\"");
     CHECK_TEXT(at(root, "attributes/zarr_conventions/1/uuid"), "\"f17cb550-5864-4468-aeb7-f3180cfb622f\"");
+    /* Both names that proj and spatial have had; rioxarray takes "proj:" only. */
+    CHECK_TEXT(at(root, "attributes/zarr_conventions/1/name"), "\"proj\"");
+    CHECK_TEXT(at(root, "attributes/zarr_conventions/2/uuid"), "\"f17cb550-5864-4468-aeb7-f3180cfb622f\"");
+    CHECK_TEXT(at(root, "attributes/zarr_conventions/2/name"), "\"proj:\"");
+    CHECK_TEXT(at(root, "attributes/zarr_conventions/3/name"), "\"spatial\"");
+    CHECK_TEXT(at(root, "attributes/zarr_conventions/4/name"), "\"spatial:\"");
+    CHECK_TEXT(at(root, "attributes/zarr_conventions/5"), "(none)");
+    CHECK_TEXT(at(array, "attributes/zarr_conventions/1/name"), "\"proj:\"");
+    CHECK_TEXT(at(array, "attributes/zarr_conventions/3/name"), "\"spatial:\"");
+    CHECK_TEXT(at(array, "attributes/crs"), "\"EPSG:32633\"");
     CHECK_TEXT(at(root, "attributes/proj:code"), "\"EPSG:32633\"");
     CHECK_TEXT(at(root, "attributes/spatial:bbox"), "[500000,4990010,510010,5000000]");
     CHECK_TEXT(at(root, "attributes/multiscales/resampling_method"), "\"average\"");
@@ -316,6 +326,35 @@ static void a_north_up_map_speaks_every_dialect_in_grouped_layouts(void)
     CHECK_TEXT(at(object(&m, "ovr_mask/ovr_2x/zarr.json"), "data_type"), "\"uint8\"");
     CHECK_TEXT(at(root, "consolidated_metadata/metadata/ovr_mask/node_type"), "\"group\"");
     forget(&m);
+}
+
+/* The texts are Python's base64.b64encode(struct.pack("<d", value)). */
+static void nodata_that_all_channels_share_is_where_xarray_looks(void)
+{
+    static const int64_t shape[] = {2, 10, 20};
+    static const float height = -9999, hole = NAN;
+    static const int64_t least = -123456789012;
+    static const double pair[] = {-9999, 7.5};
+    static const struct {
+        int32_t type;
+        const void *nodata;
+        const char *expected;
+    } cases[] = {{NGFF_FLOAT32, &height, "\"AAAAAICHw8A=\""},
+                 {NGFF_FLOAT32, &hole, "\"AAAAAAAA+H8=\""},
+                 {NGFF_INT64, &least, "-123456789012"},
+                 {NGFF_COMPLEX128, pair, "[\"AAAAAICHw8A=\",\"AAAAAAAAHkA=\"]"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (int variant = 0; variant < 3; variant++) { /* both channels in 0.5, in 0.4, one of them */
+            memory m;
+            ngff_image *image = ngff_image_create("cyx", shape, cases[i].type);
+            ngff_image_set_nodata(image, variant == 2 ? 1 : -1, cases[i].nodata);
+            write_store(image, NULL, &m, variant == 1 ? "VERSION=0.4" : NULL, NULL, NULL, NULL);
+            const char *attributes = variant == 1 ? at(object(&m, "scale0/image/.zattrs"), "_FillValue")
+                                                  : at(object(&m, "scale0/image/zarr.json"), "attributes/_FillValue");
+            CHECK_TEXT(attributes, variant == 0 ? cases[i].expected : "(none)");
+            forget(&m);
+        }
+    }
 }
 
 static void the_flat_layout_never_says_spatial(void)
@@ -352,6 +391,7 @@ static void rotated_and_geographic_and_codeless_maps_are_told_apart(void)
     CHECK_TEXT(at(object(&m, "scale0/image/zarr.json"), "attributes/spatial:transform"), "[3,1,100,1,-2,200]");
     CHECK_TEXT(at(object(&m, "scale0/image/zarr.json"), "attributes/proj:wkt2"), "\"ENGCRS[]\"");
     CHECK_TEXT(at(object(&m, "scale0/image/zarr.json"), "attributes/_CRS"), "{\"wkt\":\"ENGCRS[]\"}");
+    CHECK_TEXT(at(object(&m, "scale0/image/zarr.json"), "attributes/crs"), "\"ENGCRS[]\"");
     /* Corners: (100,200), (160,220), (110,180), (170,200). */
     CHECK_TEXT(at(object(&m, "zarr.json"), "attributes/spatial:bbox"), "[100,180,170,220]");
     forget(&m);
@@ -847,6 +887,7 @@ int main(void)
     RUN(version_04_says_what_ngff_zarr_says);
     RUN(the_seeds_case_has_its_scales_and_translations);
     RUN(a_north_up_map_speaks_every_dialect_in_grouped_layouts);
+    RUN(nodata_that_all_channels_share_is_where_xarray_looks);
     RUN(the_flat_layout_never_says_spatial);
     RUN(rotated_and_geographic_and_codeless_maps_are_told_apart);
     RUN(codecs_are_written_as_their_readers_want_them);
