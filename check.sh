@@ -47,6 +47,7 @@ make_azurite() { # Azure Blob Storage for the tests; the newest that runs on the
 step_pytest() {
     make_venv || return 1
     make_azurite
+    scripts/viewers.sh build/viewers
     GDAL_DRIVER_PATH=$here/build/driver/gdal "$venv/bin/python" -m pytest autotest -q -ra -n "$(nproc)" --durations=5
 }
 
