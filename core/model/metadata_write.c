@@ -657,8 +657,9 @@ static cJSON *multiscales(walk *w)
     return list;
 }
 
-/* The colour of a channel without one of its own: red, green, blue; white for grey and alpha; magenta and green for a
- * pair; else the colour wheel of light, the brightest first. */
+/* The colour of a channel without one of its own: white for grey and alpha; magenta and green for a pair; red, green and
+ * blue for three, which is right for the many pictures that nobody has called RGB; else the colour wheel of light, the
+ * brightest first. */
 static const char *default_color(const struct ngff_image *image, int64_t number)
 {
     static const char *const rgb[] = {"FF0000", "00FF00", "0000FF"};
@@ -669,6 +670,8 @@ static const char *default_color(const struct ngff_image *image, int64_t number)
         return "FFFFFF";
     if (image->kind == NGFF_KIND_RGB)
         return number < 3 ? rgb[number] : "FFFFFF";
+    if (n_colored == 3)
+        return rgb[place];
     if (n_colored == 2)
         return place == 0 ? "FF00FF" : "00FF00";
     return wheel[place % 6];

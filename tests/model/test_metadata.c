@@ -555,6 +555,33 @@ static void omero_is_complete_or_absent(void)
     forget(&m);
 }
 
+/* Three colours are shown as red, green and blue, whatever is beside them; nobody needs to have said it. */
+static void three_channels_are_red_green_and_blue(void)
+{
+    static const int64_t three[] = {3, 10, 20}, four[] = {4, 10, 20};
+    static channel_summary summaries[4];
+    for (int i = 0; i < 4; i++)
+        summaries[i] = (channel_summary){.end = 1, .high = 255};
+    memory m;
+    write_store(ngff_image_create("cyx", three, NGFF_UINT8), summaries, &m, NULL, NULL, NULL, NULL);
+    const char *root = object(&m, "zarr.json");
+    CHECK_TEXT(at(root, "attributes/ome/omero/channels/0/color"), "\"FF0000\"");
+    CHECK_TEXT(at(root, "attributes/ome/omero/channels/1/color"), "\"00FF00\"");
+    CHECK_TEXT(at(root, "attributes/ome/omero/channels/2/color"), "\"0000FF\"");
+    forget(&m);
+    ngff_image *image = ngff_image_create("cyx", four, NGFF_UINT8);
+    ngff_image_set_alpha(image, 0);
+    write_store(image, summaries, &m, NULL, NULL, NULL, NULL);
+    root = object(&m, "zarr.json");
+    CHECK_TEXT(at(root, "attributes/ome/omero/channels/0/color"), "\"FFFFFF\"");
+    CHECK_TEXT(at(root, "attributes/ome/omero/channels/1/color"), "\"FF0000\"");
+    CHECK_TEXT(at(root, "attributes/ome/omero/channels/3/color"), "\"0000FF\"");
+    forget(&m);
+    write_store(ngff_image_create("cyx", four, NGFF_UINT8), summaries, &m, NULL, NULL, NULL, NULL);
+    CHECK_TEXT(at(object(&m, "zarr.json"), "attributes/ome/omero/channels/0/color"), "\"00FFFF\"");
+    forget(&m);
+}
+
 static void the_block_keeps_small_and_large_members(void)
 {
     static const int64_t shape[] = {2, 10, 20};
@@ -893,6 +920,7 @@ int main(void)
     RUN(codecs_are_written_as_their_readers_want_them);
     RUN(fill_values_of_every_type_are_exact);
     RUN(omero_is_complete_or_absent);
+    RUN(three_channels_are_red_green_and_blue);
     RUN(the_block_keeps_small_and_large_members);
     RUN(every_version_and_layout_is_read_back);
     RUN(a_store_of_ngff_zarr_is_read);
