@@ -319,6 +319,17 @@ const row option_table[] = {
         .offset = offsetof(options, channel_colors),
     },
     {
+        .name = "COLOR_INTERPRETATION",
+        .shown = "red,green,blue,alpha ...",
+        .standard = "from the source",
+        .help = "What each band is in GDAL, where the program that writes does not say it (gdalwarp, QGIS): gray, red, "
+                "green, "
+                "blue, alpha, undefined ...",
+        .read = row_read_list,
+        .offset = offsetof(options, color_interpretation),
+        .is_of_run = 1,
+    },
+    {
         .name = "AXES",
         .aliases = "DIMS",
         .shown = "t:3,c:2,z:10",

@@ -33,8 +33,8 @@ static const struct {
     {"SPARSE_OK", "chunks that hold only fill are never stored; leave it out"},
     {"NBITS", "pixels keep their type"},
     {"TFW", "the geotransform is inside the store"},
-    {"PHOTOMETRIC", "use CHANNEL_COLORS"},
-    {"ALPHA", "the source's colour interpretation decides"},
+    {"PHOTOMETRIC", "use COLOR_INTERPRETATION, such as red,green,blue"},
+    {"ALPHA", "the source's colour interpretation decides; where there is none use COLOR_INTERPRETATION"},
     {"METHOD", "use OVERVIEW_RESAMPLING"},
     {"OVERVIEW_COMPRESS", "levels use COMPRESS"},
     {"GEOREFERENCING_CONVENTION", "all conventions are written"},
@@ -254,6 +254,7 @@ void options_release(options *o)
 {
     list_free(o->channel_names);
     list_free(o->channel_colors);
+    list_free(o->color_interpretation);
     list_free(o->typed);
     free(o->windows);
     free(o->name);

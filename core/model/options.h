@@ -70,6 +70,7 @@ typedef struct {
     double *windows; /* WINDOW_GIVEN: start, end per channel */
     int n_windows;
     char **channel_names, **channel_colors; /* NULL-terminated or NULL */
+    char **color_interpretation;            /* of the hosts' bands; NULL-terminated or NULL */
     size_list axes;                         /* of t, c, z, in the order typed: what the hosts' bands are */
     number_list axis_scale, axis_translation;
     unit_names axis_units;

@@ -227,15 +227,15 @@ static void write_histogram(JsonText &json, GDALRasterBand *band)
     VSIFree(counts);
 }
 
-static void write_band(JsonText &json, GDALRasterBand *band, bool copy_metadata, bool is_type_kept,
-                       DroppedDomains &dropped)
+static void write_band(JsonText &json, GDALRasterBand *band, GDALColorInterp color, bool copy_metadata,
+                       bool is_type_kept, DroppedDomains &dropped)
 {
     int has = FALSE;
     json.open('{');
     if (*band->GetDescription() != '\0')
         json.key("description").string(band->GetDescription());
-    if (band->GetColorInterpretation() != GCI_Undefined)
-        json.key("color").string(GDALGetColorInterpretationName(band->GetColorInterpretation()));
+    if (color != GCI_Undefined)
+        json.key("color").string(GDALGetColorInterpretationName(color));
     const std::string nodata = nodata_text(band);
     if (!nodata.empty())
         json.key("nodata").string(nodata);
@@ -309,14 +309,15 @@ static void write_gcps(JsonText &json, GDALDataset *source)
     json.close(']').close('}');
 }
 
-int32_t attributes_to_image(GDALDataset *source, const std::vector<int> &bands, ngff_image *image, bool copy_metadata,
+int32_t attributes_to_image(GDALDataset *source, const std::vector<int> &bands,
+                            const std::vector<GDALColorInterp> &colors, ngff_image *image, bool copy_metadata,
                             bool is_type_kept, bool keep_geotransform, std::vector<std::string> *losses)
 {
     JsonText band_list, metadata;
     DroppedDomains dropped;
     band_list.open('[');
     for (const int band : bands)
-        write_band(band_list, source->GetRasterBand(band), copy_metadata, is_type_kept, dropped);
+        write_band(band_list, source->GetRasterBand(band), colors[band - 1], copy_metadata, is_type_kept, dropped);
     band_list.close(']');
     write_metadata(metadata, source, copy_metadata, dropped);
     dropped.tell(losses);

@@ -58,9 +58,10 @@ struct DatasetAttributes {
 };
 
 /* Puts all of the source's into image, and what is not kept, in words, into losses. bands: the source's bands in the
- * order of NGFF's planes. copy_metadata: COPY_SRC_MDD is not NO. is_type_kept: the bands keep their data type, so NBITS
+ * order of NGFF's planes; colors: of all its bands. copy_metadata: COPY_SRC_MDD is not NO. is_type_kept: the bands keep their data type, so NBITS
  * stays true. keep_geotransform: NGFF could not express the geotransform. */
-int32_t attributes_to_image(GDALDataset *source, const std::vector<int> &bands, ngff_image *image, bool copy_metadata,
+int32_t attributes_to_image(GDALDataset *source, const std::vector<int> &bands,
+                            const std::vector<GDALColorInterp> &colors, ngff_image *image, bool copy_metadata,
                             bool is_type_kept, bool keep_geotransform, std::vector<std::string> *losses);
 
 /* Reads them back for the planes of the level that was opened; where the block is not there, or does not fit, from

@@ -180,6 +180,30 @@ static const char *color_of(GDALColorInterp interpretation)
     }
 }
 
+bool band_colors(GDALDataset *source, CSLConstList options, std::vector<GDALColorInterp> *colors)
+{
+    const char *const name = "COLOR_INTERPRETATION";
+    const char *typed = CSLFetchNameValue(options, name);
+    colors->clear();
+    if (typed == nullptr) {
+        for (int i = 1; i <= source->GetRasterCount(); i++)
+            colors->push_back(source->GetRasterBand(i)->GetColorInterpretation());
+        return true;
+    }
+    const CPLStringList words(CSLTokenizeString2(typed, ",", CSLT_ALLOWEMPTYTOKENS));
+    for (int i = 0; i < words.size(); i++) {
+        const GDALColorInterp color = GDALGetColorInterpretationByName(words[i]);
+        if (color == GCI_PaletteIndex || (color == GCI_Undefined && !EQUAL(words[i], "undefined")))
+            return fail(CPLSPrintf("%s=%s: '%s' is none of gray, red, green, blue, alpha, undefined, cyan, magenta, "
+                                   "yellow and GDAL's other names",
+                                   name, typed, words[i]));
+        colors->push_back(color);
+    }
+    return words.size() == source->GetRasterCount() ||
+           fail(CPLSPrintf("%s=%s has %d names; give one for each of the %d bands", name, typed, words.size(),
+                           source->GetRasterCount()));
+}
+
 /* Writes a whole number as a pixel of an integer type if the type can hold it. */
 template <typename Integer> static bool put_integer(double value, void *pixel)
 {
@@ -273,7 +297,7 @@ static bool describe_channels(GDALDataset *source, ImageFromSource *to)
     for (int64_t channel = 0; channel < n_channels; channel++) {
         GDALRasterBand *band = source->GetRasterBand(to->bands[planes_of_channel(*to, channel)[0]]);
         const char *label = *band->GetDescription() != '\0' ? band->GetDescription() : nullptr;
-        colors.push_back(band->GetColorInterpretation());
+        colors.push_back(to->colors[band->GetBand() - 1]);
         const std::string utf8 = label != nullptr && !CPLIsUTF8(label, -1) ? std::string() : label ? label : "";
         if (ngff_image_set_channel(image, channel, utf8.empty() ? nullptr : utf8.c_str(), color_of(colors.back())) !=
                 NGFF_OK ||
@@ -315,7 +339,7 @@ static bool describe_validity(GDALDataset *source, bool is_strict, ImageFromSour
 {
     const bool is_planar = to->dims == "yx" || to->dims == "cyx";
     for (int i = 1; i <= source->GetRasterCount() && to->dims == "cyx"; i++)
-        if (source->GetRasterBand(i)->GetColorInterpretation() == GCI_AlphaBand) {
+        if (to->colors[i - 1] == GCI_AlphaBand) {
             to->alpha = i - 1;
             return ngff_image_set_alpha(to->image.get(), to->alpha) == NGFF_OK;
         }
@@ -348,7 +372,8 @@ bool image_from_source(GDALDataset *source, CSLConstList options, bool is_strict
         return fail("The source has no raster band: nothing to write (its subdatasets may have some)");
     if (source->GetRasterXSize() < 1 || source->GetRasterYSize() < 1)
         return fail("The source has no pixels");
-    if (!choose_type(source, is_strict, to) || !choose_axes(options, to, n_bands))
+    if (!choose_type(source, is_strict, to) || !choose_axes(options, to, n_bands) ||
+        !band_colors(source, options, &to->colors))
         return false;
     to->shape[to->rank()] = source->GetRasterYSize();
     to->shape[to->rank() + 1] = source->GetRasterXSize();
@@ -363,12 +388,12 @@ bool image_from_source(GDALDataset *source, CSLConstList options, bool is_strict
     int what = GEOREF_NO_TRANSFORM;
     const char *copy_metadata = CSLFetchNameValueDef(options, "COPY_SRC_MDD", "AUTO");
     const bool is_type_kept = source->GetRasterBand(1)->GetRasterDataType() == to->type;
-    const bool is_described =
-        ngff_image_status(image) == NGFF_OK && describe_channels(source, to) &&
-        describe_validity(source, is_strict, to) &&
-        georef_describe(GDALDataset::ToHandle(source), image, to->rank(), &what) == NGFF_OK &&
-        attributes_to_image(source, to->bands, image, EQUAL(copy_metadata, "AUTO") || CPLTestBool(copy_metadata),
-                            is_type_kept, what == GEOREF_DEGENERATE, &to->losses) == NGFF_OK;
+    const bool is_described = ngff_image_status(image) == NGFF_OK && describe_channels(source, to) &&
+                              describe_validity(source, is_strict, to) &&
+                              georef_describe(GDALDataset::ToHandle(source), image, to->rank(), &what) == NGFF_OK &&
+                              attributes_to_image(source, to->bands, to->colors, image,
+                                                  EQUAL(copy_metadata, "AUTO") || CPLTestBool(copy_metadata),
+                                                  is_type_kept, what == GEOREF_DEGENERATE, &to->losses) == NGFF_OK;
     if (ngff_image_status(image) != NGFF_OK)
         return fail(ngff_image_error(image));
     if (is_described && what == GEOREF_DEGENERATE)

@@ -21,10 +21,11 @@ struct ImageFromSource {
     std::unique_ptr<ngff_image, ImageReleaser> image{};
     std::string dims{}; /* "cyx" */
     int64_t shape[5] = {};
-    std::vector<int> bands{};          /* the source's band of each plane, planes in C order of the axes before y */
-    GDALDataType type = GDT_Unknown;   /* in which the source is read */
-    int32_t pixel_type = 0;            /* NGFF_* */
-    std::vector<std::string> losses{}; /* what of the source the image will not hold, in words */
+    std::vector<int> bands{};              /* the source's band of each plane, planes in C order of the axes before y */
+    std::vector<GDALColorInterp> colors{}; /* of the source's bands */
+    GDALDataType type = GDT_Unknown;       /* in which the source is read */
+    int32_t pixel_type = 0;                /* NGFF_* */
+    std::vector<std::string> losses{};     /* what of the source the image will not hold, in words */
     int32_t kind = NGFF_KIND_INTENSITY;
     int alpha = -1; /* the channel that is the opacity of the others */
     bool has_mask = false;
@@ -38,6 +39,10 @@ struct ImageFromSource {
 
 /* False, with an error, if the source cannot be an NGFF image (is_strict: not without a loss). */
 bool image_from_source(GDALDataset *source, CSLConstList options, bool is_strict, ImageFromSource *to);
+
+/* What the option COLOR_INTERPRETATION says the bands are, else what the source says; false, with an error, if it does not
+ * fit them. */
+bool band_colors(GDALDataset *source, CSLConstList options, std::vector<GDALColorInterp> *colors);
 
 /* The same image with nothing but what counts for pixels, and the nodata values that the source has now. Asks the
  * source for nothing else, and warns of nothing. */

@@ -114,6 +114,11 @@ static void lists_windows_and_axes_are_read(void)
     CHECK_TEXT(o.axis_units.name[0], "micrometer");
     CHECK_TEXT(o.axis_units.name[1], "second");
     options_release(&o);
+    CHECK_INT(read4(&o, &e, "COLOR_INTERPRETATION=red,Green", NULL, NULL, NULL), NGFF_OK);
+    CHECK_TEXT(o.color_interpretation[1], "Green");
+    CHECK(!options_is_lasting("COLOR_INTERPRETATION=red,Green")); /* the host keeps what it means */
+    options_release(&o);
+    refused("COLOR_INTERPRETATION=\xFF", NULL, "UTF-8");
     refused("CHANNEL_COLORS=red", NULL, "RRGGBB");
     refused("CHANNEL_NAMES=\xFF", NULL, "UTF-8");
     refused("WINDOW=5:5", NULL, "low:high");
