@@ -34,11 +34,7 @@ def write_in_pieces(dataset, array, size, seed=1):
 def copy_of(path, array, *options, **kwargs):
     """The same by CreateCopy."""
     source = gdaltest.mem(array, **kwargs)
-    if array.ndim == 3 and array.shape[0] in (3, 4) and array.dtype == np.uint8:  # what Create takes them for
-        for i, meaning in enumerate([gdal.GCI_RedBand, gdal.GCI_GreenBand, gdal.GCI_BlueBand, gdal.GCI_AlphaBand]):
-            if i < array.shape[0]:
-                source.GetRasterBand(i + 1).SetColorInterpretation(meaning)
-    elif source.GetRasterBand(1).GetColorInterpretation() == gdal.GCI_Undefined:
+    if source.RasterCount == 1:  # what Create takes it for
         source.GetRasterBand(1).SetColorInterpretation(gdal.GCI_GrayIndex)
     return gdaltest.write(path, source, *options)
 
@@ -53,8 +49,8 @@ def test_every_type_is_byte_for_byte_what_create_copy_makes(tmp_path, dtype):
 
 
 CASES = {
-    "rgb": ((3, 90, 70), "uint8", [], {}),
-    "rgba": ((4, 90, 70), "uint8", [], {}),
+    "three bands": ((3, 90, 70), "uint8", [], {}),
+    "four bands": ((4, 90, 70), "uint8", [], {}),
     "one band": ((1, 90, 70), "uint8", ["NGFF_VERSION=0.4"], {}),
     "nodata": ((2, 90, 70), "int16", ["LAYOUT=SCALES"], {"nodata": 7}),
     "nodata per band": ((2, 90, 70), "uint16", [], {"nodata": [7, 9]}),
@@ -156,7 +152,6 @@ def test_mask_band(tmp_path):
     array = gdaltest.random_array((2, 50, 40), "uint16")
     mask = (gdaltest.random_array((50, 40), "uint8") > 100).astype("uint8") * 255
     source = gdaltest.mem(array)
-    source.GetRasterBand(1).SetColorInterpretation(gdal.GCI_GrayIndex)
     source.CreateMaskBand(gdal.GMF_PER_DATASET)
     source.GetRasterBand(1).GetMaskBand().WriteRaster(0, 0, 40, 50, mask.tobytes())
     expected = gdaltest.write(tmp_path / "a.ome.zarr", source, "BLOCKSIZE=16")
@@ -232,6 +227,125 @@ def test_little_memory_spills_and_stays_right(tmp_path):
     expected = ngffmodel.pyramid(array, ngffmodel.plain_factors(2000, 2000, 256))
     for got, want in zip(gdaltest.our_levels(path), expected, strict=True):
         np.testing.assert_array_equal(got, want)
+
+
+# -- What the application does not say -------------------------------------------------------------------------------
+
+R, G, B, A = gdal.GCI_RedBand, gdal.GCI_GreenBand, gdal.GCI_BlueBand, gdal.GCI_AlphaBand
+
+
+def meanings(path):
+    dataset = gdal.Open(str(path))
+    return [dataset.GetRasterBand(i + 1).GetColorInterpretation() for i in range(dataset.RasterCount)]
+
+
+@pytest.mark.parametrize("n_bands", [1, 2, 3, 4, 5])
+def test_bands_mean_what_the_application_says_and_no_more(tmp_path, n_bands):
+    path = tmp_path / "a.ome.zarr"
+    del_me = create(path, gdaltest.random_array((n_bands, 20, 20), "uint8"))
+    del del_me
+    assert meanings(path) == ([gdal.GCI_GrayIndex] if n_bands == 1 else [gdal.GCI_Undefined] * n_bands)
+
+
+@pytest.mark.parametrize("said", [{1: R}, {4: A}, {3: gdal.GCI_GrayIndex}, {1: R, 2: G, 3: B, 4: A}, {1: R, 4: gdal.GCI_Undefined}])
+def test_what_is_said_of_one_band_is_said_of_no_other(tmp_path, said):
+    path = tmp_path / "a.ome.zarr"
+    dataset = create(path, gdaltest.random_array((4, 20, 20), "uint8"))
+    for band, meaning in said.items():
+        dataset.GetRasterBand(band).SetColorInterpretation(meaning)
+    del dataset
+    assert meanings(path) == [said.get(band, gdal.GCI_Undefined) for band in (1, 2, 3, 4)]
+
+
+def infrared():
+    """Red, green, blue, near infrared; half of the last is 0."""
+    array = gdaltest.random_array((4, 100, 120), "uint8", seed=5)
+    array[3, :, :60] = 0
+    return array
+
+
+@pytest.mark.parametrize("of", ["create", "gdalwarp", "gdal_merge"])
+def test_a_fourth_band_is_no_transparency_of_the_levels(tmp_path, of):
+    array, path = infrared(), str(tmp_path / "a.ome.zarr")
+    source = str(tmp_path / "source.tif")
+    gdaltest.mem(array, driver="GTiff", path=source, geotransform=GT, code="EPSG:32633",
+                 options=["PHOTOMETRIC=MINISBLACK"])
+    if of == "create":
+        dataset = create(path, array, "BLOCKSIZE=32")
+        assert dataset.GetRasterBand(1).GetMaskFlags() == gdal.GMF_ALL_VALID
+        del dataset
+    elif of == "gdalwarp":
+        run = subprocess.run(["gdalwarp", "-of", "OMEZARR", "-co", "BLOCKSIZE=32", source, path], env=os.environ,
+                             capture_output=True, text=True)
+        assert (run.returncode, run.stderr) == (0, ""), run.stderr
+    else:
+        pytest.importorskip("osgeo_utils")
+        run = subprocess.run([gdaltest.PYTHON, "-m", "osgeo_utils.gdal_merge", "-q", "-of", "OMEZARR", "-co",
+                              "BLOCKSIZE=32", "-o", path, source], env=os.environ, capture_output=True, text=True)
+        if "No module named" in run.stderr or "numpy.core.multiarray" in run.stderr:
+            pytest.skip(run.stderr.strip().splitlines()[-1])
+        assert run.returncode == 0, run.stderr
+    for got, want in zip(gdaltest.our_levels(path), ngffmodel.pyramid(array, ngffmodel.plain_factors(100, 120, 32)),
+                         strict=True):
+        np.testing.assert_array_equal(got, want)
+    assert meanings(path)[3] != A
+
+
+@pytest.mark.parametrize("setci", [False, True])
+@pytest.mark.parametrize("colors", [[R, G, B, gdal.GCI_Undefined], [gdal.GCI_GrayIndex] + [gdal.GCI_Undefined] * 2,
+                                    [R, G, B], [R, G, B, A]])
+def test_gdalwarp_says_colours_when_asked_and_alpha_always(tmp_path, colors, setci):
+    array = gdaltest.random_array((len(colors), 60, 50), "uint8")
+    if colors[-1] == A:
+        array[3] = 255
+    source = gdaltest.mem(array, geotransform=GT, code="EPSG:32633")
+    for i, color in enumerate(colors):
+        source.GetRasterBand(i + 1).SetColorInterpretation(color)
+    path = tmp_path / "a.ome.zarr"
+    assert gdal.Warp(str(path), source, format="OMEZARR", setColorInterpretation=setci) is not None
+    expected = [c if setci or c == A else gdal.GCI_Undefined for c in colors]
+    assert meanings(path) == expected
+    np.testing.assert_array_equal(gdaltest.our_levels(path)[0], array)
+
+
+def test_southing_is_checked_at_the_end(tmp_path):
+    source = gdaltest.mem(gdaltest.random_array((1, 60, 50), "uint8"), geotransform=GT, code="EPSG:32633")
+    warped = gdal.Warp("", source, format="MEM", dstSRS="EPSG:3857", srcNodata="none", dstNodata=0)
+    path = str(tmp_path / "a.ome.zarr")
+    gdal.Warp(path, source, format="OMEZARR", dstSRS="EPSG:3857", dstNodata=0,
+              creationOptions=["ORIGIN=SOUTHING", "BLOCKSIZE=32"])
+    x, dx, _, y, _, dy = warped.GetGeoTransform()
+    for level, (scale, translation) in enumerate(gdaltest.transforms(path)):
+        f = 2 ** level
+        np.testing.assert_allclose(scale[-2:], [-dy * f, dx * f], rtol=1e-12)
+        np.testing.assert_allclose(translation[-2:], [-(y + dy * f / 2), x + dx * f / 2], rtol=1e-12)
+    np.testing.assert_array_equal(gdaltest.our_levels(path)[0][0], gdaltest.pixels(warped.GetRasterBand(1)))
+
+
+def test_southing_knows_nodata_before_the_position(tmp_path):
+    path = str(tmp_path / "a.ome.zarr")
+    dataset = gdaltest.OMEZARR.Create(path, 40, 40, 1, gdal.GDT_Int16, ["ORIGIN=SOUTHING", "BLOCKSIZE=16"])
+    band = dataset.GetRasterBand(1)
+    band.SetNoDataValue(-7)
+    band.WriteRaster(0, 0, 1, 1, np.int16(3).tobytes())
+    assert band.ReadRaster(0, 0, 2, 1) == np.array([3, -7], "int16").tobytes()
+    dataset.SetGeoTransform(GT)
+    del band, dataset
+    level = gdaltest.our_levels(path)[0][0]
+    assert level[0, 0] == 3 and (level.ravel()[1:] == -7).all()
+
+
+@pytest.mark.parametrize("geotransform", [None, (0, 1, 0, 0, 0, 1), (0, 1, 0.5, 0, 0.5, -1)])
+def test_southing_without_a_position_makes_nothing(tmp_path, geotransform):
+    code = ("from osgeo import gdal; gdal.DontUseExceptions()\n"
+            f"d = gdal.GetDriverByName('OMEZARR').Create({str(tmp_path / 'a.ome.zarr')!r}, 30, 30, 1, 1,"
+            " ['ORIGIN=SOUTHING'])\n"
+            f"g = {geotransform!r}\n"
+            "if g: d.SetGeoTransform(g)\n"
+            "d.GetRasterBand(1).Fill(9); d = None\n")
+    run = subprocess.run([sys.executable, "-c", code], env=os.environ, capture_output=True, text=True)
+    assert "a.ome.zarr: ORIGIN=SOUTHING needs a north-up geotransform" in run.stderr, run.stderr
+    assert os.listdir(tmp_path) == []
 
 
 # -- Overviews -------------------------------------------------------------------------------------------------------
@@ -315,6 +429,70 @@ def test_failing_close_is_told_and_leaves_nothing(tmp_path):
     assert "a.ome.zarr" in run.stderr and "No such file" in run.stderr, run.stderr
     assert "others are still heard" in run.stderr  # our threads are quiet, the process is not
     assert not os.path.exists(folder)
+
+
+@pytest.mark.parametrize("option, told", [("VERIFY=SOURCE", "VERIFY=STORE"), ("DRY_RUN=YES", "gdal_translate"),
+                                          ("OVERVIEWS=FORCE_USE_EXISTING", "made at closing")])
+def test_what_only_a_copy_can_do_has_a_message_of_its_own(tmp_path, option, told):
+    path = str(tmp_path / "a.ome.zarr")
+    with pytest.raises(RuntimeError) as problem:
+        gdaltest.OMEZARR.Create(path, 10, 10, 1, gdal.GDT_Byte, [option])
+    message = str(problem.value)
+    assert message.startswith(f"{path}: {option} ") and told in message
+    for other in ("VERIFY=SOURCE", "DRY_RUN", "FORCE_USE_EXISTING"):
+        assert other in option or other not in message
+
+
+# -- What fails outside ----------------------------------------------------------------------------------------------
+
+
+def broken_tiff(path, n_good):
+    """A GTiff of two tiles in a row, the first n_good of which can be read."""
+    gdaltest.mem(gdaltest.random_array((1, 256, 512), "uint8"), driver="GTiff", path=path, geotransform=GT,
+                 code="EPSG:32633", options=["TILED=YES", "COMPRESS=DEFLATE"])
+    band = gdaltest.open_band(path)
+    offset = int(band.GetMetadataItem(f"BLOCK_OFFSET_{n_good}_0", "TIFF"))
+    del band
+    with open(path, "r+b") as file:
+        file.seek(offset)
+        file.write(b"\xff" * 64)
+
+
+def test_a_gdalwarp_that_wrote_nothing_and_failed_leaves_nothing(tmp_path):
+    source, path = str(tmp_path / "source.tif"), tmp_path / "a.ome.zarr"
+    broken_tiff(source, 0)
+    run = subprocess.run(["gdalwarp", "-q", "-of", "OMEZARR", source, str(path)], env=os.environ, capture_output=True,
+                         text=True)
+    assert run.returncode == 1
+    assert f"{path} is not made: no pixel was written" in run.stderr, run.stderr
+    assert os.listdir(tmp_path) == ["source.tif"]
+
+
+GIVEN_UP = """
+from osgeo import gdal
+gdal.DontUseExceptions()
+def fail():
+    gdal.Error(gdal.CE_Failure, gdal.CPLE_AppDefined, 'of somebody else')
+def make(*options):
+    return gdal.GetDriverByName('OMEZARR').Create({path!r}, 40, 30, 1, 1, list(options))
+"""
+
+
+@pytest.mark.parametrize("how, is_made", [
+    ("d = make(); d = None", True),
+    ("fail(); d = make(); d = None", True),
+    ("d = make(); fail(); d = None", False),
+    ("d = make(); fail(); gdal.ErrorReset(); d = None", True),
+    ("d = make(); d.GetRasterBand(1).Fill(0); fail(); d = None", True),
+    ("d = make(); d.GetRasterBand(1).WriteRaster(1, 1, 1, 1, b'1'); fail(); d = None", True),
+    ("d = make(); d.GetRasterBand(1).ReadRaster(); fail(); d = None", False),
+])
+def test_an_error_outside_counts_only_where_no_pixel_came(tmp_path, how, is_made):
+    path = str(tmp_path / "a.ome.zarr")
+    run = subprocess.run([sys.executable, "-c", GIVEN_UP.format(path=path) + how], env=os.environ, capture_output=True,
+                         text=True)
+    assert ("is not made" in run.stderr) == (not is_made), run.stderr
+    assert os.listdir(tmp_path) == (["a.ome.zarr"] if is_made else [])
 
 
 # -- GDAL's own programs ---------------------------------------------------------------------------------------------

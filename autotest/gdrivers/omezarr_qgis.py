@@ -6,6 +6,7 @@ import os
 import subprocess
 
 import gdaltest
+import ngffmodel
 import numpy as np
 import pytest
 from osgeo import gdal
@@ -23,6 +24,7 @@ def has_qgis():
 
 pytestmark = pytest.mark.skipif(not has_qgis(), reason="no PyQGIS (Debian: python3-qgis)")
 PICTURE = gdaltest.smooth_array((3, 120, 150), "uint8")
+INFRARED = np.concatenate([PICTURE, PICTURE[:1] * (np.arange(150) < 75).astype("uint8")])
 FULL = gdaltest.random_array((1, 120, 150), "uint8")
 
 
@@ -38,6 +40,8 @@ def result(folder):
     gdaltest.mem(PICTURE, driver="GTiff", path=str(folder / "source_nodata.tif"), geotransform=GT, code="EPSG:32633",
                  nodata=70)
     gdaltest.mem(FULL, driver="GTiff", path=str(folder / "source_full.tif"), geotransform=GT, code="EPSG:32633")
+    gdaltest.mem(INFRARED, driver="GTiff", path=str(folder / "source_infrared.tif"), geotransform=GT, code="EPSG:32633",
+                 options=["PHOTOMETRIC=MINISBLACK"])
     out = folder / "out"
     out.mkdir()
     run = subprocess.run([PYTHON, os.path.join(HERE, "..", "qgis", "save_as.py"), str(out), source], env=ENVIRONMENT,
@@ -77,13 +81,26 @@ def test_a_name_that_ends_in_zarr_gives_what_it_says(result, folder):
     assert gdal.Open(str(folder / "out" / "typed.zarr")).GetDriver().ShortName == "OMEZARR"
 
 
-def test_rendered_image_is_rgba(result, folder):
-    rendered = result["rendered"]
+@pytest.mark.parametrize("name, meaning", [("rendered", gdal.GCI_Undefined), ("rgba", gdal.GCI_AlphaBand)])
+def test_rendered_image_has_four_bands_and_alpha_if_it_is_said(result, folder, name, meaning):
+    """QGIS 3.22 does not say what the bands of a rendered image are."""
+    rendered = result[name]
     assert rendered["status"] == 0 and rendered["bands"] == 4
     np.testing.assert_array_equal(bands(rendered)[:3], PICTURE)
     assert (bands(rendered)[3] == 255).all()
-    image = gdal.Open(str(folder / "out" / "rendered.ome.zarr"))
-    assert image.GetRasterBand(4).GetColorInterpretation() == gdal.GCI_AlphaBand
+    image = gdal.Open(str(folder / "out" / f"{name}.ome.zarr"))
+    if name == "rgba" or result["version"].startswith("3.22"):
+        assert image.GetRasterBand(4).GetColorInterpretation() == meaning
+
+
+def test_infrared_does_not_become_transparency(result, folder):
+    assert result["infrared"]["status"] == 0
+    np.testing.assert_array_equal(bands(result["infrared"]), INFRARED)
+    path = folder / "out" / "infrared.ome.zarr"
+    assert gdal.Open(str(path)).GetRasterBand(1).GetMaskFlags() == gdal.GMF_ALL_VALID
+    for got, want in zip(gdaltest.our_levels(path),
+                         ngffmodel.pyramid(INFRARED, ngffmodel.plain_factors(120, 150, 64)), strict=True):
+        np.testing.assert_array_equal(got, want)
 
 
 def test_pyramids_of_the_dialog_are_the_levels(result, folder):

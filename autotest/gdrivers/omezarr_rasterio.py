@@ -78,19 +78,11 @@ class ExtraArg(ctypes.Structure):
                 ("later_versions", ctypes.c_char * 64)]
 
 
-def libgdal():
-    """The library that the Python module has loaded: spacings below zero cannot be given from Python."""
-    for line in open("/proc/self/maps"):
-        if "/libgdal.so" in line:
-            return ctypes.CDLL(line.split()[-1])
-    pytest.skip("no libgdal.so is loaded")
-
-
 def raster_io(dataset, bands, window, size, data_type, buffer, first, spaces, algorithm=0, fractions=None):
     """Reads into buffer, from its byte number `first` on, with these bytes per pixel, line and band."""
     extra = ExtraArg(1, algorithm, None, None, fractions is not None, *(fractions or (0, 0, 0, 0)))
     spacing = [ctypes.c_int64(space) for space in spaces]
-    return libgdal().GDALDatasetRasterIOEx(
+    return gdaltest.libgdal().GDALDatasetRasterIOEx(
         ctypes.c_void_p(int(dataset.this)), 0, *[ctypes.c_int(n) for n in window],
         ctypes.c_void_p(buffer.ctypes.data + first), ctypes.c_int(size[0]), ctypes.c_int(size[1]),
         ctypes.c_int(data_type), ctypes.c_int(len(bands)), (ctypes.c_int * len(bands))(*bands), *spacing,

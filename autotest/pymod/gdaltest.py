@@ -2,6 +2,7 @@
 GDAL module is built for NumPy 1 and the validators bring NumPy 2."""
 
 import contextlib
+import ctypes
 import hashlib
 import importlib.util
 import json
@@ -39,6 +40,14 @@ def writable_types(with_complex=False):
     if AT_LEAST(3, 7):
         names.append("int8")
     return names + (["complex64", "complex128"] if with_complex else [])
+
+
+def libgdal():
+    """The library that the Python module has loaded, for what Python cannot say."""
+    for line in open("/proc/self/maps"):
+        if "/libgdal.so" in line:
+            return ctypes.CDLL(line.split()[-1])
+    pytest.skip("no libgdal.so is loaded")
 
 
 # -- Sources ---------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Run under a Python that has PyQGIS: writes and reads images as a user of QGIS does, and prints what came out as JSON.
 
-    save_as.py FOLDER SOURCE     SOURCE: x.tif, three bands of bytes with a CRS; beside it x_nodata.tif and x_full.tif,
-                                 one band that holds every byte
+    save_as.py FOLDER SOURCE     SOURCE: x.tif, three bands of bytes with a CRS; beside it x_nodata.tif, x_full.tif,
+                                 one band that holds every byte, and x_infrared.tif, four bands
 
 Nothing is judged here; omezarr_qgis.py does that."""
 
@@ -94,6 +94,12 @@ result["typed"] = {"status": status, **describe(path, False)}
 
 path, status = save("rendered.ome.zarr", layer, rendered=True)
 result["rendered"] = {"status": status, **describe(path)}
+path, status = save("rgba.ome.zarr", layer, rendered=True, prepare=lambda writer: writer.setCreateOptions(
+    ["COLOR_INTERPRETATION=red,green,blue,alpha"]))
+result["rgba"] = {"status": status, **describe(path)}
+path, status = save("infrared.ome.zarr", QgsRasterLayer(source.replace(".tif", "_infrared.tif"), "infrared", "gdal"),
+                    prepare=lambda writer: writer.setCreateOptions(["BLOCKSIZE=64"]))
+result["infrared"] = {"status": status, **describe(path)}
 
 
 def with_pyramids(writer):

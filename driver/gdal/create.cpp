@@ -37,16 +37,64 @@ CPLErr WritingBand::IWriteBlock(int block_x, int block_y, void *pixels)
     return m_dataset->transfer(this, true, block_x, block_y, pixels, false);
 }
 
-/* What reads so already need not be stored. */
-CPLErr WritingBand::Fill(double real, double imaginary)
+/* A write may wait in GDAL's block cache: from here on the raster is changed all the same. */
+CPLErr WritingBand::IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int buffer_width,
+                              int buffer_height, GDALDataType type, GSpacing pixel_space, GSpacing line_space,
+                              GDALRasterIOExtraArg *extra)
+{
+    if (flag == GF_Write)
+        m_dataset->m_is_written = true;
+    return GDALRasterBand::IRasterIO(flag, x, y, width, height, data, buffer_width, buffer_height, type, pixel_space,
+                                     line_space, extra);
+}
+
+/* True if pixels that nobody wrote read as this value, to the last bit. */
+bool WritingBand::reads_unwritten_as(double value)
 {
     int has = FALSE;
-    const double unwritten = GetNoDataValue(&has);
-    const double reads_as = has ? unwritten : 0;
-    if (!m_dataset->m_is_written && imaginary == 0 && (real == reads_as || (std::isnan(real) && std::isnan(reads_as))))
-        return CE_None;
+    const double nodata = GetNoDataValue(&has);
+    const double unwritten = has ? nodata : 0;
+    if (std::isnan(value) && std::isnan(unwritten))
+        return GDALDataTypeIsFloating(eDataType) != FALSE;
+    int is_clamped = FALSE, is_rounded = FALSE;
+    GDALAdjustValueToDataType(eDataType, value, &is_clamped, &is_rounded);
+    const bool is_exact = !is_clamped && !is_rounded && std::fabs(value) <= 9007199254740992.0; /* 2^53 */
+    return value == unwritten && std::signbit(value) == std::signbit(unwritten) &&
+           (is_exact || eDataType == GDT_Float64 || eDataType == GDT_Float32);
+}
+
+/* What reads so already need not be stored: a large raster filled with nodata stays as small as it is. What the writer
+ * has not got yet, because it waits in GDAL's block cache, reads otherwise. */
+CPLErr WritingBand::Fill(double real, double imaginary)
+{
+    if (!m_dataset->m_is_written && !m_dataset->m_stored && imaginary == 0 && reads_unwritten_as(real)) {
+        if (GDALRasterBand::FlushCache(false) != CE_None)
+            return CE_Failure;
+        if (!m_dataset->m_is_written) {
+            m_is_filled = true;
+            return CE_None;
+        }
+    }
     m_dataset->m_is_written = true;
+    m_is_filled = false;
     return GDALRasterBand::Fill(real, imaginary);
+}
+
+/* Before unwritten pixels read as something else: what Fill() left out is stored after all. */
+CPLErr WritingBand::store_fill()
+{
+    if (!m_is_filled)
+        return CE_None;
+    m_is_filled = false;
+    m_dataset->m_is_written = true;
+    return guarded(m_dataset->GetDescription(), CE_Failure, [this] {
+        std::vector<GByte> block(static_cast<size_t>(nBlockXSize) * nBlockYSize * GDALGetDataTypeSizeBytes(eDataType));
+        for (int y = 0; y * static_cast<GIntBig>(nBlockYSize) < nRasterYSize; y++)
+            for (int x = 0; x * static_cast<GIntBig>(nBlockXSize) < nRasterXSize; x++)
+                if (IReadBlock(x, y, block.data()) != CE_None || IWriteBlock(x, y, block.data()) != CE_None)
+                    return CE_Failure;
+        return CE_None;
+    });
 }
 
 double WritingBand::GetNoDataValue(int *has)
@@ -73,8 +121,10 @@ uint64_t WritingBand::GetNoDataValueAsUInt64(int *has)
     return m_nodata_kind == UINT64_NODATA ? m_nodata_uint64 : UINT64_MAX;
 }
 
-template <typename Change> CPLErr WritingBand::change_nodata(Change change)
+template <typename Change> CPLErr WritingBand::change_nodata(bool is_same, Change change)
 {
+    if (!is_same && store_fill() != CE_None)
+        return CE_Failure;
     const std::lock_guard<std::mutex> guard(m_dataset->m_lock);
     m_dataset->m_has_new_nodata = m_dataset->m_has_other_nodata = m_dataset->m_is_described = true;
     change();
@@ -88,7 +138,9 @@ CPLErr WritingBand::SetNoDataValue(double value)
         return SetNoDataValueAsInt64(static_cast<int64_t>(value));
     if (eDataType == GDT_UInt64 && value == std::floor(value) && value >= 0 && value < 1.8e19)
         return SetNoDataValueAsUInt64(static_cast<uint64_t>(value));
-    return change_nodata([this, value] {
+    const bool is_same =
+        m_nodata_kind == DOUBLE_NODATA && (value == m_nodata || (std::isnan(value) && std::isnan(m_nodata)));
+    return change_nodata(is_same, [this, value] {
         m_nodata_kind = DOUBLE_NODATA;
         m_nodata = value;
     });
@@ -96,7 +148,7 @@ CPLErr WritingBand::SetNoDataValue(double value)
 
 CPLErr WritingBand::SetNoDataValueAsInt64(int64_t value)
 {
-    return change_nodata([this, value] {
+    return change_nodata(m_nodata_kind == INT64_NODATA && value == m_nodata_int64, [this, value] {
         m_nodata_kind = INT64_NODATA;
         m_nodata_int64 = value;
     });
@@ -104,7 +156,7 @@ CPLErr WritingBand::SetNoDataValueAsInt64(int64_t value)
 
 CPLErr WritingBand::SetNoDataValueAsUInt64(uint64_t value)
 {
-    return change_nodata([this, value] {
+    return change_nodata(m_nodata_kind == UINT64_NODATA && value == m_nodata_uint64, [this, value] {
         m_nodata_kind = UINT64_NODATA;
         m_nodata_uint64 = value;
     });
@@ -112,7 +164,7 @@ CPLErr WritingBand::SetNoDataValueAsUInt64(uint64_t value)
 
 CPLErr WritingBand::DeleteNoDataValue()
 {
-    return change_nodata([this] { m_nodata_kind = NO_NODATA; });
+    return change_nodata(m_nodata_kind == NO_NODATA, [this] { m_nodata_kind = NO_NODATA; });
 }
 
 double WritingBand::GetScale(int *has)
@@ -165,30 +217,18 @@ CPLErr WritingBand::SetUnitType(const char *unit)
     });
 }
 
-/* Where nobody said anything, three or four bands of bytes are RGB or RGBA, as in GeoTIFF. */
+/* Nothing is guessed: four bands of bytes may be red, green, blue and near infrared as well as RGBA. One band is grey. */
 GDALColorInterp WritingBand::GetColorInterpretation()
 {
-    if (m_is_color_said || m_color_table)
-        return m_color_table ? GCI_PaletteIndex : m_color;
-    const int n_bands = m_dataset->GetRasterCount();
-    if (eDataType == GDT_Byte && (n_bands == 3 || n_bands == 4))
-        return static_cast<GDALColorInterp>(GCI_RedBand + nBand - 1);
-    return nBand == 1 ? GCI_GrayIndex : GCI_Undefined;
+    return m_color_table ? GCI_PaletteIndex : m_color;
 }
 
-/* One band that is told what it is ends the guessing for all: as guessed if it fits, else nothing was known. */
 CPLErr WritingBand::SetColorInterpretation(GDALColorInterp color)
 {
     m_dataset->m_is_described = true;
-    const bool is_as_guessed = color == GetColorInterpretation();
-    for (int i = 1; i <= m_dataset->GetRasterCount(); i++) {
-        auto *band = static_cast<WritingBand *>(m_dataset->GetRasterBand(i));
-        if (!band->m_is_color_said)
-            band->m_color = is_as_guessed ? band->GetColorInterpretation() : i == 1 ? GCI_GrayIndex : GCI_Undefined;
-        band->m_is_color_said = true;
-        band->InvalidateMaskBand(); /* an alpha band is the mask of the others */
-    }
     m_color = color;
+    for (int i = 1; i <= m_dataset->GetRasterCount(); i++) /* an alpha band is the mask of the others */
+        static_cast<WritingBand *>(m_dataset->GetRasterBand(i))->InvalidateMaskBand();
     return CE_None;
 }
 
@@ -279,8 +319,11 @@ WritingDataset::WritingDataset(const std::string &root, int width, int height, i
     nRasterXSize = width;
     nRasterYSize = height;
     eAccess = GA_Update; /* before the bands, which take it over */
-    for (int band = 1; band <= n_bands; band++)
-        SetBand(band, new WritingBand(this, band, type));
+    for (int band = 1; band <= n_bands; band++) {
+        auto made = std::make_unique<WritingBand>(this, band, type);
+        made->m_color = n_bands == 1 ? GCI_GrayIndex : GCI_Undefined;
+        SetBand(band, made.release());
+    }
     m_crs.SetAxisMappingStrategy(OAMS_TRADITIONAL_GIS_ORDER);
     m_gcp_crs.SetAxisMappingStrategy(OAMS_TRADITIONAL_GIS_ORDER);
 }
@@ -292,24 +335,50 @@ Plan WritingDataset::plan_of_now(const CPLStringList &options, ImageFromSource *
         return nullptr;
     if (!m_loss.empty())
         image->losses.push_back(m_loss);
-    return make_plan(*image, options);
+    return make_plan(*image, options, GetDescription());
 }
+
+/* Where a raster lies is said after Create(), so ORIGIN=SOUTHING is checked by the last plan. */
+static CPLStringList before_position(const CPLStringList &options)
+{
+    CPLStringList others(options);
+    if (EQUAL(options.FetchNameValueDef("ORIGIN", ""), "SOUTHING"))
+        others.SetNameValue("ORIGIN", nullptr);
+    return others;
+}
+
+/* What only a copy can do. */
+static const struct {
+    const char *option, *value, *problem;
+} needs_source[] = {
+    {"DRY_RUN", "YES", "DRY_RUN=YES shows the plan of a copy, and Create() has no source: use it with gdal_translate"},
+    {"VERIFY", "SOURCE",
+     "VERIFY=SOURCE compares the store with its source, and Create() (gdalwarp, gdal_rasterize, QGIS) has none: use "
+     "VERIFY=STORE, which decodes all that was written, or gdal_translate"},
+    {"OVERVIEWS", "FORCE_USE_EXISTING",
+     "OVERVIEWS=FORCE_USE_EXISTING takes the overviews of a source, and Create() has none: leave it out, all levels "
+     "are "
+     "made at closing, or use gdal_translate"},
+};
 
 bool WritingDataset::open(const CPLStringList &options, const std::string &loss)
 {
     m_loss = loss;
     m_options = options;
-    const Plan plan = plan_of_now(m_options, &m_axes);
+    std::vector<GDALColorInterp> colors;
+    if (!band_colors(this, options.List(), &colors))
+        return false;
+    m_options.SetNameValue("COLOR_INTERPRETATION", nullptr); /* what the application says later counts more */
+    for (int i = 1; i <= nBands; i++)
+        static_cast<WritingBand *>(GetRasterBand(i))->m_color = colors[i - 1];
+    const Plan plan = plan_of_now(before_position(m_options), &m_axes);
     if (!plan)
         return false;
-    if (EQUAL(ngff_plan_option(plan.get(), "DRY_RUN"), "YES") ||
-        EQUAL(ngff_plan_option(plan.get(), "VERIFY"), "SOURCE") ||
-        EQUAL(ngff_plan_option(plan.get(), "OVERVIEWS"), "FORCE_USE_EXISTING")) {
-        CPLError(CE_Failure, CPLE_NotSupported,
-                 "DRY_RUN=YES, VERIFY=SOURCE and OVERVIEWS=FORCE_USE_EXISTING need a source: use them with "
-                 "gdal_translate");
-        return false;
-    }
+    for (const auto &need : needs_source)
+        if (EQUAL(ngff_plan_option(plan.get(), need.option), need.value)) {
+            CPLError(CE_Failure, CPLE_NotSupported, "%s: %s", GetDescription(), need.problem);
+            return false;
+        }
     raise_warnings(plan.get());
     m_writer = checked_writer(ngff_writer_open_push(plan.get(), m_root.c_str()));
     if (!m_writer)
@@ -320,6 +389,8 @@ bool WritingDataset::open(const CPLStringList &options, const std::string &loss)
     for (int i = 1; i <= nBands; i++)
         static_cast<WritingBand *>(GetRasterBand(i))
             ->set_block(static_cast<int>(chunk[y + 1]), static_cast<int>(chunk[y]));
+    m_had_error = CPLGetLastErrorType() == CE_Failure;
+    m_n_errors = CPLGetErrorCounter();
     return true;
 }
 
@@ -332,9 +403,21 @@ void WritingDataset::tell_nodata()
     m_has_new_nodata = false;
     const QuietErrors quiet;
     ImageFromSource image;
-    const Plan plan = image_with_nodata(this, m_axes, &image) ? make_plan(image, m_options) : nullptr;
+    const Plan plan = image_with_nodata(this, m_axes, &image) ? make_plan(image, before_position(m_options)) : nullptr;
     if (plan && m_writer)
         ngff_writer_replan(m_writer.get(), plan.get());
+}
+
+/* As of a band. (GDAL's goes to the bands' caches itself.) */
+CPLErr WritingDataset::IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int buffer_width,
+                                 int buffer_height, GDALDataType type, int n_bands, BandMapIn bands,
+                                 GSpacing pixel_space, GSpacing line_space, GSpacing band_space,
+                                 GDALRasterIOExtraArg *extra)
+{
+    if (flag == GF_Write)
+        m_is_written = true;
+    return GDALDataset::IRasterIO(flag, x, y, width, height, data, buffer_width, buffer_height, type, n_bands, bands,
+                                  pixel_space, line_space, band_space, extra);
 }
 
 CPLErr WritingDataset::transfer(const WritingBand *band, bool is_write, int block_x, int block_y, void *pixels,
@@ -527,7 +610,7 @@ CPLErr WritingDataset::note_overviews(const char *resampling, int n_levels, cons
             options.SetNameValue("OVERVIEW_RESAMPLING", resampling);
     }
     ImageFromSource image;
-    if (!plan_of_now(options, &image))
+    if (!plan_of_now(before_position(options), &image))
         return CE_Failure;
     {
         const std::lock_guard<std::mutex> guard(m_lock);
@@ -537,6 +620,17 @@ CPLErr WritingDataset::note_overviews(const char *resampling, int n_levels, cons
 }
 
 /* -- The end --------------------------------------------------------------------------------------------------- */
+
+/* GDAL does not tell a dataset that its program gives it up, as gdalwarp does after an error. Where no pixel came and an
+ * error did, nothing is lost by taking it so; a store of zeros would look like a result. With pixels an error may mean
+ * nothing: PROJ's come in many good runs. */
+bool WritingDataset::is_given_up()
+{
+    bool is_touched = m_stored || m_is_written;
+    for (int i = 1; i <= nBands; i++)
+        is_touched = is_touched || static_cast<WritingBand *>(GetRasterBand(i))->m_is_filled;
+    return !is_touched && CPLGetLastErrorType() == CE_Failure && (!m_had_error || CPLGetErrorCounter() != m_n_errors);
+}
 
 CPLErr WritingDataset::finish()
 {
@@ -555,6 +649,14 @@ CPLErr WritingDataset::finish()
 #endif
     if (m_mask)
         m_mask->FlushCache(true);
+    if (is_given_up()) {
+        const std::string problem = CPLGetLastErrorMsg();
+        m_writer.reset();
+        CPLError(CE_Failure, CPLE_AppDefined,
+                 "%s is not made: no pixel was written to it, and its program had an error (%s)", GetDescription(),
+                 problem.c_str());
+        return CE_Failure;
+    }
     ImageFromSource image;
     const bool is_as_stored = m_stored && !is_changed();
     const Plan plan = is_as_stored ? std::move(m_stored_plan) : plan_of_now(m_options, &image);

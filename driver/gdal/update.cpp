@@ -58,7 +58,6 @@ void WritingBand::take_description(const BandAttributes &stored)
     m_offset = stored.offset;
     m_unit = stored.unit;
     m_color = stored.color;
-    m_is_color_said = true;
     m_histogram = stored.histogram;
     m_color_table.reset(stored.color_table ? stored.color_table->Clone() : nullptr);
     m_categories = stored.categories;

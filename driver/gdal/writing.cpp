@@ -49,14 +49,15 @@ void raise(int32_t status, const char *message)
     CPLError(CE_Failure, number, "%s", message);
 }
 
-Plan make_plan(const ImageFromSource &image, const CPLStringList &options)
+Plan make_plan(const ImageFromSource &image, const CPLStringList &options, const std::string &name)
 {
     Plan plan(ngff_plan_create(image.image.get(), options.List()));
     for (size_t i = 0; plan && i < image.losses.size(); i++)
         ngff_plan_add_loss(plan.get(), JsonText::as_utf8(image.losses[i].c_str()).c_str());
     if (!plan || ngff_plan_status(plan.get()) != NGFF_OK) {
+        const std::string problem = plan ? ngff_plan_error(plan.get()) : "Out of memory";
         raise(plan ? ngff_plan_status(plan.get()) : NGFF_E_MEMORY,
-              plan ? ngff_plan_error(plan.get()) : "Out of memory");
+              (name.empty() ? problem : name + ": " + problem).c_str());
         return nullptr;
     }
     return plan;

@@ -32,8 +32,8 @@ CPLStringList own_options(CSLConstList options);
 /* Raises an error of the core. */
 void raise(int32_t status, const char *message);
 
-/* NULL, with an error, if there is none. */
-Plan make_plan(const ImageFromSource &image, const CPLStringList &options);
+/* NULL, with an error, which begins with the name if there is one, if there is none. */
+Plan make_plan(const ImageFromSource &image, const CPLStringList &options, const std::string &name = "");
 void raise_warnings(ngff_plan *plan);
 /* What did not go well beside a run that succeeded. */
 void raise_warning(const ngff_writer *writer);

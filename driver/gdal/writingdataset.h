@@ -28,9 +28,11 @@ class WritingDataset final : public GDALDataset
     std::mutex m_lock{};
     Writer m_writer{};
     std::unique_ptr<WritingMaskBand> m_mask{};
-    std::atomic<bool> m_is_written{false};
+    std::atomic<bool> m_is_written{false};     /* or a write waits in GDAL's block cache */
     std::atomic<bool> m_has_new_nodata{false}; /* the writer does not know it yet */
     bool m_is_finished = false, m_has_other_nodata = false;
+    bool m_had_error = false; /* GDAL's error state when the dataset was made */
+    GUInt32 m_n_errors = 0;
     /* update: what is there, and its plan */
     std::unique_ptr<OmeZarrDataset> m_stored{};
     Plan m_stored_plan{};
@@ -47,6 +49,7 @@ class WritingDataset final : public GDALDataset
                            bool is_mask);
     CPLErr note_overviews(const char *resampling, int n_levels, const int *levels, int n_bands);
     void tell_nodata();
+    bool is_given_up();
     CPLErr finish();
     CPLErr close_writer(ngff_plan *plan);
     void clear_gcps();
@@ -83,6 +86,9 @@ class WritingDataset final : public GDALDataset
     {
         return nullptr; /* nothing is there yet that GDAL could delete or copy */
     }
+    CPLErr IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int buffer_width,
+                     int buffer_height, GDALDataType type, int n_bands, BandMapIn bands, GSpacing pixel_space,
+                     GSpacing line_space, GSpacing band_space, GDALRasterIOExtraArg *extra) override;
 #ifdef OMEZARR_CLOSE
     CPLErr OMEZARR_CLOSE;
 #endif
@@ -101,13 +107,15 @@ class WritingBand final : public GDALRasterBand
     double m_scale = 1, m_offset = 0;
     std::string m_unit{};
     GDALColorInterp m_color = GCI_Undefined;
-    bool m_is_color_said = false;
     std::unique_ptr<GDALColorTable> m_color_table{};
     CPLStringList m_categories{};
     std::unique_ptr<GDALRasterAttributeTable> m_rat{};
     Histogram m_histogram{};
+    bool m_is_filled = false; /* with what unwritten pixels read as: nothing is stored */
 
-    template <typename Change> CPLErr change_nodata(Change change);
+    bool reads_unwritten_as(double value);
+    CPLErr store_fill();
+    template <typename Change> CPLErr change_nodata(bool is_same, Change change);
 
   public:
     WritingBand(WritingDataset *dataset, int number, GDALDataType type);
@@ -120,6 +128,9 @@ class WritingBand final : public GDALRasterBand
 
     CPLErr IReadBlock(int block_x, int block_y, void *pixels) override;
     CPLErr IWriteBlock(int block_x, int block_y, void *pixels) override;
+    CPLErr IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int buffer_width,
+                     int buffer_height, GDALDataType type, GSpacing pixel_space, GSpacing line_space,
+                     GDALRasterIOExtraArg *extra) override;
     CPLErr Fill(double real, double imaginary) override;
 
     void SetDescription(const char *description) override;
