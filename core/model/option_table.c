@@ -227,8 +227,9 @@ const row option_table[] = {
         .name = "OVERVIEW_RESAMPLING",
         .aliases = "RESAMPLING",
         .words = reduce_words,
-        .standard = "AVERAGE; palette, labels MODE; complex NEAREST",
-        .help = "How levels are made",
+        .standard = "AVERAGE; classes MODE; complex NEAREST",
+        .help = "How levels are made. Classes: a colour table, category names, a thematic table, LAYER_TYPE=thematic, "
+                "NBITS=1, a label image",
         .print = print_word,
         .offset = offsetof(options, resampling),
     },

@@ -211,9 +211,13 @@ static int32_t resolve_resampling(plan *p)
         return error_set(&p->error, NGFF_E_OPTION,
                          "OVERVIEW_RESAMPLING=%s is not defined for complex pixels; use NEAREST or AVERAGE",
                          reduce_name(p->resampling));
-    if (p->image->kind == NGFF_KIND_LABEL && p->resampling != REDUCE_NEAREST && p->resampling != REDUCE_MODE)
-        plan_warn(p, "OVERVIEW_RESAMPLING=%s on a palette or label image mixes class numbers; MODE keeps them",
-                  reduce_name(p->resampling));
+    if (p->image->kind == NGFF_KIND_LABEL && p->resampling != REDUCE_NEAREST && p->resampling != REDUCE_MODE &&
+        p->resampling != REDUCE_MIN && p->resampling != REDUCE_MAX)
+        plan_warn(
+            p,
+            "OVERVIEW_RESAMPLING=%s computes with the numbers of classes (palette indices, labels), not with their "
+            "colours: the levels hold classes that are not in the image; MODE keeps them",
+            reduce_name(p->resampling));
     return NGFF_OK;
 }
 

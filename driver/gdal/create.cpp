@@ -338,6 +338,14 @@ Plan WritingDataset::plan_of_now(const CPLStringList &options, ImageFromSource *
     return make_plan(*image, options, GetDescription());
 }
 
+/* What the description has come to mean may be worth a warning that the beginning had not. */
+void WritingDataset::raise_new_warnings(ngff_plan *plan, const ImageFromSource &image)
+{
+    for (const std::string &warning : warnings_of(plan, image))
+        if (m_raised.insert(warning).second)
+            CPLError(CE_Warning, CPLE_AppDefined, "%s: %s", GetDescription(), warning.c_str());
+}
+
 /* Where a raster lies is said after Create(), so ORIGIN=SOUTHING is checked by the last plan. */
 static CPLStringList before_position(const CPLStringList &options)
 {
@@ -379,7 +387,7 @@ bool WritingDataset::open(const CPLStringList &options, const std::string &loss)
             CPLError(CE_Failure, CPLE_NotSupported, "%s: %s", GetDescription(), need.problem);
             return false;
         }
-    raise_warnings(plan.get());
+    raise_new_warnings(plan.get(), m_axes);
     m_writer = checked_writer(ngff_writer_open_push(plan.get(), m_root.c_str()));
     if (!m_writer)
         return false;
@@ -610,8 +618,10 @@ CPLErr WritingDataset::note_overviews(const char *resampling, int n_levels, cons
             options.SetNameValue("OVERVIEW_RESAMPLING", resampling);
     }
     ImageFromSource image;
-    if (!plan_of_now(before_position(options), &image))
+    const Plan plan = plan_of_now(before_position(options), &image);
+    if (!plan)
         return CE_Failure;
+    raise_new_warnings(plan.get(), image);
     {
         const std::lock_guard<std::mutex> guard(m_lock);
         m_options = options;
@@ -660,6 +670,8 @@ CPLErr WritingDataset::finish()
     ImageFromSource image;
     const bool is_as_stored = m_stored && !is_changed();
     const Plan plan = is_as_stored ? std::move(m_stored_plan) : plan_of_now(m_options, &image);
+    if (plan && !is_as_stored)
+        raise_new_warnings(plan.get(), image);
     if (close_writer(plan.get()) != CE_None)
         return CE_Failure;
     omezarr_note_published(m_root);

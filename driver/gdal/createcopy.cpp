@@ -487,7 +487,7 @@ static bool write_image(ngff_plan *plan, const ImageFromSource &image, const std
     auto readers = source_readers(source, layout, useful_readers(plan, image, layout));
     if (!set_source(plan, image, layout, static_cast<int>(readers.size())))
         return false;
-    raise_warnings(plan);
+    raise_warnings(plan, image);
 
     const std::string fingerprint = source_fingerprint(source);
     if (fingerprint.empty() && EQUAL(ngff_plan_option(plan, "RESUME"), "YES")) {
@@ -549,7 +549,7 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
         const auto readers = source_readers(source, layout, useful_readers(plan.get(), image, layout));
         if (!set_source(plan.get(), image, layout, static_cast<int>(readers.size())))
             return nullptr;
-        raise_warnings(plan.get());
+        raise_warnings(plan.get(), image);
         fputs(ngff_plan_text(plan.get()), stdout);
         fflush(stdout);
         return plan_dataset(plan.get(), source);

@@ -309,6 +309,18 @@ static void describe_values(const CPLJSONObject &array, int32_t type, size_t n_p
         band->unit = unit;
 }
 
+void foreign_mark_classes(std::vector<BandAttributes> *bands)
+{
+    for (BandAttributes &band : *bands) {
+        const auto found = std::find_if(band.metadata.begin(), band.metadata.end(),
+                                        [](const MetadataDomain &domain) { return domain.name.empty(); });
+        if (found == band.metadata.end())
+            band.metadata.insert(band.metadata.end(), MetadataDomain())->items.SetNameValue("LAYER_TYPE", "thematic");
+        else
+            found->items.SetNameValue("LAYER_TYPE", "thematic");
+    }
+}
+
 /* "image-label": a colour for each value; the others stay invisible. */
 static void describe_label(const CPLJSONObject &label, int32_t type, std::vector<BandAttributes> *bands)
 {
@@ -371,7 +383,10 @@ static void describe_foreign(const ngff_reader *reader, const PlaneSelection &pl
                                     std::string(1, static_cast<char>(toupper(static_cast<unsigned char>(dims[axis])))) +
                                     "=" + std::to_string(index[axis]);
     }
-    describe_label(member_of(ome, "image-label"), ngff_reader_data_type(reader), &to->bands);
+    const CPLJSONObject label = member_of(ome, "image-label");
+    if (is_type(label, Type::Object))
+        foreign_mark_classes(&to->bands);
+    describe_label(label, ngff_reader_data_type(reader), &to->bands);
 }
 
 void foreign_description(ngff_reader *reader, const PlaneSelection &planes, DatasetAttributes *to)

@@ -12,4 +12,7 @@ void foreign_position(ngff_reader *reader, DatasetAttributes *to);
 /* The domain "NGFF" of planes and dataset; for stores without our block also names, colours, nodata, scale, offset. */
 void foreign_description(ngff_reader *reader, const PlaneSelection &planes, DatasetAttributes *to);
 
+/* Says of all bands, in GDAL's word for it, that their pixels name classes: a label image. */
+void foreign_mark_classes(std::vector<BandAttributes> *bands);
+
 #endif

@@ -288,8 +288,57 @@ static bool describe_nodata(GDALDataset *source, ImageFromSource *to, int64_t ch
     return true;
 }
 
+/* GDAL's ways to say that pixels are names of classes, which no mean may be taken of. Opacity of one bit is none. A table
+ * may describe ranges of measured values, as of slopes: only what is said of whole numbers counts. */
+static bool holds_classes(GDALRasterBand *band, GDALColorInterp color)
+{
+    if (color == GCI_AlphaBand || GDALDataTypeIsComplex(band->GetRasterDataType()))
+        return false;
+    if (band->GetColorTable() != nullptr)
+        return true;
+    const char *layer_type = band->GetMetadataItem("LAYER_TYPE");
+    if (layer_type != nullptr)
+        return EQUAL(layer_type, "thematic");
+    const char *nbits = band->GetMetadataItem("NBITS", "IMAGE_STRUCTURE");
+    if (nbits != nullptr && EQUAL(nbits, "1"))
+        return true;
+    if (GDALDataTypeIsFloating(band->GetRasterDataType()))
+        return false;
+    if (CSLCount(band->GetCategoryNames()) > 0)
+        return true;
+    double first = 0, size = 1;
+    const GDALRasterAttributeTable *table = band->GetDefaultRAT();
+    if (table == nullptr || table->GetColumnCount() == 0 || table->GetTableType() != GRTT_THEMATIC)
+        return false;
+    return !table->GetLinearBinning(&first, &size) || size == 1;
+}
+
+/* One array has one way of making levels: what is class numbers in one band decides. */
+static void choose_kind(GDALDataset *source, CSLConstList options, const std::vector<GDALColorInterp> &channels,
+                        ImageFromSource *to)
+{
+    int with = 0, without = 0;
+    for (int i = 1; i <= source->GetRasterCount(); i++) {
+        if (holds_classes(source->GetRasterBand(i), to->colors[i - 1]))
+            with = with > 0 ? with : i;
+        else if (to->colors[i - 1] != GCI_AlphaBand)
+            without = without > 0 ? without : i;
+    }
+    if (with > 0)
+        to->kind = NGFF_KIND_LABEL;
+    else if (channels.size() >= 3 && channels[0] == GCI_RedBand && channels[1] == GCI_GreenBand &&
+             channels[2] == GCI_BlueBand)
+        to->kind = NGFF_KIND_RGB;
+    const bool is_chosen = CSLFetchNameValue(options, "OVERVIEW_RESAMPLING") != nullptr ||
+                           CSLFetchNameValue(options, "RESAMPLING") != nullptr;
+    if (with > 0 && without > 0 && !is_chosen)
+        to->mixed = CPLSPrintf("Band %d holds classes and band %d does not: the levels of all bands are made by MODE; "
+                               "OVERVIEW_RESAMPLING= sets another method",
+                               with, without);
+}
+
 /* Labels, colours, nodata, and what kind of image it is. */
-static bool describe_channels(GDALDataset *source, ImageFromSource *to)
+static bool describe_channels(GDALDataset *source, CSLConstList options, ImageFromSource *to)
 {
     ngff_image *image = to->image.get();
     const int64_t n_channels = channel_count(*to);
@@ -304,10 +353,7 @@ static bool describe_channels(GDALDataset *source, ImageFromSource *to)
             !describe_nodata(source, to, channel))
             return false;
     }
-    if (source->GetRasterBand(1)->GetColorTable() != nullptr)
-        to->kind = NGFF_KIND_LABEL;
-    else if (n_channels >= 3 && colors[0] == GCI_RedBand && colors[1] == GCI_GreenBand && colors[2] == GCI_BlueBand)
-        to->kind = NGFF_KIND_RGB;
+    choose_kind(source, options, colors, to);
     return ngff_image_set_kind(image, to->kind) == NGFF_OK;
 }
 
@@ -388,7 +434,7 @@ bool image_from_source(GDALDataset *source, CSLConstList options, bool is_strict
     int what = GEOREF_NO_TRANSFORM;
     const char *copy_metadata = CSLFetchNameValueDef(options, "COPY_SRC_MDD", "AUTO");
     const bool is_type_kept = source->GetRasterBand(1)->GetRasterDataType() == to->type;
-    const bool is_described = ngff_image_status(image) == NGFF_OK && describe_channels(source, to) &&
+    const bool is_described = ngff_image_status(image) == NGFF_OK && describe_channels(source, options, to) &&
                               describe_validity(source, is_strict, to) &&
                               georef_describe(GDALDataset::ToHandle(source), image, to->rank(), &what) == NGFF_OK &&
                               attributes_to_image(source, to->bands, to->colors, image,

@@ -27,7 +27,8 @@ struct ImageFromSource {
     int32_t pixel_type = 0;                /* NGFF_* */
     std::vector<std::string> losses{};     /* what of the source the image will not hold, in words */
     int32_t kind = NGFF_KIND_INTENSITY;
-    int alpha = -1; /* the channel that is the opacity of the others */
+    std::string mixed{}; /* a warning: some bands hold classes, others do not */
+    int alpha = -1;      /* the channel that is the opacity of the others */
     bool has_mask = false;
     bool keeps_mask = false; /* asked for: a mask is written even where all of it is valid */
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "foreign.h"
 #include "georef.h"
 #include "guard.h"
 #include "jsontext.h"
@@ -471,6 +472,12 @@ static int64_t most_bands()
     return std::clamp(atoi(CPLGetConfigOption("GDAL_MAX_BAND_COUNT", "65536")), 1, 1 << 20);
 }
 
+/* What lies in a group "labels" is a label image, also where its writer left out "image-label". */
+static bool is_in_labels(const std::string &part)
+{
+    return STARTS_WITH(part.c_str(), "labels/") || part.find("/labels/") != std::string::npos;
+}
+
 std::unique_ptr<GDALDataset> OmeZarrDataset::open(const StoreName &name, const char *description, CSLConstList options)
 {
     int n_threads;
@@ -511,6 +518,8 @@ std::unique_ptr<GDALDataset> OmeZarrDataset::open(const StoreName &name, const c
         store->subdataset = name.text();
     ngff_reader_set_cache(store->reader, reading_cache(*store, grid));
     attributes_from_reader(store->reader, store->planes, &store->attributes);
+    if (!store->attributes.is_ours && is_in_labels(name.part))
+        foreign_mark_classes(&store->attributes.bands);
     store->n_threads = n_threads;
     auto dataset = make(store, grid, description);
     set_subdatasets(dataset.get(), parts);

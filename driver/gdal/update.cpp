@@ -155,6 +155,8 @@ bool WritingDataset::open_update(std::unique_ptr<OmeZarrDataset> stored)
     m_stored_plan = plan_of_now(m_options, &m_axes);
     if (!m_stored_plan)
         return false;
+    for (const std::string &warning : warnings_of(m_stored_plan.get(), m_axes)) /* were raised when it was made */
+        m_raised.insert(warning);
     m_writer = checked_writer(ngff_writer_open_update(m_stored_plan.get(), m_root.c_str()));
     if (!m_writer)
         return false;

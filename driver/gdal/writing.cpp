@@ -63,10 +63,20 @@ Plan make_plan(const ImageFromSource &image, const CPLStringList &options, const
     return plan;
 }
 
-void raise_warnings(ngff_plan *plan)
+std::vector<std::string> warnings_of(ngff_plan *plan, const ImageFromSource &image)
 {
+    std::vector<std::string> warnings;
     for (int i = 0; ngff_plan_warning(plan, i) != nullptr; i++)
-        CPLError(CE_Warning, CPLE_AppDefined, "%s", ngff_plan_warning(plan, i));
+        warnings.emplace_back(ngff_plan_warning(plan, i));
+    if (!image.mixed.empty() && ngff_plan_level_count(plan) > 1)
+        warnings.push_back(image.mixed);
+    return warnings;
+}
+
+void raise_warnings(ngff_plan *plan, const ImageFromSource &image)
+{
+    for (const std::string &warning : warnings_of(plan, image))
+        CPLError(CE_Warning, CPLE_AppDefined, "%s", warning.c_str());
 }
 
 void raise_warning(const ngff_writer *writer)

@@ -34,7 +34,8 @@ void raise(int32_t status, const char *message);
 
 /* NULL, with an error, which begins with the name if there is one, if there is none. */
 Plan make_plan(const ImageFromSource &image, const CPLStringList &options, const std::string &name = "");
-void raise_warnings(ngff_plan *plan);
+std::vector<std::string> warnings_of(ngff_plan *plan, const ImageFromSource &image);
+void raise_warnings(ngff_plan *plan, const ImageFromSource &image);
 /* What did not go well beside a run that succeeded. */
 void raise_warning(const ngff_writer *writer);
 

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <set>
 
 #include "gdal_rat.h"
 
@@ -22,7 +23,8 @@ class WritingDataset final : public GDALDataset
     std::string m_root{};
     CPLStringList m_options{};
     std::string m_loss{};
-    ImageFromSource m_axes{}; /* which band is which plane; its image is that of the beginning */
+    std::set<std::string> m_raised{}; /* warnings of plans */
+    ImageFromSource m_axes{};         /* which band is which plane; its image is that of the beginning */
     /* GDAL's block cache may write our blocks on any thread, while the owner describes the dataset on his: such a write
      * sees only the writer, the options and the nodata values, and these only with the lock. */
     std::mutex m_lock{};
@@ -47,6 +49,7 @@ class WritingDataset final : public GDALDataset
     CPLErr transfer(const WritingBand *band, bool is_write, int block_x, int block_y, void *pixels, bool is_mask);
     CPLErr transfer_locked(const WritingBand *band, bool is_write, int block_x, int block_y, void *pixels,
                            bool is_mask);
+    void raise_new_warnings(ngff_plan *plan, const ImageFromSource &image);
     CPLErr note_overviews(const char *resampling, int n_levels, const int *levels, int n_bands);
     void tell_nodata();
     bool is_given_up();

@@ -221,6 +221,25 @@ static void image_that_the_writer_cannot_hold_is_refused(void)
     ngff_plan_free(p);
 }
 
+/* The host's word for a label wins, and one warning says what that means; what takes one of the numbers needs none. */
+static void classes_are_averaged_only_when_asked_for(void)
+{
+    static const char *const methods[] = {NULL, "NEAREST", "MODE", "MIN", "MAX", "AVERAGE", "RMS", "GAUSS", "LANCZOS"};
+    for (int i = 0; i < 9; i++) {
+        char option[64];
+        snprintf(option, sizeof option, "OVERVIEW_RESAMPLING=%s", methods[i] ? methods[i] : "");
+        ngff_image *image = ngff_image_create("yx", SHAPE(100, 100), NGFF_UINT8);
+        ngff_image_set_kind(image, NGFF_KIND_LABEL);
+        ngff_plan *p = ngff_plan_create(image, methods[i] ? OPTIONS(option) : NULL);
+        CHECK_TEXT(ngff_plan_option(p, "OVERVIEW_RESAMPLING"), methods[i] ? methods[i] : "MODE");
+        CHECK_INT(ngff_plan_warning(p, 0) != NULL, i >= 5);
+        CHECK(i < 5 || strstr(ngff_plan_warning(p, 0), option) == ngff_plan_warning(p, 0));
+        CHECK(ngff_plan_warning(p, 1) == NULL);
+        ngff_plan_free(p);
+        ngff_image_free(image);
+    }
+}
+
 static void source_and_given_levels_are_checked(void)
 {
     ngff_plan *p = plan_of("yx", SHAPE(100, 100), NGFF_UINT8, OPTIONS("BLOCKSIZE=32"));
@@ -258,6 +277,7 @@ int main(void)
     RUN(southing_puts_the_first_pixels_centre_into_the_translation);
     RUN(impossible_requests_are_refused_in_words);
     RUN(image_that_the_writer_cannot_hold_is_refused);
+    RUN(classes_are_averaged_only_when_asked_for);
     RUN(source_and_given_levels_are_checked);
     RUN(losses_are_kept_in_their_order);
     CHECK_EXIT();

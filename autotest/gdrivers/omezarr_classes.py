@@ -1,0 +1,224 @@
+"""Pixels that name classes are never averaged: whichever way GDAL or NGFF says so, through each way of writing. And
+pictures whose smallest value is white are not shown as their negative."""
+
+import os
+import subprocess
+
+import gdaltest
+import ngffmodel
+import numpy as np
+import pytest
+from osgeo import gdal
+
+GT = (500000.0, 10.0, 0.0, 5000000.0, 0.0, -10.0)
+FACTORS = ngffmodel.plain_factors(100, 120, 32)
+
+
+def classes(values=(1, 50, 200), dtype="uint8"):
+    return np.array(values, dtype)[np.random.default_rng(4).integers(0, len(values), (1, 100, 120))]
+
+
+def table(kind=gdal.GRTT_THEMATIC, binning=None):
+    rat = gdal.RasterAttributeTable()
+    rat.CreateColumn("value", gdal.GFT_Integer, gdal.GFU_MinMax)
+    rat.CreateColumn("class", gdal.GFT_String, gdal.GFU_Name)
+    for row, value in enumerate((1, 50, 200)):
+        rat.SetValueAsInt(row, 0, value)
+        rat.SetValueAsString(row, 1, f"class {value}")
+    rat.SetTableType(kind)
+    if binning:
+        rat.SetLinearBinning(*binning)
+    return rat
+
+
+def palette():
+    colors = gdal.ColorTable()
+    for value in (1, 50, 200):
+        colors.SetColorEntry(value, (value, 255 - value, 7, 255))
+    return colors
+
+
+def say(band, how):
+    """What a program says of a band."""
+    if how == "palette":
+        band.SetColorTable(palette())
+    elif how == "categories":
+        band.SetCategoryNames(["none", "water", "wood"])
+    elif how == "table":
+        band.SetDefaultRAT(table())
+    elif how == "direct bins":
+        band.SetDefaultRAT(table(binning=(0, 1)))
+    elif how == "layer type":
+        band.SetMetadataItem("LAYER_TYPE", "thematic")
+    elif how == "one bit":
+        band.SetMetadataItem("NBITS", "1", "IMAGE_STRUCTURE")
+    elif how == "measured table":
+        band.SetDefaultRAT(table(gdal.GRTT_ATHEMATIC))
+    elif how == "wide bins":
+        band.SetDefaultRAT(table(binning=(0, 4)))
+    elif how == "measured layer":
+        band.SetMetadataItem("LAYER_TYPE", "athematic")
+        band.SetDefaultRAT(table())
+        band.SetCategoryNames(["none", "water", "wood"])
+    elif how == "eight bits":
+        band.SetMetadataItem("NBITS", "7", "IMAGE_STRUCTURE")
+
+
+CLASSES = ["palette", "categories", "table", "direct bins", "layer type", "one bit"]
+MEASURED = ["measured table", "wide bins", "measured layer", "eight bits"]
+
+
+def said(how, dtype="uint8"):
+    array = classes((0, 1, 1) if how == "one bit" else (1, 50, 200), dtype)
+    source = gdaltest.mem(array, geotransform=GT, code="EPSG:32633")
+    say(source.GetRasterBand(1), how)
+    return array, source
+
+
+def assert_levels(path, array, method):
+    expected = ngffmodel.pyramid(array, FACTORS, method)
+    assert len(expected) > 2
+    for got, want in zip(gdaltest.our_levels(path), expected, strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("how", CLASSES + MEASURED)
+def test_a_copy_knows_classes(tmp_path, how):
+    array, source = said(how)
+    with gdaltest.collected_messages() as messages:
+        path = gdaltest.write(tmp_path / "a.ome.zarr", source, "BLOCKSIZE=32")
+    assert_levels(path, array, "MODE" if how in CLASSES else "AVERAGE")
+    assert messages == []
+
+
+@pytest.mark.parametrize("how", ["palette", "categories", "table", "layer type", "one bit"])
+def test_a_copy_of_the_copy_knows_them_too(tmp_path, how):
+    array, source = said(how)
+    first = gdaltest.write(tmp_path / "a.ome.zarr", source, "BLOCKSIZE=32", "OVERVIEWS=NONE")
+    assert_levels(gdaltest.write(tmp_path / "b.ome.zarr", gdal.Open(first), "BLOCKSIZE=32"), array, "MODE")
+
+
+@pytest.mark.parametrize("how", CLASSES + MEASURED)
+def test_create_knows_what_is_said_until_the_end(tmp_path, how):
+    array, _ = said(how)
+    path = str(tmp_path / "a.ome.zarr")
+    dataset = gdaltest.mem(array, driver="OMEZARR", path=path, options=["BLOCKSIZE=32"])
+    dataset.FlushCache()
+    say(dataset.GetRasterBand(1), how)
+    del dataset
+    assert_levels(path, array, "MODE" if how in CLASSES else "AVERAGE")
+
+
+@pytest.mark.parametrize("how", CLASSES)
+def test_a_store_that_is_there_learns_it(tmp_path, how):
+    array, _ = said(how)
+    path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "BLOCKSIZE=32")
+    assert_levels(path, array, "AVERAGE")
+    dataset = gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_UPDATE)
+    say(dataset.GetRasterBand(1), how)
+    del dataset
+    assert_levels(path, array, "MODE")
+
+
+def run(*command):
+    done = subprocess.run([str(c) for c in command], env=os.environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("program", ["gdal_translate", "gdal_translate -srcwin", "gdalwarp"])
+@pytest.mark.parametrize("how", ["palette", "categories", "table", "layer type", "one bit"])
+def test_programs_pass_it_on(tmp_path, how, program):
+    if program == "gdalwarp" and how in ("categories", "one bit"):
+        pytest.skip("gdalwarp does not say it")
+    array, source = said(how)
+    tif = str(tmp_path / "a.tif")
+    gdal.GetDriverByName("GTiff").CreateCopy(tif, source, 0, ["NBITS=1"] if how == "one bit" else []).FlushCache()
+    path = tmp_path / "a.ome.zarr"
+    program, *more = program.split()
+    if more:
+        more += ["0", "0", "120", "100"]
+    run(program, "-q", "-of", "OMEZARR", "-co", "BLOCKSIZE=32", *more, tif, path)
+    assert_levels(path, array, "MODE")
+
+
+@pytest.mark.parametrize("dtype, method", [("int16", "MODE"), ("float32", "AVERAGE")])
+def test_a_table_of_floats_is_one_of_ranges(tmp_path, dtype, method):
+    array, source = said("table", dtype)
+    assert_levels(gdaltest.write(tmp_path / "a.ome.zarr", source, "BLOCKSIZE=32"), array, method)
+
+
+def test_opacity_of_one_bit_is_no_class(tmp_path):
+    array = np.concatenate([gdaltest.random_array((1, 100, 120), "uint8"), classes((0, 255))])
+    source = gdaltest.mem(array)
+    source.GetRasterBand(2).SetColorInterpretation(gdal.GCI_AlphaBand)
+    source.GetRasterBand(2).SetMetadataItem("NBITS", "1", "IMAGE_STRUCTURE")
+    path = gdaltest.write(tmp_path / "a.ome.zarr", source, "BLOCKSIZE=32")
+    np.testing.assert_array_equal(gdaltest.our_levels(path)[1][1], ngffmodel.reduce(array[1], (2, 2)))
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("has_key", [True, False])
+def test_label_images_are_classes(tmp_path, version, has_key):
+    """Of another writer, zarr-python, with and without "image-label"; and through a VRT."""
+    pytest.importorskip("zarr")
+    from omezarr_subdatasets import group, image, multiscale, put
+
+    root, array = tmp_path / "a.zarr", classes((0, 7, 900), "int32")
+    image(group(root, version), "yx", gdaltest.random_array((100, 120), "uint8"), version)
+    put(group(root / "labels", version), version, labels=["cells"])
+    cells = group(root / "labels" / "cells", version)
+    put(cells, version, multiscales=[multiscale(cells, "yx", [array[0]], version=version)],
+        **({"image-label": {"source": {"image": "../../"}}} if has_key else {}))
+    name = f'OMEZARR:"{root}":labels/cells'
+    assert gdal.Open(name).GetRasterBand(1).GetMetadataItem("LAYER_TYPE") == "thematic"
+    assert gdal.Open(str(root)).GetRasterBand(1).GetMetadataItem("LAYER_TYPE") is None
+    first = gdaltest.write(tmp_path / "b.ome.zarr", gdal.Open(name), "BLOCKSIZE=32")
+    again = gdaltest.write(tmp_path / "c.ome.zarr", gdal.Open(first), "BLOCKSIZE=32")
+    gdal.Translate(str(tmp_path / "d.ome.zarr"), name, format="OMEZARR", srcWin=[0, 0, 120, 100],
+                   creationOptions=["BLOCKSIZE=32"])
+    for path in (first, again, tmp_path / "d.ome.zarr"):
+        assert_levels(path, array, "MODE")
+
+
+# -- What the user says counts more ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["palette", "table"])
+@pytest.mark.parametrize("method, warns", [("AVERAGE", True), ("GAUSS", True), ("NEAREST", False), ("MODE", False),
+                                           ("MAX", False)])
+def test_a_method_that_is_asked_for_is_taken(tmp_path, method, warns, how):
+    array, source = said(how)
+    with gdaltest.collected_messages() as messages:
+        path = gdaltest.write(tmp_path / "a.ome.zarr", source, "BLOCKSIZE=32", f"OVERVIEW_RESAMPLING={method}")
+    assert_levels(path, array, method)
+    assert len(messages) == warns and all("not with their colours" in text for text in messages.warnings())
+
+
+@pytest.mark.parametrize("by", ["option", "overviews"])
+def test_create_warns_once_that_classes_are_averaged(tmp_path, by):
+    array, _ = said("palette")
+    path = str(tmp_path / "a.ome.zarr")
+    with gdaltest.collected_messages() as messages:
+        dataset = gdaltest.mem(array, driver="OMEZARR", path=path,
+                               options=["BLOCKSIZE=32"] + ["OVERVIEW_RESAMPLING=AVERAGE"] * (by == "option"))
+        assert messages == []
+        dataset.GetRasterBand(1).SetColorTable(palette())
+        if by == "overviews":
+            dataset.BuildOverviews("AVERAGE", [2, 4])
+            dataset.BuildOverviews("AVERAGE", [2, 4])
+        del dataset
+    assert [path in text and "OVERVIEW_RESAMPLING=AVERAGE" in text for text in messages.warnings()] == [True]
+    assert_levels(path, array, "AVERAGE")
+
+
+@pytest.mark.parametrize("options, told", [([], True), (["OVERVIEW_RESAMPLING=MODE"], False), (["OVERVIEWS=NONE"], False)])
+def test_bands_of_both_kinds_are_named(tmp_path, options, told):
+    array = np.concatenate([gdaltest.random_array((1, 100, 120), "uint8"), classes()])
+    source = gdaltest.mem(array)
+    say(source.GetRasterBand(2), "categories")
+    with gdaltest.collected_messages() as messages:
+        path = gdaltest.write(tmp_path / "a.ome.zarr", source, "BLOCKSIZE=32", *options)
+    assert ["Band 2 holds classes and band 1 does not" in text for text in messages.warnings()] == [True] * told
+    if options != ["OVERVIEWS=NONE"]:
+        assert_levels(path, array, "MODE")
