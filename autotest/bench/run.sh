@@ -3,7 +3,7 @@
 # inputs in /dev/shm (B2 763 MiB, B1 768 MiB, B5 3 GiB; they stay for the next run, remove /dev/shm/omezarr-bench when
 # done), and prints tables. Options are those of run.py; --peers also installs the Python peers. `run.sh --read` is the
 # benchmark of reading, with the options of read.py (inputs of 3 GiB); `run.sh --open` that of opening on a slow web
-# server, with those of open.py (inputs of 100 MiB in a temporary folder).
+# server, with those of open.py (inputs of 100 MiB in a temporary folder); `run.sh --holes` that of sources with holes.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -22,6 +22,10 @@ if [ "${1:-}" = --read ]; then
     shift
     bench=read.py
     packages=(numpy==2.4.6 tensorstore==0.1.86)
+fi
+if [ "${1:-}" = --holes ]; then
+    shift
+    bench=holes.py
 fi
 if [ "${1:-}" = --open ]; then
     shift

@@ -229,6 +229,12 @@ NGFF_API int32_t ngff_writer_level_commit(ngff_writer *writer, int32_t level, co
 NGFF_API int32_t ngff_writer_level_write(ngff_writer *writer, int32_t level, const int64_t *origin,
                                          const int64_t *extent, const void *pixels, const int64_t *strides,
                                          const uint8_t *mask, int64_t mask_stride);
+/* Leaves a region out that ngff_writer_level_next has named: it reads as nodata where its channel has one, else as 0,
+ * and its mask as 0, as all that is never written. Said in time, it keeps no memory waiting for it, and where nothing
+ * else is under a pixel of a level, that costs nothing either. Nothing of it may be written before or after; a region
+ * that is not one of whole chunks is NGFF_E_ARGUMENT. Thread-safe. */
+NGFF_API int32_t ngff_writer_level_skip(ngff_writer *writer, int32_t level, const int64_t *origin,
+                                        const int64_t *extent);
 
 /* -- Push: pixels of level 0 in any order, any number of times -------------------------------------------------- */
 

@@ -65,9 +65,12 @@ static void run_cells(cascade *cs, cell *todo)
         error e = {0};
         todo = c->next;
         c->next = NULL;
-        int32_t status = atomic_load(&cs->has_failed) ? NGFF_E_STATE
-                         : c->is_supplied             ? cs->host.supply(cs->host.user, c, &e)
-                                                      : family_reduce_strips(cs, c, &e);
+        int has_failed = atomic_load(&cs->has_failed);
+        if (!has_failed)
+            family_fill_missing(cs, c);
+        int32_t status = has_failed       ? NGFF_E_STATE
+                         : c->is_supplied ? cs->host.supply(cs->host.user, c, &e)
+                                          : family_reduce_strips(cs, c, &e);
         if (status == NGFF_OK && cs->plan->image->alpha >= 0)
             family_make_validity(cs->plan->image, c->pixels, c->strides, &c->box, c->mask,
                                  cell_level(cs, c)->cell[c->box.rank - 1]);
@@ -330,6 +333,78 @@ static void write_unwritten(cascade *cs, int l)
     pool_wait(cs->pool);
 }
 
+/* -- Holes: cells that nobody will write ------------------------------------------------------------------------- */
+
+/* A cell of the list is complete: what is empty is left out in turn, the others are run. */
+static int32_t skip_upwards(cascade *cs, cell *empty, error *e)
+{
+    while (empty) {
+        cell *c = empty, *finished = NULL;
+        empty = c->next;
+        c->next = NULL;
+        if (!c->is_empty) {
+            submit(cs, c, e);
+            continue;
+        }
+        if (cs->host.skip && e->status == NGFF_OK)
+            cs->host.skip(cs->host.user, c, e);
+        for (int l = c->level + 1; e->status == NGFF_OK && l < cs->plan->n_levels; l++)
+            if (cs->plan->levels[l].source == c->level)
+                family_skip_in_parents(cs, c, l, &finished, e);
+        cell_free(cs, c);
+        while (finished) {
+            cell *next = finished->next;
+            finished->next = empty;
+            empty = finished;
+            finished = next;
+        }
+    }
+    return e->status;
+}
+
+/* Takes a cell for done, if nothing of it has come. */
+static cell *take_skipped(cascade *cs, int l, const int64_t *index, error *e)
+{
+    cell *c = NULL;
+    pthread_mutex_lock(&cs->lock);
+    int has_come = cell_is_done(cs, l, index) || cell_find(cs, l, index);
+    if (!has_come && !(c = cell_make_empty(cs, l, index)))
+        cell_out_of_memory(e, (int64_t)sizeof *c);
+    if (c) {
+        cell_set_done(cs, l, index);
+        cs->n_done++;
+    }
+    pthread_mutex_unlock(&cs->lock);
+    return c;
+}
+
+int32_t cascade_skip(cascade *cs, int l, const box *region, error *e)
+{
+    const level *at = &cs->plan->levels[l];
+    int64_t first[MAX_RANK], last[MAX_RANK], index[MAX_RANK] = {0};
+    int rank = region->rank, i;
+    for (i = 0; i < rank; i++) {
+        int64_t end = region->origin[i] + region->extent[i];
+        if (region->origin[i] % at->cell[i] != 0 || (end % at->cell[i] != 0 && end != at->shape[i]))
+            return error_set(e, NGFF_E_ARGUMENT, "only a region of whole blocks can be left out");
+        index[i] = first[i] = region->origin[i] / at->cell[i];
+        last[i] = (end - 1) / at->cell[i];
+    }
+    do {
+        box whole = cell_box(at, rank, index);
+        cell *c = box_needs_writing(cs, &whole) ? take_unwritten(cs, l, index, e) : take_skipped(cs, l, index, e);
+        if (c)
+            skip_upwards(cs, c, e);
+        else if (e->status == NGFF_OK)
+            cell_written_twice(&whole, e);
+        for (i = rank - 1; i >= 0 && ++index[i] > last[i]; i--)
+            index[i] = first[i];
+    } while (i >= 0 && e->status == NGFF_OK);
+    return e->status;
+}
+
+/* -- The last cells ------------------------------------------------------------------------------------------------ */
+
 void cascade_finish(cascade *cs)
 {
     pool_wait(cs->pool);
@@ -347,6 +422,10 @@ void cascade_finish(cascade *cs)
         pthread_mutex_unlock(&cs->lock);
         if (!c)
             return;
+        if (c->is_empty) { /* no child has given it anything, and none will */
+            cell_free(cs, c);
+            continue;
+        }
         if (e.status != NGFF_OK)
             cascade_fail(cs, &e);
         if (c->is_mapped) { /* mapped, but never committed: what lies there was not said to be pixels */
@@ -354,8 +433,6 @@ void cascade_finish(cascade *cs)
             if (c->mask)
                 memset(c->mask, 0, (size_t)cell_plane_bytes(cs, cell_level(cs, c)->cell));
         }
-        if (!c->is_spilled)
-            family_fill_missing(cs, c);
         if (cell_level(cs, c)->source < 0 && !c->is_spilled)
             normalise_mask(cs, c);
         run_cells(cs, c);

@@ -22,6 +22,7 @@ typedef struct cell {
     uint64_t missing;          /* a bit per child that has not come; its part has no value yet */
     box *written;              /* level 0: the boxes that have come, if not the whole cell at once */
     int n_written, n_pins, is_mapped, is_spilling, is_spilled;
+    int is_empty;                /* without memory: no child has given it anything yet */
     int is_supplied;             /* its pixels are stored already: it only gives them to its parents */
     struct cell *newer, *older;  /* among the open cells whose pixels are in memory, by last touch */
     struct cell *before, *after; /* among the open cells of its level */
@@ -40,6 +41,8 @@ typedef struct {
     int (*is_wanted)(void *user, int level, const int64_t *index);
     /* Fills a supplied cell with the pixels that are stored. */
     int32_t (*supply)(void *user, const cell *c, error *e);
+    /* A cell is left out: nothing of it will come, and it reads as fill. It has no pixels. NULL: nobody wants to know. */
+    int32_t (*skip)(void *user, const cell *c, error *e);
 } cascade_host;
 
 typedef struct cascade cascade;
@@ -63,6 +66,8 @@ int32_t cascade_write(cascade *cs, int level, const box *region, const void *pix
                       const uint8_t *mask, int64_t mask_stride, error *e);
 /* A cell that is not wanted itself, but whose pixels wanted parents need: it is read back by the host. */
 int32_t cascade_supply(cascade *cs, int level, const int64_t *index, error *e);
+/* Nobody will write these cells: they read as unwritten, and cost no memory, nor do the parents of nothing else. */
+int32_t cascade_skip(cascade *cs, int level, const box *region, error *e);
 /* Completes the cells that are still open with what they have. */
 void cascade_finish(cascade *cs);
 /* Cells that the caller has given and that are done. */

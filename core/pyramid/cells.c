@@ -186,26 +186,42 @@ static void fill_first(const cascade *cs, cell *c)
     }
 }
 
-/* A new cell with its memory. is_whole: all pixels will come at once, so they need no first value. */
-cell *cell_make(cascade *cs, int l, const int64_t *index, int is_whole)
+/* A new cell without memory: enough as long as all children that came have nothing to give. */
+cell *cell_make_empty(cascade *cs, int l, const int64_t *index)
 {
     const level *at = &cs->plan->levels[l];
     cell *c = calloc(1, sizeof *c);
     if (!c)
         return NULL;
     c->level = l;
+    c->is_empty = 1;
     memcpy(c->index, index, sizeof c->index);
     c->box = cell_box(at, cs->plan->image->rank, index);
-    if (take_memory(cs, c) != NGFF_OK) {
-        cell_free(cs, c);
-        return NULL;
-    }
     c->remaining = at->source < 0 ? box_volume(&c->box) : count_children(cs, c);
     if (cell_keeps_missing(cs, c))
         c->missing = UINT64_MAX >> (64 - c->remaining);
-    else if (!is_whole)
-        fill_first(cs, c);
     return c;
+}
+
+/* Gives an empty cell its memory. is_whole: all pixels will come at once, so they need no first value. */
+static int32_t cell_furnish(cascade *cs, cell *c, int is_whole)
+{
+    if (take_memory(cs, c) != NGFF_OK)
+        return NGFF_E_MEMORY;
+    c->is_empty = 0;
+    if (!is_whole && !cell_keeps_missing(cs, c))
+        fill_first(cs, c);
+    return NGFF_OK;
+}
+
+/* A new cell with its memory. */
+cell *cell_make(cascade *cs, int l, const int64_t *index, int is_whole)
+{
+    cell *c = cell_make_empty(cs, l, index);
+    if (!c || cell_furnish(cs, c, is_whole) == NGFF_OK)
+        return c;
+    cell_free(cs, c);
+    return NULL;
 }
 
 /* A cell of any level with room for its pixels, which waits for no child. */
@@ -262,7 +278,7 @@ static void line_enter(cascade *cs, cell *c)
     c->is_in_line = 1;
 }
 
-/* Mapped cells are not in the line: the host writes to their memory. */
+/* Mapped cells are not in the line: the host writes to their memory. Empty ones have none. */
 void cell_insert(cascade *cs, cell *c)
 {
     cell **bucket = bucket_of(cs, c->level, c->index), **first = &cs->open[c->level];
@@ -272,7 +288,7 @@ void cell_insert(cascade *cs, cell *c)
     if (*first)
         (*first)->before = c;
     *first = c;
-    if (!c->is_mapped)
+    if (!c->is_mapped && !c->is_empty)
         line_enter(cs, c);
 }
 
@@ -392,7 +408,7 @@ cell *cell_touch(cascade *cs, int l, const int64_t *index, error *e)
     pthread_mutex_lock(&cs->lock);
     cell *c = find_unspilling(cs, l, index);
     int32_t status = NGFF_OK;
-    if (!c || c->is_spilled) {
+    if (!c || c->is_spilled || c->is_empty) {
         status = cell_make_room(cs, cs->plan->levels[l].cell_bytes, e);
         c = find_unspilling(cs, l, index); /* the lock was let go */
     }
@@ -405,6 +421,8 @@ cell *cell_touch(cascade *cs, int l, const int64_t *index, error *e)
         else
             status = cell_out_of_memory(e, cs->plan->levels[l].cell_bytes);
     }
+    if (status == NGFF_OK && c->is_empty && cell_furnish(cs, c, 0) != NGFF_OK)
+        status = cell_out_of_memory(e, cs->plan->levels[l].cell_bytes);
     if (status == NGFF_OK) {
         c->n_pins++;
         if (!c->is_spilled)
@@ -414,6 +432,28 @@ cell *cell_touch(cascade *cs, int l, const int64_t *index, error *e)
     }
     pthread_mutex_unlock(&cs->lock);
     return status == NGFF_OK ? c : NULL;
+}
+
+/* Counts a child that gives nothing. 1: it was the last one, and the cell (*counted) is the caller's: empty if no child
+ * had anything to give. */
+int cell_count_skipped(cascade *cs, int l, const int64_t *index, cell **counted, error *e)
+{
+    pthread_mutex_lock(&cs->lock);
+    cell *c = find_unspilling(cs, l, index);
+    if (!c && (c = cell_make_empty(cs, l, index)))
+        cell_insert(cs, c);
+    int is_complete = c && --c->remaining == 0;
+    if (is_complete && c->is_spilled)
+        cell_unspill(cs, c, e);
+    if (is_complete)
+        cell_remove(cs, c);
+    pthread_mutex_unlock(&cs->lock);
+    *counted = c;
+    if (!c)
+        return cell_out_of_memory(e, (int64_t)sizeof *c);
+    if (e->status != NGFF_OK)
+        cell_free(cs, c);
+    return e->status != NGFF_OK ? e->status : is_complete;
 }
 
 static int64_t done_bit(const cascade *cs, int l, const int64_t *index)

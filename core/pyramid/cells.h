@@ -42,6 +42,7 @@ box cell_source(const cascade *cs, const cell *c);
 int64_t cell_first_child(const cascade *cs, const cell *c, int axis, int64_t *n);
 uint8_t *cell_strip(const cascade *cs, const cell *c, int i, uint8_t **mask);
 int cell_keeps_missing(const cascade *cs, const cell *c);
+cell *cell_make_empty(cascade *cs, int l, const int64_t *index);
 cell *cell_make(cascade *cs, int l, const int64_t *index, int is_whole);
 cell *cell_make_supplied(cascade *cs, int l, const int64_t *index);
 cell *cell_find(cascade *cs, int l, const int64_t *index);
@@ -56,6 +57,7 @@ cell *cell_touch(cascade *cs, int l, const int64_t *index, error *e);
 int cell_is_done(const cascade *cs, int l, const int64_t *index);
 void cell_set_done(cascade *cs, int l, const int64_t *index);
 int cell_count_down(cascade *cs, cell *c, int64_t n, uint64_t come);
+int cell_count_skipped(cascade *cs, int l, const int64_t *index, cell **counted, error *e);
 int32_t cell_out_of_memory(error *e, int64_t bytes);
 
 /* -- family.c: reducing, and what a finished cell gives to its parents. */
@@ -64,5 +66,6 @@ void family_make_validity(const struct ngff_image *image, const uint8_t *pixels,
                           uint8_t *mask, int64_t mask_row_bytes);
 void family_fill_missing(cascade *cs, cell *c);
 int32_t family_give_to_parents(cascade *cs, const cell *child, int l, cell **finished, error *e);
+int32_t family_skip_in_parents(cascade *cs, const cell *child, int l, cell **finished, error *e);
 
 #endif

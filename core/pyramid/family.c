@@ -274,7 +274,11 @@ static void parent_range(const cascade *cs, const cell *child, int l, int64_t *f
     }
 }
 
-int32_t family_give_to_parents(cascade *cs, const cell *child, int l, cell **finished, error *e)
+typedef int32_t (*parent_visitor)(cascade *cs, const cell *child, int l, const int64_t *index, cell **finished,
+                                  error *e);
+
+/* Visits the cells of level l that need the child and are to be made. */
+static int32_t for_parents(cascade *cs, const cell *child, int l, parent_visitor visit, cell **finished, error *e)
 {
     int64_t first[MAX_RANK], last[MAX_RANK], index[MAX_RANK] = {0};
     int rank = child->box.rank, i;
@@ -284,10 +288,36 @@ int32_t family_give_to_parents(cascade *cs, const cell *child, int l, cell **fin
         box parent = cell_box(&cs->plan->levels[l], rank, index);
         box source = straddle_source(cs->axes[l], &parent), both = box_intersect(&source, &child->box);
         int is_wanted = !cs->host.is_wanted || cs->host.is_wanted(cs->host.user, l, index);
-        if (is_wanted && !box_is_empty(&both) && give_to_parent(cs, child, l, index, finished, e) != NGFF_OK)
+        if (is_wanted && !box_is_empty(&both) && visit(cs, child, l, index, finished, e) != NGFF_OK)
             return e->status;
         for (i = rank - 1; i >= 0 && ++index[i] > last[i]; i--)
             index[i] = first[i];
     } while (i >= 0);
     return NGFF_OK;
+}
+
+int32_t family_give_to_parents(cascade *cs, const cell *child, int l, cell **finished, error *e)
+{
+    return for_parents(cs, child, l, give_to_parent, finished, e);
+}
+
+/* -- Holes --------------------------------------------------------------------------------------------------------- */
+
+static int32_t skip_in_parent(cascade *cs, const cell *child, int l, const int64_t *index, cell **finished, error *e)
+{
+    cell *parent;
+    int is_complete = cell_count_skipped(cs, l, index, &parent, e);
+    if (is_complete == 1) {
+        parent->next = *finished;
+        *finished = parent;
+    }
+    (void)child;
+    return e->status;
+}
+
+/* A child that gives nothing; of it only level, index and box are looked at. What has then got all its children goes
+ * into the list, empty where none gave anything. */
+int32_t family_skip_in_parents(cascade *cs, const cell *child, int l, cell **finished, error *e)
+{
+    return for_parents(cs, child, l, skip_in_parent, finished, e);
 }

@@ -25,6 +25,7 @@ typedef struct {
     pthread_mutex_t lock;
     tally total;         /* without the moments of floating-point pixels */
     int64_t n_seen;      /* pixels of level 0 that have come, valid or not */
+    int64_t n_left_out;  /* pixels that will not come, and whose moments are in the parts */
     int64_t own_left;    /* pixels for the histogram still to come from this channel */
     uint64_t *bins;      /* while the histogram is being filled */
     int64_t bins_left;   /* pixels still to come from all channels that share it */
@@ -182,7 +183,7 @@ static plane plane_of(const struct ngff_plan *plan, const cell *c, int64_t k, in
     return p;
 }
 
-/* Where the moments of channel k of a cell of level 0 are kept. */
+/* Where the moments of channel k of a cell of level 0 (its box) are kept. */
 static moments *part_of(statistics *s, const cell *c, int64_t k)
 {
     const level *base = &s->plan->levels[0];
@@ -497,13 +498,30 @@ static int unwritten_is_valid(const struct ngff_image *image, int64_t k)
     return !image->channels[k].has_nodata && !image->has_mask && (image->alpha < 0 || image->alpha == k);
 }
 
+/* Their zeros have a place in the order in which moments are joined, as if they had come. */
+void statistics_skip(statistics *s, const cell *c)
+{
+    int channel_axis = s->plan->image->channel_axis;
+    int64_t n = channel_axis < 0 ? 1 : c->box.extent[channel_axis];
+    for (int64_t k = 0; k < n && c->level == 0 && s->parts && s->wants_tally; k++) {
+        int64_t number = channel_axis < 0 ? 0 : c->box.origin[channel_axis] + k;
+        moments zeros = {.n = box_volume(&c->box) / n};
+        if (!unwritten_is_valid(s->plan->image, number))
+            continue;
+        *part_of(s, c, k) = zeros;
+        pthread_mutex_lock(&s->channels[number].lock);
+        s->channels[number].n_left_out += zeros.n;
+        pthread_mutex_unlock(&s->channels[number].lock);
+    }
+}
+
 static int32_t add_unwritten(statistics *s, int64_t k, error *e)
 {
     const struct ngff_plan *plan = s->plan;
     const dtype *type = plan->image->type;
     channel_state *state = &s->channels[k], *owner = &s->channels[window_owner(plan, k)];
     int64_t n_unwritten = channel_pixels(plan, 0) - state->n_seen;
-    tally zeros = {.n_valid = n_unwritten, .moments = {.n = n_unwritten}};
+    tally zeros = {.n_valid = n_unwritten, .moments = {.n = n_unwritten - state->n_left_out}};
     if (unwritten_is_valid(plan->image, k)) {
         tally_merge(&state->total, type, &zeros);
         if (state->own_left > 0 && make_bins(owner, type, e) != NGFF_OK)

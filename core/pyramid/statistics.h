@@ -22,6 +22,8 @@ void statistics_free(statistics *s);
 
 /* Looks at the pixels of a cell. Thread-safe. */
 int32_t statistics_add(statistics *s, const cell *c, error *e);
+/* Takes note of a cell (its level and box) of which nothing will come. Thread-safe. */
+void statistics_skip(statistics *s, const cell *c);
 /* The summaries of all channels, owned by s; NULL in *summaries if there is nothing to say (complex pixels, more than
  * 256 channels without statistics). All cells must have been added. */
 int32_t statistics_finish(statistics *s, const chunk_source *from, const channel_summary **summaries, error *e);

@@ -124,8 +124,7 @@ int32_t writer_drain_region(ngff_writer *w, const box *region, error *e)
     return cascade_commit(w->cascade, 0, region, e);
 }
 
-/* Push mode: the pixels of the stage take the one pass, in plan order. Regions that nobody touched are left out, as a
- * pull leaves out what it never writes. */
+/* Push mode: the pixels of the stage take the one pass, in plan order. Regions that nobody touched are left out. */
 static void drain(ngff_writer *w, error *e)
 {
     box region;
@@ -134,6 +133,8 @@ static void drain(ngff_writer *w, error *e)
         int has_mask = w->plan->image->has_mask && w->masks && stage_meets(w->masks, &plane);
         if (has_mask || stage_meets(w->pixels, &region))
             writer_drain_region(w, &region, e);
+        else
+            cascade_skip(w->cascade, 0, &region, e);
     }
 }
 

@@ -237,6 +237,26 @@ static int32_t emit(void *user, const cell *c, error *e)
     return e->status;
 }
 
+/* A cell is left out: its shard need not wait for it. */
+static int32_t skip(void *user, const cell *c, error *e)
+{
+    ngff_writer *w = user;
+    const level *at = &w->plan->levels[c->level];
+    int channel_axis = w->plan->image->channel_axis;
+    int64_t n_chunks = channel_axis < 0 ? 1 : ceil_div(c->box.extent[channel_axis], at->chunk[channel_axis]);
+    int64_t index[MAX_RANK] = {0};
+    if (w->statistics)
+        statistics_skip(w->statistics, c);
+    if (!at->is_sharded)
+        return NGFF_OK;
+    for (int i = 0; i < w->plan->image->rank; i++)
+        index[i] = c->box.origin[i] / at->chunk[i];
+    for (int64_t k = 0; k < n_chunks && shards_add(w->shards, c->level, index, NULL, 0, e) == NGFF_OK; k++)
+        if (channel_axis >= 0)
+            index[channel_axis]++;
+    return e->status;
+}
+
 static int32_t spill(void *user, const char *key, const void *bytes, size_t n, error *e)
 {
     ngff_writer *w = user;
@@ -321,7 +341,7 @@ int32_t writer_start_pass(ngff_writer *w, error *e)
     ngff_plan *plan = w->plan;
     int n_workers = plan->n_threads > plan->n_readers ? plan->n_threads - plan->n_readers : 0;
     int64_t for_pass, n_cells = 0;
-    cascade_host host = {.user = w, .emit = emit, .spill = spill, .fetch = fetch};
+    cascade_host host = {.user = w, .emit = emit, .spill = spill, .fetch = fetch, .skip = skip};
     int is_whole = !w->before || update_is_whole(w->update, 0);
     if (w->update) {
         host.is_wanted = change_is_wanted;
@@ -685,6 +705,18 @@ int32_t ngff_writer_level_write(ngff_writer *w, int32_t l, const int64_t *origin
         error_set(&e, NGFF_E_ARGUMENT, pixels ? "the image has a mask, but none was given" : "no pixels were given");
     else
         cascade_write(w->cascade, l, &region, pixels, strides ? strides : dense, mask, mask_stride, &e);
+    return writer_keep(w, &e);
+}
+
+int32_t ngff_writer_level_skip(ngff_writer *w, int32_t l, const int64_t *origin, const int64_t *extent)
+{
+    error e = {0};
+    box region;
+    int32_t status = check_region(w, l, origin, extent, &region, &e);
+    if (status == NGFF_OK && !w->cascade)
+        error_set(&e, NGFF_E_STATE, not_in_push);
+    else if (status == NGFF_OK)
+        cascade_skip(w->cascade, l, &region, &e);
     return writer_keep(w, &e);
 }
 

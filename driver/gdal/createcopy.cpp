@@ -48,15 +48,15 @@ struct CopyJob {
 constexpr GIntBig step_bytes = 4 << 20; /* of rows that go through a buffer at once */
 
 /* Position of a plane among all planes of the image, from its indices on the axes before y. */
-static int band_of_plane(const ImageFromSource &image, const int64_t *at)
+static size_t plane_at(const ImageFromSource &image, const int64_t *at)
 {
     int64_t plane = 0;
     for (int axis = 0; axis < image.rank() - 2; axis++)
         plane = plane * image.shape[axis] + at[axis];
-    return image.bands[static_cast<size_t>(plane)];
+    return static_cast<size_t>(plane);
 }
 
-/* Calls visit(band, offset) for every plane of a region; offset: bytes from the first plane. False if a visit fails. */
+/* Calls visit(plane, offset) for every plane of a region; offset: bytes from the first plane. False if a visit fails. */
 template <typename Visit>
 static bool for_planes(const ImageFromSource &image, const int64_t *origin, const int64_t *extent,
                        const int64_t *strides, Visit visit)
@@ -73,7 +73,7 @@ static bool for_planes(const ImageFromSource &image, const int64_t *origin, cons
             at[axis] = origin[axis] + index;
             offset += index * strides[axis];
         }
-        if (!visit(band_of_plane(image, at), offset))
+        if (!visit(plane_at(image, at), offset))
             return false;
     }
     return true;
@@ -94,9 +94,9 @@ static bool read_region(CopyJob &job, SourceReader &reader, const GivenLevel &le
                           strides[y],
                           static_cast<int>(room_width),
                           static_cast<int>(room_height)};
-    const bool is_read = for_planes(job.image, origin, extent, strides, [&](int band, int64_t offset) {
+    const bool is_read = for_planes(job.image, origin, extent, strides, [&](size_t plane, int64_t offset) {
         window.pixels = static_cast<GByte *>(pixels) + offset;
-        return !job.must_stop && reader.read(band, window);
+        return !job.must_stop && reader.read(job.image.bands[plane], window);
     });
     window.pixels = mask;
     window.row_bytes = mask_stride;
@@ -137,9 +137,33 @@ static bool copy_in_steps(CopyJob &job, SourceReader &reader, const GivenLevel &
     return true;
 }
 
+/* True if the source has nothing in the region, and says so. */
+static bool is_hole(const CopyJob &job, SourceReader &reader, const GivenLevel &level, const int64_t *origin,
+                    const int64_t *extent)
+{
+    static constexpr GByte invalid = 0;
+    static constexpr int64_t strides[5] = {};
+    const int y = job.image.rank() - 2, x = y + 1;
+    const PixelWindow window = {level.overview,
+                                static_cast<int>(origin[x]),
+                                static_cast<int>(origin[y]),
+                                static_cast<int>(extent[x]),
+                                static_cast<int>(extent[y]),
+                                nullptr,
+                                0,
+                                0,
+                                0};
+    return (!job.image.has_mask || reader.is_hole(0, window, &invalid)) &&
+           for_planes(job.image, origin, extent, strides, [&](size_t plane, int64_t) {
+               return reader.is_hole(job.image.bands[plane], window, job.image.unwritten[plane].data());
+           });
+}
+
 static bool copy_region(CopyJob &job, SourceReader &reader, const GivenLevel &level, std::vector<GByte> &buffer,
                         const int64_t *origin, const int64_t *extent)
 {
+    if (is_hole(job, reader, level, origin, extent))
+        return ngff_writer_level_skip(job.writer, level.level, origin, extent) == NGFF_OK;
     void *pixels = nullptr;
     uint8_t *mask = nullptr;
     int64_t strides[5] = {}, mask_stride = 0;

@@ -128,6 +128,7 @@ static bool choose_axes(CSLConstList options, ImageFromSource *to, int n_bands)
         for (int64_t c = 0; c < size[1]; c++)
             for (int64_t z = 0; z < size[2]; z++)
                 to->bands.push_back(static_cast<int>(1 + t * stride[0] + c * stride[1] + z * stride[2]));
+    to->unwritten.resize(to->bands.size());
     return true;
 }
 
@@ -280,8 +281,11 @@ static bool describe_nodata(GDALDataset *source, ImageFromSource *to, int64_t ch
     uint64_t pixel[2] = {};
     if (text.empty())
         return true;
-    if (nodata_pixel(text, to->pixel_type, pixel))
+    if (nodata_pixel(text, to->pixel_type, pixel)) {
+        for (const size_t plane : planes)
+            memcpy(to->unwritten[plane].data(), pixel, sizeof pixel);
         return ngff_image_set_nodata(to->image.get(), channel, pixel) == NGFF_OK;
+    }
     if (!GDALDataTypeIsComplex(to->type))
         warn(to, CPLSPrintf("The nodata value %s of band %d is no value of type %s; it is kept as metadata only",
                             text.c_str(), to->bands[planes[0]], GDALGetDataTypeName(to->type)));
@@ -452,6 +456,7 @@ bool image_with_nodata(GDALDataset *source, const ImageFromSource &like, ImageFr
     to->dims = like.dims;
     std::copy(std::begin(like.shape), std::end(like.shape), to->shape);
     to->bands = like.bands;
+    to->unwritten.resize(to->bands.size());
     to->type = like.type;
     to->pixel_type = like.pixel_type;
     to->image.reset(ngff_image_create(to->dims.c_str(), to->shape, to->pixel_type));

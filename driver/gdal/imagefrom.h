@@ -3,6 +3,7 @@
 #ifndef OMEZARR_IMAGEFROM_H
 #define OMEZARR_IMAGEFROM_H
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,11 +18,15 @@ struct ImageReleaser {
     }
 };
 
+/* One pixel of any type. */
+using PixelValue = std::array<GByte, 16>;
+
 struct ImageFromSource {
     std::unique_ptr<ngff_image, ImageReleaser> image{};
     std::string dims{}; /* "cyx" */
     int64_t shape[5] = {};
     std::vector<int> bands{};              /* the source's band of each plane, planes in C order of the axes before y */
+    std::vector<PixelValue> unwritten{};   /* of each plane: as what a pixel reads that is not written */
     std::vector<GDALColorInterp> colors{}; /* of the source's bands */
     GDALDataType type = GDT_Unknown;       /* in which the source is read */
     int32_t pixel_type = 0;                /* NGFF_* */

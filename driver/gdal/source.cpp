@@ -221,6 +221,30 @@ bool SourceReader::read_mask(const PixelWindow &window)
                                                             window.row_bytes, nullptr) == CE_None;
 }
 
+/* What is not stored reads as nodata, else as 0; but a VRT can hide its nodata, a type clips it, and a complex one has
+ * it in its real part: one pixel shows what holes of a band really read as. */
+bool SourceReader::is_hole(int number, const PixelWindow &window, const GByte *pixel)
+{
+    GDALRasterBand *band = band_at(m_dataset, std::max(number, 1), window.overview);
+    if (band != nullptr && number == 0)
+        band = band->GetMaskBand();
+    if (band == nullptr ||
+        band->GetDataCoverageStatus(window.x, window.y, window.width, window.height, GDAL_DATA_COVERAGE_STATUS_DATA,
+                                    nullptr) != GDAL_DATA_COVERAGE_STATUS_EMPTY)
+        return false;
+    const auto key = std::make_pair(window.overview, number);
+    const auto known = m_holes.find(key);
+    if (known != m_holes.end())
+        return known->second;
+    GByte found[16] = {};
+    const GDALDataType type = number == 0 ? GDT_Byte : m_layout.type;
+    const bool is_equal =
+        band->RasterIO(GF_Read, window.x, window.y, 1, 1, found, 1, 1, type, 0, 0, nullptr) == CE_None &&
+        memcmp(found, pixel, static_cast<size_t>(GDALGetDataTypeSizeBytes(type))) == 0;
+    m_holes[key] = is_equal;
+    return is_equal;
+}
+
 /* -- One handle per thread ------------------------------------------------------------------------------------- */
 
 static bool looks_equal(GDALDataset *a, GDALDataset *b)

@@ -3,6 +3,7 @@
 #ifndef OMEZARR_SOURCE_H
 #define OMEZARR_SOURCE_H
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -56,6 +57,7 @@ class SourceReader
     /* What was read by way of GDAL's block cache, and bytes of blocks that may be, and may have been, left there. */
     std::set<int> m_read{};
     bool m_is_mask_read = false;
+    std::map<std::pair<int, int>, bool> m_holes{}; /* by overview and band: holes read as they should */
     GIntBig m_room = 16 << 20, m_cached = 0;
 
     bool read_blocks(GDALRasterBand *band, const PixelWindow &window);
@@ -74,6 +76,9 @@ class SourceReader
     }
     bool read(int band, const PixelWindow &window);
     bool read_mask(const PixelWindow &window);
+    /* True if the source knows that nothing is stored in a window of a band (0: of the mask) and that its pixels are then
+     * all equal to this one, of the type in which pixels are wanted. */
+    bool is_hole(int band, const PixelWindow &window, const GByte *pixel);
     /* After all planes of a region: the blocks that were decoded for it leave GDAL's cache if they are many. */
     void end_region();
 };

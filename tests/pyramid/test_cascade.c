@@ -352,6 +352,39 @@ static void rivals_for_the_same_pixels_are_refused(void)
     }
 }
 
+/* Of 64 x 64 cells one comes and the others are left out: cells are made, and have memory, only above that one, and all
+ * of them before the end. */
+static void what_is_left_out_costs_nothing(void)
+{
+    static const char *const methods[] = {"OVERVIEW_RESAMPLING=AVERAGE", "OVERVIEW_RESAMPLING=NEAREST"};
+    for (size_t m = 0; m < sizeof methods / sizeof methods[0]; m++) {
+        host *h = start("yx", (const int64_t[]){512, 512}, NGFF_UINT8,
+                        (const char *const[]){"BLOCKSIZE=8", methods[m], NULL}, 0, 0, 1 << 30);
+        error e = {0};
+        uint8_t *pixels = noise_of(h);
+        for (int64_t y = 0; y < 512; y += 8)
+            for (int64_t x = 0; x < 512; x += 8) {
+                const int64_t origin[2] = {y, x}, extent[2] = {8, 8}, strides[2] = {512, 1};
+                box cell = box_make(2, origin, extent);
+                int comes = y == 200 && x == 304;
+                CHECK_INT(comes ? cascade_write(h->cascade, 0, &cell, pixels + 512 * y + x, strides, NULL, 0, &e)
+                                : cascade_skip(h->cascade, 0, &cell, &e),
+                          NGFF_OK);
+            }
+        CHECK_INT(h->plan->n_levels, 7);
+        CHECK_INT(h->n_emitted, 7);
+        CHECK_INT(cascade_done(h->cascade), 64 * 64);
+        CHECK(cell_lowest(h->cascade) == NULL);
+        CHECK(budget_peak(h->budget) <= 7 * h->plan->levels[0].cell_bytes);
+        cascade_finish(h->cascade);
+        CHECK_INT(h->n_emitted, 7);
+        for (int l = 1; l < 7; l++)
+            check_against_one_reduction(h, l);
+        free(pixels);
+        stop(h);
+    }
+}
+
 /* All cells are begun and none is complete; then all are completed by the end. Work is counted, not time. */
 static void many_open_cells_cost_what_they_are(void)
 {
@@ -381,6 +414,7 @@ int main(void)
     RUN(fused_and_gathered_levels_have_the_same_bits);
     RUN(spilled_cells_come_back_as_they_were);
     RUN(first_failure_stops_everything_after_it);
+    RUN(what_is_left_out_costs_nothing);
     RUN(many_open_cells_cost_what_they_are);
     RUN(rivals_for_the_same_pixels_are_refused);
     CHECK_EXIT();

@@ -240,6 +240,100 @@ static void writer_without_any_pixel_closes_to_an_empty_image(void)
     }
 }
 
+/* How many regions of a walk are left out. */
+enum { EVERY_THIRD, ALL_BUT_EVERY_FIFTH, RUNS, EVERYTHING, n_patterns };
+
+static int is_left_out(int pattern, int n)
+{
+    return pattern == EVERYTHING || (pattern == EVERY_THIRD && n % 3 == 0) ||
+           (pattern == ALL_BUT_EVERY_FIFTH && n % 5 != 0) || (pattern == RUNS && mixed((uint64_t)n / 7) % 2);
+}
+
+/* Writes a picture without what the pattern leaves out, which is forgotten. */
+static void write_with_holes(opened *o, int pattern)
+{
+    int64_t origin[MAX_RANK], extent[MAX_RANK];
+    for (int n = 0; ngff_writer_next(o->w.writer, origin, extent) == 1; n++) {
+        if (!is_left_out(pattern, n)) {
+            CHECK_INT(map_region(&o->w, origin, extent), NGFF_OK);
+            continue;
+        }
+        CHECK_INT(ngff_writer_level_skip(o->w.writer, 0, origin, extent), NGFF_OK);
+        forget(o->w.picture, &o->levels[0], origin, extent);
+    }
+    CHECK_INT(ngff_writer_close(o->w.writer), NGFF_OK);
+}
+
+/* Regions that are left out read as never written in every level of every picture, the store has the bytes of one to
+ * which that was written, and its memory is that of the plan. */
+static void regions_left_out_read_as_never_written(void)
+{
+    for (int i = 0; i < n_pictures; i++)
+        for (int pattern = 0; pattern < n_patterns; pattern++)
+            for (int k = 0; k < 3; k++) {
+                opened whole = open_picture(&pictures[i], "NUM_THREADS=2");
+                opened o = open_picture(&pictures[i], k == 0 ? "NUM_THREADS=1" : "NUM_THREADS=8");
+                if (k == 2) { /* what waits leaves memory, and comes back when the last child is left out */
+                    ngff_writer_free(o.w.writer);
+                    o.plan->pixel_memory = 1;
+                    o.store = store_memory_open();
+                    o.w.writer = writer_open_store(o.plan, o.store);
+                }
+                write_with_holes(&o, pattern);
+                whole.w.pixels = o.levels[0].pixels;
+                whole.w.mask = o.levels[0].mask;
+                write_all(&whole.w, BY_MAP);
+                CHECK_INT(ngff_writer_close(whole.w.writer), NGFF_OK);
+                if (k == 0) {
+                    CHECK_INT(store_memory_scratch_count(o.store), 0);
+                    CHECK(writer_pixel_peak(o.w.writer) <= o.plan->pixel_memory);
+                }
+                if (o.plan->resampling < REDUCE_GAUSS) {
+                    make_model(&pictures[i], o.plan, o.levels, 0);
+                    check_levels(&pictures[i], o.plan, o.store, o.levels);
+                }
+                snapshot found = take_snapshot(o.store), expected = take_snapshot(whole.store);
+                CHECK(same_snapshots(&expected, &found, pictures[i].name));
+                free_snapshot(&found);
+                free_snapshot(&expected);
+                close_picture(&o);
+                close_picture(&whole);
+            }
+}
+
+static void only_whole_unwritten_regions_can_be_left_out(void)
+{
+    static const int64_t zero[2], one[2] = {1, 1}, block[2] = {16, 16}, outside[2] = {96, 80};
+    static const struct {
+        const int64_t *origin, *extent;
+        int is_written, status;
+    } calls[] = {{zero, block, 0, NGFF_OK},
+                 {zero, block, 1, NGFF_E_STATE},
+                 {one, block, 0, NGFF_E_ARGUMENT},
+                 {zero, one, 0, NGFF_E_ARGUMENT},
+                 {outside, block, 0, NGFF_E_ARGUMENT}};
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        opened o = open_picture(&pictures[0], "NUM_THREADS=1");
+        if (calls[i].is_written)
+            CHECK_INT(write_region(&o.w, zero, one), NGFF_OK);
+        CHECK_INT(ngff_writer_level_skip(o.w.writer, 0, calls[i].origin, calls[i].extent), calls[i].status);
+        if (calls[i].status == NGFF_OK) {
+            CHECK(ngff_writer_progress(o.w.writer) > 0);
+            CHECK_INT(ngff_writer_level_skip(o.w.writer, 0, zero, block), NGFF_E_STATE);
+        }
+        close_picture(&o);
+        opened late = open_picture(&pictures[0], "NUM_THREADS=1");
+        CHECK_INT(ngff_writer_level_skip(late.w.writer, 0, zero, block), NGFF_OK);
+        CHECK_INT(write_region(&late.w, zero, one), NGFF_E_STATE);
+        close_picture(&late);
+    }
+    ngff_plan *plan = make_plan(&pictures[0], "NUM_THREADS=1");
+    ngff_writer *w = writer_push_store(plan, store_memory_open());
+    CHECK_INT(ngff_writer_level_skip(w, 0, zero, block), NGFF_E_STATE);
+    ngff_writer_free(w);
+    ngff_plan_free(plan);
+}
+
 /* Level 1 comes from the caller; level 2 is made from it. */
 static void given_level_is_taken_and_used(void)
 {
@@ -570,6 +664,8 @@ int main(void)
     RUN(levels_equal_a_plain_model);
     RUN(pixels_never_written_are_nodata_or_zero_in_all_levels);
     RUN(writer_without_any_pixel_closes_to_an_empty_image);
+    RUN(regions_left_out_read_as_never_written);
+    RUN(only_whole_unwritten_regions_can_be_left_out);
     RUN(given_level_is_taken_and_used);
     RUN(each_failing_put_ends_in_an_error_and_nothing_published);
     RUN(cancelling_at_any_point_leaves_nothing_on_the_disk);
