@@ -159,6 +159,77 @@ def test_without_a_valid_child_a_masked_level_is_zero(tmp_path):
     assert level[0, 0] == 200 and level.sum() == 200
 
 
+@pytest.mark.parametrize("factors", ["2,4", "3,6"])
+@pytest.mark.parametrize("method", ["NEAREST", "AVERAGE", "MODE", "MIN", "MAX", "GAUSS"])
+def test_no_method_shows_a_pixel_that_the_mask_hides(tmp_path, method, factors):
+    """Hidden pixels are 99, the others at most 50: 99 is nowhere valid. The masks are those of a model."""
+    random = np.random.default_rng(4)
+    mask = (random.random((77, 59)) < 0.5).astype("uint8") * np.uint8(255)
+    array = np.where(mask > 0, random.integers(10, 51, mask.shape), 99).astype("uint8")
+    store = gdaltest.write(tmp_path / "a.ome.zarr", masked_source(array[None], mask), "BLOCKSIZE=16", f"SCALE_FACTORS={factors}",
+                           f"OVERVIEW_RESAMPLING={method}")
+    ratios = [(1, 1), *((int(f),) * 2 for f in factors.split(","))]
+    masks = ngffmodel.valid_pyramid(mask > 0, ratios, method)
+    band = gdaltest.open_band(store)
+    for level in range(2):
+        overview = band.GetOverview(level)
+        found, valid = gdaltest.pixels(overview), gdaltest.pixels(overview.GetMaskBand())
+        np.testing.assert_array_equal(valid, masks[level + 1] * np.uint8(255))
+        assert found[valid > 0].max() <= 50 and found[valid > 0].min() >= 10
+
+
+def test_the_smallest_case_of_nearest_and_a_mask(tmp_path):
+    array, mask = np.array([[[99, 10], [10, 10]]], "uint8"), np.array([[0, 255], [255, 255]], "uint8")
+    store = gdaltest.write(tmp_path / "a.ome.zarr", masked_source(array, mask), "SCALE_FACTORS=2", "OVERVIEW_RESAMPLING=NEAREST")
+    band = gdaltest.open_band(store)
+    overview = band.GetOverview(0)
+    assert (gdaltest.pixels(overview).tolist(), gdaltest.pixels(overview.GetMaskBand()).tolist()) == ([[99]], [[0]])
+
+
+# -- Kernels with lobes ----------------------------------------------------------------------------------------------------
+
+
+def lanczos_matrix(n, factor):
+    """Weights of the source pixels (columns) of each target pixel: sinc(d) sinc(d / 3), d in target pixels, cut at the edge."""
+    centre = factor * np.arange(-(-n // factor))[:, None] + (factor - 1) / 2
+    d = np.abs(np.arange(n) - centre) / factor
+    weights = np.where(d < 3, np.sinc(d) * np.sinc(d / 3), 0)
+    return weights / weights.sum(1, keepdims=True)
+
+
+def nearest_valid(array, valid, y, x):
+    """In the window of 2 x 2, the first of several."""
+    return next(array[v, u] for v in (2 * y, 2 * y + 1) for u in (2 * x, 2 * x + 1)
+                if v < array.shape[0] and u < array.shape[1] and valid[v, u])
+
+
+@pytest.mark.parametrize("kind", ["mask", "alpha", "nodata"])
+def test_where_the_weights_of_lanczos_cancel_the_nearest_valid_pixel_stands(tmp_path, kind):
+    random = np.random.default_rng(11)
+    valid = random.random((401, 300)) < 0.4
+    array = random.integers(60, 120, valid.shape).astype("uint8")
+    if kind == "nodata":
+        array[~valid] = 0
+        source = gdaltest.mem(array, nodata=0)
+    elif kind == "mask":
+        source = masked_source(array[None], valid.astype("uint8") * np.uint8(255))
+    else:
+        source = gdaltest.mem(np.stack([array, valid.astype("uint8") * np.uint8(255)]))
+        source.GetRasterBand(2).SetColorInterpretation(gdal.GCI_AlphaBand)
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source, "BLOCKSIZE=64", "SCALE_FACTORS=2", "OVERVIEW_RESAMPLING=LANCZOS")
+    found = gdaltest.our_levels(store)[1][0]
+    rows, columns = lanczos_matrix(401, 2), lanczos_matrix(300, 2)
+    share = rows @ valid @ columns.T
+    value = rows @ np.where(valid, array.astype(float), 0) @ columns.T / np.where(share == 0, 1, share)
+    windows = ngffmodel.valid_pyramid(valid, [(1, 1), (2, 2)])[1]
+    cancelled = np.argwhere(windows & (share <= 0))
+    assert len(cancelled) > 3
+    for y, x in cancelled:
+        assert found[y, x] == nearest_valid(array, valid, y, x)
+    sure = windows & (share > 0.05)
+    assert np.abs(found[sure].astype(float) - np.clip(np.rint(value[sure]), 0, 255)).max() <= 1
+
+
 # -- Alpha ---------------------------------------------------------------------------------------------------------------
 
 
@@ -179,6 +250,28 @@ def test_colour_counts_where_alpha_is_not_zero_and_alpha_is_a_plain_mean(tmp_pat
     assert_read_by_all(store, expected)
     band = gdaltest.open_band(store)
     assert band.GetMaskFlags() == gdal.GMF_PER_DATASET | gdal.GMF_ALPHA
+
+
+@pytest.mark.parametrize("method", ["NEAREST", "MODE", "AVERAGE", "RMS", "MIN", "MAX", "GAUSS", "BILINEAR", "CUBIC", "CUBICSPLINE", "LANCZOS"])
+def test_alpha_is_a_mean_but_a_mode_under_mode_and_the_nearest_under_nearest(tmp_path, method):
+    random = np.random.default_rng(9)
+    array = random.integers(0, 256, (2, 61, 83)).astype("uint8")
+    array[1] = random.choice(np.array([0, 0, 3, 128, 255], "uint8"), array.shape[1:])
+    source = gdaltest.mem(array)
+    source.GetRasterBand(2).SetColorInterpretation(gdal.GCI_AlphaBand)
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source, "BLOCKSIZE=16", "SCALE_FACTORS=2,6", f"OVERVIEW_RESAMPLING={method}")
+    expected = ngffmodel.pyramid(array[1], [(1, 1), (2, 2), (6, 6)], method if method in ("MODE", "NEAREST") else "AVERAGE")
+    for found, want in zip(gdaltest.our_levels(store), expected):
+        np.testing.assert_array_equal(found[1], want)
+
+
+@pytest.mark.parametrize("axes", ["z:4", "z:2,c:2", "c:2,z:2", "t:4", "t:2,c:2", "c:4,z:1"])
+def test_alpha_with_z_or_t_is_refused(tmp_path, axes):
+    source = gdaltest.mem(np.full((4, 2, 2), 10, "uint8"))
+    source.GetRasterBand(4).SetColorInterpretation(gdal.GCI_AlphaBand)
+    text = gdaltest.refused(tmp_path / "a.ome.zarr", source, f"AXES={axes}", "SCALE_FACTORS=2")
+    assert "Band 4 is alpha" in text and "-colorinterp_4 undefined" in text
+    assert not list(tmp_path.iterdir())
 
 
 # -- Palettes --------------------------------------------------------------------------------------------------------------

@@ -187,12 +187,12 @@ def pyramid(array, factors, method="AVERAGE", **kwargs):
     return levels
 
 
-def valid_pyramid(valid, factors):
-    """Levels of a mask: valid if any child is valid."""
+def valid_pyramid(valid, factors, method="AVERAGE"):
+    """Levels of a mask: valid if any child is valid; by NEAREST, if the nearest child is."""
     levels = [valid]
     for number in range(1, len(factors)):
         source = max((j for j in range(number) if all(a % b == 0 for a, b in zip(factors[number], factors[j]))),
                      key=lambda j: math.prod(factors[j]))
         ratio = tuple(a // b for a, b in zip(factors[number], factors[source]))
-        levels.append(_windows(levels[source], ratio, False).any(-1))
+        levels.append(_nearest(levels[source], ratio) if method == "NEAREST" else _windows(levels[source], ratio, False).any(-1))
     return levels

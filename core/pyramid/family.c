@@ -102,7 +102,7 @@ static int32_t reduce_channels(cascade *cs, int l, const uint8_t *source, const 
     return status;
 }
 
-/* Reduces the mask plane: valid if any pixel of the window is. */
+/* Reduces the mask plane: valid if any pixel of the window is; by NEAREST, if the pixel is that is taken. */
 static int32_t reduce_mask(cascade *cs, int l, const uint8_t *mask, int64_t row_bytes, const box *source_box, cell *to,
                            const box *target_box)
 {
@@ -110,7 +110,7 @@ static int32_t reduce_mask(cascade *cs, int l, const uint8_t *mask, int64_t row_
     const level *at = &cs->plan->levels[l];
     int rank = cs->plan->image->rank, y = rank - 2;
     const int64_t *source_shape = cs->plan->levels[at->source].shape;
-    reduction r = {.resampling = REDUCE_MAX,
+    reduction r = {.resampling = cs->plan->resampling == REDUCE_NEAREST ? REDUCE_NEAREST : REDUCE_MAX,
                    .type = dtype_get(NGFF_UINT8),
                    .rank = 2,
                    .ratio = {at->ratio[y], at->ratio[y + 1]},

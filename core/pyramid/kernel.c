@@ -232,6 +232,51 @@ typedef struct {
     int n_allocated;
 } filter;
 
+/* -- Where the valid weights cancel -------------------------------------------------------------------------------- */
+
+static int pixels_are_equal(const dtype *type, const uint8_t *a, const uint8_t *b)
+{
+    int32_t number = type->data_type == NGFF_COMPLEX64    ? NGFF_FLOAT32
+                     : type->data_type == NGFF_COMPLEX128 ? NGFF_FLOAT64
+                                                          : type->data_type;
+    int are_equal = type->class == CLASS_FLOAT || type->class == CLASS_COMPLEX; /* -0 and 0 are */
+    for (int i = 0; i < type->size && are_equal; i += type->item_size)
+        are_equal = dtype_to_double(number, a + i) == dtype_to_double(number, b + i);
+    return are_equal || memcmp(a, b, (size_t)type->size) == 0;
+}
+
+/* Puts the valid pixel of a target pixel's window that is nearest to its centre, the first in C order of several; where
+ * none is valid, what is empty. The mask says that a pixel is valid if any of its window is, so it must have a value also
+ * where lobes leave nothing to divide by. at: place in the target box, per axis. */
+static void put_nearest_valid(const filter *f, const int64_t *at, void *to)
+{
+    const reduction *r = f->r;
+    int64_t begin[MAX_RANK], extent[MAX_RANK], step[MAX_RANK] = {0}, nearest = INT64_MAX;
+    memcpy(to, r->empty, (size_t)r->type->size);
+    for (int i = 0; i < f->rank; i++) {
+        begin[i] = (f->axes[i].to_origin + at[i]) * f->axes[i].ratio;
+        extent[i] = min_i64(f->axes[i].ratio, f->axes[i].shape - begin[i]);
+    }
+    for (int i = 0; i >= 0;) {
+        const uint8_t *pixel = r->source, *mask = r->mask;
+        int64_t distance = 0;
+        for (int k = 0; k < f->rank; k++) {
+            const axis *a = &f->axes[k];
+            int64_t from_centre = 2 * step[k] - (a->ratio - 1);
+            distance += from_centre * from_centre;
+            pixel += (begin[k] + step[k] - a->from_origin) * a->from_stride;
+            mask += mask ? (begin[k] + step[k] - a->from_origin) * a->mask_stride : 0;
+        }
+        if (distance < nearest && (!mask || *mask) && !dtype_is_nan(r->type->data_type, pixel) &&
+            !(r->nodata && pixels_are_equal(r->type, pixel, r->nodata))) {
+            nearest = distance;
+            memcpy(to, pixel, (size_t)r->type->size);
+        }
+        for (i = f->rank - 1; i >= 0 && ++step[i] >= extent[i]; i--)
+            step[i] = 0;
+    }
+}
+
 /* Overshoot stays finite. */
 static uint16_t half_within_range(float v)
 {

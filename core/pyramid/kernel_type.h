@@ -326,9 +326,11 @@ static void NAME(filter_slab)(filter *f, int i, const char *from, const uint8_t 
 
 /* -- Results ----------------------------------------------------------------------------------------------------- */
 
-/* Writes a row of results: rounded half to even, clipped, never nodata. values is used up. */
+/* Writes a row of results: rounded half to even, clipped, never nodata. values is used up. at: its place in the target
+ * box; that on the last axis is used. */
 WIDE_LOOP
-static void NAME(store_row)(const filter *f, WORK *restrict values, const WORK *shares, int64_t n, char *to)
+static void NAME(store_row)(const filter *f, WORK *restrict values, const WORK *shares, int64_t n, int64_t *at,
+                            char *to)
 {
     const reduction *r = f->r;
     WORK least = (WORK)f->least_share;
@@ -398,22 +400,24 @@ static void NAME(store_row)(const filter *f, WORK *restrict values, const WORK *
 #undef STORE_WIDE
 #undef STORE_FLOAT
     int64_t pixel_bytes = r->type->size;
-    for (int64_t i = 0; i < n && shares; i++)
-        if (shares[i] != 1 && !(shares[i] > least))
-            memcpy(to + i * pixel_bytes, r->empty, (size_t)pixel_bytes);
+    int64_t *x = &at[f->rank - 1];
+    for (*x = 0; *x < n && shares; ++*x)
+        if (shares[*x] != 1 && !(shares[*x] > least))
+            put_nearest_valid(f, at, to + *x * pixel_bytes);
 }
 
 /* Stores the slab of one index of the first axis, row by row. */
-static void NAME(store_slab)(const filter *f, WORK *values, const WORK *shares, char *to)
+static void NAME(store_slab)(const filter *f, WORK *values, const WORK *shares, int64_t first, char *to)
 {
-    int64_t n = f->axes[f->rank - 1].to_extent;
+    int64_t n = f->axes[f->rank - 1].to_extent, at[MAX_RANK] = {first};
     for (int64_t row = 0; row * n < f->axes[0].slab_pixels; row++) {
-        char *at = to;
+        char *place = to;
         for (int64_t i = f->rank - 2, rest = row; i > 0; i--) {
-            at += rest % f->axes[i].to_extent * f->axes[i].to_stride;
+            at[i] = rest % f->axes[i].to_extent;
+            place += at[i] * f->axes[i].to_stride;
             rest /= f->axes[i].to_extent;
         }
-        NAME(store_row)(f, values + row * n, shares ? shares + row * n : NULL, n, at);
+        NAME(store_row)(f, values + row * n, shares ? shares + row * n : NULL, n, at, place);
     }
 }
 
@@ -428,7 +432,7 @@ static int32_t NAME(filter_run)(filter *f)
         a->ring_index[k] = -1;
     for (int64_t at = 0; at < a->to_extent && !status; at++) {
         NAME(filter_index)(f, 0, at, f->r->source, f->r->mask, &out);
-        NAME(store_slab)(f, values, out.is_whole ? NULL : shares, (char *)f->r->target + at * a->to_stride);
+        NAME(store_slab)(f, values, out.is_whole ? NULL : shares, at, (char *)f->r->target + at * a->to_stride);
     }
     free(values);
     free(shares);

@@ -388,8 +388,13 @@ static bool is_all_valid(GDALRasterBand *mask)
 static bool describe_validity(GDALDataset *source, bool is_strict, ImageFromSource *to)
 {
     const bool is_planar = to->dims == "yx" || to->dims == "cyx";
-    for (int i = 1; i <= source->GetRasterCount() && to->dims == "cyx"; i++)
+    for (int i = 1; i <= source->GetRasterCount() && to->dims != "yx"; i++)
         if (to->colors[i - 1] == GCI_AlphaBand) {
+            if (to->dims != "cyx") /* whose planes would it be? */
+                return fail(
+                    CPLSPrintf("Band %d is alpha, which goes with the axes c, y, x only, not with %s: leave it out "
+                               "(gdal_translate -b), or say that it is none (-colorinterp_%d undefined)",
+                               i, to->dims.c_str(), i));
             to->alpha = i - 1;
             return ngff_image_set_alpha(to->image.get(), to->alpha) == NGFF_OK;
         }

@@ -139,6 +139,36 @@ static void holes_are_filled_by_what_is_valid(void)
     CHECK_INT(out[0], 8); /* 7.2 would read as nodata */
 }
 
+static uint32_t random_next(uint32_t n);
+
+/* Where lobes leave nothing to divide by, the nearest valid pixel of the window is the value: the mask calls it valid. */
+static void a_valid_window_has_a_value_also_where_the_weights_cancel(void)
+{
+    enum { rows = 60, columns = 44 };
+    static const int methods[] = {REDUCE_CUBIC, REDUCE_LANCZOS, REDUCE_CUBICSPLINE, REDUCE_GAUSS, REDUCE_BILINEAR};
+    uint8_t from[rows * columns], mask[rows * columns], to[rows / 2 * columns / 2], empty = 0;
+    memset(from, 100, sizeof from);
+    for (int trial = 0; trial < 20; trial++)
+        for (size_t m = 0; m < sizeof methods / sizeof methods[0]; m++) {
+            reducing how = {.resampling = methods[m],
+                            .type = NGFF_UINT8,
+                            .rank = 2,
+                            .shape = {rows, columns},
+                            .ratio = {2, 2},
+                            .mask = mask,
+                            .empty = &empty};
+            for (int i = 0; i < rows * columns; i++)
+                mask[i] = random_next(10) < 4 ? 255 : 0;
+            CHECK_INT(reduce_dense(&how, from, to), NGFF_OK);
+            for (int y = 0; y < rows / 2; y++)
+                for (int x = 0; x < columns / 2; x++) {
+                    const uint8_t *window = mask + 2 * y * columns + 2 * x;
+                    int is_valid = window[0] || window[1] || window[columns] || window[columns + 1];
+                    CHECK(to[y * columns / 2 + x] == 100 || !is_valid);
+                }
+        }
+}
+
 static uint32_t random_state = 1;
 
 static uint32_t random_next(uint32_t n)
@@ -211,6 +241,7 @@ int main(void)
     RUN(margins_end_with_the_last_tap);
     RUN(integers_are_rounded_half_to_even_and_clipped);
     RUN(holes_are_filled_by_what_is_valid);
+    RUN(a_valid_window_has_a_value_also_where_the_weights_cancel);
     RUN(any_tiling_gives_the_bits_of_the_whole);
     CHECK_EXIT();
 }

@@ -182,7 +182,12 @@ static model_level next_model_level(const model_step *s)
         model_pixel(s, index, to.pixels + i * size);
     to.mask = s->picture->has_mask ? calloc((size_t)(rows * columns), 1) : NULL;
     int64_t width = s->from->shape[s->rank - 1];
-    for (int64_t i = 0; to.mask && i < s->from->shape[s->rank - 2] * width; i++)
+    for (int64_t i = 0; to.mask && i < rows * columns && s->resampling == REDUCE_NEAREST; i++) {
+        int64_t y = i / columns * s->ratio[s->rank - 2] + (s->ratio[s->rank - 2] - 1) / 2;
+        int64_t x = i % columns * s->ratio[s->rank - 1] + (s->ratio[s->rank - 1] - 1) / 2;
+        to.mask[i] = s->from->mask[min_i64(y, s->from->shape[s->rank - 2] - 1) * width + min_i64(x, width - 1)];
+    }
+    for (int64_t i = 0; to.mask && i < s->from->shape[s->rank - 2] * width && s->resampling != REDUCE_NEAREST; i++)
         if (s->from->mask[i])
             to.mask[i / width / s->ratio[s->rank - 2] * columns + i % width / s->ratio[s->rank - 1]] = 255;
     return to;

@@ -200,6 +200,13 @@ static const picture pictures[] = {
      .options = {"BLOCKSIZE=16"},
      .has_nodata = 1,
      .has_holes = 1},
+    {.name = "mask by nearest",
+     .dims = "cyx",
+     .shape = {2, 45, 37},
+     .type = NGFF_UINT16,
+     .options = {"BLOCKSIZE=8", "OVERVIEW_RESAMPLING=NEAREST", "SCALE_FACTORS=2,6"},
+     .has_mask = 1,
+     .has_holes = 1},
 };
 
 enum { n_pictures = sizeof pictures / sizeof pictures[0] };
