@@ -1,7 +1,10 @@
 """Each creation option: a good value that does what it says, a bad one that is refused before anything is written, by a
 message that names the option and the value. The tables must cover every option that the driver lists."""
 
+import json
 import re
+import shutil
+import subprocess
 import xml.etree.ElementTree as ElementTree
 
 import gdaltest
@@ -211,7 +214,7 @@ def test_dry_run_on_an_existing_store_leaves_it(tmp_path):
 def test_a_memory_that_is_too_small_is_raised_with_a_warning_that_names_it(tmp_path):
     with gdaltest.collected_messages() as messages:
         gdaltest.write(tmp_path / "a.ome.zarr", source(3, "uint16", (600, 700)), "MEMORY=1")
-    assert len(messages.warnings()) == 1 and "MEMORY" in messages.warnings()[0]
+    assert len(messages.warnings()) == 1 and "MEMORY=1: 1 bytes are too few" in messages.warnings()[0]
 
 
 # -- Overviews of the source ---------------------------------------------------------------------------------------------
@@ -295,3 +298,44 @@ def test_bad_GDAL_NUM_THREADS_is_a_warning_as_in_other_drivers(tmp_path, value):
     assert messages.errors() == [] and any(f"GDAL_NUM_THREADS={value} " in text for text in messages.warnings())
     for name in ["pulled", "pushed"]:
         assert (gdaltest.pixels(gdal.Open(f"{tmp_path}/{name}.ome.zarr")) == array).all()
+
+
+# -- What to type instead ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option,words", [("ADD_ALPHA=YES", "gdalwarp -dstalpha"), ("ALIGNED_LEVELS=3", "gdalwarp"),
+                                          ("TILING_SCHEME=GoogleMapsCompatible", "gdalwarp"), ("COPY_SRC_OVERVIEWS=YES", "OVERVIEWS=AUTO"),
+                                          ("PROFILE=GDALGeoTIFF", "COPY_SRC_MDD=NO"), ("MASKS=YES", "gdalinfo --format OMEZARR")])
+def test_options_of_other_drivers_are_answered_by_what_helps_here(tmp_path, option, words):
+    text = gdaltest.refused(tmp_path / "a.ome.zarr", gdaltest.mem(np.zeros((8, 8), "uint8")), option)
+    assert option.split("=")[0] in text and words in text and "nearest is" not in text
+
+
+@pytest.mark.parametrize("name,hint", [("x.zarr.zip", 'OMEZARR:"/vsizip/'), ("x.zip", 'OMEZARR:"/vsizip/'), ("x.tif", "it is a file")])
+def test_a_file_behind_the_prefix_is_told_how_to_open_it(tmp_path, name, hint):
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(np.full((8, 8), 3, "uint8")))
+    path = str(tmp_path / name)
+    shutil.move(shutil.make_archive(str(tmp_path / "made"), "zip", store), path)
+    with gdaltest.collected_messages() as messages:
+        try:
+            opened = gdal.Open(f'OMEZARR:"{path}"')
+        except RuntimeError as error:
+            messages.append((gdal.CE_Failure, str(error)))
+            opened = None
+    text = "\n".join(messages.errors())
+    assert opened is None and path in text and hint in text
+    if "zip" in name:
+        assert f'OMEZARR:"/vsizip/{path}"' in text
+        assert (gdaltest.pixels(gdal.Open(f'OMEZARR:"/vsizip/{path}"')) == 3).all()
+
+
+@pytest.mark.parametrize("is_ours,words", [(True, "without -ro"), (False, "gdal_translate -of OMEZARR")])
+def test_levels_that_cannot_be_added_are_answered_by_what_helps(tmp_path, is_ours, words):
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(np.full((80, 80), 3, "uint8")), "OVERVIEWS=NONE")
+    if not is_ours:
+        document = gdaltest.read_json(f"{store}/zarr.json")
+        del document["attributes"]["omezarr"]
+        with open(f"{store}/zarr.json", "w", encoding="utf-8") as file:
+            json.dump(document, file)
+    done = subprocess.run(["gdaladdo", "-q", "-ro", store, "2"], capture_output=True, text=True)
+    assert done.returncode != 0 and store in done.stderr and words in done.stderr

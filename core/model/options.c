@@ -38,6 +38,30 @@ static const struct {
     {"METHOD", "use OVERVIEW_RESAMPLING"},
     {"OVERVIEW_COMPRESS", "levels use COMPRESS"},
     {"GEOREFERENCING_CONVENTION", "all conventions are written"},
+    {"ADD_ALPHA", "nothing is added to the source; gdalwarp -dstalpha makes an alpha band"},
+    {"TILING_SCHEME", "pixels are not moved; gdalwarp -t_srs EPSG:3857 -tr ... does it before"},
+    {"ALIGNED_LEVELS", "pixels are not moved; use gdalwarp before"},
+    {"ZOOM_LEVEL", "pixels are not moved; use gdalwarp before, and SCALE_FACTORS for the levels"},
+    {"ZOOM_LEVEL_STRATEGY", "pixels are not moved; use gdalwarp before"},
+    {"TARGET_SRS", "pixels are not moved; use gdalwarp -t_srs"},
+    {"RES", "pixels are not moved; use gdalwarp -tr"},
+    {"EXTENT", "pixels are not moved; use gdal_translate -projwin or gdalwarp -te"},
+    {"WARP_RESAMPLING", "pixels are not moved; OVERVIEW_RESAMPLING is for the levels"},
+    {"COPY_SRC_OVERVIEWS", "use OVERVIEWS=AUTO"},
+    {"OVERVIEW_QUALITY", "levels use COMPRESS and LEVEL, without loss"},
+    {"OVERVIEW_PREDICTOR", "BLOSC_SHUFFLE does what a predictor is for"},
+    {"PROFILE", "all metadata are kept; COPY_SRC_MDD=NO leaves the source's out"},
+    {"GEOTIFF_VERSION", "the CRS is written as NGFF and GDAL's Zarr driver have it; leave it out"},
+    {"GEOTIFF_KEYS_FLAVOR", "the CRS is written as NGFF and GDAL's Zarr driver have it; leave it out"},
+    {"STREAMABLE_OUTPUT", "a store is no stream; leave it out"},
+    {"DISCARD_LSB", "pixels keep all their bits"},
+    {"PIXELTYPE", "pixels keep their type; gdal_translate -ot changes it"},
+    {"JXL_LOSSLESS", "only lossless codecs are written; use COMPRESS and LEVEL"},
+    {"WORLDFILE", "the geotransform is inside the store"},
+    {"RPB", "RPCs are inside the store"},
+    {"RPCTXT", "RPCs are inside the store"},
+    {"COLORMAP", "the source's colour table is kept"},
+    {"FILTER", "BLOSC_SHUFFLE is the one filter"},
 };
 
 /* Edits that turn one name into the other (Levenshtein), at most 31 characters of each. */
@@ -71,6 +95,10 @@ static int32_t refuse_name(const char *name, error *e)
     for (int i = 1; i < option_count; i++)
         if (distance(name, option_table[i].name) < distance(name, nearest->name))
             nearest = &option_table[i];
+    if (3 * distance(name, nearest->name) > (int)strlen(name)) /* not a slip: the nearest would mislead */
+        return error_set(e, NGFF_E_OPTION,
+                         "\"%.100s\" is not an option, nor near to one; gdalinfo --format OMEZARR lists them all",
+                         name);
     return error_set(e, NGFF_E_OPTION, "\"%.100s\" is not an option; the nearest is %s", name, nearest->name);
 }
 

@@ -413,6 +413,23 @@ void OmeZarrDataset::describe()
         static_cast<OmeZarrBand *>(GetRasterBand(band))->describe();
 }
 
+/* Levels of a store that is open for reading, or of another writer, are nobody's to add: who asks is told what helps. */
+CPLErr OmeZarrDataset::IBuildOverviews(const char *, int, const int *, int, const int *, GDALProgressFunc, void *,
+                                       CSLConstList)
+{
+    if (m_store->attributes.is_ours)
+        CPLError(CE_Failure, CPLE_NotSupported,
+                 "%s: the levels of an OME-Zarr are inside it, and it is open for reading: use gdaladdo without -ro",
+                 name());
+    else
+        CPLError(
+            CE_Failure, CPLE_NotSupported,
+            "%s: levels are added only to what the OMEZARR driver has written; gdal_translate -of OMEZARR makes a copy "
+            "that has them",
+            name());
+    return CE_Failure;
+}
+
 /* Fills in what all levels share; false, with an error, where GDAL cannot show the image. */
 static bool read_store(const StoreName &name, OpenStore *store, LevelGrid *grid)
 {
@@ -451,6 +468,22 @@ static std::string server_hint(const std::string &root)
     return "";
 }
 
+/* What to type for a file, which is no store itself but can hold one; "" for a folder. */
+static std::string file_hint(const std::string &root)
+{
+    VSIStatBufL status;
+    if (omezarr_is_on_server(root) ||
+        VSIStatExL(root.c_str(), &status, VSI_STAT_EXISTS_FLAG | VSI_STAT_NATURE_FLAG) != 0 ||
+        VSI_ISDIR(status.st_mode) || omezarr_is_archive_name(root))
+        return "";
+    for (const auto &[suffix, prefix] : {std::make_pair(".zip", "/vsizip/"), std::make_pair(".tar", "/vsitar/"),
+                                         std::make_pair(".tar.gz", "/vsitar/"), std::make_pair(".tgz", "/vsitar/")})
+        if (EQUAL(root.substr(root.size() - std::min(root.size(), strlen(suffix))).c_str(), suffix))
+            return std::string("; it is an archive: open OMEZARR:\"") + prefix + root +
+                   "\", with the store's folder behind it if it is in one; a zip that is the store can be named .ozx";
+    return "; it is a file: an OME-Zarr is a folder, or one file named .ozx";
+}
+
 /* The reader, or NULL, with an error unless the store is simply not there. */
 static ngff_reader *open_reader(const StoreName &name, const char *description, CSLConstList options)
 {
@@ -462,7 +495,7 @@ static ngff_reader *open_reader(const StoreName &name, const char *description, 
         STARTS_WITH_CI(description, connection_prefix) || omezarr_is_archive_name(description))
         CPLError(CE_Failure, CPLE_OpenFailed, "%s%s",
                  reader != nullptr ? ngff_reader_error(reader) : (name.root + ": out of memory").c_str(),
-                 server_hint(name.root).c_str());
+                 (server_hint(name.root) + file_hint(name.root)).c_str());
     ngff_reader_free(reader);
     return nullptr;
 }

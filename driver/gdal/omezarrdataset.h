@@ -138,6 +138,8 @@ class OmeZarrDataset final : public GDALPamDataset
     char **GetFileList() override;
 
   protected:
+    CPLErr IBuildOverviews(const char *resampling, int n_levels, const int *levels, int n_bands, const int *bands,
+                           GDALProgressFunc progress, void *progress_data, CSLConstList options) override;
     CPLXMLNode *SerializeToXML(const char *unused) override;
 #if OMEZARR_GDAL_AT_LEAST(3, 10)
     std::unique_ptr<GDALDataset> Clone(int scope, bool can_share_state) const override;

@@ -80,6 +80,12 @@ static void unknown_names_get_advice(void)
 {
     refused("COMPRES=ZSTD", NULL, "nearest is COMPRESS");
     refused("BLOKSIZE=12", NULL, "nearest is BLOCKSIZE");
+    refused("LEVL=3", NULL, "nearest is LEVEL");
+    refused("ADD_ALPHA=YES", NULL, "gdalwarp -dstalpha");
+    refused("TILING_SCHEME=GoogleMapsCompatible", NULL, "gdalwarp");
+    refused("COPY_SRC_OVERVIEWS=YES", NULL, "OVERVIEWS=AUTO");
+    refused("PROFILE=GDALGeoTIFF", NULL, "COPY_SRC_MDD");
+    refused("MASKS=YES", NULL, "lists them all");
     refused("PREDICTOR=2", NULL, "BLOSC_SHUFFLE");
     refused("TILED=YES", NULL, "BLOCKSIZE");
     refused("BIGTIFF=YES", NULL, "no size limit");
