@@ -1,6 +1,7 @@
 """Pixels that name classes are never averaged: whichever way GDAL or NGFF says so, through each way of writing. And
 pictures whose smallest value is white are not shown as their negative."""
 
+import json
 import os
 import subprocess
 
@@ -8,6 +9,8 @@ import gdaltest
 import ngffmodel
 import numpy as np
 import pytest
+import viewers
+import webserver
 from osgeo import gdal
 
 GT = (500000.0, 10.0, 0.0, 5000000.0, 0.0, -10.0)
@@ -222,3 +225,114 @@ def test_bands_of_both_kinds_are_named(tmp_path, options, told):
     assert ["Band 2 holds classes and band 1 does not" in text for text in messages.warnings()] == [True] * told
     if options != ["OVERVIEWS=NONE"]:
         assert_levels(path, array, "MODE")
+
+
+# -- Zero is white -----------------------------------------------------------------------------------------------------
+
+
+def white_tiff(folder, bits):
+    """A TIFF whose smallest value is white, as scanners and faxes write it: a ramp, or a fax."""
+    path = str(folder / "white.tif")
+    array = np.tile(np.arange(120, dtype="uint8") * 2, (100, 1))[None] if bits == 8 else classes((0, 1))
+    options = ["PHOTOMETRIC=MINISWHITE"] + ([f"NBITS={bits}"] if bits != 8 else [])
+    gdaltest.mem(array, GT, "EPSG:32633", driver="GTiff", path=path, options=options)
+    return array, path
+
+
+def inverted(path):
+    return [channel["inverted"] for channel in gdaltest.ome(path)["omero"]["channels"]]
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("bits", [8, 1])
+def test_min_is_white(tmp_path, bits, version):
+    array, tif = white_tiff(tmp_path, bits)
+    first = gdaltest.write(tmp_path / "a.ome.zarr", gdal.Open(tif), f"NGFF_VERSION={version}", "BLOCKSIZE=32")
+    second = gdaltest.write(tmp_path / "b.ome.zarr", gdal.Open(first), f"NGFF_VERSION={version}", "BLOCKSIZE=32")
+    dataset = gdal.OpenEx(second, gdal.OF_RASTER | gdal.OF_UPDATE)
+    dataset.SetMetadataItem("WHO", "me")
+    del dataset
+    for path in (first, second):
+        assert inverted(path) == [True]
+        dataset = gdal.Open(path)
+        assert dataset.GetMetadataItem("MINISWHITE", "IMAGE_STRUCTURE") == "YES"
+        colors = dataset.GetRasterBand(1).GetColorTable()
+        assert [colors.GetColorEntry(i)[:3] for i in (0, 2 ** bits - 1)] == [(255,) * 3, (0,) * 3]
+        assert_levels(path, array, "AVERAGE" if bits == 8 else "MODE")
+
+
+@pytest.mark.parametrize("program", ["gdal_translate -srcwin 0 0 50 50", "gdalwarp"])
+def test_a_white_zero_by_palette_passes_programs(tmp_path, program):
+    _, tif = white_tiff(tmp_path, 1)
+    program, *more = program.split()
+    run(program, "-q", "-of", "OMEZARR", *more, tif, tmp_path / "a.ome.zarr")
+    assert inverted(tmp_path / "a.ome.zarr") == [True]
+
+
+def test_create_takes_a_white_zero(tmp_path):
+    path = str(tmp_path / "a.ome.zarr")
+    dataset = gdaltest.mem(classes((0, 9)), driver="OMEZARR", path=path)
+    dataset.SetMetadataItem("MINISWHITE", "YES", "IMAGE_STRUCTURE")
+    del dataset
+    assert inverted(path) == [True]
+
+
+@pytest.mark.parametrize("n, step, method", [(256, 1, "AVERAGE"), (256, -1, "AVERAGE"), (64, -1, "AVERAGE"), (200, 2, "MODE"),
+                                             (8, 1, "MODE"), (255, 0, "MODE")])
+def test_a_scale_of_greys_is_no_classes(tmp_path, n, step, method):
+    greys = np.rint(np.linspace(0, 255, n)).astype(int)[::step] if step else np.arange(n) // 2
+    array = (gdaltest.random_array((1, 100, 120), "uint8").astype(int) % n).astype("uint8")
+    source, colors = gdaltest.mem(array), gdal.ColorTable()
+    for value, grey in enumerate(greys):
+        colors.SetColorEntry(value, (int(grey),) * 3 + (255,))
+    if step == 2:
+        colors.SetColorEntry(17, (1, 2, 3, 255))
+    source.GetRasterBand(1).SetColorTable(colors)
+    assert_levels(gdaltest.write(tmp_path / "a.ome.zarr", source, "BLOCKSIZE=32"), array, method)
+
+
+@pytest.mark.parametrize("greys, expected", [([0, 128, 255], False), ([255, 128, 0], True), ([255, 255, 255], False),
+                                             ([255, 0, 255], False), ([9], False)])
+def test_palettes_that_begin_with_white(tmp_path, greys, expected):
+    colors = gdal.ColorTable()
+    for value, grey in enumerate(greys):
+        colors.SetColorEntry(value, (grey, grey, grey, 255))
+    source = gdaltest.mem(classes((0, 1)))
+    source.GetRasterBand(1).SetColorTable(colors)
+    assert inverted(gdaltest.write(tmp_path / "a.ome.zarr", source)) == [expected]
+
+
+def test_opacity_and_colours_are_not_inverted(tmp_path):
+    source = gdaltest.mem(gdaltest.random_array((2, 20, 20), "uint8"))
+    source.SetMetadataItem("MINISWHITE", "YES", "IMAGE_STRUCTURE")
+    source.GetRasterBand(2).SetColorInterpretation(gdal.GCI_AlphaBand)
+    assert inverted(gdaltest.write(tmp_path / "a.ome.zarr", source)) == [True, False]
+    assert inverted(gdaltest.write(tmp_path / "b.ome.zarr", gdaltest.mem(classes()))) == [False]
+
+
+def test_what_others_invert_is_seen(tmp_path):
+    path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(classes()))
+    document = gdaltest.read_json(path + "/zarr.json")
+    document["attributes"]["ome"]["omero"]["channels"][0]["inverted"] = True
+    with open(path + "/zarr.json", "w") as file:
+        json.dump(document, file)
+    assert gdal.Open(path).GetMetadataItem("MINISWHITE", "IMAGE_STRUCTURE") == "YES"
+    assert inverted(gdaltest.write(tmp_path / "b.ome.zarr", gdal.Open(path))) == [True]
+
+
+@pytest.mark.parametrize("bits", [8, 1])
+def test_a_viewer_shows_white_as_white(tmp_path, bits):
+    """ome-zarr.js, which renders as OMERO does: what GDAL's grey or palette is, a person sees."""
+    modules = os.path.join(viewers.PLACE, "node_modules")
+    if not os.path.isdir(os.path.join(modules, "ome-zarr.js")):
+        pytest.skip("scripts/viewers.sh has not installed ome-zarr.js")
+    array, tif = white_tiff(tmp_path, bits)
+    gdaltest.write(tmp_path / "a.ome.zarr", gdal.Open(tif), f"WINDOW=0:{1 if bits == 1 else 255}")
+    with webserver.serve(str(tmp_path)) as server:
+        done = subprocess.run(["node", os.path.join(viewers.SCRIPTS, "render.mjs"), modules, f"{server.url}/a.ome.zarr"],
+                              capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    seen = np.array(json.loads(done.stdout), "uint8").reshape(100, 120, 4)
+    expected = 255 - array[0] * (255 if bits == 1 else 1)
+    for color in range(3):
+        assert np.abs(seen[..., color].astype(int) - expected).max() <= 1

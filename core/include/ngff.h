@@ -117,6 +117,9 @@ NGFF_API int32_t ngff_image_set_kind(ngff_image *image, int32_t kind);
 NGFF_API int32_t ngff_image_set_channel(ngff_image *image, int64_t channel, const char *label, const char *color);
 /* Display range of a channel; without it the writer computes one. */
 NGFF_API int32_t ngff_image_set_window(ngff_image *image, int64_t channel, double start, double end);
+/* 1: the smallest values of a channel are shown brightest, as in a TIFF whose zero is white. Viewers that do not know of it
+ * show the negative. */
+NGFF_API int32_t ngff_image_set_inverted(ngff_image *image, int64_t channel, int32_t is_inverted);
 /* The pixel value that means "no data" in a channel (-1: in all). value points to one pixel of the image's type.
  * Such pixels, and NaN always, are left out of levels, statistics and windows. */
 NGFF_API int32_t ngff_image_set_nodata(ngff_image *image, int64_t channel, const void *value);

@@ -353,6 +353,17 @@ int32_t ngff_image_set_window(ngff_image *image, int64_t number, double start, d
     return NGFF_OK;
 }
 
+int32_t ngff_image_set_inverted(ngff_image *image, int64_t number, int32_t is_inverted)
+{
+    if (begin_change(image))
+        return ngff_image_status(image);
+    channel *c = channel_get(image, number);
+    if (!c)
+        return image->error.status;
+    c->is_inverted = is_inverted != 0;
+    return NGFF_OK;
+}
+
 int32_t ngff_image_set_nodata(ngff_image *image, int64_t number, const void *value)
 {
     if (begin_change(image))

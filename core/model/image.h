@@ -12,6 +12,7 @@ typedef struct {
     char color[7];  /* RRGGBB, "" = default */
     int has_window; /* the user gave start and end */
     double start, end;
+    int is_inverted; /* the smallest values are the brightest */
     int has_nodata;
     _Alignas(16) uint8_t nodata[16]; /* one pixel; reducers read it as its type */
 } channel;

@@ -695,7 +695,7 @@ static cJSON *omero_channel(walk *w, int64_t number, int is_active)
     tree_put(object, "active", cJSON_CreateBool(is_active), ok);
     tree_put(object, "coefficient", tree_real(1), ok);
     tree_put(object, "family", cJSON_CreateString("linear"), ok);
-    tree_put(object, "inverted", cJSON_CreateFalse(), ok);
+    tree_put(object, "inverted", cJSON_CreateBool(c->is_inverted), ok);
     tree_put(object, "window", window, ok);
     return object;
 }

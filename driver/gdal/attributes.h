@@ -49,6 +49,7 @@ struct DatasetAttributes {
     std::vector<GDAL_GCP> gcps{}; /* texts are owned, by CPLStrdup */
     OGRSpatialReference *crs = nullptr, *gcp_crs = nullptr;
     bool has_geotransform = false;
+    bool is_min_white = false; /* the smallest value is white: GTiff's MINISWHITE */
     double geotransform[6] = {0, 1, 0, 0, 0, 1};
 
     DatasetAttributes() = default;

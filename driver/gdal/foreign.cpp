@@ -242,6 +242,21 @@ static void describe_plane(const std::vector<PlaneAxis> &axes, const int64_t *in
     }
 }
 
+/* "inverted": the smallest values are the brightest. */
+static bool is_inverted(const CPLJSONObject &channel)
+{
+    const CPLJSONObject inverted = member_of(channel, "inverted");
+    return is_type(inverted, Type::Boolean) && inverted.ToBool();
+}
+
+/* One channel, perhaps with alpha: of several a dataset cannot say it. */
+bool foreign_is_min_white(const CPLJSONObject &attributes)
+{
+    const CPLJSONObject channels = member_of(member_of(ome_of(attributes), "omero"), "channels");
+    const int n = is_type(channels, Type::Array) ? channels.ToArray().Size() : 0;
+    return (n == 1 || n == 2) && is_inverted(channels.ToArray()[0]);
+}
+
 static void describe_channel(const CPLJSONObject &channel, size_t n_planes, CPLStringList *items)
 {
     static const char *const window_names[][2] = {
@@ -251,6 +266,8 @@ static void describe_channel(const CPLJSONObject &channel, size_t n_planes, CPLS
     set_text(items, "COLOR", text_member(channel, "color"), n_planes);
     if (is_type(active, Type::Boolean))
         items->SetNameValue("ACTIVE", active.ToBool() ? "YES" : "NO");
+    if (is_inverted(channel))
+        items->SetNameValue("INVERTED", "YES");
     for (const auto &name : window_names)
         if (is_number(member_of(window, name[0])))
             items->SetNameValue(name[1], JsonText::number_text(member_of(window, name[0]).ToDouble()).c_str());

@@ -12,6 +12,9 @@ void foreign_position(ngff_reader *reader, DatasetAttributes *to);
 /* The domain "NGFF" of planes and dataset; for stores without our block also names, colours, nodata, scale, offset. */
 void foreign_description(ngff_reader *reader, const PlaneSelection &planes, DatasetAttributes *to);
 
+/* True where omero says that the smallest values of the image are the brightest. */
+bool foreign_is_min_white(const CPLJSONObject &attributes);
+
 /* Says of all bands, in GDAL's word for it, that their pixels name classes: a label image. */
 void foreign_mark_classes(std::vector<BandAttributes> *bands);
 

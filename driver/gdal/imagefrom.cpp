@@ -205,6 +205,47 @@ bool band_colors(GDALDataset *source, CSLConstList options, std::vector<GDALColo
                            source->GetRasterCount()));
 }
 
+/* The grey of an entry of a colour table, -1 for a colour. */
+static int grey_of(const GDALColorTable *table, int i)
+{
+    const GDALColorEntry *entry = table->GetColorEntry(i);
+    return entry->c1 == entry->c2 && entry->c2 == entry->c3 ? entry->c1 : -1;
+}
+
+/* A palette of greys, the first the brightest, as GDAL makes of a TIFF whose zero is white. */
+static bool is_negative(const GDALColorTable *table)
+{
+    const int n = table->GetColorEntryCount();
+    for (int i = 0; i < n; i++)
+        if (grey_of(table, i) < 0 || (i > 0 && grey_of(table, i) > grey_of(table, i - 1)))
+            return false;
+    return n > 1 && grey_of(table, 0) > grey_of(table, n - 1);
+}
+
+/* A palette that goes in equal steps from black to white, or back: its indices are as good as greys, and no classes. */
+static bool is_grey_scale(const GDALColorTable *table)
+{
+    const int n = table->GetColorEntryCount();
+    if (n < 16)
+        return false;
+    const bool is_negative = grey_of(table, 0) > 0;
+    for (int i = 0; i < n; i++) {
+        const int grey = grey_of(table, is_negative ? n - 1 - i : i);
+        if (grey < 0 || std::abs(grey - 255.0 * i / (n - 1)) > 1)
+            return false;
+    }
+    return true;
+}
+
+/* True where the smallest value is white: by the palette, or as GTiff says it of the dataset. */
+static bool is_min_white(GDALDataset *source, GDALRasterBand *band)
+{
+    if (band->GetColorTable() != nullptr)
+        return is_negative(band->GetColorTable());
+    const char *said = source->GetMetadataItem("MINISWHITE", "IMAGE_STRUCTURE");
+    return said != nullptr && CPLTestBool(said);
+}
+
 /* Writes a whole number as a pixel of an integer type if the type can hold it. */
 template <typename Integer> static bool put_integer(double value, void *pixel)
 {
@@ -298,7 +339,7 @@ static bool holds_classes(GDALRasterBand *band, GDALColorInterp color)
 {
     if (color == GCI_AlphaBand || GDALDataTypeIsComplex(band->GetRasterDataType()))
         return false;
-    if (band->GetColorTable() != nullptr)
+    if (band->GetColorTable() != nullptr && !is_grey_scale(band->GetColorTable()))
         return true;
     const char *layer_type = band->GetMetadataItem("LAYER_TYPE");
     if (layer_type != nullptr)
@@ -355,6 +396,9 @@ static bool describe_channels(GDALDataset *source, CSLConstList options, ImageFr
         if (ngff_image_set_channel(image, channel, utf8.empty() ? nullptr : utf8.c_str(), color_of(colors.back())) !=
                 NGFF_OK ||
             !describe_nodata(source, to, channel))
+            return false;
+        if (colors.back() != GCI_AlphaBand && is_min_white(source, band) &&
+            ngff_image_set_inverted(image, channel, 1) != NGFF_OK)
             return false;
     }
     choose_kind(source, options, colors, to);

@@ -401,6 +401,8 @@ int OmeZarrDataset::overview_count() const
 void OmeZarrDataset::describe()
 {
     set_metadata(this, m_store->attributes.metadata);
+    if (m_store->attributes.is_min_white)
+        GDALMajorObject::SetMetadataItem("MINISWHITE", "YES", "IMAGE_STRUCTURE");
     /* "TILE" has been GDAL's word for all bands of a tile together since 3.11; for some of the bands it has none. */
     const char *interleave = m_grid.planes_per_chunk == 1 ? "BAND" : nullptr;
 #if OMEZARR_GDAL_AT_LEAST(3, 11)

@@ -88,6 +88,8 @@ void WritingDataset::take_description()
 {
     const DatasetAttributes &stored = m_stored->attributes();
     copy_metadata(this, stored.metadata);
+    if (stored.is_min_white)
+        SetMetadataItem("MINISWHITE", "YES", "IMAGE_STRUCTURE");
     m_has_geotransform = stored.has_geotransform;
     memcpy(m_geotransform, stored.geotransform, sizeof m_geotransform);
     SetSpatialRef(stored.crs);

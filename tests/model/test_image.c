@@ -148,6 +148,10 @@ static void channels_take_labels_colours_windows_and_nodata(void)
     CHECK_INT(ngff_image_set_channel(image, 1, NULL, NULL), NGFF_OK);
     CHECK_TEXT(image->channels[1].label, "DAPI");
     CHECK_INT(ngff_image_set_window(image, 0, 2, 5), NGFF_OK);
+    CHECK_INT(ngff_image_set_inverted(image, 2, 7), NGFF_OK);
+    CHECK(image->channels[2].is_inverted == 1 && !image->channels[1].is_inverted);
+    CHECK_INT(ngff_image_set_inverted(image, 2, 0), NGFF_OK);
+    CHECK(!image->channels[2].is_inverted);
     CHECK_INT(ngff_image_set_nodata(image, -1, &nodata), NGFF_OK);
     CHECK(image->channels[2].has_nodata && memcmp(image->channels[2].nodata, &nodata, 2) == 0);
     CHECK_INT(ngff_image_set_alpha(image, 2), NGFF_OK);
@@ -163,6 +167,10 @@ static void channels_take_labels_colours_windows_and_nodata(void)
     image = three_bands();
     CHECK_INT(ngff_image_set_window(image, 0, 5, 5), NGFF_E_ARGUMENT);
     ngff_image_free(image);
+    image = three_bands();
+    CHECK_INT(ngff_image_set_inverted(image, 3, 1), NGFF_E_ARGUMENT);
+    ngff_image_free(image);
+    CHECK_INT(ngff_image_set_inverted(NULL, 0, 1), NGFF_E_ARGUMENT);
 }
 
 static void georeference_and_attributes_are_checked(void)

@@ -571,8 +571,11 @@ static void three_channels_are_red_green_and_blue(void)
     forget(&m);
     ngff_image *image = ngff_image_create("cyx", four, NGFF_UINT8);
     ngff_image_set_alpha(image, 0);
+    ngff_image_set_inverted(image, 1, 1);
     write_store(image, summaries, &m, NULL, NULL, NULL, NULL);
     root = object(&m, "zarr.json");
+    CHECK_TEXT(at(root, "attributes/ome/omero/channels/0/inverted"), "false");
+    CHECK_TEXT(at(root, "attributes/ome/omero/channels/1/inverted"), "true");
     CHECK_TEXT(at(root, "attributes/ome/omero/channels/0/color"), "\"FFFFFF\"");
     CHECK_TEXT(at(root, "attributes/ome/omero/channels/1/color"), "\"FF0000\"");
     CHECK_TEXT(at(root, "attributes/ome/omero/channels/3/color"), "\"0000FF\"");
