@@ -1,5 +1,7 @@
 """Nodata, NaN, masks, alpha and palettes: what counts in a level, and that it is kept."""
 
+import subprocess
+
 import gdaltest
 import ngffmodel
 import numpy as np
@@ -184,6 +186,109 @@ def test_the_smallest_case_of_nearest_and_a_mask(tmp_path):
     band = gdaltest.open_band(store)
     overview = band.GetOverview(0)
     assert (gdaltest.pixels(overview).tolist(), gdaltest.pixels(overview.GetMaskBand()).tolist()) == ([[99]], [[0]])
+
+
+# -- One mask for all planes ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("axes", ["z:2", "t:2", "z:2,c:1", "t:2,c:1,z:1"])
+def test_the_smallest_case_of_a_mask_and_planes(tmp_path, axes):
+    array, mask = np.array([[[10, 200], [200, 200]]] * 2, "uint16"), np.array([[255, 0], [0, 0]], "uint8")
+    with gdaltest.collected_messages() as messages:
+        store = gdaltest.write(tmp_path / "a.ome.zarr", masked_source(array, mask), f"AXES={axes}", "SCALE_FACTORS=2", "VERIFY=SOURCE")
+    assert not messages.warnings()
+    dataset = gdal.Open(store)
+    for number in (1, 2):
+        band = dataset.GetRasterBand(number)
+        assert band.GetMaskFlags() == gdal.GMF_PER_DATASET
+        assert gdaltest.pixels(band.GetMaskBand()).tolist() == mask.tolist()
+        assert gdaltest.pixels(band.GetOverview(0)).tolist() == [[10]]
+        assert gdaltest.pixels(band.GetOverview(0).GetMaskBand()).tolist() == [[255]]
+    found = gdaltest.attributes(store)["omezarr"]["statistics"][0]
+    assert (found["n_valid"], found["mean"]) == (2, 10)
+
+
+@pytest.mark.parametrize("version", ["0.5", "0.4"])
+@pytest.mark.parametrize("axes,blocks,factors", [("z:6", "z:2,y:16,x:16", "2,4"), ("z:6", "z:4,y:16,x:16", "z:2,y:2,x:2;z:2,y:4,x:4"),
+                                                 ("z:6", "z:2,y:16,x:16", "z:3,y:3,x:3"), ("t:3,c:2", "16", "2,4"), ("t:2,c:3", "16", "3,6"),
+                                                 ("t:2,c:1,z:3", "z:2,y:16,x:16", "2,4")])
+def test_one_mask_counts_in_every_plane_and_level(tmp_path, axes, blocks, factors, version):
+    array, mask = gdaltest.smooth_array((6, 77, 59), "uint8"), round_mask(77, 59)
+    store = gdaltest.write(tmp_path / "a.ome.zarr", masked_source(array, mask), f"AXES={axes}", f"BLOCKSIZE={blocks}", f"SCALE_FACTORS={factors}",
+                           f"NGFF_VERSION={version}", "SHARD=NONE", "VERIFY=SOURCE")
+    sizes = [int(part.split(":")[1]) for part in axes.split(",")]
+    planes = array.reshape([*sizes, 77, 59])
+    z = axes.split(",")[-1].startswith("z")
+    levels, masks, last = [planes], [mask > 0], (1, 1, 1)
+    for step in factors.split(";") if ";" in factors else factors.split(",") if ":" not in factors else [factors]:
+        named = dict(part.split(":") for part in step.split(",")) if ":" in step else {"y": step, "x": step}
+        now = tuple(int(named.get(axis, 1)) for axis in "zyx")
+        ratio = tuple(a // b for a, b in zip(now, last))
+        ratio = ((1,) * (len(sizes) - 1) + ratio) if z else ((1,) * len(sizes) + ratio[1:])
+        valid = np.broadcast_to(masks[-1], levels[-1].shape)
+        levels.append(ngffmodel.reduce(levels[-1], ratio, valid=valid))
+        masks.append(ngffmodel.valid_pyramid(masks[-1], [(1, 1), ratio[-2:]])[1])
+        last = now
+    zarr_levels = [level.reshape(want.shape) for level, want in zip(gdaltest.zarr_levels(store), levels)]
+    assert_levels(zarr_levels, levels)
+    dataset = gdal.Open(store)
+    for number in range(1, 7):
+        band = dataset.GetRasterBand(number)
+        assert band.GetMaskFlags() == gdal.GMF_PER_DATASET
+        np.testing.assert_array_equal(gdaltest.pixels(band.GetMaskBand()), mask)
+        for level in range(band.GetOverviewCount()):
+            overview = band.GetOverview(level).GetMaskBand()
+            want = next(m for m in masks if m.shape == (overview.YSize, overview.XSize))
+            np.testing.assert_array_equal(gdaltest.pixels(overview), want * np.uint8(255))
+
+
+def test_a_mask_of_a_stack_is_made_and_changed_block_by_block(tmp_path):
+    array, mask = gdaltest.smooth_array((4, 50, 40), "uint8"), round_mask(50, 40)
+    options = ["AXES=z:4", "BLOCKSIZE=z:2,y:16,x:16", "SCALE_FACTORS=2", "SHARD=NONE"]
+    dataset = gdaltest.OMEZARR.Create(str(tmp_path / "a.ome.zarr"), 40, 50, 4, gdal.GDT_Byte, options)
+    assert dataset.CreateMaskBand(gdal.GMF_PER_DATASET) == 0
+    for number in range(4):
+        dataset.GetRasterBand(number + 1).WriteRaster(0, 0, 40, 50, array[number].tobytes())
+    dataset.GetRasterBand(1).GetMaskBand().WriteRaster(0, 0, 40, 50, mask.tobytes())
+    del dataset
+    for is_changed in (False, True):
+        if is_changed:  # one pixel of one plane, and a block of the mask
+            array[2, 7, 30], mask[20:40, 10:20] = 200, 0
+            dataset = gdal.OpenEx(str(tmp_path / "a.ome.zarr"), gdal.OF_RASTER | gdal.OF_UPDATE)
+            dataset.GetRasterBand(3).WriteRaster(30, 7, 1, 1, b"\xc8")
+            dataset.GetRasterBand(1).GetMaskBand().WriteRaster(10, 20, 10, 20, bytes(200))
+            del dataset
+        found = gdaltest.our_levels(tmp_path / "a.ome.zarr")
+        assert_levels(found, [array, np.stack([ngffmodel.reduce(plane, (2, 2), valid=mask > 0) for plane in array])])
+        band = gdaltest.open_band(tmp_path / "a.ome.zarr", 4)
+        np.testing.assert_array_equal(gdaltest.pixels(band.GetMaskBand()), mask)
+
+
+def masks_that_differ(tmp_path):
+    """Each of two bands has a mask of its own."""
+    array = gdaltest.smooth_array((2, 20, 20), "uint8")
+    path = str(tmp_path / "s.vrt")
+    gdaltest.mem(array, driver="GTiff", path=path + ".tif").FlushCache()
+    source = f"<SimpleSource><SourceFilename>{path}.tif</SourceFilename><SourceBand>%d</SourceBand></SimpleSource>"
+    bands = "".join(f'<VRTRasterBand dataType="Byte" band="{i}">{source % i}<MaskBand><VRTRasterBand dataType="Byte">{source % (3 - i)}'
+                    "</VRTRasterBand></MaskBand></VRTRasterBand>" for i in (1, 2))
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f'<VRTDataset rasterXSize="20" rasterYSize="20">{bands}</VRTDataset>')
+    return gdal.Open(path)
+
+
+@pytest.mark.parametrize("axes", [[], ["AXES=z:2"]])
+def test_masks_that_differ_are_named_or_refused_never_left_out_in_silence(tmp_path, axes):
+    source = masks_that_differ(tmp_path)
+    assert source.GetRasterBand(1).GetMaskFlags() == 0
+    with gdaltest.collected_messages() as messages:
+        gdaltest.write(tmp_path / "a.ome.zarr", source, *axes)
+    text = "\n".join(messages.warnings())
+    assert "The mask of band 1 is not written" in text and "levels and statistics" in text and "-mask mask,1" in text
+    assert "mask of band 1" in gdaltest.refused(tmp_path / "b.ome.zarr", source, *axes, strict=1)
+    assert "mask of band 1" in gdaltest.refused(tmp_path / "b.ome.zarr", source, *axes, "VERIFY=SOURCE")
+    one = subprocess.run(["gdal_translate", "-q", "-of", "OMEZARR", "-b", "1", "-mask", "mask,1", source.GetDescription(), str(tmp_path / "c.ome.zarr")])
+    assert one.returncode == 0 and gdaltest.open_band(tmp_path / "c.ome.zarr").GetMaskFlags() in (gdal.GMF_PER_DATASET, gdal.GMF_ALL_VALID)
 
 
 # -- Kernels with lobes ----------------------------------------------------------------------------------------------------

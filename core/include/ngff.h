@@ -125,7 +125,9 @@ NGFF_API int32_t ngff_image_set_inverted(ngff_image *image, int64_t channel, int
 NGFF_API int32_t ngff_image_set_nodata(ngff_image *image, int64_t channel, const void *value);
 /* This channel holds the opacity of all the others: a pixel counts in a level only where it is not 0. */
 NGFF_API int32_t ngff_image_set_alpha(ngff_image *image, int64_t channel);
-/* The image comes with a mask, one uint8 per pixel of axes y, x (0 = invalid), passed beside the pixels. */
+/* The image comes with a mask, one uint8 per pixel of axes y, x (0 = invalid), passed beside the pixels: one for all
+ * channels and all planes on t and z, so that it is the same with each region of the same y, x. One that differs is
+ * NGFF_E_ARGUMENT; where pixels are pushed the last one counts. */
 NGFF_API int32_t ngff_image_set_mask(ngff_image *image, int32_t has_mask);
 /* Georeference. affine: GDAL's six numbers (pixel corner to CRS; x = a0 + a1*col + a2*row, y = a3 + a4*col + a5*row)
  * or NULL; code: "EPSG:32633" or NULL; wkt (WKT 2), projjson: text or NULL; is_geographic: axes are

@@ -228,15 +228,45 @@ typedef struct {
 
 static void copy_part(const cascade *cs, const input *in, cell *c, const box *part)
 {
-    int rank = part->rank, y = rank - 2;
+    int rank = part->rank;
     pixels_copy(rank, part->extent, cs->plan->image->type->size,
                 c->pixels + strides_offset(rank, c->strides, c->box.origin, part->origin), c->strides,
                 in->pixels + strides_offset(rank, in->strides, in->region->origin, part->origin), in->strides);
-    if (!c->mask || !in->mask)
-        return;
+}
+
+/* The mask of a part, before it is noted as written. Where another plane has brought it already, it must be the same. The
+ * lock is held. */
+static int32_t take_mask(const cascade *cs, const input *in, cell *c, const box *part, error *e)
+{
+    int y = part->rank - 2;
     int64_t to[2] = {cell_level(cs, c)->cell[y + 1], 1}, from[2] = {in->mask_stride, 1};
-    pixels_copy(2, part->extent + y, 1, c->mask + strides_offset(2, to, c->box.origin + y, part->origin + y), to,
-                in->mask + strides_offset(2, from, in->region->origin + y, part->origin + y), from);
+    if (!c->mask || !in->mask)
+        return NGFF_OK;
+    box plane = box_make(2, part->origin + y, part->extent + y);
+    for (int i = 0; i < c->n_written; i++) {
+        box other = box_make(2, c->written[i].origin + y, c->written[i].extent + y),
+            both = box_intersect(&plane, &other);
+        for (int64_t row = 0; !box_is_empty(&both) && row < both.extent[0]; row++) {
+            const uint8_t *there = c->mask + strides_offset(2, to, c->box.origin + y, both.origin) + row * to[0];
+            const uint8_t *here =
+                in->mask + strides_offset(2, from, in->region->origin + y, both.origin) + row * from[0];
+            for (int64_t x = 0; x < both.extent[1]; x++)
+                if (!there[x] != !here[x])
+                    return cascade_masks_differ(both.origin[0] + row, both.origin[1] + x, e);
+        }
+    }
+    pixels_copy(2, plane.extent, 1, c->mask + strides_offset(2, to, c->box.origin + y, plane.origin), to,
+                in->mask + strides_offset(2, from, in->region->origin + y, plane.origin), from);
+    return NGFF_OK;
+}
+
+int32_t cascade_masks_differ(int64_t row, int64_t column, error *e)
+{
+    return error_set(
+        e, NGFF_E_ARGUMENT,
+        "the mask of one plane differs from that of another at column %lld, row %lld: an image has one mask for "
+        "all its channels and planes",
+        (long long)column, (long long)row);
 }
 
 static int32_t write_cell(cascade *cs, int l, const input *in, const int64_t *index, error *e)
@@ -247,7 +277,9 @@ static int32_t write_cell(cascade *cs, int l, const input *in, const int64_t *in
     if (!c)
         return e->status;
     pthread_mutex_lock(&cs->lock);
-    int32_t status = cell_is_done(cs, l, index) ? cell_written_twice(&part, e) : note_written(c, &part, e);
+    int32_t status = cell_is_done(cs, l, index) ? cell_written_twice(&part, e) : take_mask(cs, in, c, &part, e);
+    if (status == NGFF_OK)
+        status = note_written(c, &part, e);
     pthread_mutex_unlock(&cs->lock);
     if (status == NGFF_OK)
         copy_part(cs, in, c, &part);

@@ -75,6 +75,8 @@ int64_t cascade_done(cascade *cs);
 
 /* How a level that is made from another needs its source, per axis. NGFF_E_MEMORY. */
 int32_t cascade_axes(const struct ngff_plan *plan, int level, straddle_axis *axes);
+/* The error of two planes whose masks are not the same. */
+int32_t cascade_masks_differ(int64_t row, int64_t column, error *e);
 /* The value of pixels that were never written, and of padding inside the image: nodata of the channel, else 0. */
 const uint8_t *cascade_unwritten(const struct ngff_plan *plan, int64_t channel);
 

@@ -8,6 +8,19 @@
 #include "cells.h"
 #include "shrink.h"
 
+/* -- The mask plane ------------------------------------------------------------------------------------------------ */
+
+/* All planes on t and z share one mask. Of the parts of a box that lie behind each other on these axes the first one
+ * brings it, so that the mask of a box comes once. */
+static int brings_mask(const cascade *cs, const box *part, const box *whole)
+{
+    const struct ngff_image *image = cs->plan->image;
+    int is_first = image->has_mask;
+    for (int i = 0; i < image->rank - 2; i++)
+        is_first &= i == image->channel_axis || part->origin[i] == whole->origin[i];
+    return is_first;
+}
+
 /* -- Reducing ------------------------------------------------------------------------------------------------------ */
 
 /* How opacity is reduced: a plain mean, but without mixing where the colours are not mixed either. */
@@ -129,7 +142,7 @@ static int32_t reduce_into(cascade *cs, cell *to, const uint8_t *source, const i
                            int64_t mask_row_bytes, const box *source_box, const box *target_box)
 {
     int32_t status = reduce_channels(cs, to->level, source, strides, mask, mask_row_bytes, source_box, to, target_box);
-    if (status == NGFF_OK && cs->plan->image->has_mask)
+    if (status == NGFF_OK && brings_mask(cs, target_box, &to->box))
         status = reduce_mask(cs, to->level, mask, mask_row_bytes, source_box, to, target_box);
     return status;
 }
@@ -181,7 +194,7 @@ static void give_strip(cascade *cs, const cell *child, cell *parent, int i)
     pixels_copy(rank, part.extent, cs->plan->image->type->size,
                 pixels + strides_offset(rank, s->strides, s->from.origin, part.origin), s->strides,
                 child->pixels + strides_offset(rank, child->strides, child->box.origin, part.origin), child->strides);
-    if (!cs->plan->image->has_mask)
+    if (!brings_mask(cs, &part, &s->from))
         return;
     int64_t to[2] = {s->from.extent[y + 1], 1}, from[2] = {cell_level(cs, child)->cell[y + 1], 1};
     pixels_copy(2, part.extent + y, 1, mask + strides_offset(2, to, s->from.origin + y, part.origin + y), to,
@@ -207,7 +220,7 @@ static void fill_part(const cascade *cs, const box *part, const box *b, uint8_t 
     int y = b->rank - 2;
     int64_t mask_strides[2] = {mask_row, 1};
     cell_fill_unwritten(cs, part, pixels + strides_offset(b->rank, strides, b->origin, part->origin), strides);
-    if (mask)
+    if (mask && (brings_mask(cs, part, b) || cs->plan->image->alpha >= 0))
         pixels_fill(2, part->extent + y, 1, mask + strides_offset(2, mask_strides, b->origin + y, part->origin + y),
                     mask_strides, &zero);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "codec.h"
+#include "sizes.h"
 #include "writer.h"
 #include "zip.h"
 
@@ -150,6 +151,26 @@ static int32_t note_mask(ngff_writer *w, const cell *c, const char *key, const v
     return w->record && c->level == 0 ? record_mask(w->record, index, bytes, n, e) : NGFF_OK;
 }
 
+/* All cells behind each other on t and z bring the same mask: the first of them stores it. Returns 1 to that one, 0 to the
+ * others, or an error where a given mask is another. */
+static int32_t is_first_of_mask(ngff_writer *w, const cell *c, error *e)
+{
+    const level *at = &w->plan->levels[c->level];
+    int y = w->plan->image->rank - 2;
+    uint64_t *seen = w->masks_seen[c->level];
+    if (!seen || !w->plan->image->has_mask)
+        return w->plan->image->has_mask;
+    uint64_t checksum = (uint64_t)1 << 32 | crc32c(c->mask, (size_t)(at->cell[y] * at->cell[y + 1]));
+    seen += chunk_number(2, c->index + y, at->grid + y);
+    pthread_mutex_lock(&w->lock);
+    uint64_t before = *seen;
+    *seen = before ? before : checksum;
+    pthread_mutex_unlock(&w->lock);
+    if (before && before != checksum && at->source < 0)
+        return cascade_masks_differ(c->box.origin[y], c->box.origin[y + 1], e);
+    return before == 0;
+}
+
 static int32_t put_mask(ngff_writer *w, bench *b, const cell *c, error *e)
 {
     static const uint8_t zero;
@@ -160,11 +181,11 @@ static int32_t put_mask(ngff_writer *w, bench *b, const cell *c, error *e)
     const uint8_t *encoded;
     codec_spec spec = plan->codec;
     spec.type_size = 1;
-    int is_fill = plan->image->has_mask && pixels_all_equal(c->mask, (int64_t)n, 1, &zero);
-    if (plan->image->has_mask)
-        report_mask(w->report, c->level, c->index, c->mask);
-    if (!plan->image->has_mask)
-        return NGFF_OK;
+    int32_t is_first = is_first_of_mask(w, c, e);
+    if (is_first != 1)
+        return is_first;
+    int is_fill = pixels_all_equal(c->mask, (int64_t)n, 1, &zero);
+    report_mask(w->report, c->level, c->index, c->mask);
     if (is_fill && !w->before)
         return note_mask(w, c, NULL, NULL, 0, e);
     char key[192], path[64], name[128];
@@ -335,6 +356,20 @@ static int32_t share_memory(ngff_writer *w, int64_t *for_pass, error *e)
     return e->status;
 }
 
+/* Room for the checksums of masks that more than one cell brings. */
+static int32_t make_masks_seen(ngff_writer *w)
+{
+    const ngff_plan *plan = w->plan;
+    int rank = plan->image->rank;
+    for (int l = 0; plan->image->has_mask && l < plan->n_levels; l++) {
+        const level *at = &plan->levels[l];
+        int64_t n_cells = product_checked(at->cell_grid, rank), n = product_checked(at->grid + rank - 2, 2);
+        if (n_cells != n && !(w->masks_seen[l] = memory_zeroed(n, sizeof *w->masks_seen[l])))
+            return NGFF_E_MEMORY;
+    }
+    return NGFF_OK;
+}
+
 /* What the pass needs: made when the writer opens or, in push mode, when it closes. */
 int32_t writer_start_pass(ngff_writer *w, error *e)
 {
@@ -373,6 +408,10 @@ int32_t writer_start_pass(ngff_writer *w, error *e)
             order_start(&w->orders[l], plan, l);
             n_cells += product_checked(plan->levels[l].cell_grid, plan->image->rank);
         }
+    if (made && make_masks_seen(w) != NGFF_OK) {
+        cascade_free(made);
+        made = NULL;
+    }
     pthread_mutex_lock(&w->lock); /* ngff_writer_progress may be looking, from another thread */
     w->cascade = made;
     w->n_cells = n_cells;
@@ -825,6 +864,8 @@ void ngff_writer_free(ngff_writer *w)
     free(w->root.bytes);
     free_sets(w->stored_chunks, w->plan);
     free_sets(w->stored_mask_chunks, w->plan);
+    for (int l = 0; l < max_levels; l++)
+        free(w->masks_seen[l]);
     free(w->path);
     pool_free(w->pool);
     cascade_free(w->cascade);

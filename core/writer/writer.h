@@ -47,7 +47,8 @@ struct ngff_writer {
     report *report;                                /* NULL: none is asked for */
     char *path;                                    /* for messages; NULL where the store came without one */
     chunk_set *stored_chunks, *stored_mask_chunks; /* per level; NULL: not recorded */
-    held_object root;                              /* the document that is put last */
+    uint64_t *masks_seen[max_levels]; /* per chunk of a mask that many cells bring: its checksum, 0: none yet */
+    held_object root;                 /* the document that is put last */
     ngff_reader *preview;
     const channel_summary *found; /* once the metadata is written; of statistics */
     int is_finished, is_verified, is_published;

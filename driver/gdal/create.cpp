@@ -566,9 +566,8 @@ CPLErr WritingDataset::CreateMaskBand(int flags)
                  "An OME-Zarr has one mask for all bands: create it with flags GMF_PER_DATASET");
         return CE_Failure;
     }
-    if (m_mask || !(m_axes.dims == "yx" || m_axes.dims == "cyx")) {
-        CPLError(CE_Failure, CPLE_NotSupported,
-                 m_mask ? "The mask is there already" : "Only images with axes c, y, x can have a mask");
+    if (m_mask) {
+        CPLError(CE_Failure, CPLE_NotSupported, "%s: the mask is there already", GetDescription());
         return CE_Failure;
     }
     return guarded(GetDescription(), CE_Failure, [this] {

@@ -429,9 +429,8 @@ static bool is_all_valid(GDALRasterBand *mask)
     return true;
 }
 
-static bool describe_validity(GDALDataset *source, bool is_strict, ImageFromSource *to)
+static bool describe_validity(GDALDataset *source, CSLConstList options, bool is_strict, ImageFromSource *to)
 {
-    const bool is_planar = to->dims == "yx" || to->dims == "cyx";
     for (int i = 1; i <= source->GetRasterCount() && to->dims != "yx"; i++)
         if (to->colors[i - 1] == GCI_AlphaBand) {
             if (to->dims != "cyx") /* whose planes would it be? */
@@ -449,15 +448,21 @@ static bool describe_validity(GDALDataset *source, bool is_strict, ImageFromSour
         const bool is_of_all = (flags & GMF_PER_DATASET) != 0 || (flags == 0 && source->GetRasterCount() == 1);
         if (is_of_all && !to->keeps_mask && is_all_valid(source->GetRasterBand(i)->GetMaskBand()))
             return true;
-        if (is_of_all && is_planar) {
+        if (is_of_all) {
             to->has_mask = true;
             return ngff_image_set_mask(to->image.get(), 1) == NGFF_OK;
         }
-        if ((flags & GMF_NODATA) == 0)
-            return lose(is_strict, to,
-                        CPLSPrintf("The mask of band %d is not written: NGFF images can have one mask for "
-                                   "all bands, on axes c, y, x",
-                                   i));
+        if ((flags & GMF_NODATA) == 0) {
+            const std::string text = CPLSPrintf("The mask of band %d is not written, and pixels that it hides count in "
+                                                "levels and statistics: a store has "
+                                                "one mask for all bands. gdal_translate -b %d -mask mask,%d keeps it "
+                                                "for one band; nodata values are kept "
+                                                "for each",
+                                                i, i, i);
+            const bool is_compared = EQUAL(CSLFetchNameValueDef(options, "VERIFY", ""), "SOURCE");
+            return is_compared ? fail(text + " (refused because of VERIFY=SOURCE, which it would not pass)")
+                               : lose(is_strict, to, text);
+        }
     }
     return true;
 }
@@ -488,7 +493,7 @@ bool image_from_source(GDALDataset *source, CSLConstList options, bool is_strict
     const char *copy_metadata = CSLFetchNameValueDef(options, "COPY_SRC_MDD", "AUTO");
     const bool is_type_kept = source->GetRasterBand(1)->GetRasterDataType() == to->type;
     const bool is_described = ngff_image_status(image) == NGFF_OK && describe_channels(source, options, to) &&
-                              describe_validity(source, is_strict, to) &&
+                              describe_validity(source, options, is_strict, to) &&
                               georef_describe(GDALDataset::ToHandle(source), image, to->rank(), &what) == NGFF_OK &&
                               attributes_to_image(source, to->bands, to->colors, image,
                                                   EQUAL(copy_metadata, "AUTO") || CPLTestBool(copy_metadata),

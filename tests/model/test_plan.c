@@ -190,16 +190,9 @@ static void impossible_requests_are_refused_in_words(void)
 
 static void image_that_the_writer_cannot_hold_is_refused(void)
 {
-    ngff_image *image = ngff_image_create("zyx", SHAPE(4, 10, 10), NGFF_UINT8);
-    ngff_image_set_mask(image, 1);
-    ngff_plan *p = ngff_plan_create(image, NULL);
-    CHECK_INT(ngff_plan_status(p), NGFF_E_UNSUPPORTED);
-    CHECK(strstr(ngff_plan_error(p), "mask"));
-    ngff_plan_free(p);
-    ngff_image_free(image);
-    image = ngff_image_create("czyx", SHAPE(2, 4, 10, 10), NGFF_UINT8);
+    ngff_image *image = ngff_image_create("czyx", SHAPE(2, 4, 10, 10), NGFF_UINT8);
     ngff_image_set_alpha(image, 1);
-    p = ngff_plan_create(image, NULL);
+    ngff_plan *p = ngff_plan_create(image, NULL);
     CHECK_INT(ngff_plan_status(p), NGFF_E_UNSUPPORTED);
     CHECK(strstr(ngff_plan_error(p), "alpha"));
     ngff_plan_free(p);

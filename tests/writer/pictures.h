@@ -18,6 +18,7 @@ typedef struct {
     int has_nodata; /* 1: 7 in all channels; 2: 7 in channel 0 only; 3: 7, 8, 9 ... per channel */
     int has_alpha;  /* the last channel */
     int has_mask, kind, has_holes;
+    int has_whole_mask; /* of many planes: it is given with all of them, or not at all */
 } picture;
 
 static const picture pictures[] = {
@@ -207,6 +208,30 @@ static const picture pictures[] = {
      .options = {"BLOCKSIZE=8", "OVERVIEW_RESAMPLING=NEAREST", "SCALE_FACTORS=2,6"},
      .has_mask = 1,
      .has_holes = 1},
+    {.name = "one mask for all planes",
+     .dims = "tczyx",
+     .shape = {2, 2, 5, 30, 23},
+     .type = NGFF_UINT16,
+     .options = {"BLOCKSIZE=z:2,y:8,x:8", "SCALE_FACTORS=y:2,x:2;z:2,y:4,x:4;z:4,y:8,x:8"},
+     .has_mask = 1,
+     .has_holes = 1,
+     .has_whole_mask = 1},
+    {.name = "one mask for all planes, factor 3 across blocks",
+     .dims = "zyx",
+     .shape = {7, 33, 31},
+     .type = NGFF_INT16,
+     .options = {"BLOCKSIZE=z:2,y:8,x:8", "SCALE_FACTORS=z:3,y:3,x:3"},
+     .has_mask = 1,
+     .has_holes = 1,
+     .has_whole_mask = 1},
+    {.name = "one mask for all planes, gauss",
+     .dims = "zyx",
+     .shape = {9, 33, 31},
+     .type = NGFF_UINT8,
+     .options = {"BLOCKSIZE=z:2,y:8,x:8", "SCALE_FACTORS=y:2,x:2", "OVERVIEW_RESAMPLING=GAUSS"},
+     .has_mask = 1,
+     .has_holes = 1,
+     .has_whole_mask = 1},
 };
 
 enum { n_pictures = sizeof pictures / sizeof pictures[0] };

@@ -193,6 +193,8 @@ static void pixels_never_written_are_nodata_or_zero_in_all_levels(void)
 {
     for (int i = 0; i < n_pictures; i++) {
         const picture *p = &pictures[i];
+        if (p->has_whole_mask)
+            continue;
         opened o = open_picture(p, "NUM_THREADS=2");
         int64_t origin[MAX_RANK], extent[MAX_RANK], strides[MAX_RANK], mask_stride;
         void *pixels;
@@ -269,7 +271,7 @@ static void write_with_holes(opened *o, int pattern)
 static void regions_left_out_read_as_never_written(void)
 {
     for (int i = 0; i < n_pictures; i++)
-        for (int pattern = 0; pattern < n_patterns; pattern++)
+        for (int pattern = pictures[i].has_whole_mask ? EVERYTHING : 0; pattern < n_patterns; pattern++)
             for (int k = 0; k < 3; k++) {
                 opened whole = open_picture(&pictures[i], "NUM_THREADS=2");
                 opened o = open_picture(&pictures[i], k == 0 ? "NUM_THREADS=1" : "NUM_THREADS=8");
@@ -332,6 +334,42 @@ static void only_whole_unwritten_regions_can_be_left_out(void)
     CHECK_INT(ngff_writer_level_skip(w, 0, zero, block), NGFF_E_STATE);
     ngff_writer_free(w);
     ngff_plan_free(plan);
+}
+
+/* One mask serves all planes: another one is refused, in the block of the first and in one of its own. */
+static void masks_of_planes_must_be_the_same(void)
+{
+    static const picture p = {.name = "planes",
+                              .dims = "zyx",
+                              .shape = {4, 16, 16},
+                              .type = NGFF_UINT8,
+                              .options = {"BLOCKSIZE=z:2,y:8,x:8", "NUM_THREADS=1"},
+                              .has_mask = 1};
+    static const int64_t plane[3] = {1, 16, 16};
+    for (int other = 0; other < 5; other++) { /* the plane whose mask is another; 4: none */
+        uint8_t pixels[256], mask[256];
+        ngff_plan *plan = make_plan(&p, NULL);
+        ngff_writer *w = writer_open_store(plan, store_memory_open());
+        int32_t status = NGFF_OK;
+        for (int i = 0; i < 256; i++)
+            pixels[i] = (uint8_t)i;
+        for (int64_t z = 0; z < 4; z++) {
+            const int64_t origin[3] = {z, 0, 0};
+            for (int i = 0; i < 256; i++)
+                mask[i] = i % 3 ? (uint8_t)(1 + z) : 0; /* any value but 0 is valid */
+            if (z == other)
+                mask[16 * 9 + 11] = !mask[16 * 9 + 11];
+            if (status == NGFF_OK)
+                status = ngff_writer_write(w, origin, plane, pixels, NULL, mask, 16);
+        }
+        if (status == NGFF_OK)
+            status = ngff_writer_close(w);
+        CHECK_INT(status, other < 4 ? NGFF_E_ARGUMENT : NGFF_OK);
+        if (other < 4)
+            CHECK(strstr(ngff_writer_error(w), "one mask for all"));
+        ngff_writer_free(w);
+        ngff_plan_free(plan);
+    }
 }
 
 /* Level 1 comes from the caller; level 2 is made from it. */
@@ -666,6 +704,7 @@ int main(void)
     RUN(writer_without_any_pixel_closes_to_an_empty_image);
     RUN(regions_left_out_read_as_never_written);
     RUN(only_whole_unwritten_regions_can_be_left_out);
+    RUN(masks_of_planes_must_be_the_same);
     RUN(given_level_is_taken_and_used);
     RUN(each_failing_put_ends_in_an_error_and_nothing_published);
     RUN(cancelling_at_any_point_leaves_nothing_on_the_disk);
