@@ -174,8 +174,8 @@ def test_label_images_are_classes(tmp_path, version, has_key):
     put(cells, version, multiscales=[multiscale(cells, "yx", [array[0]], version=version)],
         **({"image-label": {"source": {"image": "../../"}}} if has_key else {}))
     name = f'OMEZARR:"{root}":labels/cells'
-    assert gdal.Open(name).GetRasterBand(1).GetMetadataItem("LAYER_TYPE") == "thematic"
-    assert gdal.Open(str(root)).GetRasterBand(1).GetMetadataItem("LAYER_TYPE") is None
+    assert gdaltest.open_band(name).GetMetadataItem("LAYER_TYPE") == "thematic"
+    assert gdaltest.open_band(root).GetMetadataItem("LAYER_TYPE") is None
     first = gdaltest.write(tmp_path / "b.ome.zarr", gdal.Open(name), "BLOCKSIZE=32")
     again = gdaltest.write(tmp_path / "c.ome.zarr", gdal.Open(first), "BLOCKSIZE=32")
     gdal.Translate(str(tmp_path / "d.ome.zarr"), name, format="OMEZARR", srcWin=[0, 0, 120, 100],

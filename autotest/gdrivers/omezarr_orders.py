@@ -35,14 +35,14 @@ def write_block(band, x, y, block):
     assert status == 0
 
 
-def random_call(chance, width, height, n_bands, dtype):
+def random_call(chance, width, height, n_bands, dtype, has_mask):
     """A name, for the message, and a function of a dataset; what it returns must be the same."""
     band = chance.randint(1, n_bands)
     w, h = chance.randint(1, width), chance.randint(1, height)
     x, y = chance.randint(0, width - w), chance.randint(0, height - h)
     value = chance.choice([0, 0, 7, 7, 9])
     kind = chance.choice(["write", "write", "write_all", "fill", "fill", "block", "flush", "flush_band", "read",
-                          "read_all"])
+                          "read_all"] + ["mask_write", "mask_write", "mask_fill", "mask_read"] * has_mask)
 
     def call(dataset):
         of = dataset.GetRasterBand(band)
@@ -63,6 +63,12 @@ def random_call(chance, width, height, n_bands, dtype):
             return of.ReadRaster(x, y, w, h)
         elif kind == "read_all":
             return dataset.ReadRaster(x, y, w, h)
+        elif kind == "mask_write":
+            of.GetMaskBand().WriteRaster(x, y, w, h, np.full((h, w), 255 if value == 7 else 0, "uint8").tobytes())
+        elif kind == "mask_fill":
+            of.GetMaskBand().Fill(255 if value == 7 else 0)
+        elif kind == "mask_read":
+            return of.GetMaskBand().ReadRaster(x, y, w, h)
         return None
 
     return f"{kind}(band {band}, window {x} {y} {w} {h}, value {value})", call
@@ -79,9 +85,12 @@ def test_any_order_gives_the_pixels_of_gtiff(tmp_vsimem, seed):
     for i in range(n_bands if nodata is not None else 0):
         both[0].GetRasterBand(i + 1).SetNoDataValue(nodata)
         both[1].GetRasterBand(i + 1).SetNoDataValue(nodata)
+    has_mask = nodata is None and chance.random() < 0.4
+    with gdaltest.config_option("GDAL_TIFF_INTERNAL_MASK", "YES"):
+        assert not has_mask or [d.CreateMaskBand(gdal.GMF_PER_DATASET) for d in both] == [0, 0]
     for _ in range(2):  # new, then changed in place
         for _ in range(chance.randint(1, 12)):
-            name, call = random_call(chance, width, height, n_bands, dtype)
+            name, call = random_call(chance, width, height, n_bands, dtype, has_mask)
             calls.append(name)
             ours, theirs = (call(dataset) for dataset in both)
             assert ours == theirs, calls
@@ -89,6 +98,9 @@ def test_any_order_gives_the_pixels_of_gtiff(tmp_vsimem, seed):
         del both
         both = update_both(tmp_vsimem)
         assert both[0].ReadRaster() == both[1].ReadRaster(), calls
+        masks = [dataset.GetRasterBand(1).GetMaskBand().ReadRaster() for dataset in both]
+        assert masks[0] == masks[1] or nodata is not None, calls
+        has_mask = has_mask and both[0].GetRasterBand(1).GetMaskFlags() == gdal.GMF_PER_DATASET  # one that is 255 is none
 
 
 def test_a_write_that_waits_is_overwritten_by_fill(tmp_vsimem):
@@ -142,13 +154,22 @@ def test_fill_with_a_nodata_value_that_no_pixel_can_have(tmp_vsimem, dtype, noda
     assert (gdaltest.pixels(gdaltest.open_band(path)) == pixel).all()
 
 
-def test_overviews_are_not_shown_while_a_write_waits(tmp_vsimem):
+WAITING = {
+    "window": lambda dataset: dataset.GetRasterBand(1).WriteRaster(0, 0, 60, 60, b"\x01" * 3600),
+    "dataset": lambda dataset: dataset.WriteRaster(0, 0, 60, 60, b"\x01" * 3600),
+    "fill": lambda dataset: dataset.GetRasterBand(1).Fill(1),
+    "mask": lambda dataset: dataset.GetRasterBand(1).GetMaskBand().WriteRaster(0, 0, 1, 1, b"\xff"),
+    "fill of the mask": lambda dataset: dataset.GetRasterBand(1).GetMaskBand().Fill(255),
+}
+
+
+@pytest.mark.parametrize("what", WAITING)
+def test_overviews_are_not_shown_while_a_write_waits(tmp_vsimem, what):
     path = f"{tmp_vsimem}/a.ome.zarr"
-    gdaltest.write(path, gdaltest.mem(np.full((60, 60), 9, "uint8")), f"BLOCKSIZE={BLOCK}")
+    source = gdaltest.mem(np.full((60, 60), 9, "uint8"))
+    source.CreateMaskBand(gdal.GMF_PER_DATASET)  # all 0
+    gdaltest.write(path, source, f"BLOCKSIZE={BLOCK}")
     dataset = gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_UPDATE)
-    band = dataset.GetRasterBand(1)
-    assert band.GetOverviewCount() == 2
-    band.WriteRaster(0, 0, 60, 60, b"\x01" * 3600)
-    assert band.GetOverviewCount() == 0
-    del band, dataset
-    assert (gdaltest.our_levels(path)[1] == 1).all()
+    assert dataset.GetRasterBand(1).GetOverviewCount() == 2
+    WAITING[what](dataset)
+    assert dataset.GetRasterBand(1).GetOverviewCount() == 0

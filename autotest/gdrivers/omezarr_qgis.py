@@ -25,6 +25,7 @@ def has_qgis():
 pytestmark = pytest.mark.skipif(not has_qgis(), reason="no PyQGIS (Debian: python3-qgis)")
 PICTURE = gdaltest.smooth_array((3, 120, 150), "uint8")
 INFRARED = np.concatenate([PICTURE, PICTURE[:1] * (np.arange(150) < 75).astype("uint8")])
+CLASSES = np.array([1, 50, 200], "uint8")[np.random.default_rng(4).integers(0, 3, (1, 120, 150))]
 FULL = gdaltest.random_array((1, 120, 150), "uint8")
 
 
@@ -42,6 +43,11 @@ def result(folder):
     gdaltest.mem(FULL, driver="GTiff", path=str(folder / "source_full.tif"), geotransform=GT, code="EPSG:32633")
     gdaltest.mem(INFRARED, driver="GTiff", path=str(folder / "source_infrared.tif"), geotransform=GT, code="EPSG:32633",
                  options=["PHOTOMETRIC=MINISBLACK"])
+    classes = gdaltest.mem(CLASSES, geotransform=GT, code="EPSG:32633")
+    colors = gdal.ColorTable()
+    colors.SetColorEntry(200, (1, 200, 3, 255))
+    classes.GetRasterBand(1).SetColorTable(colors)
+    gdal.GetDriverByName("GTiff").CreateCopy(str(folder / "source_classes.tif"), classes).FlushCache()
     out = folder / "out"
     out.mkdir()
     run = subprocess.run([PYTHON, os.path.join(HERE, "..", "qgis", "save_as.py"), str(out), source], env=ENVIRONMENT,
@@ -97,9 +103,20 @@ def test_infrared_does_not_become_transparency(result, folder):
     assert result["infrared"]["status"] == 0
     np.testing.assert_array_equal(bands(result["infrared"]), INFRARED)
     path = folder / "out" / "infrared.ome.zarr"
-    assert gdal.Open(str(path)).GetRasterBand(1).GetMaskFlags() == gdal.GMF_ALL_VALID
+    assert gdaltest.open_band(path).GetMaskFlags() == gdal.GMF_ALL_VALID
     for got, want in zip(gdaltest.our_levels(path),
                          ngffmodel.pyramid(INFRARED, ngffmodel.plain_factors(120, 150, 64)), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("name, method", [("classes", "AVERAGE"), ("classes_mode", "MODE")])
+def test_classes_are_classes_if_it_is_said(result, folder, name, method):
+    """QGIS 3.22 passes on no colour table."""
+    assert result[name]["status"] == 0
+    path = folder / "out" / f"{name}.ome.zarr"
+    is_said = gdaltest.open_band(path).GetColorTable() is not None
+    for got, want in zip(gdaltest.our_levels(path),
+                         ngffmodel.pyramid(CLASSES, ngffmodel.plain_factors(120, 150, 64), "MODE" if is_said else method), strict=True):
         np.testing.assert_array_equal(got, want)
 
 

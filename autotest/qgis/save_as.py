@@ -1,7 +1,7 @@
 """Run under a Python that has PyQGIS: writes and reads images as a user of QGIS does, and prints what came out as JSON.
 
     save_as.py FOLDER SOURCE     SOURCE: x.tif, three bands of bytes with a CRS; beside it x_nodata.tif, x_full.tif,
-                                 one band that holds every byte, and x_infrared.tif, four bands
+                                 one band that holds every byte, x_infrared.tif, four bands, and x_classes.tif, a palette
 
 Nothing is judged here; omezarr_qgis.py does that."""
 
@@ -100,6 +100,10 @@ result["rgba"] = {"status": status, **describe(path)}
 path, status = save("infrared.ome.zarr", QgsRasterLayer(source.replace(".tif", "_infrared.tif"), "infrared", "gdal"),
                     prepare=lambda writer: writer.setCreateOptions(["BLOCKSIZE=64"]))
 result["infrared"] = {"status": status, **describe(path)}
+palette = QgsRasterLayer(source.replace(".tif", "_classes.tif"), "classes", "gdal")
+for name, options in (("classes", []), ("classes_mode", ["OVERVIEW_RESAMPLING=MODE"])):
+    path, status = save(name + ".ome.zarr", palette, prepare=lambda writer: writer.setCreateOptions(["BLOCKSIZE=64"] + options))
+    result[name] = {"status": status, **describe(path)}
 
 
 def with_pyramids(writer):
@@ -202,5 +206,5 @@ except Exception as problem:  # judged by the test
     result["no_processing"] = f"{type(problem).__name__}: {problem}"
 
 print("RESULT " + json.dumps(result))
-del of, store, layer, with_nodata, settings, job
+del of, palette, store, layer, with_nodata, settings, job
 app.exitQgis()

@@ -192,6 +192,21 @@ class WritingMaskBand final : public GDALRasterBand
     {
         return m_dataset->transfer(nullptr, true, block_x, block_y, pixels, true);
     }
+    /* As of the other bands: a write may wait in GDAL's block cache. */
+    CPLErr IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int buffer_width,
+                     int buffer_height, GDALDataType type, GSpacing pixel_space, GSpacing line_space,
+                     GDALRasterIOExtraArg *extra) override
+    {
+        if (flag == GF_Write)
+            m_dataset->m_is_written = true;
+        return GDALRasterBand::IRasterIO(flag, x, y, width, height, data, buffer_width, buffer_height, type,
+                                         pixel_space, line_space, extra);
+    }
+    CPLErr Fill(double real, double imaginary) override
+    {
+        m_dataset->m_is_written = true;
+        return GDALRasterBand::Fill(real, imaginary);
+    }
     bool IsMaskBand() const override
     {
         return true;
