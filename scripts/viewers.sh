@@ -42,4 +42,4 @@ else
     npm install --prefix "$directory" --no-audit --no-fund --no-package-lock --ignore-scripts --loglevel=error >"$directory/npm.log" 2>&1 ||
         missing javascript "npm install failed: $(tail -1 "$directory/npm.log")"
 fi
-echo "$stamp" >"$directory/stamp"
+[ -s "$directory/missing" ] || echo "$stamp" >"$directory/stamp" # else the next run tries again

@@ -40,13 +40,14 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             return self.answer(int(web.absent) if web.absent.isdigit() else 404)
         with open(path, "rb") as file:
             body = file.read()
+        kind = [("Content-Type", self.guess_type(path))]  # workers of browsers take only what says that it is a script
         part = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if not part or web.absent == "no ranges":
-            return self.answer(200, body)
+            return self.answer(200, body, kind)
         first, last = int(part[1]), min(int(part[2] or len(body)), len(body) - 1)
         if first >= len(body):
             return self.answer(416)
-        return self.answer(206, body[first:last + 1], [("Content-Range", f"bytes {first}-{last}/{len(body)}")])
+        return self.answer(206, body[first:last + 1], kind + [("Content-Range", f"bytes {first}-{last}/{len(body)}")])
 
     do_GET = do_HEAD = serve
 

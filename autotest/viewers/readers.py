@@ -1,7 +1,7 @@
 """How programs of others see stores: readers.py PROGRAM FOLDER STORE... runs with their own Python (scripts/viewers.sh).
 
 Each store gets FOLDER/STORE.json, what the program says of it, and where the program gives out pixels FOLDER/STORE.npy, its
-level 0. napari also draws: FOLDER/STORE.png, one screen pixel per image pixel, the image's middle in the middle."""
+level 0. napari also draws: FOLDER/STORE.png, one screen pixel per image pixel, the image's middle in the middle, and its window."""
 
 import json
 import os
@@ -29,7 +29,10 @@ def napari(stores):
                  "colors": [np.asarray(layer.colormap.map([1.0])).reshape(-1)[:3].tolist() for layer in layers],
                  "levels": [list(np.shape(level)) for level in layers[0].data],
                  "scale": scale, "units": [str(unit) for unit in layers[0].units]}
-        yield store, found, np.stack([np.asarray(layer.data[0]) for layer in layers]), picture
+        pixels = np.stack([np.asarray(layer.data[0]) for layer in layers])
+        viewer.reset_view()
+        window = viewer.screenshot(path=None, canvas_only=False, flash=False)
+        yield store, found, pixels, {"png": picture, "window.png": window}
         viewer.layers.clear()
     viewer.close()
 
@@ -43,7 +46,7 @@ def ome_zarr(stores):
         found = {"names": node.metadata.get("channel_names"), "windows": node.metadata.get("contrast_limits"),
                  "levels": [list(level.shape) for level in node.data],
                  "transforms": node.metadata["coordinateTransformations"], "axes": [axis["name"] for axis in node.metadata["axes"]]}
-        yield store, found, np.asarray(node.data[0]), None
+        yield store, found, np.asarray(node.data[0]), {}
 
 
 def bioio(stores):
@@ -54,7 +57,7 @@ def bioio(stores):
         sizes = image.physical_pixel_sizes
         found = {"names": image.channel_names, "dims": image.dims.order, "levels": len(image.resolution_levels),
                  "pixel": [sizes.Z, sizes.Y, sizes.X]}
-        yield store, found, image.data, None
+        yield store, found, image.data, {}
 
 
 def xarray(stores):
@@ -66,7 +69,7 @@ def xarray(stores):
         image = tree["scale0"]["image"]
         found = {"levels": list(levels.values()), "dims": list(image.dims), "dtype": str(image.dtype),
                  "corner": [float(image[axis][0]) for axis in ("y", "x")] if "x" in image.coords else None}
-        yield store, found, image.values, None
+        yield store, found, image.values, {}
 
 
 def rioxarray(stores):
@@ -80,20 +83,20 @@ def rioxarray(stores):
                  "encoded_nodata": None if image.rio.encoded_nodata is None else float(image.rio.encoded_nodata),
                  "raw_nodata": None if raw.rio.nodata is None else float(raw.rio.nodata), "version": rioxarray.__version__,
                  "bounds": list(image.rio.bounds()) if "x" in image.coords else None}
-        yield store, found, image.values, None
+        yield store, found, image.values, {}
 
 
 def main(program, folder, stores):
     warnings.simplefilter("ignore")
-    for store, found, pixels, picture in globals()[program](stores):
+    for store, found, pixels, pictures in globals()[program](stores):
         base = os.path.join(folder, os.path.basename(store))
         with open(base + ".json", "w") as file:
             json.dump(found, file)
         np.save(base + ".npy", pixels)
-        if picture is not None:
+        for ending, picture in pictures.items():
             from PIL import Image
 
-            Image.fromarray(picture[..., :3]).save(base + ".png")
+            Image.fromarray(picture[..., :3]).save(f"{base}.{ending}")
 
 
 if __name__ == "__main__":
