@@ -262,7 +262,7 @@ def test_a_new_nodata_value_makes_the_levels_again_and_the_fill_value_stays(tmp_
     for got, want in zip(gdaltest.our_levels(path), gdaltest.our_levels(expected), strict=True):
         np.testing.assert_array_equal(got, want)
     assert gdaltest.open_band(path).GetNoDataValue() == 7
-    assert gdaltest.open_band(path).GetMetadataItem("STATISTICS_MEAN") is None  # were those of all pixels
+    assert said(path)[0]["mean"] == pytest.approx(array[array != 7].mean(dtype=float), rel=1e-12)
     assert all(gdaltest.array_json(p)["fill_value"] == 0 for p in gdaltest.level_paths(path))
     dataset = update(path)
     dataset.GetRasterBand(1).DeleteNoDataValue()
@@ -350,16 +350,125 @@ def test_stale_overviews_are_not_shown(tmp_path):
     assert all((level == 9).all() for level in gdaltest.our_levels(path))
 
 
-def test_statistics_go_where_a_part_changes_and_are_new_where_all_does(tmp_path):
-    array = gdaltest.smooth_array((1, 100, 120), "uint16")
-    path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "BLOCKSIZE=32")
-    assert gdaltest.open_band(path).GetMetadataItem("STATISTICS_MEAN") is not None
-    window_before = gdaltest.ome(path)["omero"]["channels"][0]["window"]
+# -- Statistics and windows ----------------------------------------------------------------------------------------------
+
+
+def said(path, channel=0):
+    return gdaltest.attributes(path)["omezarr"].get("statistics", [None] * 9)[channel], gdaltest.ome(path)["omero"]["channels"][channel]["window"]
+
+
+def check_said(path, channel, values, dtype, together=None):
+    """Statistics and window of a channel against NumPy. together: what shares the window with it."""
+    values = values.astype(float)
+    statistics, window = said(path, channel)
+    assert (statistics["n_valid"], statistics["min"], statistics["max"]) == (values.size, values.min(), values.max())
+    assert statistics["mean"] == pytest.approx(values.mean(), rel=1e-12) and statistics["std_dev"] == pytest.approx(values.std(), rel=1e-9)
+    start, end = np.percentile(values if together is None else together, [2, 98])
+    assert [window["start"], window["end"]] == pytest.approx([start, end], rel=1e-9)
+    limits = (0, 255) if dtype == "uint8" else (min(values.min(), start), max(values.max(), end))
+    assert [window["min"], window["max"]] == pytest.approx(limits, rel=1e-9)
+
+
+def test_the_smallest_case_of_a_changed_window(tmp_path):
+    array = np.arange(64, dtype="uint16").reshape(1, 8, 8)
+    path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "BLOCKSIZE=4")
+    array[0, :, :4] = 60000
+    dataset = update(path)
+    dataset.GetRasterBand(1).WriteRaster(0, 0, 4, 8, array[0, :, :4].tobytes())
+    del dataset
+    assert said(path)[1]["max"] == 60000
+    check_said(path, 0, array, "uint16")
+
+
+@pytest.mark.parametrize("kind", ["plain", "nodata", "mask", "alpha", "rgb"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
+def test_a_change_of_a_part_finds_statistics_and_windows_anew(tmp_path, dtype, kind):
+    bands = {"alpha": 2, "rgb": 3}.get(kind, 1)
+    array = gdaltest.smooth_array((bands, 260, 270), dtype)  # float: level 0 is the smallest with enough pixels
+    valid = np.random.default_rng(3).random(array.shape[1:]) < 0.97
+    if kind == "nodata":
+        array[0][~valid] = 7
+    if kind == "alpha":
+        array[1] = valid * 200
+    source = gdaltest.mem(array, nodata=7 if kind == "nodata" else None)
+    if kind == "alpha":
+        source.GetRasterBand(2).SetColorInterpretation(gdal.GCI_AlphaBand)
+    if kind == "rgb":
+        for number in range(3):
+            source.GetRasterBand(number + 1).SetColorInterpretation(gdal.GCI_RedBand + number)
+    if kind == "mask":
+        source.CreateMaskBand(gdal.GMF_PER_DATASET)
+        source.GetRasterBand(1).GetMaskBand().WriteRaster(0, 0, 270, 260, (valid * np.uint8(255)).tobytes())
+    path = gdaltest.write(tmp_path / "a.ome.zarr", source, "BLOCKSIZE=64", "WINDOW=PERCENTILE")
+    part = np.full((90, 100), 120 if dtype == "uint8" else 30000, dtype)
+    array[0, 20:110, 30:130] = part
+    dataset = update(path)
+    dataset.GetRasterBand(1).WriteRaster(30, 20, 100, 90, part.tobytes())
+    del dataset
+    counts = array[0] != 7 if kind == "nodata" else valid if kind in ("mask", "alpha") else np.ones_like(valid)
+    if kind == "rgb":
+        for number in range(3):
+            check_said(path, number, array[number], dtype, array.astype(float))
+    else:
+        check_said(path, 0, array[0][counts], dtype)
+
+
+def test_a_window_that_was_given_stays(tmp_path):
+    path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(gdaltest.smooth_array((1, 100, 120), "uint16")), "BLOCKSIZE=32", "WINDOW=10:90")
     dataset = update(path)
     dataset.GetRasterBand(1).WriteRaster(0, 0, 1, 1, b"\xff\xff")
     del dataset
+    window = said(path)[1]
+    assert (window["start"], window["end"], window["max"]) == (10, 90, 65535)
+
+
+def test_without_statistics_there_are_none_after_a_change(tmp_path):
+    path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(gdaltest.smooth_array((1, 100, 120), "uint16")), "BLOCKSIZE=32", "STATISTICS=NO")
+    dataset = update(path)
+    dataset.GetRasterBand(1).WriteRaster(0, 0, 1, 1, b"\xff\xff")
+    del dataset
+    assert gdaltest.open_band(path).GetMetadataItem("STATISTICS_MEAN") is None and said(path)[1]["max"] == 65535
+
+
+def write_vrt(folder, side, patch):
+    """side x side pixels with a patch at (4000, 5000); the rest is zeros that nobody stores."""
+    gdaltest.mem(patch, driver="GTiff", path=f"{folder}/patch.tif").FlushCache()
+    height, width = patch.shape
+    with open(f"{folder}/s.vrt", "w", encoding="utf-8") as file:
+        file.write(f'<VRTDataset rasterXSize="{side}" rasterYSize="{side}"><VRTRasterBand dataType="UInt16" band="1"><SimpleSource>'
+                   f"<SourceFilename>{folder}/patch.tif</SourceFilename><SourceBand>1</SourceBand>"
+                   f'<SrcRect xOff="0" yOff="0" xSize="{width}" ySize="{height}"/><DstRect xOff="4000" yOff="5000" xSize="{width}" ySize="{height}"/>'
+                   "</SimpleSource></VRTRasterBand></VRTDataset>")
+    return gdal.Open(f"{folder}/s.vrt")
+
+
+def test_of_a_large_image_a_small_level_says_the_window(tmp_path):
+    """800 MB are not read for one pixel: statistics go, the limits grow, start and end are those of a level."""
+    patch = np.random.default_rng(2).integers(1000, 2000, (3000, 4000)).astype("uint16")
+    path = gdaltest.write(tmp_path / "a.ome.zarr", write_vrt(tmp_path, 20000, patch))
+    assert said(path)[1]["max"] == patch.max()
+    dataset = update(path)
+    dataset.GetRasterBand(1).WriteRaster(19999, 19999, 1, 1, b"\x60\xea")
+    del dataset
     assert gdaltest.open_band(path).GetMetadataItem("STATISTICS_MEAN") is None
-    assert gdaltest.ome(path)["omero"]["channels"][0]["window"] == window_before
+    window = said(path)[1]
+    assert (window["min"], window["max"]) == (0, 60000)
+    level = next(level for level in reversed(gdaltest.zarr_levels(path)) if level.size >= 65536)
+    assert [window["start"], window["end"]] == pytest.approx(np.percentile(level.astype(float), [2, 98]), rel=1e-9)
+
+
+def test_a_damaged_chunk_elsewhere_does_not_stop_a_change(tmp_path):
+    array = gdaltest.smooth_array((1, 200, 200), "uint16")
+    path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "BLOCKSIZE=32", "SHARD=NONE", "OVERVIEW_COUNT=0")
+    os.truncate(f"{path}/scale0/image/c/5/5", 20)
+    dataset = update(path)
+    dataset.GetRasterBand(1).WriteRaster(0, 0, 1, 1, b"\xff\xff")
+    del dataset
+    assert gdaltest.open_band(path).GetMetadataItem("STATISTICS_MEAN") is None and said(path)[1]["max"] == 65535
+
+
+def test_statistics_are_new_where_all_changes(tmp_path):
+    path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(gdaltest.smooth_array((1, 100, 120), "uint16")), "BLOCKSIZE=32")
     dataset = update(path)
     dataset.GetRasterBand(1).Fill(5)
     del dataset

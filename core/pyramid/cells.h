@@ -62,8 +62,6 @@ int32_t cell_out_of_memory(error *e, int64_t bytes);
 
 /* -- family.c: reducing, and what a finished cell gives to its parents. */
 int32_t family_reduce_strips(cascade *cs, cell *c, error *e);
-void family_make_validity(const struct ngff_image *image, const uint8_t *pixels, const int64_t *strides, const box *b,
-                          uint8_t *mask, int64_t mask_row_bytes);
 void family_fill_missing(cascade *cs, cell *c);
 int32_t family_give_to_parents(cascade *cs, const cell *child, int l, cell **finished, error *e);
 int32_t family_skip_in_parents(cascade *cs, const cell *child, int l, cell **finished, error *e);

@@ -30,13 +30,15 @@ typedef struct {
     uint64_t *bins;      /* while the histogram is being filled */
     int64_t bins_left;   /* pixels still to come from all channels that share it */
     int has_percentiles; /* low and high are known */
+    int is_unread;       /* they could not be read */
     double low, high;
 } channel_state;
 
 struct statistics {
     const struct ngff_plan *plan;
     int wants_tally, wants_windows;
-    int64_t row_step; /* every so manieth row goes into the histogram; 0: there is none */
+    const channel_summary *before; /* NULL: all pixels come, or are known not to */
+    int64_t row_step;              /* every so manieth row goes into the histogram; 0: there is none */
     int64_t n_channels;
     channel_state *channels;
     moments *parts; /* floating-point pixels: per chunk of level 0 and channel in it; else NULL */
@@ -64,6 +66,17 @@ static int needs_percentiles(const struct ngff_plan *plan, int64_t k)
     if (mode == WINDOW_AUTO)
         return !(image->kind == NGFF_KIND_RGB && k < 3 && image->type->data_type == NGFF_UINT8);
     return mode == WINDOW_PERCENTILE;
+}
+
+int statistics_make_windows(const struct ngff_plan *plan)
+{
+    const struct ngff_image *image = plan->image;
+    int have_windows = image->type->class != CLASS_COMPLEX && image->n_channels <= most_windows;
+    int from_pixels = image->type->size > 1; /* the limits are */
+    for (int64_t k = 0; k < image->n_channels && !from_pixels; k++)
+        from_pixels = needs_percentiles(plan, k) ||
+                      (plan->options.window_mode == WINDOW_MINMAX && !image->channels[k].has_window);
+    return have_windows && from_pixels;
 }
 
 /* True if any channel that shares the window of this one needs its pixels. */
@@ -140,6 +153,17 @@ statistics *statistics_create(const struct ngff_plan *plan)
         }
     }
     return s;
+}
+
+void statistics_stay_partial(statistics *s, const channel_summary *before)
+{
+    s->before = before;
+    s->row_step = 0;
+    for (int64_t k = 0; k < s->n_channels; k++) {
+        free(s->channels[k].bins);
+        s->channels[k].bins = NULL;
+        s->channels[k].has_percentiles = 0;
+    }
 }
 
 void statistics_free(statistics *s)
@@ -571,7 +595,8 @@ static void summarise_tally(const statistics *s, int64_t number, channel_summary
     to->max = dtype_to_double(type, total->max) + 0.0;
     to->mean = all.mean + all.rest + 0.0;
     to->std_dev = moments_deviation(&all);
-    to->has_statistics = s->plan->options.statistics != TRI_NO && isfinite(to->mean) && isfinite(to->std_dev);
+    to->has_statistics =
+        !s->before && s->plan->options.statistics != TRI_NO && isfinite(to->mean) && isfinite(to->std_dev);
 }
 
 /* window.min/max and start/end, as DESIGN section 5 has them. */
@@ -584,6 +609,11 @@ static void summarise_window(const statistics *s, int64_t number, channel_summar
     int has_pixels = to->n_valid > 0, is_byte = image->type->size == 1;
     to->low = is_byte ? type_low : has_pixels ? to->min : 0;
     to->high = is_byte ? type_high : has_pixels ? to->max : 1;
+    if (s->before && !is_byte && isfinite(s->before[number].low) && isfinite(s->before[number].high)) {
+        to->low = has_pixels ? fmin(to->low, s->before[number].low) : s->before[number].low;
+        to->high = has_pixels ? fmax(to->high, s->before[number].high) : s->before[number].high;
+        has_pixels = 1;
+    }
     to->start = to->low;
     to->end = to->high;
     if (image->channels[number].has_window) {
@@ -593,8 +623,11 @@ static void summarise_window(const statistics *s, int64_t number, channel_summar
         to->start = type_low;
         to->end = type_high;
     } else if (s->plan->options.window_mode == WINDOW_MINMAX && has_pixels) {
-        to->start = to->min;
-        to->end = to->max;
+        to->start = s->before ? to->low : to->min;
+        to->end = s->before ? to->high : to->max;
+    } else if (needs_percentiles(s->plan, number) && owner->is_unread) {
+        to->start = s->before[number].start;
+        to->end = s->before[number].end;
     } else if (needs_percentiles(s->plan, number)) {
         to->start = owner->has_percentiles ? owner->low : 0;
         to->end = owner->has_percentiles ? owner->high : 1;
@@ -615,16 +648,19 @@ int32_t statistics_finish(statistics *s, const chunk_source *from, const channel
     *summaries = NULL;
     if (!s->wants_tally)
         return NGFF_OK;
-    for (int64_t k = 0; k < s->n_channels; k++)
+    for (int64_t k = 0; k < s->n_channels && !s->before; k++)
         if (add_unwritten(s, k, e) != NGFF_OK)
             return e->status;
     for (int64_t k = 0; k < s->n_channels; k++) {
         summarise_tally(s, k, &s->summaries[k]);
         if (s->channels[k].bins)
             close_histogram(s, &s->channels[k]);
-        if (s->wants_windows && s->row_step == 0 && window_owner(s->plan, k) == k && shares_percentiles(s->plan, k) &&
-            sorted_window(s, k, from, e) != NGFF_OK)
-            return e->status;
+        if (s->wants_windows && s->row_step == 0 && window_owner(s->plan, k) == k && shares_percentiles(s->plan, k)) {
+            error unread = {0};
+            s->channels[k].is_unread = sorted_window(s, k, from, &unread) != NGFF_OK;
+            if (s->channels[k].is_unread && !s->before) /* else damage elsewhere is no reason to refuse a change here */
+                return error_copy(e, &unread);
+        }
     }
     for (int64_t k = 0; s->wants_windows && k < s->n_channels; k++)
         summarise_window(s, k, &s->summaries[k]);

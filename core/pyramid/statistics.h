@@ -18,6 +18,11 @@ typedef struct {
 } chunk_source;
 
 statistics *statistics_create(const struct ngff_plan *plan);
+/* True if the display windows of a plan are taken from its pixels. */
+int statistics_make_windows(const struct ngff_plan *plan);
+/* Not all cells have been added, and none will be any more: there are no statistics, the windows come from a small level,
+ * and their limits are those that were known (before, one per channel) with what the pixels that came add to them. */
+void statistics_stay_partial(statistics *s, const channel_summary *before);
 void statistics_free(statistics *s);
 
 /* Looks at the pixels of a cell. Thread-safe. */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "sha256.h"
+#include "sizes.h"
 #include "writer.h"
 
 /* -- Opening ------------------------------------------------------------------------------------------------------- */
@@ -545,13 +546,60 @@ static int32_t remove_obsolete(ngff_writer *w, const documents *before, document
     return e->status;
 }
 
-/* What is said about the channels: found in the pass if all pixels went through it; else what the store says, without
- * the statistics if pixels or nodata have changed. */
+/* Adds the cells of level 0 that the pass has not seen to the statistics. */
+static int32_t count_rest(ngff_writer *w, error *e)
+{
+    const ngff_plan *plan = w->plan;
+    const level *base = &plan->levels[0];
+    int rank = plan->image->rank, has_plane = plan->image->has_mask || plan->image->alpha >= 0;
+    int64_t n_pixels = product_checked(base->cell, rank), row = base->cell[rank - 1];
+    cell c = {.pixels = memory_take(n_pixels, plan->image->type->size),
+              .mask = has_plane ? memory_take(row, base->cell[rank - 2]) : NULL};
+    if (!c.pixels || (has_plane && !c.mask))
+        error_set(e, NGFF_E_MEMORY, "out of memory");
+    strides_dense(rank, base->cell, plan->image->type->size, c.strides);
+    while (e->status == NGFF_OK) {
+        int has_passed = update_is_wanted(w->update, 0, c.index) || update_is_needed(w->update, 0, c.index);
+        c.box = cell_box_of(plan, 0, c.index);
+        if (!has_passed && change_supply(w, &c, e) == NGFF_OK) {
+            if (plan->image->alpha >= 0)
+                family_make_validity(plan->image, c.pixels, c.strides, &c.box, c.mask, row);
+            statistics_add(w->statistics, &c, e);
+        }
+        if (!update_next(plan, 0, c.index))
+            break;
+    }
+    free(c.pixels);
+    free(c.mask);
+    return e->status;
+}
+
+/* Level 0 is read again as a whole, where that is little. */
+static int is_little(const ngff_writer *w)
+{
+    static const int64_t most_bytes = (int64_t)1 << 28;
+    int64_t n = product_checked(w->plan->levels[0].shape, w->plan->image->rank);
+    return n >= 0 && n <= most_bytes / w->plan->image->type->size && !w->store->ops->is_remote;
+}
+
+/* Pixels have changed: what is said of them is found anew by all of them; where they are too many, or some cannot be
+ * read, by a small level and what has passed. */
+static void renew_summaries(ngff_writer *w)
+{
+    error unread = {0};
+    if (!update_is_whole(w->update, 0) && (!is_little(w) || count_rest(w, &unread) != NGFF_OK))
+        statistics_stay_partial(w->statistics, w->summaries);
+}
+
+/* What is said about the channels: found anew where pixels are others and windows are taken from them, or where all pixels
+ * went through the pass; else what the store says, without the statistics if pixels or nodata have changed. */
 static int32_t summarise(ngff_writer *w, int is_untrue, const channel_summary **summaries, error *e)
 {
     const struct ngff_image *image = w->plan->image;
-    if (w->statistics)
+    if (w->statistics) {
+        renew_summaries(w);
         return writer_summarise(w, summaries, e);
+    }
     channel_summary *now = w->summaries + image->n_channels;
     memcpy(now, w->summaries, (size_t)image->n_channels * sizeof *now);
     for (int64_t i = 0; i < image->n_channels; i++) {
@@ -610,6 +658,8 @@ void change_finish(ngff_writer *w, error *e)
         update_want_level(w->update, 0);
     for (int l = 1; is_remade && l < w->plan->n_levels; l++)
         update_want_level(w->update, l);
+    w->renews_summaries =
+        (is_touched || is_other || has_new_mask) && (is_little(w) || statistics_make_windows(w->plan));
     if ((is_touched || is_remade) && (change_claim_pixels(w, e) != NGFF_OK || run_pass(w, e) != NGFF_OK))
         return;
     if (put_documents(w, is_touched || is_other || has_new_mask, w->was_dirty, e) == NGFF_OK && w->is_claimed)

@@ -40,7 +40,8 @@ static int32_t put_metadata(void *user, const char *key, const void *bytes, size
 int32_t writer_summarise(ngff_writer *w, const channel_summary **summaries, error *e)
 {
     chunk_source from = {w->written, written_chunk, written_mask};
-    written_expect(w->written, w->stored_chunks, w->stored_mask_chunks); /* what has passed must be there */
+    if (!w->before)
+        written_expect(w->written, w->stored_chunks, w->stored_mask_chunks); /* what has passed must be there */
     return statistics_finish(w->statistics, &from, summaries, e);
 }
 

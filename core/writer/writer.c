@@ -377,7 +377,7 @@ int32_t writer_start_pass(ngff_writer *w, error *e)
     int n_workers = plan->n_threads > plan->n_readers ? plan->n_threads - plan->n_readers : 0;
     int64_t for_pass, n_cells = 0;
     cascade_host host = {.user = w, .emit = emit, .spill = spill, .fetch = fetch, .skip = skip};
-    int is_whole = !w->before || update_is_whole(w->update, 0);
+    int is_counted = !w->before || w->renews_summaries || update_is_whole(w->update, 0);
     if (w->update) {
         host.is_wanted = change_is_wanted;
         host.supply = change_supply;
@@ -385,14 +385,14 @@ int32_t writer_start_pass(ngff_writer *w, error *e)
     if (share_memory(w, &for_pass, e) != NGFF_OK || report_start(w->report, plan, e) != NGFF_OK)
         return e->status;
     w->budget = budget_create(for_pass);
-    w->statistics = is_whole ? statistics_create(plan) : NULL;
+    w->statistics = is_counted ? statistics_create(plan) : NULL;
     w->shards = shards_create(plan, w->store);
     w->settings = store_settings(w->store);
     if (!w->written)
         w->written = written_create(w->store, w->path);
     w->pool = pool_create(n_workers, queue_depth, enter_thread, w);
     w->orders = calloc((size_t)plan->n_levels, sizeof *w->orders);
-    cascade *made = w->orders && w->budget && (w->statistics || !is_whole) && w->shards && w->written && w->pool
+    cascade *made = w->orders && w->budget && (w->statistics || !is_counted) && w->shards && w->written && w->pool
                         ? cascade_create(plan, w->budget, w->pool, &host)
                         : NULL;
     if (made) {

@@ -32,7 +32,7 @@ struct ngff_writer {
     pool *pool;
     void *settings; /* of the thread that has started the pass, for those of the pool */
     cascade *cascade;
-    statistics *statistics; /* NULL where a part of the pixels passes only */
+    statistics *statistics; /* NULL where a part of the pixels passes only, and no window is taken from them */
     shards *shards;
     written *written;     /* NULL until the pass, where nothing is there before */
     order *orders;        /* per level; those of levels that the writer makes are not used */
@@ -60,6 +60,7 @@ struct ngff_writer {
     chunk_set *before_chunks, *before_mask_chunks; /* the same as sets; NULL: not known */
     int takes_missing;                             /* what is missing is fill, whatever the store says */
     int is_claimed, was_dirty;
+    int renews_summaries;       /* pixels are others, and what is said of them is found anew */
     pthread_rwlock_t replacing; /* a shard is replaced, or its index and a chunk of it are read */
     update *update;             /* in the pass of a change, or of a run that was resumed: what it makes */
 };
