@@ -26,6 +26,41 @@ def exact_moments(values):
     return float(mean / scale), float(Fraction(math.isqrt(int(variance * extra * extra)), extra * scale))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_infinities_count_in_levels_and_not_in_statistics(tmp_path, dtype):
+    array = np.array([[np.inf, 1, 2, 3], [1, 1, 4, -np.inf], [np.inf, -np.inf, 5, 5], [7, 7, 5, 5]], dtype)
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "SCALE_FACTORS=2", "WINDOW=MINMAX")
+    np.testing.assert_array_equal(gdaltest.our_levels(store)[1][0], np.array([[np.inf, -np.inf], [np.nan, 5]], dtype))
+    finite = array[np.isfinite(array)].astype(float)
+    found = statistics_of(store)[0]
+    assert (found["n_valid"], found["min"], found["max"]) == (finite.size, finite.min(), finite.max())
+    assert found["mean"] == pytest.approx(finite.mean(), rel=1e-12)
+    window = gdaltest.ome(store)["omero"]["channels"][0]["window"]
+    assert (window["start"], window["end"]) == (finite.min(), finite.max())
+
+
+def test_a_window_that_red_green_and_blue_share_widens_the_limits_of_each(tmp_path):
+    array = np.stack([np.arange(6400, dtype="uint16").reshape(80, 80) % top for top in (100, 4000, 60000)])
+    source = gdaltest.mem(array)
+    for number in range(3):
+        source.GetRasterBand(number + 1).SetColorInterpretation(gdal.GCI_RedBand + number)
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source)
+    start, end = np.percentile(array.astype(float), [2, 98])
+    for number, channel in enumerate(gdaltest.ome(store)["omero"]["channels"]):
+        window = channel["window"]
+        assert [window["start"], window["end"]] == pytest.approx([start, end], rel=1e-9)
+        assert [window["min"], window["max"]] == pytest.approx([min(array[number].min(), start), max(array[number].max(), end)], rel=1e-9)
+
+
+def test_the_window_of_alpha_is_its_range(tmp_path):
+    array = np.stack([np.arange(400, dtype="uint16").reshape(20, 20), np.full((20, 20), 700, "uint16")])
+    array[1, 0, :5] = 0, 3, 60, 900, 20
+    source = gdaltest.mem(array)
+    source.GetRasterBand(2).SetColorInterpretation(gdal.GCI_AlphaBand)
+    window = gdaltest.ome(gdaltest.write(tmp_path / "a.ome.zarr", source))["omero"]["channels"][1]["window"]
+    assert window == {"min": 0, "max": 900, "start": 0, "end": 900}
+
+
 def near(value, rel):
     return pytest.approx(value, rel=rel, abs=0)
 
