@@ -86,6 +86,10 @@ NGFF_API void ngff_string_free(char *text);
 NGFF_API int32_t ngff_options_axes(const char *const *options, char *dims, int64_t *sizes, char *error,
                                    int64_t error_size);
 
+/* The UDUNITS-2 name of a unit in any spelling that ngff_image_set_unit takes. axis: "t" takes times, "z", "y" and "x"
+ * lengths. NULL if it is no such unit. Static storage. */
+NGFF_API const char *ngff_unit_name(const char *axis, const char *spelling);
+
 /* Bytes of one pixel of a data type, 0 for an unknown type. */
 NGFF_API int32_t ngff_type_size(int32_t data_type);
 
@@ -120,6 +124,11 @@ NGFF_API int32_t ngff_image_set_window(ngff_image *image, int64_t channel, doubl
 /* 1: the smallest values of a channel are shown brightest, as in a TIFF whose zero is white. Viewers that do not know of it
  * show the negative. */
 NGFF_API int32_t ngff_image_set_inverted(ngff_image *image, int64_t channel, int32_t is_inverted);
+/* The values between which a viewer lets its user move the display range; without it those of the pixels, or of the type
+ * where that has 8 bits. */
+NGFF_API int32_t ngff_image_set_range(ngff_image *image, int64_t channel, double min, double max);
+/* Whether a viewer shows the channel at first; without it the first six that are no alpha channel are. */
+NGFF_API int32_t ngff_image_set_active(ngff_image *image, int64_t channel, int32_t is_active);
 /* The pixel value that means "no data" in a channel (-1: in all). value points to one pixel of the image's type.
  * Such pixels, and NaN always, are left out of levels, statistics and windows. */
 NGFF_API int32_t ngff_image_set_nodata(ngff_image *image, int64_t channel, const void *value);

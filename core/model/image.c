@@ -364,6 +364,35 @@ int32_t ngff_image_set_inverted(ngff_image *image, int64_t number, int32_t is_in
     return NGFF_OK;
 }
 
+int32_t ngff_image_set_range(ngff_image *image, int64_t number, double min, double max)
+{
+    if (begin_change(image))
+        return ngff_image_status(image);
+    channel *c = channel_get(image, number);
+    if (!c)
+        return image->error.status;
+    if (!isfinite(min) || !isfinite(max) || min >= max)
+        return error_set(&image->error, NGFF_E_ARGUMENT,
+                         "the range of channel %" PRId64 " must be finite with min < max, not %g to %g", number, min,
+                         max);
+    c->has_range = 1;
+    c->min = min;
+    c->max = max;
+    return NGFF_OK;
+}
+
+int32_t ngff_image_set_active(ngff_image *image, int64_t number, int32_t is_active)
+{
+    if (begin_change(image))
+        return ngff_image_status(image);
+    channel *c = channel_get(image, number);
+    if (!c)
+        return image->error.status;
+    c->has_active = 1;
+    c->is_active = is_active != 0;
+    return NGFF_OK;
+}
+
 int32_t ngff_image_set_nodata(ngff_image *image, int64_t number, const void *value)
 {
     if (begin_change(image))

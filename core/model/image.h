@@ -13,6 +13,9 @@ typedef struct {
     int has_window; /* the user gave start and end */
     double start, end;
     int is_inverted; /* the smallest values are the brightest */
+    int has_range; /* and min and max */
+    double min, max;
+    int has_active, is_active;
     int has_nodata;
     _Alignas(16) uint8_t nodata[16]; /* one pixel; reducers read it as its type */
 } channel;

@@ -720,7 +720,8 @@ static cJSON *omero(walk *w)
     cJSON *object = cJSON_CreateObject(), *channels = cJSON_CreateArray(), *rdefs = cJSON_CreateObject();
     int z = image_axis(image, 'z'), n_active = 0;
     for (int64_t i = 0; i < image->n_channels; i++) {
-        int is_active = i != image->alpha && n_active < 6;
+        const channel *c = &image->channels[i];
+        int is_active = c->has_active ? c->is_active : i != image->alpha && n_active < 6;
         n_active += is_active;
         tree_add(channels, omero_channel(w, i, is_active), &w->is_whole);
     }

@@ -2,6 +2,7 @@
  * that people and files use for them. Symbols are matched exactly, because "mm" and "Mm" differ; words are matched
  * without case, plural or British ending. */
 #include "image.h"
+#include "ngff.h"
 #include "ascii.h"
 
 #include <string.h>
@@ -109,6 +110,11 @@ const char *unit_name(char dim, const char *spelling)
         if (list_has(table[i].symbols, spelling) || strcmp(word, table[i].name) == 0 || list_has(table[i].words, word))
             return table[i].name;
     return NULL;
+}
+
+const char *ngff_unit_name(const char *axis, const char *spelling)
+{
+    return axis && axis[0] && !axis[1] ? unit_name(axis[0], spelling) : NULL;
 }
 
 const char *unit_list(char dim)

@@ -614,6 +614,10 @@ static void summarise_window(const statistics *s, int64_t number, channel_summar
         to->high = has_pixels ? fmax(to->high, s->before[number].high) : s->before[number].high;
         has_pixels = 1;
     }
+    if (image->channels[number].has_range) {
+        to->low = image->channels[number].min;
+        to->high = image->channels[number].max;
+    }
     to->start = to->low;
     to->end = to->high;
     if (image->channels[number].has_window) {

@@ -128,6 +128,9 @@ static void common_spellings_of_units_are_known(void)
         else
             CHECK(name == NULL);
     }
+    CHECK_TEXT(ngff_unit_name("z", "um"), "micrometer");
+    CHECK(ngff_unit_name("t", "um") == NULL && ngff_unit_name("zt", "um") == NULL &&
+          ngff_unit_name(NULL, "um") == NULL);
     ngff_image *image = three_bands();
     CHECK_INT(ngff_image_set_unit(image, 1, "um"), NGFF_OK);
     CHECK_TEXT(image->unit[1], "micrometer");
@@ -152,6 +155,10 @@ static void channels_take_labels_colours_windows_and_nodata(void)
     CHECK(image->channels[2].is_inverted == 1 && !image->channels[1].is_inverted);
     CHECK_INT(ngff_image_set_inverted(image, 2, 0), NGFF_OK);
     CHECK(!image->channels[2].is_inverted);
+    CHECK_INT(ngff_image_set_range(image, 0, -1, 9), NGFF_OK);
+    CHECK(image->channels[0].has_range && image->channels[0].min == -1 && image->channels[0].max == 9);
+    CHECK_INT(ngff_image_set_active(image, 1, 0), NGFF_OK);
+    CHECK(image->channels[1].has_active && !image->channels[1].is_active && !image->channels[0].has_active);
     CHECK_INT(ngff_image_set_nodata(image, -1, &nodata), NGFF_OK);
     CHECK(image->channels[2].has_nodata && memcmp(image->channels[2].nodata, &nodata, 2) == 0);
     CHECK_INT(ngff_image_set_alpha(image, 2), NGFF_OK);
@@ -171,6 +178,13 @@ static void channels_take_labels_colours_windows_and_nodata(void)
     CHECK_INT(ngff_image_set_inverted(image, 3, 1), NGFF_E_ARGUMENT);
     ngff_image_free(image);
     CHECK_INT(ngff_image_set_inverted(NULL, 0, 1), NGFF_E_ARGUMENT);
+    image = three_bands();
+    CHECK_INT(ngff_image_set_range(image, 0, 5, 5), NGFF_E_ARGUMENT);
+    ngff_image_free(image);
+    image = three_bands();
+    CHECK_INT(ngff_image_set_active(image, 3, 1), NGFF_E_ARGUMENT);
+    CHECK_INT(ngff_image_set_active(NULL, 0, 1), NGFF_E_ARGUMENT);
+    ngff_image_free(image);
 }
 
 static void georeference_and_attributes_are_checked(void)

@@ -305,6 +305,7 @@ static void red_green_and_blue_share_one_window(void)
         /* red has a window of its own: green and blue share the rest */
         ngff_image *image = rgb_image(type, 3);
         ngff_image_set_window(image, 0, 1, 2);
+        ngff_image_set_range(image, 0, -3, 9000);
         s = make_subject(image, NULL);
         for (int i = 0; i < 300; i++)
             CHECK(dtype_from_double(type, noise(i) % 1000, s.pixels + i * ngff_type_size(type)));
@@ -312,6 +313,7 @@ static void red_green_and_blue_share_one_window(void)
             values[i] = noise(i + 100) % 1000;
         add_all(&s);
         CHECK(s.summaries[0].start == 1 && s.summaries[0].end == 2);
+        CHECK(s.summaries[0].low == -3 && s.summaries[0].high == 9000);
         CHECK(is_near(s.summaries[1].start, percentile(values, 200, 0.02)));
         CHECK(is_near(s.summaries[2].end, percentile(values, 200, 0.98)));
         free_subject(&s);
