@@ -123,8 +123,11 @@ class DroppedDomains
     }
 };
 
-static void write_metadata(JsonText &json, GDALMajorObject *object, bool copy_metadata, DroppedDomains &dropped)
+/* band: its number, 0 for the dataset. */
+static void write_metadata(JsonText &json, GDALMajorObject *object, int band, const CopiedMetadata &copied,
+                           DroppedDomains &dropped)
 {
+    const bool copy_metadata = copied.is_wanted;
     const CPLStringList domains(object->GetMetadataDomainList());
     std::vector<std::string> names(1);
     for (int i = 0; i < domains.size(); i++)
@@ -135,6 +138,9 @@ static void write_metadata(JsonText &json, GDALMajorObject *object, bool copy_me
     json.open('{');
     for (const std::string &name : names) {
         CPLStringList items(CSLDuplicate(const_cast<char **>(object->GetMetadata(name.c_str()))));
+        for (int i = name.empty() ? items.size() - 1 : -1; i >= 0; i--)
+            if (copied.is_said_by_ngff(band, items[i]))
+                items.Assign(CSLRemoveStrings(items.StealList(), i, 1, nullptr), TRUE);
         const int n_items = items.size();
         if (!copy_metadata && name.empty()) {
             /* Position, not description: how coordinates refer to pixels stays. */
@@ -227,13 +233,14 @@ static void write_histogram(JsonText &json, GDALRasterBand *band)
     VSIFree(counts);
 }
 
-static void write_band(JsonText &json, GDALRasterBand *band, GDALColorInterp color, bool copy_metadata,
+static void write_band(JsonText &json, GDALRasterBand *band, GDALColorInterp color, const CopiedMetadata &copied,
                        bool is_type_kept, DroppedDomains &dropped)
 {
     int has = FALSE;
     json.open('{');
-    if (*band->GetDescription() != '\0')
-        json.key("description").string(band->GetDescription());
+    const std::string description = copied.description(band->GetBand());
+    if (!description.empty())
+        json.key("description").string(description);
     if (color != GCI_Undefined)
         json.key("color").string(GDALGetColorInterpretationName(color));
     const std::string nodata = nodata_text(band);
@@ -265,7 +272,7 @@ static void write_band(JsonText &json, GDALRasterBand *band, GDALColorInterp col
         write_rat(json, rat);
     write_histogram(json, band);
     json.key("metadata");
-    write_metadata(json, band, copy_metadata, dropped);
+    write_metadata(json, band, band->GetBand(), copied, dropped);
     json.close('}');
 }
 
@@ -310,16 +317,16 @@ static void write_gcps(JsonText &json, GDALDataset *source)
 }
 
 int32_t attributes_to_image(GDALDataset *source, const std::vector<int> &bands,
-                            const std::vector<GDALColorInterp> &colors, ngff_image *image, bool copy_metadata,
+                            const std::vector<GDALColorInterp> &colors, ngff_image *image, const CopiedMetadata &copied,
                             bool is_type_kept, bool keep_geotransform, std::vector<std::string> *losses)
 {
     JsonText band_list, metadata;
     DroppedDomains dropped;
     band_list.open('[');
     for (const int band : bands)
-        write_band(band_list, source->GetRasterBand(band), colors[band - 1], copy_metadata, is_type_kept, dropped);
+        write_band(band_list, source->GetRasterBand(band), colors[band - 1], copied, is_type_kept, dropped);
     band_list.close(']');
-    write_metadata(metadata, source, copy_metadata, dropped);
+    write_metadata(metadata, source, 0, copied, dropped);
     dropped.tell(losses);
 
     int32_t status = ngff_image_set_attribute(image, "bands", band_list.text().c_str());
@@ -609,13 +616,14 @@ static bool read_public_geotransform(const CPLJSONObject &attributes, double *ge
     return found;
 }
 
-/* The list of items of the default domain, made if it is not there. */
-static CPLStringList &default_domain(std::vector<MetadataDomain> &domains)
+CPLStringList &items_of_domain(std::vector<MetadataDomain> &domains, const char *name)
 {
-    auto found =
-        std::find_if(domains.begin(), domains.end(), [](const MetadataDomain &domain) { return domain.name.empty(); });
-    if (found == domains.end())
+    auto found = std::find_if(domains.begin(), domains.end(),
+                              [name](const MetadataDomain &domain) { return domain.name == name; });
+    if (found == domains.end()) {
         found = domains.insert(domains.end(), MetadataDomain());
+        found->name = name;
+    }
     return found->items;
 }
 
@@ -633,7 +641,8 @@ static void read_statistics(const CPLJSONObject &json, int64_t pixels_per_band, 
         const CPLJSONObject channel = channels[static_cast<int>(of_band[i])];
         if (!channel.GetObj("min").IsValid())
             continue;
-        CPLStringList &items = default_domain(to->bands[i].metadata);
+        CPLStringList &items = items_of_domain(to->bands[i].metadata, "");
+        to->bands[i].has_own_statistics = true;
         items.SetNameValue("STATISTICS_APPROXIMATE", nullptr);
         for (const auto &name : names)
             items.SetNameValue(name[1], JsonText::number_text(number_of(channel.GetObj(name[0]), 0)).c_str());
@@ -684,7 +693,7 @@ static void adapt_geotransform(const ngff_reader *reader, DatasetAttributes *to)
     ngff_reader_level_scale(reader, level, scale[1]);
     ngff_reader_level_translation(reader, 0, translation[0]);
     ngff_reader_level_translation(reader, level, translation[1]);
-    if (!to->has_geotransform && georef_from_axes(scale[0] + y, translation[0] + y, six))
+    if (!to->has_geotransform && georef_from_axes(scale[0] + y, translation[0] + y, 0, six))
         return; /* the dataset works it out from its own scale and translation */
     to->has_geotransform = true;
     for (int i = 0; i < 2; i++) { /* corners: half a pixel before the centres, in either level's pixels */
@@ -699,17 +708,35 @@ static void adapt_geotransform(const ngff_reader *reader, DatasetAttributes *to)
     six[5] *= factor[0];
 }
 
+/* The description of the first plane of each channel: what the writer makes a label of. */
+static std::vector<std::string> labels_of_channels(const ngff_reader *reader, const CPLJSONArray &bands)
+{
+    constexpr int64_t most_channels = 256; /* "omero" has no more */
+    const std::string dims = ngff_reader_dims(reader);
+    const size_t c = dims.find('c');
+    int64_t shape[5] = {}, below = 1;
+    ngff_reader_level_shape(reader, 0, shape);
+    for (size_t axis = c + 1; c != std::string::npos && axis + 2 < dims.size(); axis++)
+        below *= shape[axis];
+    std::vector<std::string> labels;
+    for (int64_t i = 0; i < (c != std::string::npos ? std::min(shape[c], most_channels) : 1); i++)
+        labels.push_back(bands[static_cast<int>(i * below)].GetString("description"));
+    return labels;
+}
+
 void attributes_from_reader(ngff_reader *reader, const PlaneSelection &planes, DatasetAttributes *to)
 {
     CPLJSONDocument document;
     int64_t n_planes = 1, shape[5] = {};
     const std::vector<int64_t> of_band = planes_of_level_0(reader, planes, &n_planes);
     const int level = ngff_reader_part_level(reader);
+    std::vector<std::string> own_labels;
     if (parse_list(ngff_reader_attribute(reader, "bands"), "The description of the bands", n_planes, &document)) {
         to->is_ours = true;
         const CPLJSONArray list = document.GetRoot().ToArray();
         for (const int64_t plane : of_band)
             to->bands.push_back(read_band(list[static_cast<int>(plane)]));
+        own_labels = labels_of_channels(reader, list);
     }
     if (parse(ngff_reader_attribute(reader, "metadata"), "The metadata of the dataset", &document))
         to->metadata = read_metadata(document.GetRoot());
@@ -737,5 +764,5 @@ void attributes_from_reader(ngff_reader *reader, const PlaneSelection &planes, D
     foreign_position(reader, to);
     if (level > 0)
         adapt_geotransform(reader, to);
-    foreign_description(reader, planes, to);
+    foreign_description(reader, planes, own_labels, to);
 }

@@ -5,6 +5,7 @@
 #ifndef OMEZARR_ATTRIBUTES_H
 #define OMEZARR_ATTRIBUTES_H
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +20,9 @@ struct MetadataDomain {
     std::string name{};
     CPLStringList items{};
 };
+
+/* The items of a domain, which is made if it is not there. */
+CPLStringList &items_of_domain(std::vector<MetadataDomain> &domains, const char *name);
 
 /* What GDALSetDefaultHistogram() said: counts of pixels in equal steps from min to max. */
 struct Histogram {
@@ -38,8 +42,10 @@ struct BandAttributes {
     bool has_scale = false, has_offset = false;
     double scale = 1, offset = 0;
     std::string unit{}, description{}, nbits{};
+    std::string own_description{}; /* in our block, where description is the channel's label */
     GDALColorInterp color = GCI_Undefined;
     std::vector<MetadataDomain> metadata{};
+    bool has_own_statistics = false; /* STATISTICS_* in it are the writer's, made of the pixels */
 };
 
 struct DatasetAttributes {
@@ -58,11 +64,21 @@ struct DatasetAttributes {
     ~DatasetAttributes();
 };
 
+/* What of the source's metadata goes into the block. */
+struct CopiedMetadata {
+    bool is_wanted = true; /* COPY_SRC_MDD is not NO */
+    /* Items of the default domain that the store says elsewhere, and will say again when it is read. band: 0 for the
+     * dataset. */
+    std::function<bool(int band, const char *item)> is_said_by_ngff{};
+    /* A band's description without what comes from the channel's label and the plane's place. */
+    std::function<std::string(int band)> description{};
+};
+
 /* Puts all of the source's into image, and what is not kept, in words, into losses. bands: the source's bands in the
- * order of NGFF's planes; colors: of all its bands. copy_metadata: COPY_SRC_MDD is not NO. is_type_kept: the bands keep their data type, so NBITS
+ * order of NGFF's planes; colors: of all its bands. is_type_kept: the bands keep their data type, so NBITS
  * stays true. keep_geotransform: NGFF could not express the geotransform. */
 int32_t attributes_to_image(GDALDataset *source, const std::vector<int> &bands,
-                            const std::vector<GDALColorInterp> &colors, ngff_image *image, bool copy_metadata,
+                            const std::vector<GDALColorInterp> &colors, ngff_image *image, const CopiedMetadata &copied,
                             bool is_type_kept, bool keep_geotransform, std::vector<std::string> *losses);
 
 /* Reads them back for the planes of the level that was opened; where the block is not there, or does not fit, from

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "attributes.h"
+#include "dimensions.h"
 #include "guard.h"
 #include "pixeltype.h"
 #include "sidefile.h"
@@ -331,11 +332,16 @@ WritingDataset::WritingDataset(const std::string &root, int width, int height, i
 Plan WritingDataset::plan_of_now(const CPLStringList &options, ImageFromSource *image)
 {
     image->keeps_mask = m_stored && m_mask;
-    if (!image_from_source(this, options.List(), false, image))
+    image->stored = m_stored.get();
+    image->axes_of = image != &m_axes ? &m_axes : nullptr;
+    CPLStringList now(options);
+    if (m_stored)
+        drop_untrue_options(&now);
+    if (!image_from_source(this, now.List(), false, image))
         return nullptr;
     if (!m_loss.empty())
         image->losses.push_back(m_loss);
-    return make_plan(*image, options, GetDescription());
+    return make_plan(*image, now, GetDescription());
 }
 
 /* What the description has come to mean may be worth a warning that the beginning had not. */
@@ -400,6 +406,52 @@ bool WritingDataset::open(const CPLStringList &options, const std::string &loss)
     m_had_error = CPLGetLastErrorType() == CE_Failure;
     m_n_errors = CPLGetErrorCounter();
     return true;
+}
+
+/* Programs such as gdalwarp say after Create() what the bands are, in the words of dimensions.h, and before they write.
+ * Blocks stay as they were said to be. What makes no plan stays channels. */
+void WritingDataset::take_axes()
+{
+    if (m_stored || m_is_written || !m_writer || m_options.FetchNameValue("AXES") != nullptr)
+        return;
+    ImageFromSource image;
+    CPLStringList options(m_options);
+    Plan plan;
+    {
+        const std::lock_guard<std::mutex> guard(m_lock);
+        const QuietErrors quiet;
+        int width = 0, height = 0;
+        GetRasterBand(1)->GetBlockSize(&width, &height);
+        if (!image_from_source(this, options.List(), false, &image) || image.dims == m_axes.dims)
+            return;
+        std::string chunk;
+        for (const char axis : image.dims.substr(0, image.dims.size() - 2))
+            chunk += std::string(1, axis) + ":1,";
+        options.SetNameValue("BLOCKSIZE", CPLSPrintf("%sy:%d,x:%d", chunk.c_str(), height, width));
+        plan = make_plan(image, before_position(options), GetDescription());
+        if (!plan)
+            return;
+        m_writer.reset();
+    }
+    Writer writer = checked_writer(ngff_writer_open_push(plan.get(), m_root.c_str()));
+    const std::lock_guard<std::mutex> guard(m_lock);
+    m_writer = std::move(writer);
+    m_axes = std::move(image);
+    m_options = options;
+    m_has_new_nodata = true;
+}
+
+/* The last band's metadata complete the description of all. */
+CPLErr WritingBand::SetMetadata(StringListIn metadata, const char *domain)
+{
+    const CPLErr status = GDALRasterBand::SetMetadata(metadata, domain);
+    const bool is_default = domain == nullptr || *domain == '\0';
+    if (status != CE_None || !is_default || nBand != m_dataset->GetRasterCount() || !has_place(metadata))
+        return status;
+    return guarded(m_dataset->GetDescription(), CE_Failure, [this] {
+        m_dataset->take_axes();
+        return CE_None;
+    });
 }
 
 /* Pixels that nobody wrote read as nodata, so the writer must know it before the next block. What cannot be planned is

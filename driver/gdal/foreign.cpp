@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 
+#include "dimensions.h"
 #include "georef.h"
 #include "jsonread.h"
 #include "jsontext.h"
@@ -178,17 +179,6 @@ void foreign_position(ngff_reader *reader, DatasetAttributes *to)
 
 /* -- Planes and channels --------------------------------------------------------------------------------------- */
 
-static CPLStringList &ngff_domain(std::vector<MetadataDomain> &domains)
-{
-    auto found = std::find_if(domains.begin(), domains.end(),
-                              [](const MetadataDomain &domain) { return domain.name == "NGFF"; });
-    if (found == domains.end()) {
-        found = domains.insert(domains.end(), MetadataDomain());
-        found->name = "NGFF";
-    }
-    return found->items;
-}
-
 /* What each plane repeats is left out where all of them together would take more than some MiB: 65,536 planes may have
  * 64 bytes of it. */
 static bool may_repeat(const std::string &text, size_t n_planes)
@@ -225,20 +215,47 @@ static std::vector<PlaneAxis> plane_axes(const ngff_reader *reader, int level)
     return axes;
 }
 
+/* The place of a plane on an axis in the words that GDAL's own copying keeps (dimensions.h). What was stored with the
+ * plane is what an axis could not say: values that are not evenly spaced, a unit that NGFF has no name for. */
+static void describe_dimension(const PlaneAxis &axis, int64_t index, size_t n_planes, CPLStringList *items)
+{
+    const char letter = static_cast<char>(tolower(static_cast<unsigned char>(axis.letter[0])));
+    const bool is_measured = letter != 'c' || axis.scale != 1 || axis.translation != 0;
+    const std::string value = dimension_item(letter, "VALUE"), unit = dimension_item(letter, "UNIT");
+    items->SetNameValue(dimension_item(letter, "INDEX").c_str(), std::to_string(index).c_str());
+    if (!is_measured || items->FetchNameValue(value.c_str()) != nullptr)
+        return;
+    const double position = axis.translation + axis.scale * static_cast<double>(index);
+    items->SetNameValue(value.c_str(), JsonText::number_text(position).c_str());
+    if (axis.scale != 1)
+        items->SetNameValue(dimension_item(letter, "STEP").c_str(), JsonText::number_text(axis.scale).c_str());
+    set_text(items, unit, axis.unit, n_planes);
+}
+
+static bool has_other_dimensions(const std::vector<MetadataDomain> &domains)
+{
+    return std::any_of(domains.begin(), domains.end(), [](const MetadataDomain &domain) {
+        return domain.name.empty() && has_other_dimensions(domain.items.List());
+    });
+}
+
 /* Where a plane lies on the axes: C=0 Z=3 Z_POSITION=1.5 Z_UNIT=micrometer. */
-static void describe_plane(const std::vector<PlaneAxis> &axes, const int64_t *index, size_t n_planes,
-                           CPLStringList *items)
+static void describe_plane(const std::vector<PlaneAxis> &axes, const int64_t *index, size_t n_planes, bool is_copied,
+                           BandAttributes *band)
 {
     for (size_t i = 0; i < axes.size(); i++) {
         const PlaneAxis &axis = axes[i];
-        items->SetNameValue(axis.letter.c_str(), std::to_string(index[i]).c_str());
+        if (is_copied)
+            describe_dimension(axis, index[i], n_planes, &items_of_domain(band->metadata, ""));
+        CPLStringList &items = items_of_domain(band->metadata, "NGFF");
+        items.SetNameValue(axis.letter.c_str(), std::to_string(index[i]).c_str());
         if (!EQUAL(axis.name.c_str(), axis.letter.c_str()))
-            set_text(items, axis.letter + "_NAME", axis.name, n_planes);
+            set_text(&items, axis.letter + "_NAME", axis.name, n_planes);
         if (axis.letter == "C")
             continue;
         const double position = axis.translation + axis.scale * static_cast<double>(index[i]);
-        items->SetNameValue((axis.letter + "_POSITION").c_str(), JsonText::number_text(position).c_str());
-        set_text(items, axis.letter + "_UNIT", axis.unit, n_planes);
+        items.SetNameValue((axis.letter + "_POSITION").c_str(), JsonText::number_text(position).c_str());
+        set_text(&items, axis.letter + "_UNIT", axis.unit, n_planes);
     }
 }
 
@@ -287,7 +304,7 @@ static void describe_channel_band(const CPLJSONObject &channel, size_t n_planes,
     const std::string label = text_member(channel, "label");
     if (may_repeat(label, n_planes))
         band->description = label;
-    describe_channel(channel, n_planes, &ngff_domain(band->metadata));
+    describe_channel(channel, n_planes, &items_of_domain(band->metadata, "NGFF"));
     if (has_color)
         band->color = color_of_channel(text_member(channel, "color"));
 }
@@ -361,44 +378,114 @@ static void describe_label(const CPLJSONObject &label, int32_t type, std::vector
             band.color_table = table;
 }
 
+/* "x:0.325": values of axes as the options AXIS_SCALE ... have them. */
+static void add_axis(std::string *list, char axis, const std::string &value)
+{
+    if (!value.empty())
+        *list += (list->empty() ? "" : ",") + std::string(1, axis) + ":" + value;
+}
+
+/* The image as a whole: its name, and its axes in the words of the creation options. Units of y and x are also where
+ * GDAL's copying keeps them, unless a CRS has them. */
+static void describe_image(const ngff_reader *reader, const CPLJSONObject &multiscale, DatasetAttributes *to)
+{
+    const std::string dims = ngff_reader_dims(reader), name = text_member(multiscale, "name");
+    const int level = ngff_reader_part_level(reader);
+    double scale[5], translation[5];
+    std::string scales, translations, units;
+    ngff_reader_level_scale(reader, level, scale);
+    ngff_reader_level_translation(reader, level, translation);
+    for (size_t axis = 0; axis < dims.size(); axis++) {
+        const char *unit = ngff_reader_axis_unit(reader, static_cast<int32_t>(axis));
+        add_axis(&scales, dims[axis], JsonText::number_text(scale[axis]));
+        add_axis(&translations, dims[axis], JsonText::number_text(translation[axis]));
+        add_axis(&units, dims[axis], unit != nullptr ? unit : "");
+        if (axis + 2 >= dims.size() && to->crs == nullptr && unit != nullptr && *unit != '\0')
+            items_of_domain(to->metadata, "").SetNameValue(dimension_item(dims[axis], "UNIT").c_str(), unit);
+    }
+    CPLStringList &items = items_of_domain(to->metadata, "NGFF");
+    items.SetNameValue("AXES", dims.c_str());
+    items.SetNameValue("AXIS_SCALE", scales.c_str());
+    items.SetNameValue("AXIS_TRANSLATION", translations.c_str());
+    if (!units.empty())
+        items.SetNameValue("AXIS_UNITS", units.c_str());
+    if (!name.empty())
+        items.SetNameValue("NAME", name.c_str());
+}
+
+/* The label that all planes of a channel have, with the place of the plane behind it in a stack. */
+static std::string description_of_plane(const std::string &label, const std::string &dims, const int64_t *index)
+{
+    std::string text = label;
+    const bool is_stack = dims.size() > 2 && dims.find_first_of("tz") != std::string::npos;
+    for (size_t axis = 0; axis + 2 < dims.size() && is_stack; axis++)
+        if (dims[axis] != 'c' || label.empty())
+            text += (text.empty() ? "" : " ") +
+                    std::string(1, static_cast<char>(toupper(static_cast<unsigned char>(dims[axis])))) + "=" +
+                    std::to_string(index[axis]);
+    return text;
+}
+
+/* A channel of "omero" as all its planes show it. */
+struct Channel {
+    std::string label{};
+    BandAttributes shown{};
+};
+
+/* What "omero" says of channels. Each is looked at once, however many planes it has. */
+class Channels
+{
+    CPLJSONArray m_list{};
+    int m_n = 0;
+    size_t m_n_planes;
+    std::map<int64_t, Channel> m_known{};
+
+  public:
+    Channels(const CPLJSONObject &ome, size_t n_planes) : m_n_planes(n_planes)
+    {
+        const CPLJSONObject channels = member_of(member_of(ome, "omero"), "channels");
+        if (is_type(channels, Type::Array)) {
+            m_list = channels.ToArray();
+            m_n = m_list.Size();
+        }
+    }
+
+    int count() const
+    {
+        return m_n;
+    }
+
+    /* values: what a plane has beside it. */
+    const Channel &get(int64_t number, bool has_color, const BandAttributes &values)
+    {
+        const auto [at, is_new] = m_known.try_emplace(number, Channel{{}, values});
+        if (is_new && number < m_n) {
+            describe_channel_band(m_list[static_cast<int>(number)], m_n_planes, has_color, &at->second.shown);
+            at->second.label = at->second.shown.description;
+        }
+        return at->second;
+    }
+};
+
 /* All of a store without our block. */
 static void describe_foreign(const ngff_reader *reader, const PlaneSelection &planes, const CPLJSONObject &ome,
                              const CPLJSONObject &array, DatasetAttributes *to)
 {
-    const std::string dims = ngff_reader_dims(reader);
-    const CPLJSONObject multiscale = multiscale_of(reader, ome);
-    const CPLJSONObject channels = member_of(member_of(ome, "omero"), "channels");
-    const int n_channels = is_type(channels, Type::Array) ? channels.ToArray().Size() : 0;
+    const std::string dims = ngff_reader_dims(reader), type = text_member(multiscale_of(reader, ome), "type");
     const bool is_stack = dims.size() > 2 && dims.find_first_of("tz") != std::string::npos;
-    CPLStringList &items = ngff_domain(to->metadata);
-    items.SetNameValue("AXES", dims.c_str());
-    for (const char *name : {"name", "type"}) {
-        const std::string text = text_member(multiscale, name);
-        if (!text.empty())
-            items.SetNameValue(EQUAL(name, "name") ? "NAME" : "TYPE", text.c_str());
-    }
-    /* Each channel is looked at once, however many planes it has. */
-    const size_t c = dims.find('c'), n_planes = to->bands.size();
-    const CPLJSONArray list = n_channels > 0 ? channels.ToArray() : CPLJSONArray();
-    std::map<int64_t, BandAttributes> of_channel;
+    if (!type.empty())
+        items_of_domain(to->metadata, "NGFF").SetNameValue("TYPE", type.c_str());
+    const size_t c = dims.find('c');
+    Channels channels(ome, to->bands.size());
     BandAttributes values;
-    describe_values(array, ngff_reader_data_type(reader), n_planes, &values);
-    for (size_t i = 0; i < n_planes; i++) {
+    describe_values(array, ngff_reader_data_type(reader), to->bands.size(), &values);
+    for (size_t i = 0; i < to->bands.size(); i++) {
         int64_t index[5] = {};
-        BandAttributes &band = to->bands[i];
         planes.plane(static_cast<int64_t>(i), index);
-        const int64_t number = c != std::string::npos ? index[c] : 0;
-        const auto [entry, is_new] = of_channel.try_emplace(number, values);
-        if (is_new && number < n_channels)
-            describe_channel_band(list[static_cast<int>(number)], n_planes, !is_stack && n_channels >= 3,
-                                  &entry->second);
-        band = entry->second;
-        const bool has_label = !band.description.empty();
-        for (size_t axis = 0; axis + 2 < dims.size() && is_stack; axis++)
-            if (dims[axis] != 'c' || !has_label)
-                band.description += (band.description.empty() ? "" : " ") +
-                                    std::string(1, static_cast<char>(toupper(static_cast<unsigned char>(dims[axis])))) +
-                                    "=" + std::to_string(index[axis]);
+        const Channel &channel =
+            channels.get(c != std::string::npos ? index[c] : 0, !is_stack && channels.count() >= 3, values);
+        to->bands[i] = channel.shown;
+        to->bands[i].description = description_of_plane(channel.label, dims, index);
     }
     const CPLJSONObject label = member_of(ome, "image-label");
     if (is_type(label, Type::Object))
@@ -406,22 +493,57 @@ static void describe_foreign(const ngff_reader *reader, const PlaneSelection &pl
     describe_label(label, ngff_reader_data_type(reader), &to->bands);
 }
 
-void foreign_description(ngff_reader *reader, const PlaneSelection &planes, DatasetAttributes *to)
+/* Channels of a store with our block: what viewers are told, and a label that is not the one that the writer made of
+ * the bands' own descriptions (CHANNEL_NAMES, or somebody has changed it). own_labels: these descriptions. */
+static void describe_own(const ngff_reader *reader, const PlaneSelection &planes, const CPLJSONObject &ome,
+                         const std::vector<std::string> &own_labels, DatasetAttributes *to)
+{
+    const std::string dims = ngff_reader_dims(reader);
+    const size_t c = dims.find('c');
+    Channels channels(ome, to->bands.size());
+    for (size_t i = 0; i < to->bands.size() && channels.count() > 0; i++) {
+        int64_t index[5] = {};
+        planes.plane(static_cast<int64_t>(i), index);
+        const int64_t number = c != std::string::npos ? index[c] : 0;
+        const Channel &channel = channels.get(number, false, BandAttributes());
+        const auto at = static_cast<size_t>(number);
+        const bool is_default = channel.label.empty() || channel.label == "Band " + std::to_string(number + 1) ||
+                                (at < own_labels.size() && channel.label == own_labels[at]);
+        for (const MetadataDomain &domain : channel.shown.metadata)
+            items_of_domain(to->bands[i].metadata, domain.name.c_str()) = domain.items;
+        to->bands[i].own_description = to->bands[i].description;
+        if (!is_default)
+            to->bands[i].description = description_of_plane(channel.label, dims, index);
+    }
+}
+
+void foreign_description(ngff_reader *reader, const PlaneSelection &planes, const std::vector<std::string> &own_labels,
+                         DatasetAttributes *to)
 {
     const std::string dims = ngff_reader_dims(reader);
     CPLJSONDocument group, array;
-    if (!to->is_ours && parse(ngff_reader_attributes(reader), "The image's attributes", &group)) {
-        const bool has_array = parse(ngff_reader_array_attributes(reader), "The array's attributes", &array);
-        describe_foreign(reader, planes, ome_of(group.GetRoot()),
-                         has_array ? array.GetRoot() : member_of(CPLJSONObject(), ""), to);
+    if (parse(ngff_reader_attributes(reader), "The image's attributes", &group)) {
+        const CPLJSONObject ome = ome_of(group.GetRoot());
+        describe_image(reader, multiscale_of(reader, ome), to);
+        if (to->is_ours)
+            describe_own(reader, planes, ome, own_labels, to);
+        else {
+            const bool has_array = parse(ngff_reader_array_attributes(reader), "The array's attributes", &array);
+            describe_foreign(reader, planes, ome, has_array ? array.GetRoot() : member_of(CPLJSONObject(), ""), to);
+        }
     }
-    /* Channels alone are bands, as everywhere in GDAL; planes in time and depth need to be told apart. */
-    if (dims.size() < 3 || (to->is_ours && dims.find_first_of("tz") == std::string::npos))
-        return;
+    /* Channels alone are bands, as everywhere in GDAL; planes in time and depth need to be told apart, and channels that
+     * were something else where they come from. */
     const std::vector<PlaneAxis> axes = plane_axes(reader, ngff_reader_part_level(reader));
+    const bool is_copied =
+        dims.find_first_of("tz") != std::string::npos ||
+        std::any_of(axes.begin(), axes.end(), [](const PlaneAxis &c) { return c.scale != 1 || c.translation != 0; }) ||
+        (!to->bands.empty() && has_other_dimensions(to->bands[0].metadata));
+    if (dims.size() < 3 || (to->is_ours && !is_copied))
+        return;
     for (size_t i = 0; i < to->bands.size(); i++) {
         int64_t index[5] = {};
         planes.plane(static_cast<int64_t>(i), index);
-        describe_plane(axes, index, to->bands.size(), &ngff_domain(to->bands[i].metadata));
+        describe_plane(axes, index, to->bands.size(), is_copied, &to->bands[i]);
     }
 }

@@ -9,8 +9,10 @@
 /* CRS and geotransform of level 0, where they are still missing. */
 void foreign_position(ngff_reader *reader, DatasetAttributes *to);
 
-/* The domain "NGFF" of planes and dataset; for stores without our block also names, colours, nodata, scale, offset. */
-void foreign_description(ngff_reader *reader, const PlaneSelection &planes, DatasetAttributes *to);
+/* The domain "NGFF" of planes and dataset, the places of planes, labels of channels; for stores without our block also
+ * colours, nodata, scale, offset. own_labels: the descriptions of the channels in our block. */
+void foreign_description(ngff_reader *reader, const PlaneSelection &planes, const std::vector<std::string> &own_labels,
+                         DatasetAttributes *to);
 
 /* True where omero says that the smallest values of the image are the brightest. */
 bool foreign_is_min_white(const CPLJSONObject &attributes);

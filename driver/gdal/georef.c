@@ -70,15 +70,24 @@ static int is_usable(const double *affine)
     return isfinite(area) && area != 0;
 }
 
-/* North-up, south-up, rotated and sheared alike: an axis is as long as the step along it. */
-static int32_t set_positions(GDALDatasetH source, const double *affine, ngff_image *image, int rank)
+/* North-up, south-up, rotated and sheared alike: an axis is as long as the step along it. Without a CRS, rows that go
+ * down and columns that go right are NGFF's own axes: then the first pixel has its position, too. */
+static int32_t set_positions(GDALDatasetH source, const double *affine, ngff_image *image, int rank, double *scale,
+                             double *translation)
 {
-    double scale[5] = {1, 1, 1, 1, 1}, factor = 1;
+    double factor = 1;
     const int y = rank - 2, x = rank - 1;
     const char *unit = unit_of_crs(GDALGetSpatialRef(source), &factor);
     scale[x] = factor * hypot(affine[1], affine[4]);
     scale[y] = factor * hypot(affine[2], affine[5]);
+    translation[x] = translation[y] = 0;
+    if (georef_is_of_axes(source, affine)) {
+        translation[x] = affine[0] + 0.5 * affine[1];
+        translation[y] = affine[3] + 0.5 * affine[5];
+    }
     int32_t status = ngff_image_set_scale(image, scale);
+    if (status == NGFF_OK)
+        status = ngff_image_set_translation(image, translation);
     for (int axis = y; axis <= x && unit != NULL && status == NGFF_OK; axis++)
         status = ngff_image_set_unit(image, axis, unit);
     return status;
@@ -116,7 +125,12 @@ static int32_t set_georeference(GDALDatasetH source, const double *affine, ngff_
     return status;
 }
 
-int32_t georef_describe(GDALDatasetH source, ngff_image *image, int rank, int *what)
+int georef_is_of_axes(GDALDatasetH source, const double *affine)
+{
+    return GDALGetSpatialRef(source) == NULL && affine[1] > 0 && affine[5] > 0 && affine[2] == 0 && affine[4] == 0;
+}
+
+int32_t georef_describe(GDALDatasetH source, ngff_image *image, int rank, double *scale, double *translation, int *what)
 {
     double affine[6];
     *what = GEOREF_NO_TRANSFORM;
@@ -127,7 +141,7 @@ int32_t georef_describe(GDALDatasetH source, ngff_image *image, int rank, int *w
         return set_georeference(source, NULL, image);
     }
     *what = GEOREF_TRANSFORM;
-    const int32_t status = set_positions(source, affine, image, rank);
+    const int32_t status = set_positions(source, affine, image, rank, scale, translation);
     return status == NGFF_OK ? set_georeference(source, affine, image) : status;
 }
 
@@ -238,9 +252,9 @@ OGRSpatialReferenceH georef_crs(const char *wkt, const char *projjson, const cha
     return crs;
 }
 
-int georef_from_axes(const double *scale_yx, const double *translation_yx, double *geotransform)
+int georef_from_axes(const double *scale_yx, const double *translation_yx, int is_measured, double *geotransform)
 {
-    if (scale_yx[0] == 1 && scale_yx[1] == 1 && translation_yx[0] == 0 && translation_yx[1] == 0)
+    if (!is_measured && scale_yx[0] == 1 && scale_yx[1] == 1 && translation_yx[0] == 0 && translation_yx[1] == 0)
         return 0;
     const double transform[6] = {translation_yx[1] - 0.5 * scale_yx[1], scale_yx[1], 0,
                                  translation_yx[0] - 0.5 * scale_yx[0], 0,           scale_yx[0]};

@@ -7,8 +7,11 @@
 #include <cstring>
 
 #include "attributes.h"
+#include "dimensions.h"
 #include "georef.h"
 #include "guard.h"
+#include "ngffsource.h"
+#include "omezarrdataset.h"
 #include "pixeltype.h"
 #include "writing.h"
 
@@ -89,9 +92,58 @@ static bool choose_type(GDALDataset *source, bool is_strict, ImageFromSource *to
 
 /* -- Axes ------------------------------------------------------------------------------------------------------ */
 
-/* AXES=t:3,c:2,z:10, slowest first: which band is which plane. NGFF's own order of axes is t, c, z. */
-static bool choose_axes(CSLConstList options, ImageFromSource *to, int n_bands)
+/* The axes that the bands' own metadata say. */
+static void take_grid(const BandGrid &grid, ImageFromSource *to)
 {
+    for (const GridAxis &axis : grid.axes) {
+        to->shape[to->rank()] = axis.size;
+        to->dims += axis.letter;
+    }
+    to->bands = grid.bands;
+}
+
+static bool is_same_grid(const BandGrid &grid, const ImageFromSource &to)
+{
+    bool is_same = grid.kind == BandGrid::REGULAR && grid.bands == to.bands && grid.axes.size() == to.dims.size();
+    for (size_t i = 0; is_same && i < grid.axes.size(); i++)
+        is_same = grid.axes[i].letter == to.dims[i] && grid.axes[i].size == to.shape[i];
+    return is_same;
+}
+
+/* What the metadata say of axes and the store will not. Of a store that is there it was told when it was made. */
+static void warn_of_grid(const BandGrid &grid, ImageFromSource *to)
+{
+    if (to->stored != nullptr)
+        return;
+    if (grid.kind == BandGrid::IRREGULAR)
+        warn(to,
+             CPLSPrintf("The places that the bands' metadata name make no axes t, c, z (%s): the bands are written as "
+                        "channels; AXES says what they are",
+                        grid.reason.c_str()));
+    std::string uneven;
+    for (const GridAxis &axis : grid.axes)
+        if (!axis.is_even && axis.letter != 'c')
+            uneven += (uneven.empty() ? "" : " and ") + std::string(1, axis.letter) + " (" + axis.name + ")";
+    if (!uneven.empty())
+        warn(to, "The bands' values on " + uneven +
+                     " do not grow evenly: the scale is 1, without a unit, and each band keeps its value as metadata; "
+                     "AXIS_SCALE and AXIS_UNITS say it otherwise");
+}
+
+/* AXES=t:3,c:2,z:10, slowest first: which band is which plane. NGFF's own order of axes is t, c, z. Without it the bands'
+ * metadata say it; grid keeps their numbers where they fit the axes. */
+static bool choose_axes(CSLConstList options, ImageFromSource *to, int n_bands, BandGrid *grid)
+{
+    if (to->axes_of != nullptr) {
+        to->dims = to->axes_of->dims.substr(0, to->axes_of->dims.size() - 2);
+        std::copy_n(to->axes_of->shape, to->dims.size(), to->shape);
+        to->bands = to->axes_of->bands;
+        if (!is_same_grid(*grid, *to))
+            grid->axes.clear();
+        if (CSLFetchNameValue(options, "AXES") == nullptr)
+            warn_of_grid(*grid, to);
+        return true;
+    }
     int64_t size[3] = {1, 1, 1}, stride[3] = {}, product = 1, typed_size[5];
     const char *const order = "tcz";
     char typed[6], message[500];
@@ -100,7 +152,13 @@ static bool choose_axes(CSLConstList options, ImageFromSource *to, int n_bands)
         raise(n_typed, message);
         return false;
     }
+    if (n_typed == 0 && grid->kind == BandGrid::REGULAR) {
+        take_grid(*grid, to);
+        warn_of_grid(*grid, to);
+        return true;
+    }
     if (n_typed == 0) {
+        warn_of_grid(*grid, to);
         strcpy(typed, n_bands > 1 ? "c" : "");
         size[1] = n_bands;
         stride[1] = 1;
@@ -128,7 +186,8 @@ static bool choose_axes(CSLConstList options, ImageFromSource *to, int n_bands)
         for (int64_t c = 0; c < size[1]; c++)
             for (int64_t z = 0; z < size[2]; z++)
                 to->bands.push_back(static_cast<int>(1 + t * stride[0] + c * stride[1] + z * stride[2]));
-    to->unwritten.resize(to->bands.size());
+    if (!is_same_grid(*grid, *to))
+        grid->axes.clear();
     return true;
 }
 
@@ -149,6 +208,12 @@ static std::vector<size_t> planes_of_channel(const ImageFromSource &to, int64_t 
         if (static_cast<int64_t>(plane) / below % n_channels == channel)
             planes.push_back(plane);
     return planes;
+}
+
+/* True if bands differ by more than their channel. */
+static bool is_stack(const ImageFromSource &to)
+{
+    return to.dims.find_first_of("tz") != std::string::npos;
 }
 
 static int64_t channel_count(const ImageFromSource &to)
@@ -382,23 +447,60 @@ static void choose_kind(GDALDataset *source, CSLConstList options, const std::ve
                                with, without);
 }
 
-/* Labels, colours, nodata, and what kind of image it is. */
-static bool describe_channels(GDALDataset *source, CSLConstList options, ImageFromSource *to)
+/* How a channel is shown, as an OME-Zarr says it of one of its bands. What no viewer could use is left out. */
+static bool describe_display(ngff_image *image, int64_t channel, GDALRasterBand *shown, bool has_same_color,
+                             bool has_same_values)
 {
+    const auto number = [shown](const char *name, double *value) {
+        const char *text = shown->GetMetadataItem(name, "NGFF");
+        *value = text != nullptr ? CPLAtof(text) : 0;
+        return text != nullptr && std::isfinite(*value);
+    };
+    double start, end, min, max;
+    const char *color = shown->GetMetadataItem("COLOR", "NGFF"), *active = shown->GetMetadataItem("ACTIVE", "NGFF");
+    const bool is_color =
+        has_same_color && color != nullptr && strlen(color) == 6 && strspn(color, "0123456789abcdefABCDEF") == 6;
+    return (!is_color || ngff_image_set_channel(image, channel, nullptr, color) == NGFF_OK) &&
+           (active == nullptr || ngff_image_set_active(image, channel, CPLTestBool(active)) == NGFF_OK) &&
+           (!has_same_values || !number("WINDOW_START", &start) || !number("WINDOW_END", &end) || start >= end ||
+            ngff_image_set_window(image, channel, start, end) == NGFF_OK) &&
+           (!has_same_values || !number("WINDOW_MIN", &min) || !number("WINDOW_MAX", &max) || min >= max ||
+            ngff_image_set_range(image, channel, min, max) == NGFF_OK);
+}
+
+/* A band's description; in a stack without its place, which the axes say. */
+static std::string label_of(GDALRasterBand *band, const ImageFromSource &to)
+{
+    GDALRasterBand *placed = to.stored != nullptr ? to.stored->GetRasterBand(band->GetBand()) : band;
+    return is_stack(to) ? without_place(band->GetDescription(), placed) : band->GetDescription();
+}
+
+/* Labels, colours, display ranges, nodata, and what kind of image it is. */
+static bool describe_channels(GDALDataset *source, const NgffSource &store, CSLConstList options, ImageFromSource *to)
+{
+    const bool takes_windows = to->stored == nullptr && CSLFetchNameValue(options, "WINDOW") == nullptr;
     ngff_image *image = to->image.get();
     const int64_t n_channels = channel_count(*to);
     std::vector<GDALColorInterp> colors;
     for (int64_t channel = 0; channel < n_channels; channel++) {
         GDALRasterBand *band = source->GetRasterBand(to->bands[planes_of_channel(*to, channel)[0]]);
-        const char *label = *band->GetDescription() != '\0' ? band->GetDescription() : nullptr;
-        colors.push_back(to->colors[band->GetBand() - 1]);
-        const std::string utf8 = label != nullptr && !CPLIsUTF8(label, -1) ? std::string() : label ? label : "";
+        GDALRasterBand *shown = store.band(band->GetBand());
+        const std::string label = label_of(band, *to);
+        colors.push_back(to->colors[static_cast<size_t>(band->GetBand() - 1)]);
+        const std::string utf8 = CPLIsUTF8(label.c_str(), -1) ? label : "";
         if (ngff_image_set_channel(image, channel, utf8.empty() ? nullptr : utf8.c_str(), color_of(colors.back())) !=
                 NGFF_OK ||
             !describe_nodata(source, to, channel))
             return false;
         if (colors.back() != GCI_AlphaBand && is_min_white(source, band) &&
             ngff_image_set_inverted(image, channel, 1) != NGFF_OK)
+            return false;
+        const char *inverted = shown != nullptr ? shown->GetMetadataItem("INVERTED", "NGFF") : nullptr;
+        if (inverted != nullptr && to->stored == nullptr && ngff_image_set_inverted(image, channel, 1) != NGFF_OK)
+            return false;
+        if (shown != nullptr &&
+            !describe_display(image, channel, shown, shown->GetColorInterpretation() == colors.back(),
+                              takes_windows && shown->GetRasterDataType() == band->GetRasterDataType()))
             return false;
     }
     choose_kind(source, options, colors, to);
@@ -467,6 +569,171 @@ static bool describe_validity(GDALDataset *source, CSLConstList options, bool is
     return true;
 }
 
+static bool describe_name(const NgffSource &store, ImageFromSource *to)
+{
+    constexpr size_t longest = 4096; /* of ngff_image_set_name */
+    GDALDataset *image = store.image();
+    const char *name = image != nullptr ? image->GetMetadataItem("NAME", "NGFF") : nullptr;
+    return name == nullptr || strlen(name) > longest || ngff_image_set_name(to->image.get(), name) == NGFF_OK;
+}
+
+/* -- Position -------------------------------------------------------------------------------------------------- */
+
+/* "t:3,z:2.5": the value of an axis, or NULL. */
+static std::string value_of_axis(const char *list, char axis)
+{
+    const CPLStringList items(CSLTokenizeString2(list, ",", 0));
+    for (int i = 0; i < items.size(); i++)
+        if (items[i][0] == axis && items[i][1] == ':')
+            return items[i] + 2;
+    return "";
+}
+
+/* Sets the unit of an axis if NGFF has a name for it. */
+static bool set_unit(ImageFromSource *to, int axis, const char *text)
+{
+    const char letter[] = {to->dims[axis], '\0'};
+    const char *unit = ngff_unit_name(letter, text);
+    return unit == nullptr || ngff_image_set_unit(to->image.get(), axis, unit) == NGFF_OK;
+}
+
+/* Where y and x lie as an OME-Zarr says it. */
+struct StoredAxes {
+    double scale[2] = {}, translation[2] = {};
+    std::string unit[2]{};
+};
+
+/* True if the raster lies where its store says: nobody has moved it since. */
+static bool lies_as_stored(GDALDataset *source, GDALDataset *store)
+{
+    double now[6] = {}, six[6] = {};
+    auto *image = dynamic_cast<OmeZarrDataset *>(store);
+    if (image == nullptr || image->has_side_geotransform(six))
+        return false;
+    const OGRSpatialReference *crs = source->GetSpatialRef(), *of_store = store->GetSpatialRef();
+    return source == store || (GDALGetGeoTransform(GDALDataset::ToHandle(source), now) ==
+                                   GDALGetGeoTransform(GDALDataset::ToHandle(store), six) &&
+                               memcmp(now, six, sizeof six) == 0 && (crs == nullptr) == (of_store == nullptr) &&
+                               (crs == nullptr || crs->IsSame(of_store)));
+}
+
+/* False if the source is no OME-Zarr, lies elsewhere, or its axes say nothing: no size, or rows that go up. */
+static bool read_stored_axes(GDALDataset *source, GDALDataset *store, StoredAxes *axes)
+{
+    const char *const lists[] = {store->GetMetadataItem("AXIS_SCALE", "NGFF"),
+                                 store->GetMetadataItem("AXIS_TRANSLATION", "NGFF"),
+                                 store->GetMetadataItem("AXIS_UNITS", "NGFF")};
+    if (lists[0] == nullptr || lists[1] == nullptr || !lies_as_stored(source, store))
+        return false;
+    for (int i = 0; i < 2; i++) {
+        axes->scale[i] = CPLAtof(value_of_axis(lists[0], "yx"[i]).c_str());
+        axes->translation[i] = CPLAtof(value_of_axis(lists[1], "yx"[i]).c_str());
+        axes->unit[i] = value_of_axis(lists[2] != nullptr ? lists[2] : "", "yx"[i]);
+    }
+    return axes->scale[0] > 0 && axes->scale[1] > 0;
+}
+
+/* Scale, translation and unit of all axes, and the georeference. Images that only their axes place, as in microscopy,
+ * get no georeference; where they were read from an OME-Zarr, the very numbers. */
+static bool describe_position(GDALDataset *source, const BandGrid &grid, ImageFromSource *to, int *what)
+{
+    ngff_image *image = to->image.get();
+    const int y = to->rank() - 2;
+    double scale[5] = {1, 1, 1, 1, 1}, translation[5] = {}, six[6], of_axes[6];
+    for (size_t i = 0; i < grid.axes.size(); i++) {
+        scale[i] = grid.axes[i].scale;
+        translation[i] = grid.axes[i].translation;
+        if (grid.axes[i].unit != nullptr && !set_unit(to, static_cast<int>(i), grid.axes[i].unit))
+            return false;
+    }
+    GDALDataset *store = to->stored != nullptr ? to->stored : source;
+    StoredAxes given;
+    const bool has_given = read_stored_axes(source, store, &given);
+    for (int i = 0; i < 2 && !has_given; i++) {
+        const char *unit = store->GetMetadataItem(dimension_item("yx"[i], "UNIT").c_str());
+        given.unit[i] = unit != nullptr ? unit : "";
+    }
+    const GDALDatasetH raster = GDALDataset::ToHandle(source);
+    const bool has_crs = source->GetSpatialRef() != nullptr;
+    const bool is_of_axes = GDALGetGeoTransform(raster, six) == CE_None && georef_is_of_axes(raster, six) != 0;
+    const bool is_as_given = has_given && is_of_axes && georef_from_axes(given.scale, given.translation, 1, of_axes) &&
+                             memcmp(six, of_axes, sizeof six) == 0;
+    *what = GEOREF_NO_TRANSFORM;
+    if (is_of_axes && !is_as_given && !given.unit[0].empty() && !given.unit[1].empty()) {
+        scale[y] = six[5];
+        scale[y + 1] = six[1];
+        translation[y] = six[3] + 0.5 * six[5];
+        translation[y + 1] = six[0] + 0.5 * six[1];
+    } else if (!is_as_given && georef_describe(raster, image, to->rank(), scale, translation, what) != NGFF_OK) {
+        return false;
+    }
+    const bool is_said = is_as_given || (has_given && !(given.scale[0] == 1 && given.scale[1] == 1));
+    if (is_said) {
+        std::copy_n(given.scale, 2, scale + y);
+        std::copy_n(given.translation, 2, translation + y);
+    }
+    for (int i = 0; i < 2; i++)
+        if ((is_said && ngff_image_set_unit(image, y + i, nullptr) != NGFF_OK) ||
+            ((is_said || !has_crs) && !set_unit(to, y + i, given.unit[i].c_str())))
+            return false;
+    return ngff_image_set_scale(image, scale) == NGFF_OK && ngff_image_set_translation(image, translation) == NGFF_OK;
+}
+
+/* -- Metadata -------------------------------------------------------------------------------------------------- */
+
+/* True for an item that axis, which has been written, says again: DIM_z_INDEX ... Values and units that it cannot say
+ * stay with their band. */
+static bool is_said_by_axis(const GridAxis &axis, const std::string &item)
+{
+    const auto is = [&](const char *what) {
+        return STARTS_WITH(item.c_str(), (dimension_item(axis.letter, what) + "=").c_str());
+    };
+    const bool has_unit = axis.unit != nullptr || axis.unit_text.empty();
+    return is("INDEX") || is("STEP") || (is("VALUE") && axis.is_even) || (is("UNIT") && axis.is_even && has_unit);
+}
+
+/* True for DIM_t_..., DIM_c_..., DIM_z_..., our own words for places. */
+static bool is_own_place(const std::string &item)
+{
+    return item.size() > 6 && STARTS_WITH(item.c_str(), "DIM_") && strchr("tcz", item[4]) != nullptr && item[5] == '_';
+}
+
+static CopiedMetadata copied_metadata(GDALDataset *source, const NgffSource &store, const BandGrid &grid,
+                                      CSLConstList options, const ImageFromSource &to)
+{
+    CopiedMetadata copied;
+    const char *wanted = CSLFetchNameValueDef(options, "COPY_SRC_MDD", "AUTO");
+    const char *statistics = CSLFetchNameValueDef(options, "STATISTICS", "AUTO");
+    const bool has_statistics_of_band =
+        (to.dims == "yx" || to.dims == "cyx") && (EQUAL(statistics, "AUTO") || CPLTestBool(statistics));
+    const bool has_units = source->GetSpatialRef() == nullptr;
+    const bool is_other_axes = CSLFetchNameValue(options, "AXES") != nullptr && grid.axes.empty();
+    copied.is_wanted = EQUAL(wanted, "AUTO") || CPLTestBool(wanted);
+    copied.is_said_by_ngff = [=, &grid, &store](int band, const char *item) {
+        if (band == 0) {
+            for (const char axis : {'y', 'x'})
+                if (STARTS_WITH(item, (dimension_item(axis, "UNIT") + "=").c_str()))
+                    return has_units && ngff_unit_name("x", strchr(item, '=') + 1) != nullptr;
+            return false;
+        }
+        if (STARTS_WITH_CI(item, "STATISTICS_"))
+            return has_statistics_of_band || has_statistics_of_pixels(store.band(band));
+        return (is_other_axes && is_own_place(item)) ||
+               std::any_of(grid.axes.begin(), grid.axes.end(),
+                           [item](const GridAxis &axis) { return is_said_by_axis(axis, item); });
+    };
+    copied.description = [source, &to](int number) -> std::string {
+        GDALRasterBand *band = source->GetRasterBand(number);
+        const std::string text = band->GetDescription();
+        const auto *stored = dynamic_cast<OmeZarrDataset *>(to.stored);
+        if (stored != nullptr && stored->attributes().is_ours &&
+            text == to.stored->GetRasterBand(number)->GetDescription())
+            return stored->attributes().bands[static_cast<size_t>(number - 1)].own_description;
+        return label_of(band, to) == text ? text : "";
+    };
+    return copied;
+}
+
 /* -- All of it ------------------------------------------------------------------------------------------------- */
 
 bool image_from_source(GDALDataset *source, CSLConstList options, bool is_strict, ImageFromSource *to)
@@ -476,9 +743,11 @@ bool image_from_source(GDALDataset *source, CSLConstList options, bool is_strict
         return fail("The source has no raster band: nothing to write (its subdatasets may have some)");
     if (source->GetRasterXSize() < 1 || source->GetRasterYSize() < 1)
         return fail("The source has no pixels");
-    if (!choose_type(source, is_strict, to) || !choose_axes(options, to, n_bands) ||
+    BandGrid grid = grid_of_bands(to->stored != nullptr ? to->stored : source);
+    if (!choose_type(source, is_strict, to) || !choose_axes(options, to, n_bands, &grid) ||
         !band_colors(source, options, &to->colors))
         return false;
+    to->unwritten.resize(to->bands.size());
     to->shape[to->rank()] = source->GetRasterYSize();
     to->shape[to->rank() + 1] = source->GetRasterXSize();
     to->dims += "yx";
@@ -490,14 +759,14 @@ bool image_from_source(GDALDataset *source, CSLConstList options, bool is_strict
         return false;
     }
     int what = GEOREF_NO_TRANSFORM;
-    const char *copy_metadata = CSLFetchNameValueDef(options, "COPY_SRC_MDD", "AUTO");
+    const NgffSource store(to->stored != nullptr ? to->stored : source, to->stored != nullptr);
     const bool is_type_kept = source->GetRasterBand(1)->GetRasterDataType() == to->type;
-    const bool is_described = ngff_image_status(image) == NGFF_OK && describe_channels(source, options, to) &&
-                              describe_validity(source, options, is_strict, to) &&
-                              georef_describe(GDALDataset::ToHandle(source), image, to->rank(), &what) == NGFF_OK &&
-                              attributes_to_image(source, to->bands, to->colors, image,
-                                                  EQUAL(copy_metadata, "AUTO") || CPLTestBool(copy_metadata),
-                                                  is_type_kept, what == GEOREF_DEGENERATE, &to->losses) == NGFF_OK;
+    const bool is_described =
+        ngff_image_status(image) == NGFF_OK && describe_name(store, to) &&
+        describe_channels(source, store, options, to) && describe_validity(source, options, is_strict, to) &&
+        describe_position(source, grid, to, &what) &&
+        attributes_to_image(source, to->bands, to->colors, image, copied_metadata(source, store, grid, options, *to),
+                            is_type_kept, what == GEOREF_DEGENERATE, &to->losses) == NGFF_OK;
     if (ngff_image_status(image) != NGFF_OK)
         return fail(ngff_image_error(image));
     if (is_described && what == GEOREF_DEGENERATE)

@@ -35,7 +35,9 @@ struct ImageFromSource {
     std::string mixed{}; /* a warning: some bands hold classes, others do not */
     int alpha = -1;      /* the channel that is the opacity of the others */
     bool has_mask = false;
-    bool keeps_mask = false; /* asked for: a mask is written even where all of it is valid */
+    bool keeps_mask = false;                  /* asked for: a mask is written even where all of it is valid */
+    GDALDataset *stored = nullptr;            /* the store that the source changes: what NGFF says of it goes on */
+    const ImageFromSource *axes_of = nullptr; /* where pixels have been taken by them, axes stay as they are */
 
     int rank() const
     {

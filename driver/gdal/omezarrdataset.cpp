@@ -609,9 +609,11 @@ CPLErr OmeZarrDataset::OMEZARR_GET_GEOTRANSFORM_DEFINITION
     }
     double scale[5], translation[5];
     const int y = m_store->rank - 2;
+    const bool has_units = m_store->attributes.crs == nullptr && ngff_reader_axis_unit(m_store->reader, y) != nullptr &&
+                           ngff_reader_axis_unit(m_store->reader, y + 1) != nullptr;
     if (m_level == m_store->base_level && ngff_reader_level_scale(m_store->reader, m_level, scale) == NGFF_OK &&
         ngff_reader_level_translation(m_store->reader, m_level, translation) == NGFF_OK &&
-        georef_from_axes(scale + y, translation + y, six))
+        georef_from_axes(scale + y, translation + y, has_units, six))
         return CE_None;
     return CE_Failure;
 }

@@ -10,6 +10,7 @@
 
 #include "cpl_json.h"
 
+#include "dimensions.h"
 #include "guard.h"
 #include "pixeltype.h"
 #include "sidefile.h"
@@ -90,8 +91,7 @@ void WritingDataset::take_description()
     copy_metadata(this, stored.metadata);
     if (stored.is_min_white)
         SetMetadataItem("MINISWHITE", "YES", "IMAGE_STRUCTURE");
-    m_has_geotransform = stored.has_geotransform;
-    memcpy(m_geotransform, stored.geotransform, sizeof m_geotransform);
+    m_has_geotransform = GDALGetGeoTransform(GDALDataset::ToHandle(m_stored.get()), m_geotransform) == CE_None;
     SetSpatialRef(stored.crs);
     SetGCPs(static_cast<int>(stored.gcps.size()), stored.gcps.data(), stored.gcp_crs);
     for (int i = 1; i <= nBands; i++) {
@@ -145,6 +145,53 @@ static CPLStringList stored_options(const OmeZarrDataset &stored)
     if (!axes.empty())
         options.SetNameValue("AXES", axes.c_str());
     return options;
+}
+
+/* "a\\,b,c": the parts of a list, commas in them behind a backslash. */
+static std::vector<std::string> parts_of(const char *list)
+{
+    std::vector<std::string> parts(list != nullptr ? 1 : 0);
+    for (; list != nullptr && *list != '\0'; list++) {
+        if (*list == ',') {
+            parts.emplace_back();
+            continue;
+        }
+        list += list[0] == '\\' && list[1] == ',';
+        parts.back() += *list;
+    }
+    return parts;
+}
+
+/* Options of channels go on as long as the channels are what they say: others may have changed "omero", and the user
+ * descriptions and colours. */
+void WritingDataset::drop_untrue_options(CPLStringList *options)
+{
+    const std::string &dims = m_stored->dims();
+    const auto c = static_cast<int>(dims.find('c')), n_axes = static_cast<int>(dims.size()) - 2;
+    const bool is_stack = dims.find_first_of("tz") != std::string::npos;
+    int64_t shape[5], below = 1;
+    m_stored->shape(shape);
+    for (int axis = c + 1; c >= 0 && axis < n_axes; axis++)
+        below *= shape[axis];
+    for (const char *name : {"CHANNEL_NAMES", "CHANNEL_COLORS"}) {
+        const bool is_names = EQUAL(name, "CHANNEL_NAMES");
+        const std::vector<std::string> parts = parts_of(options->FetchNameValue(name));
+        bool is_true = true;
+        for (size_t i = 0; i < parts.size() && is_true; i++) {
+            const int64_t number = 1 + static_cast<int64_t>(i) * below;
+            if (number > nBands)
+                break;
+            GDALRasterBand *band = GetRasterBand(static_cast<int>(number));
+            GDALRasterBand *stored = m_stored->GetRasterBand(static_cast<int>(number));
+            const char *color = stored->GetMetadataItem("COLOR", "NGFF");
+            const std::string text = band->GetDescription();
+            is_true = is_names ? parts[i] == (is_stack ? without_place(text, stored) : text)
+                               : color != nullptr && EQUAL(color, parts[i].c_str()) &&
+                                     band->GetColorInterpretation() == stored->GetColorInterpretation();
+        }
+        if (!is_true)
+            options->SetNameValue(name, nullptr);
+    }
 }
 
 /* -- Opening --------------------------------------------------------------------------------------------------- */

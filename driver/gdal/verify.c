@@ -8,6 +8,7 @@
 #include "cpl_string.h"
 
 #include "compare.h"
+#include "dimensions.h"
 #include "ngff.h"
 #include "threads.h"
 
@@ -55,8 +56,15 @@ static int check_pixels(const verification *v, ngff_reader *store, int n_threads
 {
     char text[1200] = "", line[3000];
     stretch s = {v, 0.5, 1};
-    const comparison all = {store, v->source, NULL, GDT_Unknown, n_threads, tell_share, &s};
+    int64_t shape[5] = {0};
+    char dims[6];
+    snprintf(dims, sizeof dims, "%s", ngff_reader_dims(store));
+    dims[strlen(dims) > 2 ? strlen(dims) - 2 : 0] = '\0';
+    ngff_reader_level_shape(store, 0, shape);
+    int *bands = dimension_bands(v->source, dims, shape);
+    const comparison all = {store, v->source, bands, GDT_Unknown, n_threads, tell_share, &s};
     int result = compare_with_source(&all, text, sizeof text);
+    CPLFree(bands);
     if (result == COMPARE_DIFFERENT) {
         snprintf(line, sizeof line, "%s and %s: %s", verify_path(v->store), GDALGetDescription(v->source), text);
         v->tell(v->user, "different", line);

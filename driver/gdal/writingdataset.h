@@ -53,6 +53,8 @@ class WritingDataset final : public GDALDataset
     CPLErr note_overviews(const char *resampling, int n_levels, const int *levels, int n_bands);
     void tell_nodata();
     bool is_given_up();
+    void take_axes();
+    void drop_untrue_options(CPLStringList *options);
     CPLErr finish();
     CPLErr close_writer(ngff_plan *plan);
     void clear_gcps();
@@ -137,6 +139,7 @@ class WritingBand final : public GDALRasterBand
     CPLErr Fill(double real, double imaginary) override;
 
     void SetDescription(const char *description) override;
+    CPLErr SetMetadata(StringListIn metadata, const char *domain) override;
     double GetNoDataValue(int *has) override;
     int64_t GetNoDataValueAsInt64(int *has) override;
     uint64_t GetNoDataValueAsUInt64(int *has) override;
