@@ -262,6 +262,16 @@ class TestOddOverviews:
         assert not (tmp_path / "a.ome.zarr").exists()
 
 
+    def test_planes_that_are_means_of_several_are_no_level(self, tmp_path):
+        array = gdaltest.random_array((4, 64, 48), "uint8")
+        halved = gdaltest.write(tmp_path / "z.ome.zarr", gdaltest.mem(array), "AXES=z:4", "SCALE_FACTORS=z:2,y:2,x:2")
+        options = ["AXES=z:4", "SCALE_FACTORS=y:2,x:2"]
+        want = gdaltest.our_levels(gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), *options))
+        found = gdaltest.our_levels(gdaltest.write(tmp_path / "b.ome.zarr", gdal.Open(halved), "OVERVIEWS=AUTO", *options))
+        np.testing.assert_array_equal(found[1], want[1])
+        assert "24 x 32" in gdaltest.refused(tmp_path / "c.ome.zarr", gdal.Open(halved), "OVERVIEWS=FORCE_USE_EXISTING", *options)
+
+
 # -- Axes ------------------------------------------------------------------------------------------------------------------
 
 

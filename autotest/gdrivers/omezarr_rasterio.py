@@ -334,6 +334,102 @@ def test_only_the_objects_of_the_window_are_read(tmp_path, levels):
         dataset.GetRasterBand(1).ReadRaster(256, 128, 256, 136, buf_xsize=128, buf_ysize=68)
 
 
+# -- Where levels lie ------------------------------------------------------------------------------------------------
+# GDAL stretches an overview over the whole raster. Levels of an odd size reach past it: each pixel covers exactly f.
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory):
+    """An image that no factor divides, with a mask; its levels and masks by zarr-python."""
+    source = gdaltest.mem(gdaltest.random_array((2, 333, 1025), "uint16"))
+    source.CreateMaskBand(gdal.GMF_PER_DATASET)
+    mask = np.where(gdaltest.random_array((333, 1025), "uint8", 7) < 60, 0, 255).astype("uint8")
+    source.GetRasterBand(1).GetMaskBand().WriteRaster(0, 0, 1025, 333, mask.tobytes())
+    root = gdaltest.write(tmp_path_factory.mktemp("odd") / "a.ome.zarr", source, "BLOCKSIZE=32")
+    masks = [zarr.open_array(f"{root}/ovr_mask/{name}", mode="r")[...] for name in ("scale0", "ovr_2x", "ovr_4x", "ovr_8x", "ovr_16x")]
+    return root, gdaltest.zarr_levels(root), masks
+
+
+def places(start, extent, n, factor, n_level):
+    """The level's pixel under the centre of each of n pixels that a window of the image becomes."""
+    centres = start + (np.arange(n) + 0.5) * extent / n
+    return np.minimum(np.floor(centres / factor + 1e-9).astype(int), n_level - 1)
+
+
+def random_view(chance, factor):
+    """A window (perhaps not of whole pixels) and a buffer for which GDAL takes the level of this factor."""
+    while True:
+        x, y, width, height = random_window(chance, ODD)
+        size = [int(n / (factor * chance.uniform(1, 1.6))) for n in (width, height)]
+        if min(size) > 0 and all(factor <= n / m <= 1.6 * factor for n, m in zip((width, height), size)):
+            break
+    if chance.random() < 0.5:
+        return (x, y, width, height), size, None
+    return (x, y, width, height), size, (x + chance.random() * 0.9, y + chance.random() * 0.9, width - 0.95, height - 0.95)
+
+
+class ODD:
+    RasterXSize, RasterYSize = 1025, 333
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_views_take_the_pixels_that_lie_there(odd, number):
+    root, levels, masks = odd
+    factor, level, mask = 2**number, levels[number], masks[number]
+    assert level.shape == (2, -(-333 // factor), -(-1025 // factor)) and mask.shape == level.shape[1:]
+    chance, dataset = random.Random(number), gdal.Open(root)
+    views = [random_view(chance, factor) for _ in range(60)]
+    views.append(((0, 0, 1025, 333), [level.shape[2], level.shape[1]], None)) # as large as the level
+    for window, size, fractions in views:
+        x, y, width, height = fractions or window
+        columns = places(x, width, size[0], factor, level.shape[2])
+        rows = places(y, height, size[1], factor, level.shape[1])
+        got = np.zeros((2, size[1], size[0]), "uint16")
+        spaces = (2, 2 * size[0], 2 * size[0] * size[1])
+        assert raster_io(dataset, [1, 2], window, size, gdal.GDT_UInt16, got, 0, spaces, 0, fractions) == 0
+        np.testing.assert_array_equal(got, level[:, rows][:, :, columns], str((window, size, fractions)))
+        if fractions is None:
+            one = dataset.GetRasterBand(2).ReadRaster(*window, *size)
+            np.testing.assert_array_equal(np.frombuffer(one, "uint16").reshape(got.shape[1:]), got[1])
+            valid = dataset.GetRasterBand(2).GetMaskBand().ReadRaster(*window, *size)
+            np.testing.assert_array_equal(np.frombuffer(valid, "uint8").reshape(got.shape[1:]), mask[rows][:, columns])
+
+
+@pytest.fixture(scope="module")
+def ramp(tmp_path_factory):
+    """Each pixel holds the x of its centre: so does every mean of a symmetric window, and every level."""
+    array = np.tile((np.arange(4993) + 0.5).astype("float32"), (160, 1))
+    return gdaltest.write(tmp_path_factory.mktemp("ramp") / "a.ome.zarr", gdaltest.mem(array, (0, 1, 0, 0, 0, -1)),
+                          "BLOCKSIZE=64", "OVERVIEW_COUNT=5")
+
+
+@pytest.mark.parametrize("how", ["RasterIO", "RasterIO of the dataset", "gdal_translate -outsize", "gdal_translate -projwin"])
+@pytest.mark.parametrize("algorithm", ["near", "bilinear", "cubic", "average"])
+@pytest.mark.parametrize("factor", [4, 16, 32])
+def test_a_view_is_where_its_pixels_are(ramp, how, algorithm, factor):
+    """Within half a pixel of the level where whole pixels are picked, nearer where they are weighted. GDAL's stretching is
+    up to 31 pixels off at the right."""
+    resample = {"near": gdal.GRIORA_NearestNeighbour, "bilinear": gdal.GRIORA_Bilinear, "cubic": gdal.GRIORA_Cubic,
+                "average": gdal.GRIORA_Average}[algorithm]
+    dataset, start, extent = gdal.Open(ramp), 0, 4993
+    if how.endswith("projwin"):
+        start, extent = 2001, 2992
+    width, height = int(extent / factor / 1.3), int(160 / factor / 1.2)
+    if how.startswith("RasterIO"):
+        source = dataset if how.endswith("dataset") else dataset.GetRasterBand(1)
+        got = source.ReadRaster(buf_xsize=width, buf_ysize=height, resample_alg=resample)
+    else:
+        window = {"projWin": [start, 0, start + extent, -160]} if how.endswith("projwin") else {}
+        got = gdal.Translate("", ramp, format="MEM", width=width, height=height, resampleAlg=algorithm, **window).ReadRaster()
+    got = np.frombuffer(got, "float32").reshape(height, width)
+    assert (got == got[0]).all()
+    error = np.abs(got[0] - (start + (np.arange(width) + 0.5) * extent / width))
+    if algorithm in ("near", "average"):
+        assert error.max() <= factor / 2 + 0.01
+    else:
+        assert error[3:-3].max() < factor / 10
+
+
 # -- Masks -----------------------------------------------------------------------------------------------------------
 
 

@@ -261,18 +261,50 @@ def deep_levels():
 
 @VERSIONS
 @pytest.mark.parametrize("paths", [["0", "1", "2", "3"], ["scale0/image", "scale1/image", "scale2/image", "s/3"]])
-def test_levels_of_other_depth_are_subdatasets(tmp_path, version, paths):
+def test_levels_of_other_depth_are_overviews(tmp_path, version, paths):
+    """Plane z is plane z // 2 of them. By name each level opens with its own planes."""
     root = tmp_path / "a.zarr"
     node, levels = group(root, version), deep_levels()
     put(node, version, multiscales=[multiscale(node, "zyx", levels, paths, version=version)])
-    assert_levels(root, levels[0], levels[1])
-    names, titles = listed(root)
-    assert names == [name_of(root, "#0"), name_of(root, paths[2]), name_of(root, paths[3])]
-    assert titles[1:] == ["level 2: z 4, y 16, x 24", "level 3: z 4, y 8, x 12"]
-    assert_levels(names[0], levels[0], levels[1])
-    assert_levels(names[1], levels[2], levels[3])
-    assert_levels(names[2], levels[3])
-    assert_levels(name_of(root, paths[1]), levels[1])
+    twice = [np.repeat(level, 2, 0) for level in levels[2:]]
+    assert_levels(root, levels[0], levels[1], *twice)
+    assert listed(root) == ([], [])
+    assert_levels(name_of(root, paths[1]), levels[1], *twice)
+    assert_levels(name_of(root, paths[2]), levels[2], levels[3])
+    assert_levels(name_of(root, paths[3]), levels[3])
+
+
+def test_planes_of_a_level_lie_where_its_translation_says(tmp_path):
+    """z, z / 2 that begins one plane later, and z / 4 without a translation of its own."""
+    root, array = tmp_path / "a.zarr", random(8, 32, 48)
+    levels = [array, random(4, 16, 24), random(2, 8, 12)]
+    node = group(root)
+    entry = multiscale(node, "zyx", levels)
+    for number, z in ((0, 10), (1, 12), (2, 10)):
+        entry["datasets"][number]["coordinateTransformations"] = [
+            {"type": "scale", "scale": [2 * 2**number, 2**number, 2**number]}, {"type": "translation", "translation": [z, 0, 0]}]
+    put(node, "0.5", multiscales=[entry])
+    # centres of level 1 at 12, 16, 20, 24, of level 0 at 10, 12, 14 ...: planes 1, 3, 5 and 7, each two planes wide
+    assert_levels(root, array, levels[1][[0, 0, 1, 1, 2, 2, 3, 3]], levels[2][[0, 0, 0, 0, 1, 1, 1, 1]])
+
+
+def test_a_level_with_fewer_channels_is_a_subdataset(tmp_path):
+    root, levels = tmp_path / "a.zarr", [random(3, 32, 48), random(1, 16, 24), random(3, 8, 12)]
+    node = group(root)
+    put(node, "0.5", multiscales=[multiscale(node, "cyx", levels)])
+    assert_levels(root, levels[0], levels[2])
+    assert listed(root) == ([name_of(root, "#0"), name_of(root, "1")], ["image", "level 1: c 1, y 16, x 24"])
+    assert_levels(name_of(root, "1"), levels[1])
+
+
+def test_bands_of_a_selection_have_their_planes_in_each_level(tmp_path):
+    root, levels = tmp_path / "a.zarr", deep_levels()
+    node = group(root)
+    put(node, "0.5", multiscales=[multiscale(node, "zyx", levels)])
+    dataset = gdal.OpenEx(str(root), open_options=["Z=3-6"])
+    for overview, level in zip(range(3), (levels[1][3:7], levels[2][[1, 2, 2, 3]], levels[3][[1, 2, 2, 3]])):
+        got = [gdaltest.pixels(dataset.GetRasterBand(b).GetOverview(overview)) for b in (1, 2, 3, 4)]
+        np.testing.assert_array_equal(got, level)
 
 
 @pytest.mark.parametrize("geotransform", [(500000, 10, 0, 5000000, 0, -10), (5, 1, 0.25, 7, -0.5, -2)])
@@ -280,10 +312,10 @@ def test_a_level_of_our_own_store_keeps_its_place(tmp_path, geotransform):
     source = gdaltest.mem(random(4, 64, 96), geotransform, "EPSG:32633")
     root = gdaltest.write(tmp_path / "a.zarr", source, "AXES=z:4", "BLOCKSIZE=z:1,y:16,x:16",
                           "SCALE_FACTORS=z:2,y:2,x:2;z:4,y:4,x:4")
-    names, titles = listed(root)
-    assert titles[1:] == ["level 1: z 2, y 32, x 48", "level 2: z 1, y 16, x 24"]
-    for factor, name in zip((2, 4), names[1:]):
-        dataset = gdal.Open(name)
+    paths = [entry["path"] for entry in gdaltest.ome(root)["multiscales"][0]["datasets"]]
+    for factor, path, planes in zip((2, 4), paths[1:], (2, 1)):
+        dataset = gdal.Open(name_of(root, path))
+        assert dataset.RasterCount == planes
         assert dataset.GetSpatialRef().GetAuthorityCode(None) == "32633"
         # the same origin, steps that are so many times as long
         want = [g * (1 if i in (0, 3) else factor) for i, g in enumerate(geotransform)]

@@ -23,20 +23,30 @@ def bands(array):
     return array.reshape((-1,) + array.shape[-2:])
 
 
-def stored_levels(path):
-    """Every level as zarr-python reads it, in groups of those that are as deep as the one before."""
-    return gdaltest.zarr_levels(str(path))
+def scale_of(entry):
+    parts = [part for t in entry["coordinateTransformations"] for part in t.get("transformations", [t])]
+    return next(part["scale"] for part in parts if part["type"] == "scale")
+
+
+def as_deep(level, base, entry, first):
+    """The planes of a level that lie where those of the base lie: plane floor((i + 1/2) / f), where the level has it."""
+    for axis in range(level.ndim - 2):
+        factor = scale_of(entry)[axis] / scale_of(first)[axis]
+        index = np.floor((np.arange(base.shape[axis]) + 0.5) / factor).astype(int)
+        level = np.take(level, np.minimum(index, level.shape[axis] - 1), axis)
+    return level
 
 
 def assert_all_levels(path):
-    """The overviews, and the levels that are subdatasets, are what zarr-python reads. Gives the number of levels."""
-    levels = stored_levels(path)
-    as_deep = [level for level in levels if level.shape[:-2] == levels[0].shape[:-2]]
+    """The overviews, and the levels opened by name, are what zarr-python reads. Gives the number of levels."""
+    levels = gdaltest.zarr_levels(str(path))
+    entries = gdaltest.ome(path)["multiscales"][0]["datasets"]
     found = gdaltest.our_levels(path)
-    assert len(found) == len(as_deep)
-    for got, want in zip(found, as_deep):
-        np.testing.assert_array_equal(got, bands(want))
-    for entry, level in zip(gdaltest.ome(path)["multiscales"][0]["datasets"], levels):
+    assert len(found) == len(levels)
+    assert gdal.Open(str(path)).GetSubDatasets() == []
+    for got, want, entry in zip(found, levels, entries):
+        np.testing.assert_array_equal(got, bands(as_deep(want, levels[0], entry, entries[0])))
+    for entry, level in zip(entries, levels):
         name = f'OMEZARR:"{path}":{entry["path"]}'
         np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(name)), bands(level))
     return len(levels)
@@ -54,7 +64,7 @@ VERSIONS = pytest.mark.parametrize("version", ["0.4", "0.5"])
 
 
 @VERSIONS
-@pytest.mark.parametrize("factors", [(2, 4), [{"z": 2, "y": 2, "x": 2}, {"z": 4, "y": 4, "x": 4}]])
+@pytest.mark.parametrize("factors", [(2, 4), [{"z": 2, "y": 2, "x": 2}, {"z": 4, "y": 4, "x": 4}]], ids=["yx", "zyx"])
 def test_ome_zarr_py_images(tmp_path, version, factors):
     writer = pytest.importorskip("ome_zarr.writer")
     fmt = ome_zarr_format(version)
@@ -123,6 +133,24 @@ def test_ngff_zarr_images(tmp_path, version, sharded):
     assert gdal.Open(root).GetGeoTransform() == (19.875, 0.25, 0, 9.75, 0, 0.5)
 
 
+def test_ngff_zarr_halves_z_too(tmp_path):
+    """Its plain call; 9 planes become 4, then 2, and the last plane of level 0 has none of its own."""
+    ngff_zarr = pytest.importorskip("ngff_zarr")
+    root = str(tmp_path / "a.zarr")
+    array = np.random.default_rng(2).integers(0, 60000, (2, 9, 64, 80), dtype="uint16")
+    image = ngff_zarr.to_ngff_image(array, dims=["c", "z", "y", "x"], scale={"c": 1, "z": 2, "y": 0.5, "x": 0.5})
+    ngff_zarr.to_ngff_zarr(root, ngff_zarr.to_multiscales(image, [2, 4], chunks=32), version="0.5")
+    assert [level.shape[1] for level in gdaltest.zarr_levels(root)] == [9, 4, 2]
+    assert assert_all_levels(root) == 3
+    # a view: all bands at half the size are those of level 1
+    level = gdaltest.zarr_levels(root)[1][:, [0, 0, 1, 1, 2, 2, 3, 3, 3]]
+    dataset = gdal.Open(root)
+    got = np.frombuffer(dataset.ReadRaster(buf_xsize=40, buf_ysize=32), "uint16").reshape(18, 32, 40)
+    np.testing.assert_array_equal(got, bands(level))
+    out = gdal.Translate("", root, format="MEM", bandList=[12], width=40, height=32)
+    np.testing.assert_array_equal(gdaltest.pixels(out)[0], bands(level)[11])
+
+
 # -- acquire-zarr ----------------------------------------------------------------------------------------------------
 
 
@@ -152,6 +180,24 @@ def test_acquire_zarr_streams(tmp_path, codec):
     dataset = gdal.Open(root)
     assert [dataset.GetRasterBand(i + 1).GetDescription() for i in range(3)] == ["T=0 C=0", "T=0 C=1", "T=1 C=0"]
     assert dataset.GetGeoTransform() == (-0.25, 0.5, 0, -0.25, 0, 0.5)
+
+
+def test_acquire_zarr_stacks(tmp_path):
+    """z is halved with y and x; no translations."""
+    aqz = pytest.importorskip("acquire_zarr")
+    root = str(tmp_path / "a.zarr")
+    array = np.random.default_rng(4).integers(0, 60000, (10, 48, 64), dtype="uint16")
+    space = {"kind": aqz.DimensionType.SPACE, "unit": "micrometer", "scale": 0.5}
+    dimensions = [aqz.Dimension(name=name, array_size_px=n, chunk_size_px=chunk, shard_size_chunks=1, **space)
+                  for name, n, chunk in (("z", 10, 2), ("y", 48, 16), ("x", 64, 16))]
+    settings = aqz.ArraySettings(output_key="", dimensions=dimensions, data_type=aqz.DataType.UINT16,
+                                 downsampling_method=aqz.DownsamplingMethod.MEAN)
+    stream = aqz.ZarrStream(aqz.StreamSettings(arrays=[settings], store_path=root, version=aqz.ZarrVersion.V3,
+                                               overwrite=True))
+    stream.append(array)
+    stream.close()
+    assert [level.shape[0] for level in gdaltest.zarr_levels(root)] == [10, 5, 3, 2]
+    assert assert_all_levels(root) == 4
 
 
 # -- tensorstore and zarr-python -------------------------------------------------------------------------------------
@@ -196,8 +242,11 @@ def test_a_plate_by_iohub(tmp_path, is_zipped):
     for number, name in enumerate(names):
         array = np.arange(2 * 2 * 3 * 16 * 20, dtype="uint16").reshape(2, 2, 3, 16, 20) + np.uint16(1000 * number)
         np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(name)), bands(array))
-        levels = gdal.Open(name).GetSubDatasets()
-        assert [level[1] for level in levels] == ["image: 0", "level 1: t 2, c 2, z 2, y 8, x 10", "level 2: t 2, c 2, z 1, y 4, x 5"]
+        assert gdal.Open(name).GetSubDatasets() == []
+        found = gdaltest.our_levels(name)
+        for number, index in ((1, [0, 0, 1]), (2, [0, 0, 0])):
+            level = gdaltest.pixels(gdal.Open(f"{name}/{number}")).reshape(2, 2, -1, 16 >> number, 20 >> number)
+            np.testing.assert_array_equal(found[number], bands(level[:, :, index]))
     dataset = gdal.Open(names[0])
     band = dataset.GetRasterBand(1 + 1 * 6 + 1 * 3 + 2)
     assert band.GetDescription() == "GFP T=1 Z=2"

@@ -325,8 +325,8 @@ NGFF_API ngff_reader *ngff_reader_open(const char *path);
  * error where the record of the store's writer says that it was stored, else fill; ERROR, fill only where the record
  * says that it was not; FILL, always fill. */
 NGFF_API ngff_reader *ngff_reader_open_part(const char *path, const char *part, const char *const *options);
-/* The images of a list; for an image what is beside it: itself first, further images, levels whose t, c, z extents are
- * not those of level 0, labels; 0 if there is nothing beside it, or if part had a "#". */
+/* The images of a list; for an image what is beside it: itself first, further images, levels that are no overviews of
+ * level 0 (ngff_reader_level_place), labels; 0 if there is nothing beside it, or if part had a "#". */
 NGFF_API int32_t ngff_reader_part_count(const ngff_reader *reader);
 /* How to open it (from the same root), and what it is in words; NULL out of range. */
 NGFF_API const char *ngff_reader_part_path(const ngff_reader *reader, int32_t index);
@@ -351,6 +351,14 @@ NGFF_API int32_t ngff_reader_level_shape(const ngff_reader *reader, int32_t leve
 NGFF_API int32_t ngff_reader_level_chunk(const ngff_reader *reader, int32_t level, int64_t *chunk);
 NGFF_API int32_t ngff_reader_level_scale(const ngff_reader *reader, int32_t level, double *scale);
 NGFF_API int32_t ngff_reader_level_translation(const ngff_reader *reader, int32_t level, double *translation);
+/* Where a level lies in another one, base: on each axis its pixel i covers pixels offset + i * factor to
+ * offset + (i + 1) * factor of base, so pixel p of base is pixel floor((p + 0.5 - offset) / factor) of the level, kept
+ * within its shape. By the store's scales and translations where they agree with the sizes, else by the sizes; a level
+ * without a translation of its own begins where base begins. factor, offset: one entry per axis. 1: the level is an
+ * overview of base, with all its channels and nowhere more pixels; 0: it is not, and nothing is filled in;
+ * NGFF_E_ARGUMENT: no such level. */
+NGFF_API int32_t ngff_reader_level_place(const ngff_reader *reader, int32_t base, int32_t level, double *factor,
+                                         double *offset);
 /* The attributes of the root group, and of the array of level 0, as one JSON object each. */
 NGFF_API const char *ngff_reader_attributes(const ngff_reader *reader);
 NGFF_API const char *ngff_reader_array_attributes(const ngff_reader *reader);

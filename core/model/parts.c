@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "document.h"
+#include "level_place.h"
 
 enum {
     most_parts = 10000,    /* images in a list */
@@ -300,7 +301,8 @@ int32_t parts_of_image(metadata_source get, void *user, const char *group, const
     }
     for (int l = 1; l < image->n_levels && !e->status; l++) {
         const stored_array *a = &image->levels[l];
-        if (memcmp(a->shape, image->levels[0].shape, (size_t)(a->rank - 2) * sizeof *a->shape) == 0)
+        double factor[MAX_RANK], offset[MAX_RANK];
+        if (level_place(image, 0, l, factor, offset))
             continue;
         describe_shape(image, a, text, sizeof text);
         parts_add(parts, formatted("%s%s%s", group, slash, a->path), formatted("level %d: %s", l, text), e);

@@ -12,6 +12,7 @@
 #include "chunk.h"
 #include "crew.h"
 #include "json.h"
+#include "level_place.h"
 #include "number.h"
 #include "reader.h"
 #include "zip.h"
@@ -456,6 +457,14 @@ int32_t ngff_reader_level_scale(const ngff_reader *reader, int32_t level_index, 
 int32_t ngff_reader_level_translation(const ngff_reader *reader, int32_t level_index, double *translation)
 {
     return axes_copy(reader, level_index, offsetof(stored_array, translation), sizeof *translation, translation);
+}
+
+int32_t ngff_reader_level_place(const ngff_reader *reader, int32_t base_index, int32_t level_index, double *factor,
+                                double *offset)
+{
+    if (!level_is_valid(reader, base_index) || !level_is_valid(reader, level_index))
+        return reader->error.status != NGFF_OK ? reader->error.status : NGFF_E_ARGUMENT;
+    return level_place(&reader->image, base_index, level_index, factor, offset);
 }
 
 const char *ngff_reader_attributes(const ngff_reader *reader)

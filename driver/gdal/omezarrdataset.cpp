@@ -2,6 +2,7 @@
 #include "omezarrdataset.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "foreign.h"
@@ -79,6 +80,11 @@ OmeZarrBand::OmeZarrBand(OmeZarrDataset *dataset, int number) : m_dataset(datase
     nBlockXSize = static_cast<int>(dataset->m_grid.chunk[store.rank - 1]);
     nBlockYSize = static_cast<int>(dataset->m_grid.chunk[store.rank - 2]);
     store.planes.plane(number - 1, m_plane);
+    for (int axis = 0; axis < store.rank - 2; axis++) {
+        const LevelGrid &grid = dataset->m_grid;
+        const double at = (static_cast<double>(m_plane[axis]) + 0.5 - grid.offset[axis]) / grid.factor[axis];
+        m_plane[axis] = std::clamp<int64_t>(static_cast<int64_t>(std::floor(at)), 0, grid.shape[axis] - 1);
+    }
 #if !OMEZARR_GDAL_AT_LEAST(3, 7)
     if (store.type == NGFF_INT8)
         GDALMajorObject::SetMetadataItem("PIXELTYPE", "SIGNEDBYTE", "IMAGE_STRUCTURE");
@@ -378,14 +384,15 @@ OmeZarrDataset::~OmeZarrDataset()
         });
 }
 
-/* Levels that have all the bands; others (scaled along z, say) are not overviews in GDAL's sense. */
+/* Levels with all channels. Where z or t is smaller, several bands share a plane of the level: the one that lies where
+ * theirs lie. */
 void OmeZarrDataset::add_overviews()
 {
-    const int n_levels = ngff_reader_level_count(m_store->reader);
-    for (int level = m_store->base_level + 1; level < n_levels; level++) {
+    const int n_levels = ngff_reader_level_count(m_store->reader), base = m_store->base_level;
+    for (int level = base + 1; level < n_levels; level++) {
         LevelGrid grid;
         if (read_grid(*m_store, level, &grid) &&
-            memcmp(grid.shape, m_grid.shape, (m_store->rank - 2) * sizeof *grid.shape) == 0) {
+            ngff_reader_level_place(m_store->reader, base, level, grid.factor, grid.offset) == 1) {
             m_overviews.push_back(std::make_unique<OmeZarrDataset>(m_store, level, grid));
             m_overviews.back()->m_base = this;
         }

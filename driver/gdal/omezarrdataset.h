@@ -3,6 +3,7 @@
 #ifndef OMEZARR_OMEZARRDATASET_H
 #define OMEZARR_OMEZARRDATASET_H
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -35,10 +36,11 @@ struct OpenStore {
     }
 };
 
-/* Extents of one level. */
+/* Extents of one level. Pixel i of an axis covers those of the dataset from offset + i * factor on, factor of them. */
 struct LevelGrid {
     int64_t shape[5] = {}, chunk[5] = {};
     int planes_per_chunk = 1;
+    double factor[5] = {1, 1, 1, 1, 1}, offset[5] = {};
 };
 
 /* What RasterIO asks for. extra may be NULL for a request without resampling. */
@@ -78,6 +80,10 @@ class OmeZarrDataset final : public GDALPamDataset
     {
         return m_base != nullptr ? m_base->GetDescription() : GetDescription();
     }
+    /* The overview that a request is read from, and the request for it, whose extra is then this one; NULL, with nothing
+     * changed, where it is read from the dataset itself. */
+    OmeZarrDataset *overview_for(GDALRWFlag flag, GDALRasterBand *band, RasterRequest *request,
+                                 GDALRasterIOExtraArg *extra);
     /* Reads planes to places that are band_space apart. planes: the index on each axis but y and x, of each. */
     CPLErr read_planes(const RasterRequest &request, const int64_t *const *planes, size_t n_planes, int n_threads);
     CPLErr read_mask(const RasterRequest &request, int n_threads);
@@ -195,6 +201,12 @@ class OmeZarrBand final : public GDALPamRasterBand
 
     void describe();
     BandAttributes description();
+    /* False for an overview that has fewer planes than there are bands. */
+    bool has_own_plane() const
+    {
+        return std::all_of(m_dataset->m_grid.factor, m_dataset->m_grid.factor + m_dataset->m_store->rank - 2,
+                           [](double factor) { return factor == 1; });
+    }
 
     CPLErr IReadBlock(int block_x, int block_y, void *pixels) override;
 #if OMEZARR_GDAL_AT_LEAST(3, 13)

@@ -2,6 +2,15 @@
  * as NGFF levels do; others (COG's floor, a factor that no level has) would shift every position. */
 #include "overviews.h"
 
+#include "omezarrdataset.h"
+
+/* True for a level that has fewer planes than its store: they are means of several. */
+static bool has_other_planes(GDALRasterBand *overview)
+{
+    const auto *ours = dynamic_cast<const OmeZarrBand *>(overview);
+    return ours != nullptr && !ours->has_own_plane();
+}
+
 /* The overview of this size that all bands have, with a mask if the image has one; -1 if there is none. */
 static int find_overview(GDALDataset *source, const ImageFromSource &image, int64_t width, int64_t height)
 {
@@ -11,7 +20,7 @@ static int find_overview(GDALDataset *source, const ImageFromSource &image, int6
         for (int i = 1; i <= source->GetRasterCount() && fits; i++) {
             GDALRasterBand *band = source->GetRasterBand(i)->GetOverview(overview);
             fits = band != nullptr && band->GetXSize() == width && band->GetYSize() == height &&
-                   (!image.has_mask || (band->GetMaskFlags() & GMF_PER_DATASET) != 0);
+                   !has_other_planes(band) && (!image.has_mask || (band->GetMaskFlags() & GMF_PER_DATASET) != 0);
         }
         if (fits)
             return overview;

@@ -1,10 +1,11 @@
 /* rasterio.cpp: how pixels reach GDAL. A request without resampling is read by the core straight into the caller's
  * memory, past GDAL's block cache: every chunk is decoded once, by several threads, for all the bands that it holds.
- * Where the caller wants another type, strips go through a buffer. GDAL chooses the overview of a resampled request and
- * comes back here with a window of it. What is then left to sample takes the nearest pixels, by GDAL's rule, out of
- * such strips; all other resampling is GDAL's, which asks for its source pixels here. Blocks are read the same way, and
- * what a chunk holds beside the block waits in the core's cache. */
+ * Where the caller wants another type, strips go through a buffer. A resampled request is read from the overview that
+ * GDAL would choose, in the window of it that lies there. What is then left to sample takes the nearest pixels, by GDAL's
+ * rule, out of such strips; all other resampling is GDAL's, which asks for its source pixels here. Blocks are read the
+ * same way, and what a chunk holds beside the block waits in the core's cache. */
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -469,17 +470,66 @@ static bool is_unsampled(const RasterRequest &request)
     return request.width == request.buffer_width && request.height == request.buffer_height && !has_fractions(request);
 }
 
-/* True where GDAL would read the request from an overview. */
-static bool has_overview(GDALRasterBand *band, const RasterRequest &request)
+/* The overview that GDAL would read the request from; -1 for none. */
+static int best_overview(GDALRasterBand *band, const RasterRequest &request)
 {
     if ((request.buffer_width >= request.width && request.buffer_height >= request.height) ||
         band->GetOverviewCount() == 0)
-        return false;
+        return -1;
     int x = request.x, y = request.y, width = request.width, height = request.height;
     GDALRasterIOExtraArg extra;
     GDALCopyRasterIOExtraArg(&extra, request.extra); /* an older caller's is shorter */
     return GDALBandGetBestOverviewLevel2(band, x, y, width, height, request.buffer_width, request.buffer_height,
-                                         &extra) >= 0;
+                                         &extra);
+}
+
+/* From pixels of the dataset to those of a level with n of them: the exact place, and the whole pixels around it. Where
+ * pixels are mixed, the place keeps to the level's own; the nearest pixel is found from beyond it, too. */
+static void move_to_level(double factor, double offset, int n, bool is_kept_inside, double *start, double *extent,
+                          int *first, int *count)
+{
+    double begin = (*start - offset) / factor, end = (*start + *extent - offset) / factor;
+    *first = std::clamp(static_cast<int>(std::floor(begin)), 0, n - 1);
+    *count = std::clamp(static_cast<int>(std::ceil(end)), *first + 1, n) - *first;
+    if (is_kept_inside) {
+        begin = std::max<double>(begin, *first);
+        end = std::min<double>(end, *first + *count);
+        if (begin >= end) {
+            begin = *first;
+            end = *first + *count;
+        }
+    }
+    *start = begin;
+    *extent = end - begin;
+}
+
+/* GDAL stretches each level over all of the dataset: those of ours cover `factor` pixels with each of their own, and the
+ * last one reaches past the edge. */
+OmeZarrDataset *OmeZarrDataset::overview_for(GDALRWFlag flag, GDALRasterBand *band, RasterRequest *request,
+                                             GDALRasterIOExtraArg *extra)
+{
+    const int index =
+        flag == GF_Read && eAccess == GA_ReadOnly && !m_overviews.empty() ? best_overview(band, *request) : -1;
+    if (index < 0)
+        return nullptr;
+    OmeZarrDataset *overview = m_overviews[index].get();
+    const LevelGrid &grid = overview->m_grid;
+    const int y = m_store->rank - 2, x = m_store->rank - 1;
+    GDALCopyRasterIOExtraArg(extra, request->extra);
+    if (!extra->bFloatingPointWindowValidity) {
+        extra->dfXOff = request->x;
+        extra->dfYOff = request->y;
+        extra->dfXSize = request->width;
+        extra->dfYSize = request->height;
+    }
+    extra->bFloatingPointWindowValidity = TRUE;
+    const bool mixes = extra->eResampleAlg != GRIORA_NearestNeighbour;
+    move_to_level(grid.factor[x], grid.offset[x], overview->nRasterXSize, mixes, &extra->dfXOff, &extra->dfXSize,
+                  &request->x, &request->width);
+    move_to_level(grid.factor[y], grid.offset[y], overview->nRasterYSize, mixes, &extra->dfYOff, &extra->dfYSize,
+                  &request->y, &request->height);
+    request->extra = extra;
+    return overview;
 }
 
 /* True for what is read here; the rest is GDAL's: writing, overviews, other resampling than the nearest pixel, and all
@@ -488,7 +538,7 @@ static bool is_ours(GDALRWFlag flag, GDALRasterBand *band, const RasterRequest &
 {
     return flag == GF_Read && band->GetDataset()->GetAccess() == GA_ReadOnly &&
            (is_unsampled(request) ||
-            (request.extra->eResampleAlg == GRIORA_NearestNeighbour && !has_overview(band, request) &&
+            (request.extra->eResampleAlg == GRIORA_NearestNeighbour && best_overview(band, request) < 0 &&
              !CPLTestBool(CPLGetConfigOption("GDAL_NO_COSTLY_OVERVIEW", "NO"))));
 }
 
@@ -533,8 +583,14 @@ CPLErr OmeZarrDataset::IRasterIO(GDALRWFlag flag, int x, int y, int width, int h
                                  GSpacing pixel_space, GSpacing line_space, GSpacing band_space,
                                  GDALRasterIOExtraArg *extra)
 {
-    const RasterRequest request = {x,    y,           width,      height,     data, buffer_width, buffer_height,
-                                   type, pixel_space, line_space, band_space, extra};
+    RasterRequest request = {x,    y,           width,      height,     data, buffer_width, buffer_height,
+                             type, pixel_space, line_space, band_space, extra};
+    GDALRasterIOExtraArg extra_there;
+    if (OmeZarrDataset *overview =
+            n_bands > 0 ? overview_for(flag, GetRasterBand(bands[0]), &request, &extra_there) : nullptr)
+        return overview->IRasterIO(flag, request.x, request.y, request.width, request.height, data, buffer_width,
+                                   buffer_height, type, n_bands, bands, pixel_space, line_space, band_space,
+                                   request.extra);
     if (n_bands < 1 || !is_ours(flag, GetRasterBand(bands[0]), request))
         return GDALPamDataset::IRasterIO(flag, x, y, width, height, data, buffer_width, buffer_height, type, n_bands,
                                          bands, pixel_space, line_space, band_space, extra);
@@ -550,8 +606,13 @@ CPLErr OmeZarrBand::IRasterIO(GDALRWFlag flag, int x, int y, int width, int heig
                               int buffer_height, GDALDataType type, GSpacing pixel_space, GSpacing line_space,
                               GDALRasterIOExtraArg *extra)
 {
-    const RasterRequest request = {x,    y,           width,      height, data, buffer_width, buffer_height,
-                                   type, pixel_space, line_space, 0,      extra};
+    RasterRequest request = {x,    y,           width,      height, data, buffer_width, buffer_height,
+                             type, pixel_space, line_space, 0,      extra};
+    GDALRasterIOExtraArg extra_there;
+    if (OmeZarrDataset *overview = m_dataset->overview_for(flag, this, &request, &extra_there))
+        return static_cast<OmeZarrBand *>(overview->GetRasterBand(nBand))
+            ->IRasterIO(flag, request.x, request.y, request.width, request.height, data, buffer_width, buffer_height,
+                        type, pixel_space, line_space, request.extra);
     if (!is_ours(flag, this, request))
         return GDALPamRasterBand::IRasterIO(flag, x, y, width, height, data, buffer_width, buffer_height, type,
                                             pixel_space, line_space, extra);
@@ -564,8 +625,12 @@ CPLErr OmeZarrMaskBand::IRasterIO(GDALRWFlag flag, int x, int y, int width, int 
                                   int buffer_height, GDALDataType type, GSpacing pixel_space, GSpacing line_space,
                                   GDALRasterIOExtraArg *extra)
 {
-    const RasterRequest request = {x,    y,           width,      height, data, buffer_width, buffer_height,
-                                   type, pixel_space, line_space, 0,      extra};
+    RasterRequest request = {x,    y,           width,      height, data, buffer_width, buffer_height,
+                             type, pixel_space, line_space, 0,      extra};
+    GDALRasterIOExtraArg extra_there;
+    if (OmeZarrDataset *overview = m_dataset->overview_for(flag, this, &request, &extra_there))
+        return overview->m_mask->IRasterIO(flag, request.x, request.y, request.width, request.height, data,
+                                           buffer_width, buffer_height, type, pixel_space, line_space, request.extra);
     if (!is_ours(flag, this, request))
         return GDALRasterBand::IRasterIO(flag, x, y, width, height, data, buffer_width, buffer_height, type,
                                          pixel_space, line_space, extra);

@@ -77,6 +77,12 @@ static void metadata_of_every_level_is_told(void)
     CHECK(scale[0] == 1 && scale[1] == 1 && scale[2] == 1);
     CHECK_INT(ngff_reader_level_translation(reader, 1, translation), NGFF_OK);
     CHECK(translation[0] == 0 && translation[1] == 0.25 && translation[2] == 0.25);
+    double factor[3], offset[3];
+    CHECK_INT(ngff_reader_level_place(reader, 0, 1, factor, offset), 1);
+    CHECK(factor[0] == 1 && factor[1] == 2 && factor[2] == 2 && offset[0] == 0 && offset[1] == 0 && offset[2] == 0);
+    CHECK_INT(ngff_reader_level_place(reader, 1, 0, factor, offset), 0); /* larger than its base */
+    CHECK_INT(ngff_reader_level_place(reader, 0, 2, factor, offset), NGFF_E_ARGUMENT);
+    CHECK_INT(ngff_reader_level_place(reader, -1, 1, factor, offset), NGFF_E_ARGUMENT);
     CHECK(strstr(ngff_reader_attributes(reader), "multiscales") != NULL);
     CHECK(ngff_reader_attribute(reader, "none") == NULL);
     ngff_reader_free(reader);
