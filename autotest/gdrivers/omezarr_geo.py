@@ -127,19 +127,25 @@ def test_grouped_layouts_carry_the_conventions_on_every_array(tmp_path, geotrans
     assert root["spatial:bbox"] == pytest.approx([min(xs), min(ys), max(xs), max(ys)], rel=1e-12)
 
 
-def test_the_multiscales_convention_has_ratios_of_the_real_sizes(tmp_path):
-    store = geo_store(tmp_path, NORTH_UP, "EPSG:32633", shape=(1, 99, 101))
-    layout = gdaltest.attributes(store)["multiscales"]["layout"]
+@pytest.mark.parametrize("factors", ["2,4", "2,6", "2,5", "y:1,x:2;y:3,x:2"])
+def test_scales_of_the_multiscales_convention_lead_from_place_to_place(tmp_path, factors):
+    """A reader that chains them along derived_from comes to each level's own spatial:transform, at any size: level 5 is not
+    made from level 2. As of GDAL 3.13 a root with spatial:registration would draw a warning."""
+    store = geo_store(tmp_path, NORTH_UP, "EPSG:32633", f"SCALE_FACTORS={factors}", shape=(1, 99, 101))
+    root = gdaltest.attributes(store)
+    layout = root["multiscales"]["layout"]
     paths = [d["path"] for d in gdaltest.ome(store)["multiscales"][0]["datasets"]]
     assert [entry["asset"] for entry in layout] == [path.split("/")[0] for path in paths]
-    below = None
+    assert "spatial:registration" not in root
+    found = {}
     for entry, path in zip(layout, gdaltest.level_paths(store)):
-        shape = gdaltest.array_json(path)["shape"]
-        assert entry["spatial:shape"] == shape
-        if below:
-            assert entry["transform"]["scale"] == pytest.approx([b / s for b, s in zip(below, shape)], rel=1e-12)
-            assert "translation" not in entry["transform"] or not any(entry["transform"]["translation"])
-        below = shape
+        assert entry["spatial:shape"] == gdaltest.array_json(path)["shape"]
+        assert "translation" not in entry["transform"] # corners, and one origin
+        y, x = entry["transform"]["scale"]
+        before = found.get(entry.get("derived_from"), (10, -10))
+        found[entry["asset"]] = before[0] * x, before[1] * y
+        assert entry["spatial:transform"] == [before[0] * x, 0, 500000, 0, before[1] * y, 5000000]
+    assert ("derived_from" in layout[2]) and (layout[2]["derived_from"] == "scale0") == (factors == "2,5")
 
 
 def test_default_layout_has_the_paths_that_gdal_takes_for_overviews(tmp_path):

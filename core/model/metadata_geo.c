@@ -1,7 +1,7 @@
 /* metadata_geo.c: where the raster lies on the earth, in every dialect that a reader of today understands: GDAL's own
  * attributes, the zarr conventions spatial, proj and multiscales, and CF coordinate arrays. All say the same: levels
  * share the corner of the first pixel, and a pixel of a level is exactly its factor times larger, so the last row may
- * reach past the image. Only the multiscales layout has ratios of sizes, because GDAL 3.13 compares them. */
+ * reach past the image. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -122,7 +122,6 @@ static void put_dimensions(cJSON *attributes, int *is_whole)
 {
     static const char *const names[] = {"y", "x"};
     tree_put(attributes, "spatial:dimensions", tree_texts(names, 2, is_whole), is_whole);
-    tree_put(attributes, "spatial:registration", cJSON_CreateString("pixel"), is_whole);
 }
 
 void geo_array_attributes(const struct ngff_plan *plan, int l, cJSON *attributes, int *is_whole)
@@ -141,6 +140,7 @@ void geo_array_attributes(const struct ngff_plan *plan, int l, cJSON *attributes
         put_proj(geo, attributes, is_whole);
         if (geo->has_affine) {
             put_dimensions(attributes, is_whole);
+            tree_put(attributes, "spatial:registration", cJSON_CreateString("pixel"), is_whole);
             tree_put(attributes, "spatial:shape", spatial_shape(plan, l, is_whole), is_whole);
             tree_put(attributes, "spatial:transform", spatial_transform(plan, l, is_whole), is_whole);
         }
@@ -153,13 +153,11 @@ void geo_array_attributes(const struct ngff_plan *plan, int l, cJSON *attributes
     }
 }
 
-/* Ratio of a level's sizes to the level before, as GDAL 3.13 checks them; 1 for the first. */
+/* How many pixels of its source one pixel of a level covers. Without a translation: the convention's coordinates are those
+ * of corners here (registration "pixel"), and all levels have one origin. */
 static cJSON *layout_scale(const struct ngff_plan *plan, int l, int *is_whole)
 {
-    double ratio[MAX_RANK];
-    for (int i = 0; i < plan->image->rank; i++)
-        ratio[i] = l == 0 ? 1 : (double)plan->levels[l - 1].shape[i] / (double)plan->levels[l].shape[i];
-    return tree_reals(ratio, plan->image->rank, is_whole);
+    return tree_wholes(plan->levels[l].ratio, plan->image->rank, is_whole);
 }
 
 /* The asset of a level: its group, or the array itself in LAYOUT=FLAT. */
@@ -178,7 +176,7 @@ static cJSON *layout(const struct ngff_plan *plan, int *is_whole)
         cJSON *entry = cJSON_CreateObject(), *transform = cJSON_CreateObject();
         tree_put(entry, "asset", asset(plan, l), is_whole);
         if (l > 0)
-            tree_put(entry, "derived_from", asset(plan, l - 1), is_whole);
+            tree_put(entry, "derived_from", asset(plan, plan->levels[l].source), is_whole);
         tree_put(transform, "scale", layout_scale(plan, l, is_whole), is_whole);
         tree_put(entry, "transform", transform, is_whole);
         if (is_spatial) {
@@ -243,6 +241,8 @@ void geo_root_attributes(const struct ngff_plan *plan, cJSON *attributes, int *i
     if (is_geo)
         put_proj(geo, attributes, is_whole);
     if (is_geo && geo->has_affine) {
+        /* Without spatial:registration, which is "pixel" by default: where a group says so, GDAL 3.13 warns of scales that
+         * are not the ratio of the levels' sizes. */
         put_dimensions(attributes, is_whole);
         tree_put(attributes, "spatial:bbox", bounding_box(plan, is_whole), is_whole);
     }
