@@ -66,7 +66,7 @@ OPTIONS = {
     "OVERVIEW_RESAMPLING": (["OVERVIEW_RESAMPLING=MAX"], lambda s: shapes(s), ["MEAN", "GAUSSIAN2", "AVG"]),
     "OVERVIEWS": (["OVERVIEWS=NONE", "BLOCKSIZE=32"], lambda s: len(shapes(s)) == 1, ["ALL", "2"]),
     "OVERVIEW_COUNT": (["OVERVIEW_COUNT=2"], lambda s: len(shapes(s)) == 3, ["-2", "x", "1.5", "1000"]),
-    "SCALE_FACTORS": (["SCALE_FACTORS=3,9"], lambda s: shapes(s)[1][1:] == [34, 30], ["0", "1", "4,2", "2,2", "a", "2;", "-2", "y:2,q:3"]),
+    "SCALE_FACTORS": (["SCALE_FACTORS=3,9"], lambda s: shapes(s)[1][1:] == [34, 30], ["ISOTROPIC,2", "0", "1", "4,2", "2,2", "a", "2;", "-2", "y:2,q:3"]),
     "NUM_THREADS": (["NUM_THREADS=1"], lambda s: shapes(s), ["-1", "many", "1.5"]),
     "MEMORY": (["MEMORY=64MB"], lambda s: shapes(s), ["-1", "64XB", "much", "0%", "101%"]),
     "STATISTICS": (["STATISTICS=NO"], lambda s: not has_statistics(s), ["SOME"]),
@@ -295,6 +295,20 @@ def test_levels_of_factor_z1_y3_x2_are_exact(tmp_path):
     one = ngffmodel.reduce(array, (1, 3, 2))
     np.testing.assert_array_equal(found[1], one)
     np.testing.assert_array_equal(found[2], ngffmodel.reduce(one, (2, 2, 2)))
+
+
+@pytest.mark.parametrize("options, z", [([], [8, 8, 8]), (["SCALE_FACTORS=ISOTROPIC"], [8, 4, 2]),
+                                        (["SCALE_FACTORS=ISOTROPIC", "AXIS_SCALE=z:2,y:1,x:1"], [8, 8, 4])])
+def test_z_is_halved_only_if_asked_and_in_GDAL_its_levels_are_overviews(tmp_path, options, z):
+    array = gdaltest.random_array((8, 64, 80), "uint16")
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "AXES=z:8", "BLOCKSIZE=16", "OVERVIEW_COUNT=2", *options)
+    pytest.importorskip("zarr")
+    levels = gdaltest.zarr_levels(store)
+    assert [level.shape[0] for level in levels] == z
+    for found, level in zip(gdaltest.our_levels(store), levels):
+        np.testing.assert_array_equal(found, np.repeat(level, 8 // level.shape[0], 0))
+    view = gdal.Translate("", store, format="MEM", width=20, height=16)
+    np.testing.assert_array_equal(gdaltest.pixels(view), np.repeat(levels[2], 8 // z[2], 0))
 
 
 @pytest.mark.parametrize("value", ["lots", "-1", "2.5", "", "1025"])

@@ -29,15 +29,17 @@ int64_t levels_block(const plan *p, int axis)
     return dim == 'z' ? default_block_z : dim != 'y' && dim != 'x' ? 1 : has_z ? default_block_3d : default_block;
 }
 
-/* The next step of the default ladder: y and x double until they are one pixel; z doubles when its spacing has been
- * caught up by theirs. Returns 0 when nothing can shrink any more. */
+/* The next step of the default ladder: y and x double until they are one pixel. z keeps its planes, since many viewers ask
+ * every level for the plane of level 0; if asked for, it doubles when its spacing has been caught up by theirs. Returns 0
+ * when nothing can shrink any more. */
 static int next_factors(const plan *p, const int64_t *factor, int64_t *next)
 {
     const struct ngff_image *image = p->image;
     int x = image->rank - 1, y = image->rank - 2, z = image_axis(image, 'z'), is_smaller = 0;
     double spacing = fmin(image->scale[y] * (double)factor[y], image->scale[x] * (double)factor[x]);
     for (int i = 0; i < image->rank; i++) {
-        int doubles = i == x || i == y || (i == z && image->scale[z] * (double)factor[z] < 1.5 * spacing);
+        int doubles = i == x || i == y ||
+                      (i == z && p->options.is_isotropic && image->scale[z] * (double)factor[z] < 1.5 * spacing);
         int can_shrink = ceil_div(image->shape[i], factor[i]) > 1;
         next[i] = doubles && can_shrink ? 2 * factor[i] : factor[i];
         is_smaller |= next[i] != factor[i];

@@ -79,6 +79,7 @@ static const word verify_words[] = {{"NO", VERIFY_NO, 0},
                                     {"YES", VERIFY_STORE, 1},
                                     {NULL, 0, 0}};
 static const word shard_words[] = {{"AUTO", SHARD_AUTO, 0}, {"NONE", SHARD_NONE, 0}, {NULL, 0, 0}};
+static const word factors_words[] = {{"ISOTROPIC", 1, 0}, {NULL, 0, 0}};
 static const word threads_words[] = {{"ALL_CPUS", 0, 0}, {NULL, 0, 0}};
 
 /* -- The table ----------------------------------------------------------------------------------------------------- */
@@ -253,9 +254,12 @@ const row option_table[] = {
     },
     {
         .name = "SCALE_FACTORS",
-        .shown = "2,4,8 or y:2,x:2;z:2,y:4,x:4",
-        .standard = "powers of 2; z by physical spacing",
-        .help = "Factor of each level, relative to full size",
+        .words = factors_words,
+        .shown = "2,4,8 or y:2,x:2;z:2,y:4,x:4 or ISOTROPIC",
+        .standard = "powers of 2 of y and x",
+        .help = "Factor of each level, relative to full size; ISOTROPIC: powers of 2 of y, x, and of z where its "
+                "pixels are "
+                "not longer than theirs",
         .read = row_read_factors,
         .offset = offsetof(options, scale_factors),
         .low = 1,

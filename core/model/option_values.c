@@ -183,10 +183,13 @@ int32_t row_read_shard(const row *r, const char *value, void *to, error *e)
     return w ? NGFF_OK : row_read_sizes(r, value, &o->shard, e);
 }
 
-/* "2,4,8": one factor per level; "y:2,x:2;z:2,y:4,x:4" and "1,2,2;1,4,4": one list per level. */
+/* "2,4,8": one factor per level; "y:2,x:2;z:2,y:4,x:4" and "1,2,2;1,4,4": one list per level; or the word. */
 int32_t row_read_factors(const row *r, const char *value, void *to, error *e)
 {
     options *o = (options *)((char *)to - offsetof(options, scale_factors));
+    o->is_isotropic = word_find(r->words, value) != NULL;
+    if (o->is_isotropic)
+        return NGFF_OK;
     int is_ladder = !strchr(value, ';') && !strchr(value, ':');
     const char *p = value;
     for (o->n_scale_factors = 0;; p++) {

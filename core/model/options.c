@@ -244,7 +244,8 @@ static int32_t check_together(options *o, error *e)
         return error_set(e, NGFF_E_OPTION, "SHARD=%s needs NGFF_VERSION=0.5; NGFF 0.4 has no shards",
                          typed_value(o, "SHARD"));
     if (check_pair(o, "BLOCKSIZE", "BLOCKXSIZE", e) || check_pair(o, "BLOCKSIZE", "BLOCKYSIZE", e) ||
-        check_pair(o, "OVERVIEW_COUNT", "SCALE_FACTORS", e) || (o->dry_run && check_pair(o, "DRY_RUN", "REPORT", e)))
+        (o->n_scale_factors && check_pair(o, "OVERVIEW_COUNT", "SCALE_FACTORS", e)) ||
+        (o->dry_run && check_pair(o, "DRY_RUN", "REPORT", e)))
         return e->status;
     if (o->overviews == OVERVIEWS_NONE && (check_pair(o, "OVERVIEWS", "SCALE_FACTORS", e) ||
                                            (o->overview_count > 0 && check_pair(o, "OVERVIEWS", "OVERVIEW_COUNT", e))))

@@ -61,11 +61,11 @@ typedef struct {
     int consolidated; /* TRI_* */
     int resampling, overviews, overview_count /* -1: until one block */;
     size_list scale_factors[max_levels];
-    int n_scale_factors;
-    int n_threads;        /* 0: ALL_CPUS */
-    int64_t memory_bytes; /* 0: what the plan needs */
-    int statistics;       /* TRI_* */
-    int checksum;         /* TRI_* */
+    int n_scale_factors, is_isotropic; /* levels by given factors; by physical spacing */
+    int n_threads;                     /* 0: ALL_CPUS */
+    int64_t memory_bytes;              /* 0: what the plan needs */
+    int statistics;                    /* TRI_* */
+    int checksum;                      /* TRI_* */
     int window_mode;
     double *windows; /* WINDOW_GIVEN: start, end per channel */
     int n_windows;

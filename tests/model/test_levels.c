@@ -90,7 +90,7 @@ static void source_is_the_largest_earlier_level_that_divides(void)
 
 static void axes_of_one_pixel_do_not_shrink(void)
 {
-    ngff_plan *p = plan_of("zyx", SHAPE(1, 1, 100), NGFF_UINT8, OPTIONS("BLOCKSIZE=30"));
+    ngff_plan *p = plan_of("zyx", SHAPE(1, 1, 100), NGFF_UINT8, OPTIONS("BLOCKSIZE=30", "SCALE_FACTORS=ISOTROPIC"));
     CHECK_INT(ngff_plan_level_count(p), 3);
     check_sizes(p->levels[1].factor, 3, SHAPE(1, 1, 2), "factor", 1);
     check_sizes(p->levels[2].factor, 3, SHAPE(1, 1, 4), "factor", 2);
@@ -106,7 +106,7 @@ static void z_waits_until_its_spacing_is_caught_up(void)
 {
     ngff_image *image = ngff_image_create("zyx", SHAPE(64, 256, 256), NGFF_UINT8);
     ngff_image_set_scale(image, (const double[]){4, 1, 1});
-    ngff_plan *p = ngff_plan_create(image, OPTIONS("BLOCKSIZE=16"));
+    ngff_plan *p = ngff_plan_create(image, OPTIONS("BLOCKSIZE=16", "SCALE_FACTORS=ISOTROPIC"));
     /* spacing 4,1,1 -> 4,2,2 -> 4,4,4 -> 8,8,8 */
     check_sizes(p->levels[1].factor, 3, SHAPE(1, 2, 2), "factor", 1);
     check_sizes(p->levels[2].factor, 3, SHAPE(1, 4, 4), "factor", 2);
@@ -115,8 +115,24 @@ static void z_waits_until_its_spacing_is_caught_up(void)
     CHECK_INT(ngff_plan_level_count(p), 5);
     ngff_plan_free(p);
     ngff_image_free(image);
-    p = plan_of("tczyx", SHAPE(4, 3, 64, 64, 64), NGFF_UINT8, OPTIONS("BLOCKSIZE=16"));
+    p = plan_of("tczyx", SHAPE(4, 3, 64, 64, 64), NGFF_UINT8, OPTIONS("BLOCKSIZE=16", "SCALE_FACTORS=isotropic"));
     check_sizes(p->levels[1].factor, 5, SHAPE(1, 1, 2, 2, 2), "factor", 1);
+    ngff_plan_free(p);
+    p = plan_of("zyx", SHAPE(64, 64, 64), NGFF_UINT8, OPTIONS("SCALE_FACTORS=ISOTROPIC", "OVERVIEW_COUNT=1"));
+    CHECK_INT(ngff_plan_level_count(p), 2);
+    ngff_plan_free(p);
+}
+
+static void z_keeps_its_planes_unless_asked(void)
+{
+    ngff_plan *p = plan_of("tczyx", SHAPE(4, 3, 64, 64, 64), NGFF_UINT8, OPTIONS("BLOCKSIZE=16"));
+    CHECK_INT(ngff_plan_level_count(p), 3);
+    check_sizes(p->levels[1].shape, 5, SHAPE(4, 3, 64, 32, 32), "shape", 1);
+    check_sizes(p->levels[2].shape, 5, SHAPE(4, 3, 64, 16, 16), "shape", 2);
+    ngff_plan_free(p);
+    p = plan_of("zyx", SHAPE(64, 64, 64), NGFF_UINT8, OPTIONS("OVERVIEW_COUNT=3"));
+    CHECK_INT(ngff_plan_level_count(p), 4);
+    check_sizes(p->levels[3].shape, 3, SHAPE(64, 8, 8), "shape", 3);
     ngff_plan_free(p);
 }
 
@@ -243,6 +259,7 @@ int main(void)
     RUN(source_is_the_largest_earlier_level_that_divides);
     RUN(axes_of_one_pixel_do_not_shrink);
     RUN(z_waits_until_its_spacing_is_caught_up);
+    RUN(z_keeps_its_planes_unless_asked);
     RUN(default_blocks_depend_on_the_axes);
     RUN(paths_follow_the_layout);
     RUN(number_of_levels_can_be_chosen);

@@ -53,6 +53,14 @@ static void scale_factors_are_a_ladder_or_lists(void)
     CHECK_INT(read4(&o, &e, "SCALE_FACTORS=1,2,2;1,4,4", NULL, NULL, NULL), NGFF_OK);
     CHECK(o.n_scale_factors == 2 && o.scale_factors[1].n == 3 && o.scale_factors[1].value[1] == 4);
     options_release(&o);
+    CHECK_INT(read4(&o, &e, "SCALE_FACTORS=ISOTROPIC", "OVERVIEW_COUNT=2", NULL, NULL), NGFF_OK);
+    CHECK(o.n_scale_factors == 0 && o.is_isotropic == 1 && o.overview_count == 2);
+    options_release(&o);
+    CHECK_INT(read4(&o, &e, "OVERVIEW_COUNT=2", NULL, NULL, NULL), NGFF_OK);
+    CHECK(o.is_isotropic == 0);
+    options_release(&o);
+    refused("SCALE_FACTORS=ISOTROPIC,2", NULL, "ISOTROPIC");
+    refused("SCALE_FACTORS=ISOTROPIC", "OVERVIEWS=NONE", "contradict");
     refused("SCALE_FACTORS=", NULL, "SCALE_FACTORS");
     refused("SCALE_FACTORS=2,0", NULL, "SCALE_FACTORS");
     refused("SCALE_FACTORS=2;", NULL, "SCALE_FACTORS");

@@ -72,7 +72,7 @@ static void every_pixel_comes_once_for_many_shapes(void)
         {"cyx", {3, 50, 60}, {"BLOCKSIZE=8"}, {3, 8, 8}},
         {"cyx", {20, 30, 30}, {"BLOCKSIZE=8"}, {20, 8, 8}},
         {"cyx", {5, 50, 60}, {"BLOCKSIZE=2,8,8", "SHARD=4,16,16"}, {0}},
-        {"tczyx", {2, 3, 5, 20, 30}, {"BLOCKSIZE=1,1,2,8,8"}, {0}},
+        {"tczyx", {2, 3, 5, 20, 30}, {"BLOCKSIZE=1,1,2,8,8", "SCALE_FACTORS=ISOTROPIC"}, {0}},
         {"tczyx", {3, 2, 4, 9, 10}, {"BLOCKSIZE=2,1,3,5,4"}, {0}},
         {"zyx", {40, 40, 40}, {"BLOCKSIZE=4,8,8", "SCALE_FACTORS=z:1,y:3,x:2;z:2,y:6,x:4"}, {0}},
         {"yx", {200, 200}, {"BLOCKSIZE=1"}, {0}},

@@ -44,7 +44,12 @@ static const sample samples[] = {
     {"cyx_v2", "cyx", {3, 40, 33}, NGFF_COMPLEX128, 16, {"BLOCKSIZE=1,16,16", "NGFF_VERSION=0.4", NULL}},
     {"zyx", "zyx", {9, 17, 25}, NGFF_FLOAT32, 4, {"BLOCKSIZE=4,8,8", "SHARD=8,16,16", NULL}},
     {"czyx", "czyx", {2, 5, 17, 19}, NGFF_INT8, 1, {"BLOCKSIZE=2,2,8,8", "NGFF_VERSION=0.4", "COMPRESS=LZ4", NULL}},
-    {"tczyx", "tczyx", {3, 2, 4, 11, 13}, NGFF_UINT16, 2, {"BLOCKSIZE=2,1,3,4,4", "SHARD=2,2,3,8,8", NULL}},
+    {"tczyx",
+     "tczyx",
+     {3, 2, 4, 11, 13},
+     NGFF_UINT16,
+     2,
+     {"BLOCKSIZE=2,1,3,4,4", "SHARD=2,2,3,8,8", "SCALE_FACTORS=ISOTROPIC"}},
     {"tczyx_v2", "tczyx", {2, 3, 2, 16, 9}, NGFF_UINT64, 8, {"BLOCKSIZE=1,2,2,8,8", "NGFF_VERSION=0.4", NULL}},
 };
 

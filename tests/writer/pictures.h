@@ -84,7 +84,7 @@ static const picture pictures[] = {
      .dims = "tczyx",
      .shape = {3, 3, 4, 12, 10},
      .type = NGFF_INT16,
-     .options = {"BLOCKSIZE=2,2,3,5,4"}},
+     .options = {"BLOCKSIZE=2,2,3,5,4", "SCALE_FACTORS=ISOTROPIC"}},
     {.name = "64 bit, factors 2 and 5",
      .dims = "yx",
      .shape = {100, 100},
