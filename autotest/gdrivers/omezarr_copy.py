@@ -6,6 +6,7 @@ import contextlib
 import filecmp
 import json
 import os
+import subprocess
 
 import gdaltest
 import numpy as np
@@ -455,3 +456,83 @@ def test_statistics_of_the_driver_are_no_metadata_of_the_source(tmp_path):
     source.GetRasterBand(1).SetMetadataItem("STATISTICS_MAXIMUM", "7")
     kept = gdaltest.write(tmp_path / "e.zarr", source, "STATISTICS=NO")
     assert gdaltest.open_band(kept).GetMetadata() == {"STATISTICS_MAXIMUM": "7"}
+
+
+# -- What is left out --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pages(tmp_path):
+    """A TIFF of 24 pages."""
+    tifffile = pytest.importorskip("tifffile")
+    path = f"{tmp_path}/pages.tif"
+    tifffile.imwrite(path, np.arange(24 * 30 * 40, dtype="uint16").reshape(24, 30, 40), photometric="minisblack", metadata=None)
+    return path
+
+
+def test_pages_that_are_left_out_are_a_warning(tmp_path, pages):
+    window = gdal.Translate(f"{tmp_path}/w.vrt", pages, format="VRT", srcWin=[1, 2, 20, 20])
+    window = gdal.Translate(f"{tmp_path}/v.vrt", window, format="VRT", bandList=[1]).GetDescription()
+    for number, source in enumerate((pages, window)):
+        with warnings() as found:
+            translate(source, tmp_path / f"{number}.zarr", f"REPORT={tmp_path}/{number}.json")
+        assert len(found) == 1 and "24 pages" in found[0] and "23 are left out" in found[0] and source in found[0]
+        assert any("23 are left out" in text for text in json.load(open(f"{tmp_path}/{number}.json"))["not_kept"])
+    with warnings() as found:
+        translate(f"GTIFF_DIR:3:{pages}", tmp_path / "one.zarr")
+        translate(own(tmp_path / "a.zarr"), tmp_path / "two.zarr")
+    assert not found
+
+
+def test_labels_that_are_left_out_are_a_warning(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    source = foreign(tmp_path / "a.zarr", "0.5")
+    foreign(tmp_path / "a.zarr/labels/cells", "0.5", ARRAY[0, 0, 0], "yx")
+    zarr.open_group(f"{source}/labels", mode="a").attrs["ome"] = {"version": "0.5", "labels": ["cells"]}
+    assert len(gdal.Open(source).GetSubDatasets()) == 2
+    with warnings() as found:
+        translate(source, tmp_path / "b.zarr")
+    assert len(found) == 1 and "2 pages or images" in found[0]
+
+
+def verify(store, source):
+    """The last line of `omezarr verify`."""
+    program = os.path.join(os.environ["GDAL_DRIVER_PATH"].split(os.pathsep)[0], "omezarr")
+    done = subprocess.run([program, "verify", store, source], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    return done.stdout.splitlines()[-1]
+
+
+def test_verify_does_not_praise_one_page_of_24(tmp_path, pages):
+    store = translate(pages, tmp_path / "a.zarr")
+    assert verify(store, pages).endswith("whole, and has the pixels of 1 of the 24 pages or images of the source")
+    assert verify(store, f"GTIFF_DIR:1:{pages}").endswith("whole, and has the pixels of the source")
+
+
+def test_verify_compares_bands_by_their_places(tmp_path):
+    """The source's bands lie in the order z, c, as in stores of others; ours is c, z."""
+    source = f"{tmp_path}/z.tif"
+    gdal.GetDriverByName("GTiff").CreateCopy(source, stack(6, DIM_c_INDEX=["0", "1"] * 3, DIM_z_INDEX=["0", "0", "1", "1", "2", "2"]))
+    assert "pixels of the source" in verify(translate(source, tmp_path / "a.zarr"), source)
+
+
+def findings(store):
+    program = os.path.join(os.environ["GDAL_DRIVER_PATH"].split(os.pathsep)[0], "omezarr")
+    done = subprocess.run([program, "verify", store], capture_output=True, text=True)
+    return [line for line in done.stdout.splitlines() if "contradict" in line]
+
+
+@pytest.mark.parametrize("code", [None, "EPSG:32633", "EPSG:2263"])
+def test_verify_says_where_two_places_contradict_each_other(tmp_path, code):
+    source = gdaltest.mem(ARRAY[0, 0], (500, 0.5, 0, 700, 0, -0.5), code)
+    source.GetRasterBand(1).SetDescription("one")
+    store = gdaltest.write(tmp_path / "a.zarr", source, "CONSOLIDATED=NO")
+    assert not findings(store)
+    assert not findings(gdaltest.write(tmp_path / "b.zarr", source, "AXIS_SCALE=y:3", "CHANNEL_NAMES=x"))
+    document = json.load(open(f"{store}/zarr.json"))
+    document["attributes"]["ome"]["omero"]["channels"][0]["label"] = "other"
+    document["attributes"]["ome"]["multiscales"][0]["datasets"][0]["coordinateTransformations"][0]["scale"][1] *= 2
+    json.dump(document, open(f"{store}/zarr.json", "w"))
+    label, size = findings(store)
+    assert label.startswith("note") and store in label and '"other"' in label and '"one"' in label
+    assert size.startswith("note") and "gdal:geotransform" in size

@@ -20,6 +20,7 @@
 #include "jsontext.h"
 #include "ngff.h"
 #include "overviews.h"
+#include "pages.h"
 #include "source.h"
 #include "writing.h"
 
@@ -476,6 +477,20 @@ static void tell_overviews(ngff_plan *plan, GDALDataset *source, const std::vect
         ngff_plan_add_loss(plan, CPLSPrintf("Overviews of the source: %d; levels are made anew", n));
 }
 
+/* Nothing is dropped in silence. */
+static void warn_of_pages(ngff_plan *plan, GDALDataset *source)
+{
+    const int n = page_count(GDALDataset::ToHandle(source));
+    if (n < 2)
+        return;
+    const std::string text =
+        CPLSPrintf("The source has %d pages or images (subdatasets), and one is written: %d are left "
+                   "out. gdalinfo names them, and each can be copied by its name",
+                   n, n - 1);
+    CPLError(CE_Warning, CPLE_AppDefined, "%s: %s", source->GetDescription(), text.c_str());
+    ngff_plan_add_loss(plan, text.c_str());
+}
+
 /* -- CreateCopy ------------------------------------------------------------------------------------------------ */
 
 /* Raises what happened, now that nothing more can touch GDAL's error state. */
@@ -568,6 +583,7 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
     if (!choose_levels(plan.get(), image, source, &levels))
         return nullptr;
     tell_overviews(plan.get(), source, levels);
+    warn_of_pages(plan.get(), source);
     if (EQUAL(ngff_plan_option(plan.get(), "DRY_RUN"), "YES")) {
         const SourceLayout layout = source_layout(source, image.type);
         const auto readers = source_readers(source, layout, useful_readers(plan.get(), image, layout));

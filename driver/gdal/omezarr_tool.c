@@ -126,7 +126,7 @@ static int verify(int n_arguments, char **arguments)
     if (message[0])
         fprintf(stderr, "omezarr: %s\n", message);
     if (code == EXIT_FINE)
-        printf("%s: whole%s\n", verify_path(names[0]), source ? ", and has the pixels of the source" : "");
+        printf("%s: %s\n", verify_path(names[0]), verify_praise(source));
     if (source)
         GDALClose(source);
     CSLDestroy(limits);

@@ -8,8 +8,10 @@
 #include "cpl_string.h"
 
 #include "compare.h"
+#include "contradictions.h"
 #include "dimensions.h"
 #include "ngff.h"
+#include "pages.h"
 #include "threads.h"
 
 /* A part of the whole that tells its progress from begin to end. */
@@ -38,6 +40,11 @@ static void tell_finding(void *user, int32_t kind, const char *text)
     s->v->tell(s->v->user, finding_word(kind), text);
 }
 
+static void tell_note(void *user, const char *text)
+{
+    tell_finding(user, NGFF_FINDING_NOTE, text);
+}
+
 static int check_objects(const verification *v, ngff_reader *store, int n_threads, char *message, size_t room)
 {
     stretch s = {v, 0, v->source ? 0.5 : 1};
@@ -46,6 +53,8 @@ static int check_objects(const verification *v, ngff_reader *store, int n_thread
         status = ngff_reader_verify(store, n_threads, tell_finding, tell_share, &s);
     else
         snprintf(message, room, "%s", ngff_reader_error(store));
+    if (ngff_reader_status(store) == NGFF_OK)
+        tell_contradictions(store, verify_path(v->store), tell_note, &s);
     return status == NGFF_OK            ? VERIFY_WHOLE
            : status == NGFF_E_CORRUPT   ? VERIFY_DAMAGED
            : status == NGFF_E_CANCELLED ? VERIFY_CANCELLED
@@ -75,6 +84,14 @@ static int check_pixels(const verification *v, ngff_reader *store, int n_threads
            : result == COMPARE_DIFFERENT ? VERIFY_DAMAGED
            : result == COMPARE_CANCELLED ? VERIFY_CANCELLED
                                          : VERIFY_UNREADABLE;
+}
+
+const char *verify_praise(GDALDatasetH source)
+{
+    int n_pages = source ? page_count(source) : 1;
+    if (n_pages > 1)
+        return CPLSPrintf("whole, and has the pixels of 1 of the %d pages or images of the source", n_pages);
+    return source ? "whole, and has the pixels of the source" : "whole";
 }
 
 /* Behind OMEZARR:, and behind a quote if there is one. */

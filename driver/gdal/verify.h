@@ -28,6 +28,9 @@ enum { VERIFY_WHOLE, VERIFY_DAMAGED, VERIFY_UNREADABLE, VERIFY_CANCELLED };
 const char *finding_word(int32_t kind);
 /* The store's path without OMEZARR:, quotes and what follows them. Valid until the next call of this thread. */
 const char *verify_path(const char *store);
+/* What is true of a whole store, behind its name: "whole", "whole, and has the pixels of ...". Valid until the next call of
+ * this thread. source: NULL if there was none to compare with. */
+const char *verify_praise(GDALDatasetH source);
 /* One of the four. GDAL_NUM_THREADS threads decode chunks, without it one per CPU. message: what could not be read; ""
  * where a finding has told it. */
 int verify_store(const verification *v, char *message, size_t room);

@@ -93,8 +93,8 @@ void VerifyAlgorithm::give_output(const Report &report, bool is_whole)
         document.Add("findings", report.list);
         text = document.Format(CPLJSONObject::PrettyFormat::Pretty) + "\n";
     } else if (is_whole) {
-        text += std::string(verify_path(m_store.c_str())) + ": whole";
-        text += m_source.GetDatasetRef() != nullptr ? ", and has the pixels of the source\n" : "\n";
+        text += std::string(verify_path(m_store.c_str())) + ": " +
+                verify_praise(GDALDataset::ToHandle(m_source.GetDatasetRef())) + "\n";
     }
     if (m_stdout) {
         fputs(text.c_str(), stdout);

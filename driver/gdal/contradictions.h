@@ -1,0 +1,18 @@
+/* contradictions.h: our stores say some things in two places, for different readers: names of channels, the size of a
+ * pixel. A program that changes one of them leaves the other. */
+#ifndef OMEZARR_CONTRADICTIONS_H
+#define OMEZARR_CONTRADICTIONS_H
+
+#include "ngff.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Calls tell once for each place where the documents of a store of ours contradict each other. path: of the store. */
+void tell_contradictions(ngff_reader *reader, const char *path, void (*tell)(void *user, const char *text), void *user);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
