@@ -446,7 +446,7 @@ int32_t ngff_image_set_georeference(ngff_image *image, const double *affine, con
 {
     if (begin_change(image) || check_affine(image, affine))
         return ngff_image_status(image);
-    json_limits limits = {max_crs_text, max_attribute_depth, json_max_nodes};
+    json_limits limits = {max_crs_text, max_attribute_depth, json_max_nodes, NULL, NULL};
     if (projjson && projjson[0] && json_check(projjson, strlen(projjson), &limits, "the PROJJSON text", &image->error))
         return image->error.status;
     georeference g = {.is_geographic = is_geographic != 0};
@@ -512,7 +512,7 @@ int32_t ngff_image_set_attribute(ngff_image *image, const char *name, const char
         return error_set(&image->error, NGFF_E_ARGUMENT, "the attribute \"%s\" has no value", name);
     char where[128] = "the attribute ";
     strcat(where, name);
-    json_limits limits = {max_attribute_bytes, max_attribute_depth, 1L << 30};
+    json_limits limits = {max_attribute_bytes, max_attribute_depth, 1L << 30, NULL, NULL};
     error problem = {0};
     if (json_check(json, strlen(json), &limits, where, &problem))
         return error_set(&image->error, NGFF_E_ARGUMENT, "%s", problem.message);

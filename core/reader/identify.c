@@ -26,42 +26,47 @@ static char *first_bytes(store *s, const char *key, size_t *n, int *is_away, int
     return NULL;
 }
 
-/* Images, and the collections of parts.h. In Zarr v2 the words stand among others', so each needs a second one. */
-static int is_of_ngff(const cJSON *ome, int is_v3)
+/* Images, and the collections of parts.h. Outside "ome" the words stand among others', so each needs a second one; a list
+ * of images that is empty is nobody else's. */
+static int is_of_ngff(const cJSON *ome, int is_in_ome)
 {
     const cJSON *multiscales = member(ome, "multiscales"), *layout = member(ome, "bioformats2raw.layout");
     const cJSON *plate = member(ome, "plate"), *well = member(ome, "well");
-    if (is_v3)
+    if (is_in_ome)
         return multiscales || plate || well || layout || member(ome, "labels");
-    return member(cJSON_GetArrayItem(multiscales, 0), "datasets") || member(plate, "wells") || member(well, "images") ||
-           (cJSON_IsNumber(layout) && layout->valuedouble == 3);
+    return member(cJSON_GetArrayItem(multiscales, 0), "datasets") ||
+           (cJSON_IsArray(multiscales) && !multiscales->child) || member(plate, "wells") || member(plate, "rows") ||
+           member(well, "images") || (cJSON_IsNumber(layout) && layout->valuedouble == 3);
 }
 
 static int has_words(const char *text, int is_v3)
 {
     static const char *const words[] = {"\"multiscales\"", "\"plate\"", "\"well\"", "\"bioformats2raw.layout\"",
                                         "\"labels\""};
-    int n = is_v3 ? 5 : 4, i = 0;
+    int is_in_ome = is_v3 && strstr(text, "\"ome\""), n = is_in_ome ? 5 : 4, i = 0;
     while (i < n && !strstr(text, words[i]))
         i++;
-    return i < n && (!is_v3 || strstr(text, "\"ome\""));
+    return i < n;
 }
 
 /* A document that has the words and is no JSON is ours to complain of; of one that was not read whole the words do. */
 static int text_looks_like(const char *text, size_t n, const char *key)
 {
-    const json_limits limits = {most_read, json_max_depth, json_max_nodes};
+    const json_limits limits = {most_read, json_max_depth, json_max_nodes, NULL, NULL};
     int is_v3 = strcmp(key, "zarr.json") == 0, is_copy = strcmp(key, ".zmetadata") == 0;
     error ignored = {0};
     if (!has_words(text, is_v3))
         return 0;
     cJSON *tree = n < most_read ? json_parse(text, n, &limits, key, &ignored) : NULL;
     if (!tree)
-        return 1;
-    const cJSON *attributes = is_v3     ? member(member(tree, "attributes"), "ome")
+        return !is_v3 || strstr(text, "\"ome\"") || strstr(text, "\"datasets\"");
+    const cJSON *attributes = is_v3     ? member(tree, "attributes")
                               : is_copy ? member(member(tree, "metadata"), ".zattrs")
                                         : tree;
-    int is_found = is_of_ngff(attributes, is_v3);
+    const cJSON *ome = is_v3 ? member(attributes, "ome") : NULL;
+    int is_found = is_v3 && !ome /* images of 0.4 in Zarr v3 */
+                       ? member(cJSON_GetArrayItem(member(attributes, "multiscales"), 0), "datasets") != NULL
+                       : is_of_ngff(ome ? ome : attributes, ome != NULL);
     cJSON_Delete(tree);
     return is_found;
 }
