@@ -514,7 +514,7 @@ def test_public_geo_attributes(tmp_path, attributes, place, transform):
 @pytest.mark.parametrize("scale, translation, geotransform", [
     ([1, 2, 3], [0, 0, 0], (-1.5, 3, 0, -1, 0, 2)), ([1, 2, 3], [0, 10, 20], (18.5, 3, 0, 9, 0, 2)),
     ([1, -2, 3], [0, 10, 20], (18.5, 3, 0, 11, 0, -2)), ([1, 1, 1], [0, 0, 0], None), ([1, 0, 3], [0, 0, 0], None),
-    ([0, 2, 3], [0, 0, 0], None), ([1, 1e300, 3], [0, 0, 0], None), ([1, 1, 1], [0, 1e300, 0], None)])
+    ([0, 2, 3], [0, 0, 0], (-1.5, 3, 0, -1, 0, 2)), ([1, 1e300, 3], [0, 0, 0], None), ([1, 1, 1], [0, 1e300, 0], None)])
 def test_scale_and_translation(tmp_path, scale, translation, geotransform):
     """Translation is the centre of the first pixel. What nothing can be computed from is no position, and no obstacle."""
     root = make_v3(tmp_path / "a.zarr")

@@ -436,11 +436,12 @@ NGFF_API int32_t ngff_reader_verify(ngff_reader *reader, int32_t n_threads,
 /* Judges metadata by the text of NGFF 0.4, 0.5 and 0.6, which is stricter than the reader. path: a store's root, with
  * all groups and arrays that it names; or a file .json or .zattrs with one node's attributes, or a whole zarr.json.
  * finding (may be NULL) is called with one line for each broken rule, which names the document, the key and the rule,
- * and with a note for what is named and not there; what cannot be read is NGFF_FINDING_DAMAGE. Returns NGFF_OK if no
+ * and with a note for what is named and not there; what cannot be read is NGFF_FINDING_DAMAGE. options: those of
+ * ngff_reader_open_part, of which MAX_METADATA counts; may be NULL. Returns NGFF_OK if no
  * MUST is broken, NGFF_E_CORRUPT if one is, also where it is tolerable (a host that tolerates counts the findings that
  * are NGFF_FINDING_INVALID), or the error of what cannot be read. */
-NGFF_API int32_t ngff_validate(const char *path, void (*finding)(void *user, int32_t kind, const char *text),
-                               void *user);
+NGFF_API int32_t ngff_validate(const char *path, const char *const *options,
+                               void (*finding)(void *user, int32_t kind, const char *text), void *user);
 
 #ifdef __cplusplus
 }

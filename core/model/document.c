@@ -1,6 +1,7 @@
 /* document.c: see document.h. */
 #include "document.h"
 
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 
 document_source document_source_of(metadata_source get, void *user, const stored_limits *limits)
 {
-    document_source source = {get, user, {json_max_bytes, default_chunk_bytes}};
+    document_source source = {get, user, {json_max_bytes, default_chunk_bytes}, NULL, 0};
     if (limits && limits->document_bytes > 0)
         source.limits.document_bytes = limits->document_bytes;
     if (limits && limits->chunk_bytes > 0)
@@ -23,13 +24,46 @@ void document_close(document *d)
     memset(d, 0, sizeof *d);
 }
 
+/* What core itself reads of a document, Zarr's keys and NGFF's: not omero, colours of labels, copies of other documents,
+ * or what others have put there, which hosts read from the text. */
+static const char *const wanted_members[] = {"zarr_format",
+                                             "node_type",
+                                             "attributes",
+                                             "shape",
+                                             "data_type",
+                                             "chunk_grid",
+                                             "chunk_key_encoding",
+                                             "fill_value",
+                                             "codecs",
+                                             "storage_transformers",
+                                             "dtype",
+                                             "chunks",
+                                             "compressor",
+                                             "order",
+                                             "filters",
+                                             "dimension_separator",
+                                             "ome",
+                                             "multiscales",
+                                             "plate",
+                                             "well",
+                                             "labels",
+                                             "series",
+                                             "bioformats2raw.layout",
+                                             "version",
+                                             NULL};
+
 json_limits document_limits(const document_source *source)
 {
+    enum { judging = 10 };
     size_t most = (uint64_t)source->limits.document_bytes < SIZE_MAX ? (size_t)source->limits.document_bytes : SIZE_MAX;
-    json_limits limits = {most, json_max_depth, json_max_nodes};
+    json_limits limits = {most, json_max_depth, json_max_nodes, wanted_members, "; raise the option MAX_METADATA"};
     /* A higher byte limit raises the value limit in proportion. */
     if (most > json_max_bytes)
         limits.nodes = json_limits_of(most / json_max_bytes * json_max_nodes).nodes;
+    if (source->is_judging) {
+        limits.nodes = limits.nodes < LONG_MAX / judging ? judging * limits.nodes : LONG_MAX;
+        limits.wanted = NULL;
+    }
     return limits;
 }
 
@@ -51,7 +85,6 @@ int32_t document_open(const document_source *source, const char *path, const cha
         return status;
     if (status < 0)
         return error_copy(e, &own) ? e->status : error_set(e, status, "%s could not be read", d->key);
-    d->whole = (json_span){d->text, n};
     if (is_page(d->text)) {
         e->is_refusal |= e->status == NGFF_OK;
         error_set(e, NGFF_E_CORRUPT,
@@ -59,7 +92,8 @@ int32_t document_open(const document_source *source, const char *path, const cha
         document_close(d);
         return e->status;
     }
-    d->tree = json_parse(d->text, n, &limits, d->key, e);
+    d->tree = json_parse_mended(&d->text, &n, &limits, d->key, source->told, e);
+    d->whole = (json_span){d->text, n};
     if (d->tree && !cJSON_IsObject(d->tree)) {
         cJSON_Delete(d->tree);
         d->tree = NULL;
@@ -111,4 +145,33 @@ int path_is_safe(const char *path)
             return 0;
     }
     return 1;
+}
+
+const char *path_clean(const char *path, char to[most_path + 1])
+{
+    size_t n = 0;
+    to[0] = '\0';
+    if (!path || !path[0])
+        return "it is no text, or empty";
+    while (*path) {
+        size_t length = strcspn(path, "/");
+        if (length == 2 && path[0] == '.' && path[1] == '.')
+            return "it does not stay below the root";
+        if (length > 0 && !(length == 1 && path[0] == '.')) {
+            if (n + (n > 0) + length > most_path)
+                return "it is too long";
+            n += (size_t)snprintf(to + n, most_path + 1 - n, "%s%.*s", n > 0 ? "/" : "", (int)length, path);
+        }
+        path += length + (path[length] == '/');
+    }
+    if (n == 0)
+        return "it is the group itself";
+    return path_is_safe(to) ? NULL
+                            : "it has a character that is not read in paths: one of : ? # \\ or a control character";
+}
+
+const cJSON *ome_of(const cJSON *attributes, int version)
+{
+    const cJSON *ome = member(attributes, "ome");
+    return version == VERSION_04 || !ome ? attributes : ome;
 }

@@ -15,6 +15,8 @@ typedef struct {
     metadata_source get;
     void *user;
     stored_limits limits;
+    warnings *told; /* what was mended in a document, and what was left out of it; or NULL */
+    int is_judging; /* all of a document is looked at: it may have more values, and none is left out of the tree */
 } document_source;
 
 typedef struct {
@@ -43,7 +45,14 @@ void document_close(document *d);
 const cJSON *member(const cJSON *object, const char *name);
 const char *text_of(const cJSON *object, const char *name);
 
+/* The object of attributes that NGFF's keys stand in: "ome" in Zarr v3. Some have written the keys of 0.4 into Zarr v3,
+ * where they stand in the attributes themselves. */
+const cJSON *ome_of(const cJSON *attributes, int version);
+
 /* True for a path that stays below the root: parts without "." and "..", no drive, no scheme, no control characters. */
 int path_is_safe(const char *path);
+/* A path without what says nothing: "./0", "0/", "/0" and "0//" are "0". Returns NULL and a safe path in to, or why it is
+ * none. */
+const char *path_clean(const char *path, char to[most_path + 1]);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "levels.h"
 #include "number.h"
+#include "warnings.h"
 
 /* What the writer has found out about a channel. */
 typedef struct {
@@ -63,11 +64,14 @@ typedef struct {
     char dims[MAX_RANK + 1];                           /* t, c, z in any order, then y, x */
     char *axis_names[MAX_RANK], *axis_units[MAX_RANK]; /* as the store has them; units may be NULL */
     int n_levels;
-    stored_array *levels;
+    stored_array *levels; /* from large to small: those that can be read */
+    int n_declared;       /* entries of "datasets" */
+    int *declared;        /* which of them a level is */
     int has_mask;
     stored_array *masks;    /* n_levels entries where has_mask */
     char *attributes;       /* of the root group, JSON text */
     char *array_attributes; /* of level 0's array, JSON text */
+    warnings told;          /* what is wrong with the documents and was left out, mended or guessed */
 } stored_image;
 
 /* Reads one object as text (malloc'ed, NUL-terminated); NGFF_E_NOT_FOUND when there is none. */
@@ -78,7 +82,8 @@ typedef struct {
     int64_t document_bytes, chunk_bytes;
 } stored_limits;
 
-/* Reads NGFF 0.1 to 0.6, Zarr v2 and v3, ours or others'. NGFF_E_NOT_FOUND: no OME-Zarr image here.
+/* Reads NGFF 0.1 to 0.6, Zarr v2 and v3, ours or others'. NGFF_E_NOT_FOUND: no OME-Zarr image here. What level 0 needs to
+ * be decoded must be right; of the rest what is wrong is left out, with a warning.
  * Refuses hostile metadata (sizes that overflow, paths that leave the root) with an error that names the key. */
 int32_t metadata_read(metadata_source source, void *user, stored_image *image, error *e);
 /* The same for another entry of the group's "multiscales", and within other limits. */

@@ -288,7 +288,10 @@ static int32_t read_codecs_v3(const cJSON *codecs, stored_array *a, int depth, c
         const cJSON *configuration = member(item, "configuration");
         if (!name)
             return codec_unsupported(key, name, e);
-        if (strcmp(name, "sharding_indexed") == 0 && cJSON_GetArraySize(codecs) == 1)
+        if (strcmp(name, "sharding_indexed") == 0 && cJSON_GetArraySize(codecs) > 1)
+            return error_set(e, NGFF_E_UNSUPPORTED, "%s: shards with another codec before or behind them are not read",
+                             key);
+        if (strcmp(name, "sharding_indexed") == 0)
             return read_sharding(configuration, a, depth, key, e);
         if (read_codec_v3(name, configuration, a, &stage, key, e))
             return e->status;
@@ -316,7 +319,10 @@ static int32_t read_shape(const document *d, stored_array *a, error *e)
 {
     const cJSON *shape = member(d->tree, "shape");
     int rank = cJSON_IsArray(shape) ? cJSON_GetArraySize(shape) : 0;
-    if (rank < 1 || rank > MAX_RANK || (a->rank && rank != a->rank))
+    if (rank < 1 || rank > MAX_RANK)
+        return error_set(e, NGFF_E_UNSUPPORTED, "%s: the array has %d axes; 1 to %d are read", d->key, rank,
+                         (int)MAX_RANK);
+    if (a->rank && rank != a->rank)
         return error_set(e, NGFF_E_CORRUPT, "%s: the array has %d axes, not %d", d->key, rank, a->rank);
     a->rank = rank;
     for (int i = 0; i < rank; i++)
@@ -331,6 +337,13 @@ static int32_t read_fill(const document *d, stored_array *a, error *e)
                : error_set(e, NGFF_E_CORRUPT, "%s: fill_value does not fit the type %s", d->key, a->type->v3);
 }
 
+/* An extension of Zarr v3 is an object with a name, or the name alone where it is all. */
+static const char *name_of(const cJSON *object, const char *what)
+{
+    const char *text = text_of(object, what);
+    return text ? text : text_of(member(object, what), "name");
+}
+
 static int is_separator(const char *text)
 {
     return !text || strcmp(text, ".") == 0 || strcmp(text, "/") == 0;
@@ -339,7 +352,7 @@ static int is_separator(const char *text)
 static int32_t read_key_encoding(const document *d, stored_array *a, error *e)
 {
     const cJSON *encoding = member(d->tree, "chunk_key_encoding");
-    const char *name = text_of(encoding, "name");
+    const char *name = name_of(d->tree, "chunk_key_encoding");
     const char *separator = text_of(member(encoding, "configuration"), "separator");
     if (!name || (strcmp(name, "default") != 0 && strcmp(name, "v2") != 0))
         return error_set(e, NGFF_E_UNSUPPORTED, "%s: the chunk_key_encoding is neither default nor v2", d->key);
@@ -350,7 +363,7 @@ static int32_t read_key_encoding(const document *d, stored_array *a, error *e)
 
 static int32_t read_array_v3(const document *d, stored_array *a, error *e)
 {
-    const char *type = text_of(d->tree, "data_type"), *node = text_of(d->tree, "node_type");
+    const char *type = name_of(d->tree, "data_type"), *node = text_of(d->tree, "node_type");
     const cJSON *grid = member(d->tree, "chunk_grid"), *format = member(d->tree, "zarr_format");
     const cJSON *transformers = member(d->tree, "storage_transformers");
     if (!cJSON_IsNumber(format) || format->valuedouble != 3 || !node || strcmp(node, "array") != 0)
@@ -423,11 +436,14 @@ int32_t metadata_array_read(const document_source *source, int version, const ch
         *attributes = json_copy(json_member(d.whole, "attributes"));
     document_close(&d);
     if (!status && attributes && version == VERSION_04) {
-        int32_t found = document_probe(source, path, ".zattrs", &own, NULL, e);
+        error trouble = {0};
+        int32_t found = document_probe(source, path, ".zattrs", &own, NULL, &trouble);
         if (found == NGFF_OK)
             *attributes = json_copy(own.whole);
+        else if (found == NGFF_E_CORRUPT || found == NGFF_E_UNSUPPORTED) /* pixels do not need them */
+            warnings_add(source->told, "%s; the array's attributes are left out", trouble.message);
         else if (found != NGFF_E_NOT_FOUND)
-            status = found;
+            status = error_copy(e, &trouble);
         if (found == NGFF_OK)
             document_close(&own);
     }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "metadata_array.h"
+#include "metadata_transform.h"
 
 enum { most_levels = 64 };
 static const int64_t most_member_bytes = (int64_t)256 << 20;
@@ -43,86 +44,83 @@ static int is_plane_axis(const cJSON *axis, const char *name, char letter)
     return type && strcmp(type, "space") == 0;
 }
 
-/* dims gets one letter per axis: y, x for the last two, t, c or z for the others, in the order of the store. */
-static int32_t read_axes(const cJSON *axes, stored_image *image, const char *key, error *e)
+/* The axes of a rank where nothing better is known; the last two are y and x in every store that is read. */
+static int32_t assume_axes(stored_image *image, int rank, error *e)
 {
     static const char order[] = "tczyx";
-    char used[MAX_RANK + 1] = "";
-    int n = 0, rank = axes ? cJSON_GetArraySize(axes) : MAX_RANK;
-    if (rank < 2 || rank > MAX_RANK || (axes && !cJSON_IsArray(axes)))
-        return error_set(e, NGFF_E_UNSUPPORTED, "%s: the image has %d axes; 2 to %d are read", key, rank,
-                         (int)MAX_RANK);
-    for (int i = 0; !axes && i < rank; i++) { /* NGFF 0.1 and 0.2 */
-        image->dims[i] = order[i];
-        image->axis_names[i] = strndup(order + i, 1);
+    for (int i = 0; i < MAX_RANK; i++) {
+        free(image->axis_names[i]);
+        free(image->axis_units[i]);
+        image->axis_names[i] = image->axis_units[i] = NULL;
     }
-    const cJSON *axis;
-    cJSON_ArrayForEach(axis, axes)
-    {
-        const char *name = cJSON_IsString(axis) ? axis->valuestring : text_of(axis, "name"); /* string: NGFF 0.3 */
-        const char *type = text_of(axis, "type"), *unit = text_of(axis, "unit");
-        if (!name || !name[0])
-            return error_set(e, NGFF_E_CORRUPT, "%s: axis %d has no name", key, n);
-        if (n >= rank - 2 && !is_plane_axis(axis, name, "yx"[n - (rank - 2)]))
-            return error_set(e, NGFF_E_UNSUPPORTED,
-                             "%s: axis %d is \"%.40s\"; only images whose last two axes are y and x are read", key, n,
-                             name);
-        image->dims[n] = n >= rank - 2 ? "yx"[n - (rank - 2)] : letter_of(name, type, used);
-        for (int i = 0; i < n; i++)
-            if (strcmp(image->axis_names[i], name) == 0)
-                return error_set(e, NGFF_E_CORRUPT, "%s: two axes have the name \"%.40s\"", key, name);
-        used[n] = image->dims[n];
-        image->axis_names[n] = strdup(name);
-        image->axis_units[n] = unit ? strdup(unit) : NULL;
-        if (!image->axis_names[n++])
+    snprintf(image->dims, sizeof image->dims, "%s", order + MAX_RANK - rank);
+    for (int i = 0; i < rank; i++) {
+        image->axis_names[i] = strndup(image->dims + i, 1);
+        if (!image->axis_names[i])
             return error_set(e, NGFF_E_MEMORY, "memory is out");
     }
     return NGFF_OK;
 }
 
-/* rank finite numbers. */
-static int numbers_read(const cJSON *array, int rank, double *values)
+/* string: NGFF 0.3 */
+static const char *name_of_axis(const cJSON *axis)
 {
-    int n = 0;
-    const cJSON *item;
-    cJSON_ArrayForEach(item, array)
-    {
-        if (n == rank || !cJSON_IsNumber(item) || !isfinite(item->valuedouble))
-            return 0;
-        values[n++] = item->valuedouble;
-    }
-    return n == rank;
+    const char *name = cJSON_IsString(axis) ? axis->valuestring : text_of(axis, "name");
+    return name ? name : "";
 }
 
-/* A scale, then at most one translation (NGFF 0.4 and 0.5, "coordinateTransformations"); 0.6 may put the two into a
- * sequence. */
-static int32_t read_transforms(const cJSON *transforms, stored_array *a, const char *key, error *e)
+/* True if another axis has the name, too: y and x keep theirs. */
+static int is_name_again(const cJSON *axes, int n, int rank, const char *name)
 {
-    const cJSON *item, *first = cJSON_GetArrayItem(transforms, 0);
-    const char *kind = text_of(first, "type");
-    int n = 0;
-    for (int i = 0; i < a->rank; i++) {
-        a->scale[i] = 1;
-        a->translation[i] = 0;
-    }
-    if (kind && strcmp(kind, "sequence") == 0 && cJSON_GetArraySize(transforms) == 1)
-        transforms = member(first, "transformations");
-    cJSON_ArrayForEach(item, transforms)
+    const cJSON *axis;
+    int i = 0, is_again = 0;
+    cJSON_ArrayForEach(axis, axes)
     {
-        const char *type = text_of(item, "type");
-        int is_good = 0;
-        if (type && n == 0 && strcmp(type, "scale") == 0)
-            is_good = numbers_read(member(item, "scale"), a->rank, a->scale);
-        else if (type && n == 1 && strcmp(type, "translation") == 0)
-            is_good = numbers_read(member(item, "translation"), a->rank, a->translation);
-        else if (type && n == 0 && strcmp(type, "identity") == 0)
-            is_good = 1;
-        if (!is_good)
-            return error_set(e, NGFF_E_CORRUPT,
-                             "%s: the transforms of %s are not a scale and then a translation of %d numbers", key,
-                             a->path, a->rank);
-        n++;
+        int counts = n < rank - 2 ? i != n : i >= rank - 2 && i < n;
+        is_again |= counts && strcmp(name_of_axis(axis), name) == 0;
+        i++;
     }
+    return is_again;
+}
+
+/* One axis: a letter in dims, its name and unit. An axis without a usable name is known by its place and type. */
+static int32_t read_axis(const cJSON *axes, const cJSON *axis, int n, int rank, char *used, stored_image *image,
+                         const char *key, error *e)
+{
+    const char *type = text_of(axis, "type"), *unit = text_of(axis, "unit"), *name = name_of_axis(axis);
+    char letter[2] = {n >= rank - 2 ? "yx"[n - (rank - 2)] : letter_of(name, type, used), '\0'};
+    if (n >= rank - 2 && name[0] && !is_plane_axis(axis, name, letter[0]))
+        return error_set(e, NGFF_E_UNSUPPORTED,
+                         "%s: axis %d is \"%.40s\"; only images whose last two axes are y and x are read", key, n,
+                         name);
+    image->dims[n] = used[n] = letter[0];
+    if (!name[0] || is_name_again(axes, n, rank, name)) {
+        warnings_add(&image->told, "%s: axis %d has %s: it is taken for %s", key, n,
+                     name[0] ? "the name of another axis" : "no name", letter);
+        name = letter;
+    }
+    image->axis_names[n] = strdup(name);
+    image->axis_units[n] = unit ? strdup(unit) : NULL;
+    return image->axis_names[n] ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "memory is out");
+}
+
+/* dims gets one letter per axis: y, x for the last two, t, c or z for the others, in the order of the store. Where the
+ * document has no axes for arrays of this rank, those of the rank. */
+static int32_t read_axes(const cJSON *axes, int rank, stored_image *image, const char *key, error *e)
+{
+    char used[MAX_RANK + 1] = "";
+    int n = 0, n_axes = cJSON_IsArray(axes) ? cJSON_GetArraySize(axes) : 0;
+    if (rank < 2)
+        return error_set(e, NGFF_E_UNSUPPORTED, "%s: the image has %d axes; 2 to %d are read", key, rank,
+                         (int)MAX_RANK);
+    if (n_axes != rank) {
+        if (assume_axes(image, rank, e) == NGFF_OK && (axes || rank != MAX_RANK)) /* none: NGFF 0.1 and 0.2 */
+            warnings_add(&image->told, "%s: its axes are not %d, as its arrays have: they are taken for %s", key, rank,
+                         image->dims);
+        return e->status;
+    }
+    const cJSON *axis;
+    cJSON_ArrayForEach(axis, axes) if (read_axis(axes, axis, n++, rank, used, image, key, e)) return e->status;
     return NGFF_OK;
 }
 
@@ -135,75 +133,292 @@ static void guess_scale(const stored_array *base, stored_array *a)
     }
 }
 
-/* A scale of 0, or one with which nothing can be computed, says nothing: the image then has no position. Negative ones
- * are positions like others (rows that go north). */
-static void forget_useless_positions(stored_image *image)
+static void forget_positions(stored_image *image)
 {
     for (int l = 0; l < image->n_levels; l++)
-        for (int i = 0; i < image->levels[l].rank; i++) {
-            double scale = fabs(image->levels[l].scale[i]), translation = fabs(image->levels[l].translation[i]);
-            if (scale >= 1e-100 && scale <= 1e100 && translation <= 1e100)
-                continue;
-            for (int k = 0; k < image->n_levels; k++)
-                guess_scale(&image->levels[0], &image->levels[k]);
+        guess_scale(&image->levels[0], &image->levels[l]);
+}
+
+static int is_usable_scale(double scale)
+{
+    return fabs(scale) >= 1e-100 && fabs(scale) <= 1e100;
+}
+
+/* A scale of 0, or one with which nothing can be computed, says nothing: of y or x the image then has no position, of
+ * another axis that axis has none. Negative ones are positions like others (rows that go north). */
+static void forget_useless_positions(stored_image *image, const char *key)
+{
+    for (int i = (int)strlen(image->dims) - 1; i >= 0; i--) {
+        int is_bad = 0, is_plane = strchr("yx", image->dims[i]) != NULL;
+        for (int l = 0; l < image->n_levels; l++)
+            is_bad |= !is_usable_scale(image->levels[l].scale[i]) || !(fabs(image->levels[l].translation[i]) <= 1e100);
+        if (!is_bad)
+            continue;
+        warnings_add(&image->told, "%s: the scale of axis %s is no size of a pixel: %s", key, image->axis_names[i],
+                     is_plane ? "the image has no position" : "1 is taken");
+        if (is_plane) {
+            forget_positions(image);
             return;
         }
+        for (int l = 0; l < image->n_levels; l++) {
+            image->levels[l].scale[i] = (double)image->levels[0].shape[i] / (double)image->levels[l].shape[i];
+            image->levels[l].translation[i] = 0;
+        }
+    }
+}
+
+/* The transforms of the levels. Where those of the full size are not understood, nothing lies anywhere; a smaller level
+ * lies by its size. */
+static void read_positions(const cJSON *const *datasets, stored_image *image, const char *key)
+{
+    for (int l = 0; l < image->n_levels; l++) {
+        stored_array *a = &image->levels[l];
+        axis_map map;
+        const cJSON *list = member(datasets[l], "coordinateTransformations");
+        const char *why = transforms_read(list, image->dims, &map);
+        guess_scale(&image->levels[0], a);
+        if (why) {
+            warnings_add(&image->told, "%s: the transforms of %s are not a scale and then a translation: %s; %s", key,
+                         a->path, why, l == 0 ? "the image has no position" : "the level lies by its size");
+            if (l == 0) {
+                forget_positions(image);
+                return;
+            }
+            for (int i = 0; i < a->rank; i++) {
+                a->scale[i] *= image->levels[0].scale[i];
+                a->translation[i] = image->levels[0].translation[i] + 0.5 * (a->scale[i] - image->levels[0].scale[i]);
+            }
+            continue;
+        }
+        memcpy(a->translation, map.translation, sizeof a->translation);
+        for (int i = 0; i < a->rank; i++)
+            a->scale[i] = map.has_scale ? map.scale[i] : a->scale[i] * (l > 0 ? image->levels[0].scale[i] : 1);
+    }
 }
 
 /* Transforms of the whole image come after those of its levels. */
-static int32_t apply_common_transforms(const cJSON *transforms, stored_image *image, const char *key, error *e)
+static void apply_common_transforms(const cJSON *transforms, stored_image *image, const char *key)
 {
-    static char whole[] = "all levels";
-    stored_array common = {.path = whole, .rank = (int)strlen(image->dims)};
-    if (cJSON_GetArraySize(transforms) == 0)
-        return NGFF_OK;
-    if (read_transforms(transforms, &common, key, e))
-        return e->status;
+    axis_map common;
+    const char *why = transforms_read(transforms, image->dims, &common);
+    if (why && transforms_turn(transforms, image->dims))
+        return; /* the levels lie before it */
+    if (why) {
+        warnings_add(&image->told,
+                     "%s: the transforms of all levels are not a scale and then a translation: %s; the "
+                     "image has no position",
+                     key, why);
+        forget_positions(image);
+        return;
+    }
+    if (common.has_systems)
+        warnings_add(&image->told, "%s: the image lies in several coordinate systems: its position is that in \"%s\"",
+                     key, common.system);
     for (int l = 0; l < image->n_levels; l++)
-        for (int i = 0; i < common.rank; i++) {
+        for (int i = 0; i < image->levels[l].rank; i++) {
             stored_array *a = &image->levels[l];
             a->scale[i] *= common.scale[i];
             a->translation[i] = a->translation[i] * common.scale[i] + common.translation[i];
         }
-    return NGFF_OK;
 }
 
-static int32_t read_levels(const document_source *source, const cJSON *multiscale, stored_image *image, const char *key,
-                           error *e)
-{
-    const cJSON *datasets = member(multiscale, "datasets");
-    int n = cJSON_IsArray(datasets) ? cJSON_GetArraySize(datasets) : 0;
-    if (n < 1 || n > most_levels)
-        return error_set(e, NGFF_E_CORRUPT, "%s: there are %d datasets; 1 to %d are read", key, n, (int)most_levels);
-    image->levels = calloc((size_t)n, sizeof *image->levels);
-    if (!image->levels)
-        return error_set(e, NGFF_E_MEMORY, "memory is out");
+/* -- Levels ---------------------------------------------------------------------------------------------------- */
+
+/* An entry of "datasets". */
+typedef struct {
     const cJSON *dataset;
+    int index;
+    double pixel; /* the area of a pixel by its transforms; 0: not known */
+} entry;
+
+/* By what the document says, before its array is read. */
+static entry entry_of(const cJSON *dataset, int index)
+{
+    entry at = {dataset, index, 0};
+    const cJSON *item, *last[2] = {NULL, NULL}, *list = member(dataset, "coordinateTransformations");
+    cJSON_ArrayForEach(item, member(cJSON_GetArrayItem(list, 0), "scale"))
+    {
+        last[0] = last[1];
+        last[1] = item;
+    }
+    if (cJSON_IsNumber(last[0]) && cJSON_IsNumber(last[1]))
+        at.pixel = fabs(last[0]->valuedouble * last[1]->valuedouble);
+    return at;
+}
+
+/* True if a is of a larger picture than b. */
+static int is_finer(const entry *a, const entry *b)
+{
+    return a->pixel > 0 && b->pixel > 0 && a->pixel != b->pixel ? a->pixel < b->pixel : a->index < b->index;
+}
+
+/* From large to small, equal ones in the order of the document. Returns 1 if another order was found. */
+static int sort_levels(stored_array *levels, entry *entries, int n)
+{
+    int is_changed = 0;
+    for (int i = 1; i < n; i++)
+        for (int k = i; k > 0; k--) {
+            stored_array *a = &levels[k - 1], *b = &levels[k], kept;
+            entry kept_entry = entries[k];
+            if (a->rank < 2 || b->rank < 2 ||
+                (double)a->shape[a->rank - 2] * (double)a->shape[a->rank - 1] >=
+                    (double)b->shape[b->rank - 2] * (double)b->shape[b->rank - 1])
+                break;
+            memcpy(&kept, b, sizeof kept);
+            memcpy(b, a, sizeof kept);
+            memcpy(a, &kept, sizeof kept);
+            entries[k] = entries[k - 1];
+            entries[k - 1] = kept_entry;
+            is_changed = 1;
+        }
+    return is_changed;
+}
+
+/* What keeps one level from being read keeps the others not; a storage that fails, or refuses, may give it the next
+ * time. */
+static int is_of_level(const error *e)
+{
+    return e->status == NGFF_E_NOT_FOUND || e->status == NGFF_E_CORRUPT || e->status == NGFF_E_UNSUPPORTED;
+}
+
+static int32_t read_level(const document_source *source, int version, const cJSON *dataset, stored_array *a,
+                          char **attributes, const char *key, error *e)
+{
+    char path[most_path + 1];
+    const char *given = text_of(dataset, "path"), *why = path_clean(given, path);
+    if (why)
+        return error_set(e, NGFF_E_CORRUPT, "%s: the path \"%.100s\" of a dataset cannot be used: %s", key,
+                         given ? given : "", why);
+    if (strcmp(path, given) != 0)
+        warnings_add(source->told, "%s: the path \"%.100s\" of a dataset is read as \"%.100s\"", key, given, path);
+    int32_t status = metadata_array_read(source, version, path, a, attributes, e);
+    return status == NGFF_E_NOT_FOUND ? error_set(e, status, "%s names the array %s, but there is none", key, path)
+                                      : status;
+}
+
+/* Leaves a level out that was read, or of which only the path was. */
+static void leave_out(stored_image *image, stored_array *a, const char *why)
+{
+    warnings_add(&image->told, "%s; the level is left out", why);
+    free(a->path);
+    memset(a, 0, sizeof *a);
+}
+
+/* The levels that do not fit the first one. */
+static void keep_fitting(stored_image *image, entry *entries, const char *key)
+{
+    int n = 1;
+    for (int l = 1; l < image->n_levels; l++) {
+        stored_array *a = &image->levels[l], *base = &image->levels[0];
+        char why[700] = "";
+        if (a->rank != base->rank)
+            snprintf(why, sizeof why, "%s: the array %.200s has %d axes, not %d as the full size", key, a->path,
+                     a->rank, base->rank);
+        else if (a->type != base->type)
+            snprintf(why, sizeof why, "%s: the array %.200s has the type %s, not %s as the full size", key, a->path,
+                     a->type->v3, base->type->v3);
+        if (why[0]) {
+            leave_out(image, a, why);
+            continue;
+        }
+        if (n != l) {
+            memcpy(&image->levels[n], a, sizeof *a);
+            memset(a, 0, sizeof *a);
+            entries[n] = entries[l];
+        }
+        n++;
+    }
+    image->n_levels = n;
+}
+
+/* The attributes of the array that level 0 is: those of the first dataset have been read. */
+static int32_t read_array_attributes(const document_source *source, stored_image *image, int is_first, error *e)
+{
+    stored_array again = {.rank = 0};
+    if (is_first && image->array_attributes)
+        return NGFF_OK;
+    free(image->array_attributes);
+    image->array_attributes = NULL;
+    int32_t status =
+        metadata_array_read(source, image->version, image->levels[0].path, &again, &image->array_attributes, e);
+    free(again.path);
+    return status;
+}
+
+/* The arrays of all datasets that have one which can be read. The largest must be among them. */
+static int32_t read_arrays(const document_source *source, const cJSON *datasets, stored_image *image, entry *entries,
+                           const char *key, error *e)
+{
+    const cJSON *dataset;
+    error worst = {0};
+    entry lost = {NULL, 0, 0};
+    int index = 0;
     cJSON_ArrayForEach(dataset, datasets)
     {
+        entry at = entry_of(dataset, index++);
         stored_array *a = &image->levels[image->n_levels];
-        const char *path = text_of(dataset, "path");
-        if (!path || !path_is_safe(path))
-            return error_set(e, NGFF_E_CORRUPT, "%s: the path \"%.100s\" of a dataset does not stay below the root",
-                             key, path ? path : "");
-        a->rank = (int)strlen(image->dims);
-        image->n_levels++;
-        char **attributes = image->n_levels == 1 ? &image->array_attributes : NULL;
-        int32_t status = metadata_array_read(source, image->version, path, a, attributes, e);
-        /* Others use the word too (map tiles of ndpyramid: groups, without axes and version): no image then. */
-        int is_ngff = image->n_levels > 1 || member(multiscale, "axes") || member(multiscale, "version") ||
-                      member(multiscale, "coordinateSystems");
-        if (status == NGFF_E_NOT_FOUND)
-            return error_set(e, is_ngff ? NGFF_E_CORRUPT : NGFF_E_NOT_FOUND, "%s names the array %s, but there is none",
-                             key, path);
-        if (status || read_transforms(member(dataset, "coordinateTransformations"), a, key, e))
-            return e->status;
-        if (cJSON_GetArraySize(member(dataset, "coordinateTransformations")) == 0)
-            guess_scale(&image->levels[0], a);
-        if (a->type != image->levels[0].type)
-            return error_set(e, NGFF_E_UNSUPPORTED, "%s: levels of different data types (%s, %s) are not read", key,
-                             image->levels[0].type->v3, a->type->v3);
+        error own = {0};
+        if (index > most_levels)
+            break;
+        char **attributes = at.index == 0 ? &image->array_attributes : NULL;
+        if (read_level(source, image->version, dataset, a, attributes, key, &own) == NGFF_OK) {
+            entries[image->n_levels++] = at;
+            continue;
+        }
+        if (!is_of_level(&own)) {
+            free(a->path);
+            return error_copy(e, &own);
+        }
+        leave_out(image, a, own.message);
+        if (lost.dataset && is_finer(&lost, &at))
+            continue;
+        lost = at;
+        worst = own;
     }
+    int is_finest_there = 0;
+    for (int l = 0; l < image->n_levels; l++)
+        is_finest_there |= !lost.dataset || is_finer(&entries[l], &lost);
+    return is_finest_there ? NGFF_OK : error_copy(e, &worst);
+}
+
+static int32_t read_levels(const document_source *source, const cJSON *multiscale, const cJSON *axes,
+                           stored_image *image, const char *key, error *e)
+{
+    const cJSON *datasets = member(multiscale, "datasets"), *of_levels[most_levels];
+    entry entries[most_levels];
+    int n = cJSON_IsArray(datasets) ? cJSON_GetArraySize(datasets) : 0;
+    if (n < 1)
+        return error_set(e, NGFF_E_CORRUPT, "%s: there are %d datasets; 1 to %d are read", key, n, (int)most_levels);
+    if (n > most_levels)
+        warnings_add(&image->told, "%s: there are %d datasets; the first %d are read", key, n, (int)most_levels);
+    n = n < most_levels ? n : most_levels;
+    image->levels = calloc((size_t)n, sizeof *image->levels);
+    image->declared = calloc((size_t)n, sizeof *image->declared);
+    image->n_declared = n;
+    if (!image->levels || !image->declared)
+        return error_set(e, NGFF_E_MEMORY, "memory is out");
+    if (read_arrays(source, datasets, image, entries, key, e) != NGFF_OK) {
+        /* Others use the word too (map tiles of ndpyramid: groups, without axes and version): no image then. */
+        int is_ngff = member(multiscale, "axes") || member(multiscale, "version") ||
+                      member(multiscale, "coordinateSystems") ||
+                      (image->version != VERSION_04 && json_member(json_whole(image->attributes), "ome").text);
+        if (e->status == NGFF_E_NOT_FOUND && is_ngff)
+            e->status = NGFF_E_CORRUPT;
+        else if (e->status == NGFF_E_CORRUPT && !is_ngff && !e->is_refusal)
+            e->status = NGFF_E_NOT_FOUND;
+        return e->status;
+    }
+    if (sort_levels(image->levels, entries, image->n_levels))
+        warnings_add(&image->told, "%s: the levels are not listed from large to small: they are sorted", key);
+    keep_fitting(image, entries, key);
+    if (read_axes(axes, image->levels[0].rank, image, key, e) ||
+        read_array_attributes(source, image, entries[0].index == 0, e))
+        return e->status;
+    for (int l = 0; l < image->n_levels; l++) {
+        image->declared[l] = entries[l].index;
+        of_levels[l] = entries[l].dataset;
+    }
+    read_positions(of_levels, image, key);
     return NGFF_OK;
 }
 
@@ -253,13 +468,19 @@ static int32_t find_image(const document_source *source, document *d, const cJSO
     int32_t status = document_probe(source, "", "zarr.json", d, &refused, e);
     const char *text;
     if (status == NGFF_OK) {
-        *ome = member(member(d->tree, "attributes"), "ome");
+        const cJSON *own = member(member(d->tree, "attributes"), "ome");
+        *ome = ome_of(member(d->tree, "attributes"), VERSION_05);
         *attributes = json_member(d->whole, "attributes");
         text = text_of(*ome, "version");
         *version = VERSION_05;
-        if (member(*ome, "multiscales") && text && !(version_is(text, '5', '6') || strncmp(text, "0.9.dev", 7) == 0))
-            return error_set(e, NGFF_E_UNSUPPORTED, "%s: NGFF version \"%.20s\" is not read", d->key,
-                             text ? text : "?");
+        if (own && member(own, "multiscales") && text &&
+            !(version_is(text, '5', '6') || strncmp(text, "0.9.dev", 7) == 0))
+            return error_set(e, NGFF_E_UNSUPPORTED, "%s: NGFF version \"%.20s\" is not read", d->key, text);
+        if (!own && cJSON_IsArray(member(*ome, "multiscales")))
+            warnings_add(source->told,
+                         "%s has no \"ome\": its attributes are read as those of NGFF 0.4, which Zarr v3 does "
+                         "not belong to",
+                         d->key);
     } else if (status == NGFF_E_NOT_FOUND) {
         status = document_probe(source, "", ".zattrs", d, &refused, e);
         if (status == NGFF_E_NOT_FOUND)
@@ -275,8 +496,13 @@ static int32_t find_image(const document_source *source, document *d, const cJSO
     } else {
         return status;
     }
+    if (*version == VERSION_05 && member(member(member(d->tree, "attributes"), "ome"), "multiscales") &&
+        !cJSON_IsArray(member(*ome, "multiscales")))
+        return error_set(e, NGFF_E_CORRUPT, "%s: multiscales is no list: no image is there", d->key);
     if (!cJSON_IsArray(member(*ome, "multiscales")))
         return error_set(e, NGFF_E_NOT_FOUND, "%s has no multiscales: no OME-Zarr image is there", d->key);
+    if (!member(*ome, "multiscales")->child)
+        return error_set(e, NGFF_E_CORRUPT, "%s: multiscales is an empty list: no image is there", d->key);
     return NGFF_OK;
 }
 
@@ -316,23 +542,23 @@ static int32_t read_image(const document_source *source, int entry, stored_image
     if (!multiscale)
         return error_set(e, NGFF_E_NOT_FOUND, "%s has %d multiscales, there is no number %d", d->key, image->n_entries,
                          entry);
-    if (read_axes(find_axes(multiscale), image, d->key, e) || read_levels(source, multiscale, image, d->key, e))
+    if (read_levels(source, multiscale, find_axes(multiscale), image, d->key, e))
         return e->status;
     /* In 0.6 these lead on to other systems, such as a CRS; the levels are in the first. */
-    if (!member(multiscale, "coordinateSystems") &&
-        apply_common_transforms(member(multiscale, "coordinateTransformations"), image, d->key, e))
-        return e->status;
-    forget_useless_positions(image);
+    if (!member(multiscale, "coordinateSystems"))
+        apply_common_transforms(member(multiscale, "coordinateTransformations"), image, d->key);
+    forget_useless_positions(image, d->key);
     return read_masks(source, image, e);
 }
 
 int32_t metadata_read_entry(metadata_source get, void *user, int entry, const stored_limits *limits,
                             stored_image *image, error *e)
 {
-    const document_source source = document_source_of(get, user, limits);
+    document_source source = document_source_of(get, user, limits);
     document d = {.text = NULL};
     error own = {0};
     memset(image, 0, sizeof *image);
+    source.told = &image->told;
     read_image(&source, entry, image, &d, &own);
     document_close(&d);
     if (own.status == NGFF_OK)
@@ -357,6 +583,8 @@ void metadata_release(stored_image *image)
 {
     arrays_free(image->levels, image->n_levels);
     arrays_free(image->masks, image->n_levels);
+    free(image->declared);
+    warnings_release(&image->told);
     for (int i = 0; i < MAX_RANK; i++) {
         free(image->axis_names[i]);
         free(image->axis_units[i]);

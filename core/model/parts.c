@@ -55,6 +55,7 @@ void parts_release(stored_parts *parts)
         free(parts->items[i].title);
     }
     free(parts->items);
+    warnings_release(&parts->told);
     memset(parts, 0, sizeof *parts);
 }
 
@@ -66,14 +67,17 @@ void place_release(stored_place *place)
     memset(place, 0, sizeof *place);
 }
 
-/* a/b, where either may be empty. Refuses what is not below the root, or too long for a key. */
-static int32_t path_join(const char *key, const char *a, const char *b, char path[most_path + 1], error *e)
+/* a/b, where a may be empty. 0, with a warning, for what cannot be the path of a group: it is left out. */
+static int path_join(const document_source *source, const char *key, const char *a, const char *b,
+                     char path[most_path + 1])
 {
-    if (!b || !path_is_safe(b))
-        return error_set(e, NGFF_E_CORRUPT, "%s: the path \"%.100s\" does not stay below the root", key, b ? b : "");
-    if (snprintf(path, most_path + 1, "%s%s%s", a, a[0] ? "/" : "", b) > most_path)
-        return error_set(e, NGFF_E_UNSUPPORTED, "%s: the path \"%.100s\" is too long", key, b);
-    return NGFF_OK;
+    char clean[most_path + 1];
+    const char *why = path_clean(b, clean);
+    if (!why && snprintf(path, most_path + 1, "%s%s%s", a, a[0] ? "/" : "", clean) > most_path)
+        why = "it is too long";
+    if (why)
+        warnings_add(source->told, "%s: the path \"%.100s\" of an image is left out: %s", key, b ? b : "", why);
+    return !why;
 }
 
 /* -- Nodes ----------------------------------------------------------------------------------------------------- */
@@ -104,7 +108,7 @@ static int32_t node_open(const document_source *source, const char *path, int ve
         const char *type = text_of(n->d.tree, "node_type");
         n->version = VERSION_05;
         n->is_array = type && strcmp(type, "array") == 0;
-        n->ome = member(member(n->d.tree, "attributes"), "ome");
+        n->ome = ome_of(member(n->d.tree, "attributes"), VERSION_05);
         return NGFF_OK;
     }
     if (status != NGFF_E_NOT_FOUND || version == VERSION_05)
@@ -172,7 +176,7 @@ static int32_t list_well(const document_source *source, const char *well, int ve
     {
         char path[most_path + 1], what[most_path + 40];
         snprintf(what, sizeof what, "%s%sfield %d", title, title[0] ? ", " : "", field++);
-        if (path_join(n.d.key, well, text_of(image, "path"), path, e) ||
+        if (path_join(source, n.d.key, well, text_of(image, "path"), path) &&
             parts_add(parts, strdup(path), strdup(what), e))
             break;
     }
@@ -191,8 +195,8 @@ static int32_t list_plate(const document_source *source, const node *plate, cons
     cJSON_ArrayForEach(well, wells)
     {
         char path[most_path + 1], title[most_path + 8];
-        if (path_join(plate->d.key, group, text_of(well, "path"), path, e))
-            return e->status;
+        if (!path_join(source, plate->d.key, group, text_of(well, "path"), path))
+            continue;
         snprintf(title, sizeof title, "well %s", text_of(well, "path"));
         if (n > most_documents ? parts_add(parts, strdup(path), strdup(title), e)
                                : list_well(source, path, plate->version, title, parts, e))
@@ -224,8 +228,8 @@ static int32_t list_bioformats2raw(const document_source *source, const char *gr
     char path[most_path + 1], number[16];
     node ome;
     int is_there = 1;
-    if (path_join(group, group, "OME", path, e))
-        return e->status;
+    if (!path_join(source, group, group, "OME", path))
+        return NGFF_OK;
     int32_t status = node_probe(source, path, version, &ome, e);
     if (status != NGFF_OK && status != NGFF_E_NOT_FOUND)
         return e->status;
@@ -235,29 +239,33 @@ static int32_t list_bioformats2raw(const document_source *source, const char *gr
         error_set(e, NGFF_E_CORRUPT, "%s: there are %d series; at most %d are read", ome.d.key, n, (int)most_parts);
     cJSON_ArrayForEach(item, series)
     {
-        if (e->status || path_join(ome.d.key, group, cJSON_IsString(item) ? item->valuestring : NULL, path, e) ||
-            list_series(source, path, version, i++, n <= most_documents, parts, &is_there, e))
+        if (e->status)
             break;
+        if (path_join(source, ome.d.key, group, cJSON_IsString(item) ? item->valuestring : NULL, path))
+            list_series(source, path, version, i, n <= most_documents, parts, &is_there, e);
+        i++;
     }
     if (status == NGFF_OK)
         node_close(&ome);
     for (i = 0; n == 0 && is_there && i < most_documents && !e->status; i++) {
         snprintf(number, sizeof number, "%d", i);
-        if (path_join(group, group, number, path, e) || list_series(source, path, version, i, 1, parts, &is_there, e))
+        if (!path_join(source, group, group, number, path) ||
+            list_series(source, path, version, i, 1, parts, &is_there, e))
             break;
     }
     return e->status;
 }
 
 /* The names in a group "labels". */
-static int32_t list_labels(const node *labels, const char *group, stored_parts *parts, error *e)
+static int32_t list_labels(const document_source *source, const node *labels, const char *group, stored_parts *parts,
+                           error *e)
 {
     const cJSON *item;
     cJSON_ArrayForEach(item, member(labels->ome, "labels"))
     {
         char path[most_path + 1];
         const char *name = cJSON_IsString(item) ? item->valuestring : NULL;
-        if (path_join(labels->d.key, group, name, path, e) ||
+        if (path_join(source, labels->d.key, group, name, path) &&
             parts_add(parts, strdup(path), formatted("label %.*s", most_path, name), e))
             return e->status;
     }
@@ -269,9 +277,9 @@ static int32_t list_labels(const node *labels, const char *group, stored_parts *
 /* The name of an entry of "multiscales", "" where it has none, or one with escapes or longer than text. */
 static const char *entry_name(const stored_image *image, int entry, char *text, size_t size)
 {
-    json_span group = json_whole(image->attributes);
-    if (image->version != VERSION_04)
-        group = json_member(group, "ome");
+    json_span group = json_whole(image->attributes), ome = json_member(group, "ome");
+    if (image->version != VERSION_04 && ome.text)
+        group = ome;
     json_span name = json_member(json_item(json_member(group, "multiscales"), entry), "name");
     if (name.n < 2 || name.n >= size || name.text[0] != '"' || memchr(name.text, '\\', name.n))
         return "";
@@ -290,11 +298,13 @@ static void describe_shape(const stored_image *image, const stored_array *a, cha
 int32_t parts_of_image(metadata_source get, void *user, const char *group, const stored_image *image,
                        const stored_limits *limits, stored_parts *parts, error *e)
 {
-    const document_source source = document_source_of(get, user, limits);
+    document_source source = document_source_of(get, user, limits);
     const char *slash = group[0] ? "/" : "";
     char text[200], name[1024], path[most_path + 1];
     node labels;
+    error trouble = {0};
     memset(parts, 0, sizeof *parts);
+    source.told = &parts->told;
     for (int i = 0; i < image->n_entries && !e->status; i++) {
         snprintf(text, sizeof text, i ? "image %d" : "image", i);
         parts_add(parts, formatted("%s#%d", group, i), titled(text, entry_name(image, i, name, sizeof name)), e);
@@ -310,20 +320,28 @@ int32_t parts_of_image(metadata_source get, void *user, const char *group, const
     int32_t status = e->status
                          ? e->status
                          : document_probe(&source, "labels", image->version == VERSION_04 ? ".zattrs" : "zarr.json",
-                                          &labels.d, NULL, e);
+                                          &labels.d, NULL, &trouble);
     if (status == NGFF_OK) {
-        labels.ome = image->version == VERSION_04 ? labels.d.tree : member(member(labels.d.tree, "attributes"), "ome");
-        if (path_join(labels.d.key, group, "labels", path, e) == NGFF_OK)
-            list_labels(&labels, path, parts, e);
+        int is_v2 = image->version == VERSION_04;
+        labels.ome = ome_of(is_v2 ? labels.d.tree : member(labels.d.tree, "attributes"), image->version);
+        if (path_join(&source, labels.d.key, group, "labels", path))
+            list_labels(&source, &labels, path, parts, e);
         document_close(&labels.d);
-    }
+    } else if (status == NGFF_E_CORRUPT || status == NGFF_E_UNSUPPORTED)
+        warnings_add(&parts->told, "%s; the labels are left out", trouble.message);
+    else if (status != NGFF_E_NOT_FOUND)
+        error_copy(e, &trouble);
     if (e->status) {
         error cause = *e;
         *e = (error){0};
         error_set(e, cause.status, "%s; the image alone opens as the part \"%s#0\"", cause.message, group);
     }
-    if (parts->n < 2)
+    if (parts->n < 2) {
+        warnings told = parts->told;
+        parts->told = (warnings){0};
         parts_release(parts);
+        parts->told = told;
+    }
     return e->status;
 }
 
@@ -346,8 +364,8 @@ static int32_t find_level(const document_source *source, const char *path, int v
         {
             cJSON_ArrayForEach(dataset, member(multiscale, "datasets"))
             {
-                const char *at = text_of(dataset, "path");
-                is_found = is_found || (at && strcmp(at, below) == 0);
+                char at[most_path + 1];
+                is_found = is_found || (!path_clean(text_of(dataset, "path"), at) && strcmp(at, below) == 0);
             }
             if (is_found)
                 break;
@@ -376,9 +394,12 @@ static int32_t be_series(stored_place *place, error *e)
 {
     if (place->parts.n != 1)
         return NGFF_OK;
-    place->is_list = 0;
+    warnings told = place->parts.told;
     int32_t status = be_image(place, place->parts.items[0].path, e);
+    place->is_list = 0;
+    place->parts.told = (warnings){0};
     parts_release(&place->parts);
+    place->parts.told = told;
     return status;
 }
 
@@ -390,6 +411,10 @@ static int32_t look_at(const document_source *source, const node *n, const char 
     if (cJSON_IsArray(member(n->ome, "multiscales")))
         return be_image(place, path, e);
     place->is_list = 1;
+    place->kind = member(n->ome, "plate")  ? "plate"
+                  : member(n->ome, "well") ? "well"
+                  : layout                 ? "list of series"
+                                           : "list of labels";
     if (member(n->ome, "plate"))
         return list_plate(source, n, path, &place->parts, e);
     if (member(n->ome, "well"))
@@ -402,19 +427,20 @@ static int32_t look_at(const document_source *source, const node *n, const char 
     if (member(n->ome, "series")) /* the group OME itself */
         return error_set(e, NGFF_E_NOT_FOUND, "%s names images that are beside it; open the folder above", n->d.key);
     if (cJSON_IsArray(member(n->ome, "labels")))
-        return list_labels(n, path, &place->parts, e);
+        return list_labels(source, n, path, &place->parts, e);
     return error_set(e, NGFF_E_NOT_FOUND, "%s has no multiscales: no OME-Zarr image is there", n->d.key);
 }
 
 int32_t place_find(metadata_source get, void *user, const char *part, const stored_limits *limits, stored_place *place,
                    error *e)
 {
-    const document_source source = document_source_of(get, user, limits);
+    document_source source = document_source_of(get, user, limits);
     char path[most_path + 1], *end = NULL;
     const char *number = part ? strchr(part, '#') : NULL;
     size_t n = number ? (size_t)(number - part) : part ? strlen(part) : 0;
     node at;
     memset(place, 0, sizeof *place);
+    source.told = &place->parts.told;
     snprintf(path, sizeof path, "%.*s", (int)(n < sizeof path ? n : 0), part ? part : "");
     if (number) {
         place->is_exact = 1;
@@ -434,8 +460,12 @@ int32_t place_find(metadata_source get, void *user, const char *part, const stor
     if (status == NGFF_OK)
         look_at(&source, &at, path, place, e);
     node_close(&at);
-    if (e->status == NGFF_OK && place->is_list && (number || place->parts.n == 0))
+    if (e->status == NGFF_OK && place->is_list && number)
         error_set(e, NGFF_E_NOT_FOUND, "%s%sno image is there", path, path[0] ? ": " : "");
+    if (e->status == NGFF_OK && place->is_list && place->parts.n == 0)
+        error_set(e, NGFF_E_CORRUPT, "%s%sit is a %s of images, but none of those that it names is there%s%s", path,
+                  path[0] ? ": " : "", place->kind, place->parts.told.n ? "; " : "",
+                  place->parts.told.n ? place->parts.told.texts[0] : "");
     if (e->status != NGFF_OK)
         place_release(place);
     return e->status;

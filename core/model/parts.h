@@ -13,15 +13,17 @@ typedef struct {
 typedef struct {
     int n;
     stored_part *items;
+    warnings told; /* what is no image though a document names it, and what else is wrong there */
 } stored_parts;
 
 /* What a name such as "A/1/0", "A/1/0#1" or "0/2" means. */
 typedef struct {
-    char *group;  /* of the image, below the root; "" is the root */
-    int entry;    /* of its "multiscales" */
-    int is_exact; /* the name had its "#": nothing else is to be listed */
-    char *level;  /* below the group: the array that was named, or NULL */
-    int is_list;  /* a collection: no image is there, its images are in parts */
+    char *group;      /* of the image, below the root; "" is the root */
+    int entry;        /* of its "multiscales" */
+    int is_exact;     /* the name had its "#": nothing else is to be listed */
+    char *level;      /* below the group: the array that was named, or NULL */
+    int is_list;      /* a collection: no image is there, its images are in parts */
+    const char *kind; /* of collection, in words */
     stored_parts parts;
 } stored_place;
 

@@ -205,20 +205,33 @@ static int read_runs(const char **text, int64_t n_chunks, int64_t n_stored, stor
     return take(text, ']') && runs->is_known;
 }
 
+/* Passes "[3,2,9,1]" of an array of which nothing is asked. */
+static int pass_runs(const char **text)
+{
+    if (!take(text, '['))
+        return 0;
+    *text += strspn(*text, "0123456789, \t\n\r");
+    return take(text, ']');
+}
+
 int stored_runs_read(const char *counts, const char *empty, const int64_t *n_chunks, int n, stored_runs *runs)
 {
     int64_t *n_stored = malloc((size_t)n * sizeof *n_stored + 1);
     int status = !n_stored ? -1 : stored_counts_read(counts, n_stored, n) == n;
     int64_t room = 0;
     for (int i = 0; status == 1 && i < n; i++)
-        status = n_stored[i] <= n_chunks[i];
+        status = n_chunks[i] < 0 || n_stored[i] <= n_chunks[i];
     if (status == 1 && empty && !take(&empty, '['))
         status = 0;
     for (int i = 0; status == 1 && i < n; i++) {
         if (empty) {
-            status = i > 0 && !take(&empty, ',') ? 0 : read_runs(&empty, n_chunks[i], n_stored[i], &runs[i]);
+            status = i > 0 && !take(&empty, ',') ? 0
+                     : n_chunks[i] < 0           ? pass_runs(&empty)
+                                                 : read_runs(&empty, n_chunks[i], n_stored[i], &runs[i]);
             continue;
         }
+        if (n_chunks[i] < 0)
+            continue;
         /* A list that would be too long is left out: then only all and none are known. */
         room = 0;
         runs[i].is_known = n_stored[i] == 0 || n_stored[i] == n_chunks[i];

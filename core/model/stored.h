@@ -40,7 +40,8 @@ typedef struct {
     int64_t *runs; /* first and number of each */
 } stored_runs;
 
-/* Reads both texts (empty may be NULL) for n arrays of so many chunks each. All of one array is known, or nothing:
+/* Reads both texts (empty may be NULL) for n arrays of so many chunks each, -1 for one of which nothing is asked. All of
+ * one array is known, or nothing:
  * where the counts and the runs do not agree, none is known. Memory is in proportion to the text, whatever it says.
  * Returns 1, 0 where nothing is known, -1 when memory is out. runs: zeros before. */
 int stored_runs_read(const char *counts, const char *empty, const int64_t *n_chunks, int n, stored_runs *runs);

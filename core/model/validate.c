@@ -3,6 +3,7 @@
 #include "validate.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ngff.h"
@@ -131,10 +132,15 @@ static int32_t visit(walk *w, const char *path, const purpose *why, error *e);
 
 static int join(walk *w, const spot *at, const char *a, const char *b, char path[most_path + 1])
 {
-    if (path_is_safe(b) && snprintf(path, most_path + 1, "%s%s%s", a, a[0] ? "/" : "", b) <= most_path)
-        return 1;
-    tell_must(w->j, at, "the path \"%.100s\" must stay below the root", b);
-    return 0;
+    char clean[most_path + 1];
+    const char *why = path_clean(b, clean);
+    if (!why && snprintf(path, most_path + 1, "%s%s%s", a, a[0] ? "/" : "", clean) > most_path)
+        why = "it is too long";
+    if (why)
+        tell_must(w->j, at, "the path \"%.100s\" cannot be used: %s", b, why);
+    else if (strcmp(b, clean) != 0)
+        tell_must(w->j, at, "the path \"%.100s\" must be \"%.100s\"", b, clean);
+    return !why;
 }
 
 /* Returns 1; 0 where there is no such document or it is no JSON, which is told; or an error. */
@@ -143,7 +149,15 @@ static int32_t look(walk *w, const char *path, const char *name, document *d, er
     const spot root = {""};
     const char *document = w->j->document;
     error own = {0};
-    int32_t status = document_open(&w->source, path, name, d, &own);
+    warnings mended = {.n = 0};
+    document_source source = w->source;
+    source.told = &mended;
+    int32_t status = document_open(&source, path, name, d, &own);
+    w->j->document = ""; /* these have it */
+    for (const char *text; status == NGFF_OK && (text = warnings_next(&mended));)
+        tell_must(w->j, &root, "%s", text);
+    w->j->document = document;
+    warnings_release(&mended);
     if (own.is_refusal) { /* it is not there, if anything else is */
         error_copy(&w->refused, &own);
         return 0;
@@ -200,7 +214,7 @@ static int32_t open_node(walk *w, const char *path, node *n, error *e)
     n->attributes = n->d.tree;
     if (status == 1)
         w->zarr_format = 2;
-    else if (status == 0 && (status = look(w, path, ".zgroup", &other, e)) == 1) {
+    else if (status == 0 && w->j->n_invalid == n_before && (status = look(w, path, ".zgroup", &other, e)) == 1) {
         n->d = other;
         w->zarr_format = 2;
     }
@@ -291,26 +305,44 @@ static void judge_array(judge *j, const cJSON *array, int zarr_format, common *c
         tell_must(j, &separator_spot, "it must be \"/\" (chunks are stored in nested folders)");
 }
 
+/* Documents may be judged without the arrays that they name; where some are there, all must be. */
+static void tell_missing(judge *j, const cJSON *datasets, const spot *all, const char *is_missing, int n_there)
+{
+    const cJSON *dataset;
+    int i = 0;
+    cJSON_ArrayForEach(dataset, datasets)
+    {
+        spot here = spot_item(all, i);
+        if (is_missing[i++] && n_there > 0)
+            tell_must(j, &here, "it must name an array, but there is no array %.100s", text_of(dataset, "path"));
+        else if (is_missing[i - 1])
+            tell_note(j, &here, "there is no array %.100s", text_of(dataset, "path"));
+    }
+}
+
 static int32_t visit_levels(walk *w, const char *group, const cJSON *multiscale, const spot *at, int is_label, error *e)
 {
     const cJSON *dataset;
     const char *document = w->j->document;
     common c = {.axes = axes_of_entry(multiscale), .is_label = is_label};
     spot all = spot_member(at, "datasets");
-    int i = 0;
+    int i = 0, n_there = 0;
+    char *is_missing = calloc((size_t)cJSON_GetArraySize(member(multiscale, "datasets")) + 1, 1);
+    if (!is_missing)
+        return error_set(e, NGFF_E_MEMORY, "out of memory");
     cJSON_ArrayForEach(dataset, member(multiscale, "datasets"))
     {
         char path[most_path + 1];
         const char *below = text_of(dataset, "path");
         spot here = spot_item(&all, i++);
-        int64_t n_before = w->j->n_invalid;
         node n;
         if (!below || !join(w, &here, group, below, path) || ++w->n_visited > most_visited)
             continue;
+        int64_t n_before = w->j->n_invalid;
         int32_t status = open_node(w, path, &n, e);
-        if (status == 0 && w->j->n_invalid == n_before)
-            tell_note(w->j, &here, "there is no array %.100s", below);
-        else if (status == 1 && !n.is_array)
+        n_there += status == 1;
+        is_missing[i - 1] = status == 0 && w->j->n_invalid == n_before;
+        if (status == 1 && !n.is_array)
             tell_must(w->j, &here, "%.100s must be an array", below);
         if (status == 1 && n.is_array) {
             w->j->document = n.d.key;
@@ -318,9 +350,13 @@ static int32_t visit_levels(walk *w, const char *group, const cJSON *multiscale,
             w->j->document = document;
         }
         document_close(&n.d);
-        if (status < 0)
+        if (status < 0) {
+            free(is_missing);
             return status;
+        }
     }
+    tell_missing(w->j, member(multiscale, "datasets"), &all, is_missing, n_there);
+    free(is_missing);
     return NGFF_OK;
 }
 
@@ -336,9 +372,9 @@ static int32_t visit_list(walk *w, const char *group, const cJSON *list, const s
         char path[most_path + 1];
         const char *below = cJSON_IsString(item) ? item->valuestring : text_of(item, "path");
         spot here = spot_item(at, i++);
-        int64_t n_before = w->j->n_invalid;
         if (!below || !join(w, &here, group, below, path))
             continue;
+        int64_t n_before = w->j->n_invalid;
         int32_t status = visit(w, path, why, e);
         if (status == 0 && w->j->n_invalid == n_before)
             tell_note(w->j, &here, "there is no group %.100s", below);
@@ -476,6 +512,7 @@ int32_t validate_store(judge *j, metadata_source get, void *user, const stored_l
 {
     walk w = {.source = document_source_of(get, user, limits), .j = j};
     const purpose any = {NULL, 0, NULL};
+    w.source.is_judging = 1;
     j->document = "";
     j->is_store = 1;
     int32_t status = visit(&w, "", &any, e);
@@ -487,10 +524,12 @@ int32_t validate_store(judge *j, metadata_source get, void *user, const stored_l
     return status < 0 ? status : NGFF_OK;
 }
 
-int32_t validate_document(judge *j, metadata_source get, void *user, const char *key, error *e)
+int32_t validate_document(judge *j, metadata_source get, void *user, const char *key, const stored_limits *limits,
+                          error *e)
 {
-    walk w = {.source = document_source_of(get, user, NULL), .j = j};
+    walk w = {.source = document_source_of(get, user, limits), .j = j};
     document d;
+    w.source.is_judging = 1;
     j->document = "";
     int32_t status = look(&w, "", key, &d, e);
     if (status == 1) {

@@ -22,6 +22,7 @@ typedef struct {
 int32_t validate_store(judge *j, metadata_source get, void *user, const stored_limits *limits, error *e);
 
 /* Judges a single document: attributes, or a whole zarr.json. */
-int32_t validate_document(judge *j, metadata_source get, void *user, const char *key, error *e);
+int32_t validate_document(judge *j, metadata_source get, void *user, const char *key, const stored_limits *limits,
+                          error *e);
 
 #endif

@@ -63,6 +63,10 @@ int32_t reader_document(void *user, const char *key, char **text, size_t *n, err
     int32_t status = store_find(reader->store, key, 0, most + 1, &bytes, n, &is_there, e);
     if (status != NGFF_OK || !is_there)
         return status != NGFF_OK ? status : NGFF_E_NOT_FOUND;
+    /* The root of a store may be long because of the copies of other documents in it, which nobody needs. */
+    size_t n_own = *n > most && strcmp(key, "zarr.json") == 0 ? json_cut_copies((char *)bytes, *n) : 0;
+    if (n_own > 0)
+        *n = n_own;
     if (*n > most) {
         uint64_t size = *n;
         error ignored = {0};
@@ -208,7 +212,7 @@ static int32_t set_missing(ngff_reader *reader, const char *option, const char *
     return error_set(&reader->error, NGFF_E_OPTION, "%s: the values are AUTO, ERROR and FILL", option);
 }
 
-static int32_t options_apply(ngff_reader *reader, const char *const *options)
+int32_t reader_apply_options(ngff_reader *reader, const char *const *options)
 {
     for (; options && *options && reader->error.status == NGFF_OK; options++) {
         const char *missing = value_of(*options, "MISSING_CHUNKS");
@@ -234,13 +238,17 @@ static int32_t image_open(ngff_reader *reader, const char *group, const stored_p
         return status;
     if (recorded_begin(reader, cause) != NGFF_OK)
         return cause->status;
+    warnings_move(&reader->recorded.told, &reader->image.told, reader->path);
     reader->named_entry = place->entry;
     for (int l = 0; place->level && l < reader->image.n_levels; l++)
         if (strcmp(reader->image.levels[l].path, place->level) == 0)
             reader->named_level = l;
-    return place->is_exact ? NGFF_OK
-                           : parts_of_image(reader_known_document, reader, group, &reader->image, &reader->limits,
-                                            &reader->parts, cause);
+    if (place->is_exact)
+        return NGFF_OK;
+    status =
+        parts_of_image(reader_known_document, reader, group, &reader->image, &reader->limits, &reader->parts, cause);
+    warnings_move(&reader->recorded.told, &reader->parts.told, reader->path);
+    return status;
 }
 
 /* Most stores are one image: it is looked for first, by its documents alone. */
@@ -254,6 +262,7 @@ static int32_t part_find(ngff_reader *reader, const char *root, const char *part
     status = place_find(reader_known_document, reader, part, &reader->limits, &place, cause);
     if (status != NGFF_OK)
         return status;
+    warnings_move(&reader->recorded.told, &place.parts.told, root);
     if (place.is_list) {
         reader->parts = place.parts;
         place.parts = (stored_parts){0};
@@ -271,17 +280,18 @@ static int32_t part_find(ngff_reader *reader, const char *root, const char *part
 }
 
 /* On a server each document is a request: the root comes first, and what it tells is taken from there. On disks the
- * documents themselves are read. Copies by which the part does not open are stale. */
+ * documents themselves are read. Copies by which the part does not open, or not all of it, are stale. */
 static int32_t part_open(ngff_reader *reader, const char *root, const char *part, error *cause)
 {
     if (reader->store->ops->is_remote)
         reader->known = known_open(reader_document, reader, &reader->limits);
     int32_t status = part_find(reader, root, part, cause);
-    if (status == NGFF_OK && reader->error.status == NGFF_OK)
+    if (status == NGFF_OK && reader->error.status == NGFF_OK && reader->recorded.told.n == 0)
         return NGFF_OK;
     if (!known_forget_copies(reader->known))
         return status;
     recorded_release(reader);
+    warnings_release(&reader->recorded.told);
     metadata_release(&reader->image);
     parts_release(&reader->parts);
     free(reader->group);
@@ -325,7 +335,7 @@ ngff_reader *ngff_reader_open_part(const char *path, const char *part, const cha
     ngff_reader *reader = reader_at(path ? path : "");
     if (!reader)
         return NULL;
-    if (options_apply(reader, options) != NGFF_OK)
+    if (reader_apply_options(reader, options) != NGFF_OK)
         return reader;
     error cause = {0};
     int32_t status = part_open(reader, path ? path : "", part ? part : "", &cause);

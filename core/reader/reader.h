@@ -44,6 +44,9 @@ int32_t level_error(const ngff_reader *reader, int32_t level_index, error *e);
 /* A reader on a store that it owns from now on. path: for messages. */
 ngff_reader *reader_open_store(store *s, const char *path);
 
+/* The options of ngff_reader_open_part; a bad one becomes the reader's error. */
+int32_t reader_apply_options(ngff_reader *reader, const char *const *options);
+
 /* A reader that stands at a folder and has opened nothing, for reader_document alone. NULL when memory is out. */
 ngff_reader *reader_at(const char *path);
 

@@ -28,26 +28,38 @@ static void runs_release(stored_runs *runs, int n)
         stored_runs_release(&runs[l]);
 }
 
-/* One kind of arrays, from the members of the block "omezarr". Returns 1 where there is a record, 0, NGFF_E_MEMORY. */
-static int32_t read_kind(json_span block, const char *counts_name, const char *empty_name, const stored_array *arrays,
-                         int n, stored_runs *runs)
+/* One kind of arrays, from the members of the block "omezarr", which has one entry for each level that the document
+ * declares. Returns 1 where there is a record, 0, NGFF_E_MEMORY. */
+static int32_t read_kind(json_span block, const char *counts_name, const char *empty_name, const stored_image *image,
+                         const stored_array *arrays, stored_runs *runs)
 {
+    int n = image->n_declared;
     int64_t *n_chunks = malloc((size_t)n * sizeof *n_chunks);
+    stored_runs *all = calloc((size_t)n, sizeof *all);
     json_span counts_span = json_member(block, counts_name), empty_span = json_member(block, empty_name);
     char *counts = counts_span.text ? json_copy(counts_span) : NULL;
     char *empty = empty_span.text ? json_copy(empty_span) : NULL;
     int32_t status = NGFF_E_MEMORY;
-    runs_release(runs, n);
-    if (n_chunks && !counts == !counts_span.text && !empty == !empty_span.text) {
-        for (int l = 0; l < n; l++) {
+    runs_release(runs, image->n_levels);
+    if (n_chunks && all && !counts == !counts_span.text && !empty == !empty_span.text) {
+        for (int i = 0; i < n; i++)
+            n_chunks[i] = -1; /* of a level that was left out nothing is known */
+        for (int l = 0; l < image->n_levels; l++) {
             int64_t grid[MAX_RANK];
             for (int i = 0; i < arrays[l].rank; i++)
                 grid[i] = ceil_div(arrays[l].shape[i], arrays[l].chunk[i]);
-            n_chunks[l] = product_checked(grid, arrays[l].rank);
+            n_chunks[image->declared[l]] = product_checked(grid, arrays[l].rank);
         }
-        status = counts ? stored_runs_read(counts, empty, n_chunks, n, runs) : 0;
+        status = counts ? stored_runs_read(counts, empty, n_chunks, n, all) : 0;
         status = status < 0 ? NGFF_E_MEMORY : counts != NULL;
+        for (int l = 0; l < image->n_levels; l++) {
+            runs[l] = all[image->declared[l]];
+            all[image->declared[l]] = (stored_runs){0};
+        }
     }
+    if (all)
+        runs_release(all, n);
+    free(all);
     free(n_chunks);
     free(counts);
     free(empty);
@@ -60,10 +72,10 @@ static int32_t read_record(ngff_reader *reader, json_span attributes)
     recorded *r = &reader->recorded;
     const stored_image *image = &reader->image;
     json_span block = json_member(attributes, "omezarr");
-    int32_t status = read_kind(block, "stored_chunks", "empty_chunks", image->levels, image->n_levels, r->levels);
+    int32_t status = read_kind(block, "stored_chunks", "empty_chunks", image, image->levels, r->levels);
     r->is_own = status == 1;
     if (status >= 0 && image->has_mask)
-        status = read_kind(block, "stored_mask_chunks", "empty_mask_chunks", image->masks, image->n_levels, r->masks);
+        status = read_kind(block, "stored_mask_chunks", "empty_mask_chunks", image, image->masks, r->masks);
     r->is_read = status >= 0;
     return status < 0 ? status : NGFF_OK;
 }
@@ -150,18 +162,6 @@ static int32_t is_left_out(void *user, const stored_array *array, int64_t number
     return status < 0 ? status : is_empty;
 }
 
-static void warn(recorded *r, const char *path, const stored_array *array)
-{
-    static const char format[] = "%s/%s: its chunks have names with '%c' between the numbers, which its document does "
-                                 "not say; they are read by these names";
-    int n = snprintf(NULL, 0, format, path, array->path, array->separator);
-    char *text = r->n_warnings < (int)(sizeof r->warnings / sizeof r->warnings[0]) ? malloc((size_t)n + 1) : NULL;
-    if (!text)
-        return;
-    snprintf(text, (size_t)n + 1, format, path, array->path, array->separator);
-    r->warnings[r->n_warnings++] = text;
-}
-
 /* 1, 0 if the array has no first chunk of this name, or an error. */
 static int32_t has_first_chunk(const ngff_reader *reader, const stored_array *array, char separator, error *e)
 {
@@ -197,7 +197,11 @@ static int32_t try_separator(ngff_reader *reader, const stored_array *array, err
     r->has_tried_separator[place] = 1;
     if (status == 1) {
         found->separator = other;
-        warn(r, reader->path, found);
+        warnings_add(
+            &r->told,
+            "%s/%s: its chunks have names with '%c' between the numbers, which its document does not say; they "
+            "are read by these names",
+            reader->path, found->path, found->separator);
     }
     return NGFF_OK;
 }
@@ -278,7 +282,7 @@ const char *recorded_warning(ngff_reader *reader)
 {
     recorded *r = &reader->recorded;
     pthread_mutex_lock(&r->lock);
-    const char *text = r->n_told < r->n_warnings ? r->warnings[r->n_told++] : NULL;
+    const char *text = warnings_next(&r->told);
     pthread_mutex_unlock(&r->lock);
     return text;
 }
@@ -307,7 +311,6 @@ void recorded_end(ngff_reader *reader)
 {
     recorded *r = &reader->recorded;
     recorded_release(reader);
-    while (r->n_warnings > 0)
-        free(r->warnings[--r->n_warnings]);
+    warnings_release(&r->told);
     pthread_mutex_destroy(&r->lock);
 }

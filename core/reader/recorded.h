@@ -6,6 +6,7 @@
 
 #include "chunk.h"
 #include "stored.h"
+#include "warnings.h"
 
 /* The option MISSING_CHUNKS. */
 typedef enum {
@@ -23,8 +24,7 @@ typedef struct {
     int is_dirty;                 /* a change in place is not finished: -1, not asked yet */
     stored_runs *levels, *masks;  /* per level; those of no record are not known */
     uint8_t *has_tried_separator; /* per level and mask */
-    char *warnings[8];
-    int n_warnings, n_told;
+    warnings told;
 } recorded;
 
 struct ngff_reader;

@@ -16,7 +16,8 @@ static const char *document_name(const char *path)
     return (n > 5 && strcmp(name + n - 5, ".json") == 0) || strcmp(name, ".zattrs") == 0 ? name : NULL;
 }
 
-int32_t ngff_validate(const char *path, void (*finding)(void *user, int32_t kind, const char *text), void *user)
+int32_t ngff_validate(const char *path, const char *const *options,
+                      void (*finding)(void *user, int32_t kind, const char *text), void *user)
 {
     judge j = {.finding = finding, .user = user, .of_unknown_version = NGFF_FINDING_INVALID};
     error e = {0};
@@ -25,10 +26,12 @@ int32_t ngff_validate(const char *path, void (*finding)(void *user, int32_t kind
     ngff_reader *reader = folder ? reader_at(folder) : NULL;
     if (!reader)
         error_set(&e, NGFF_E_MEMORY, "out of memory");
+    else if (reader_apply_options(reader, options) != NGFF_OK)
+        error_copy(&e, &reader->error);
     else if (name)
-        validate_document(&j, reader_document, reader, name, &e);
+        validate_document(&j, reader_document, reader, name, &reader->limits, &e);
     else
-        validate_store(&j, reader_document, reader, NULL, &e);
+        validate_store(&j, reader_document, reader, &reader->limits, &e);
     if (e.status != NGFF_OK && finding) {
         error_at(&e, "%s", path ? path : "");
         finding(user, NGFF_FINDING_DAMAGE, e.message);

@@ -698,6 +698,11 @@ static int32_t read_record(check *c, const char *kind, const stored_array *array
     snprintf(counts_name, sizeof counts_name, "stored_%schunks", kind);
     snprintf(empty_name, sizeof empty_name, "empty_%schunks", kind);
     const char *read = ngff_reader_attribute(c->reader, counts_name);
+    if (read && c->image->n_declared != n) {
+        tell(c, NGFF_FINDING_NOTE, "%s: the record of stored chunks is not compared: levels are left out",
+             reader_path(c->reader));
+        read = NULL;
+    }
     char *text = read ? strdup(read) : NULL; /* what is read holds until the next call */
     if (read && !text)
         status = NGFF_E_MEMORY;

@@ -79,13 +79,18 @@ static void read_affine(ngff_reader *reader, const CPLJSONObject &multiscale, Da
     if (!is_type(transforms, Type::Array) || ngff_reader_level_scale(reader, 0, scale) != NGFF_OK ||
         ngff_reader_level_translation(reader, 0, translation) != NGFF_OK)
         return;
+    /* Without systems of its own (0.6) the image has the affine of all levels where that is the only transform and turns
+     * or shears: what is a scale and a translation core has put into those of the levels. */
+    const bool has_systems = is_type(member_of(multiscale, "coordinateSystems"), Type::Array);
+    if (!has_systems && transforms.ToArray().Size() != 1)
+        return;
     for (const CPLJSONObject &transform : transforms.ToArray()) {
         const CPLJSONObject matrix = member_of(transform, "affine"), output = member_of(transform, "output");
         if (text_member(transform, "type") != "affine" || !is_type(matrix, Type::Array) ||
             matrix.ToArray().Size() != rank)
             continue;
         const std::string name = is_type(output, Type::String) ? output.ToString() : text_member(output, "name");
-        const CPLJSONObject axes = member_of(find_system(multiscale, name), "axes");
+        const CPLJSONObject axes = member_of(has_systems ? find_system(multiscale, name) : output, "axes");
         const bool has_axes = is_type(axes, Type::Array) && axes.ToArray().Size() == rank;
         const bool x_is_first = has_axes && is_x_name(text_member(axes.ToArray()[rank - 2], "name"));
         const int y_row = x_is_first ? rank - 1 : rank - 2, x_row = x_is_first ? rank - 2 : rank - 1;
@@ -93,6 +98,8 @@ static void read_affine(ngff_reader *reader, const CPLJSONObject &multiscale, Da
         if (!read_row(matrix.ToArray()[y_row], rank, &yy, &yx, &y0) ||
             !read_row(matrix.ToArray()[x_row], rank, &xy, &xx, &x0))
             continue;
+        if (!has_systems && yx == 0 && xy == 0)
+            return;
         /* GDAL counts from the corner of the first pixel, NGFF from its centre. */
         const double y = translation[rank - 2] - 0.5 * scale[rank - 2];
         const double x = translation[rank - 1] - 0.5 * scale[rank - 1];

@@ -36,7 +36,7 @@ static int usage(FILE *to, int code)
         "Exit status: 0 whole; 1 damage, strays, invalid metadata or different pixels; 2 usage; 3 STORE or SOURCE\n"
         "cannot be read.\n"
         "\n"
-        "Usage: omezarr validate [--strict] [--lenient] [--json] PATH\n"
+        "Usage: omezarr validate [-oo MAX_METADATA=BYTES] [--strict] [--lenient] [--json] PATH\n"
         "Judges metadata by the text of NGFF 0.4, 0.5 and 0.6: of a store with all groups and arrays that it names, or "
         "of\n"
         "one file .json with a node's attributes. One line for each rule that is broken; with --strict also what the\n"
@@ -171,8 +171,12 @@ static int validate(int n_arguments, char **arguments)
 {
     verdict v = {0};
     const char *path = NULL;
+    char **options = NULL;
+    int is_usage = 0;
     for (int i = 0; i < n_arguments; i++) {
-        if (strcmp(arguments[i], "--strict") == 0)
+        if (strcmp(arguments[i], "-oo") == 0 && i + 1 < n_arguments)
+            options = CSLAddString(options, arguments[++i]);
+        else if (strcmp(arguments[i], "--strict") == 0)
             v.is_strict = 1;
         else if (strcmp(arguments[i], "--lenient") == 0)
             v.is_lenient = 1;
@@ -181,11 +185,14 @@ static int validate(int n_arguments, char **arguments)
         else if (path == NULL && arguments[i][0] != '-')
             path = arguments[i];
         else
-            return usage(stderr, EXIT_USAGE);
+            is_usage = 1;
     }
-    if (path == NULL)
+    if (path == NULL || is_usage) {
+        CSLDestroy(options);
         return usage(stderr, EXIT_USAGE);
-    int32_t status = ngff_validate(path, hear_finding, &v);
+    }
+    int32_t status = ngff_validate(path, (const char *const *)options, hear_finding, &v);
+    CSLDestroy(options);
     int is_read = status == NGFF_OK || status == NGFF_E_CORRUPT, is_valid = is_read && v.n_broken == 0;
     if (v.as_json && v.n_in_message > 0)
         printf("\",\"valid\":%s}\n", is_valid ? "true" : "false");

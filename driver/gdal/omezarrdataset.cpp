@@ -493,6 +493,12 @@ static std::string file_hint(const std::string &root)
     return "; it is a file: an OME-Zarr is a folder, or one file named .ozx";
 }
 
+void tell_warnings(ngff_reader *reader)
+{
+    while (const char *warning = ngff_reader_warning(reader))
+        CPLError(CE_Warning, CPLE_AppDefined, "%s", warning);
+}
+
 /* The reader, or NULL, with an error unless the store is simply not there. */
 static ngff_reader *open_reader(const StoreName &name, const char *description, CSLConstList options)
 {
@@ -530,6 +536,7 @@ std::unique_ptr<GDALDataset> OmeZarrDataset::open(const StoreName &name, const c
     store->reader = open_reader(name, description, options);
     if (store->reader == nullptr)
         return nullptr;
+    tell_warnings(store->reader);
     if (ngff_reader_is_dirty(store->reader) == 1)
         CPLError(CE_Warning, CPLE_AppDefined,
                  "%s is being changed, or a change of it was interrupted: its overviews may not belong to its pixels. "

@@ -53,6 +53,9 @@ struct RasterRequest {
     GDALRasterIOExtraArg *extra;
 };
 
+/* Gives the reader's warnings to GDAL. */
+void tell_warnings(ngff_reader *reader);
+
 /* Bytes of decoded chunks to keep: enough for reading level 0 line by line, within GDAL's own limit for blocks. */
 int64_t reading_cache(const OpenStore &store, const LevelGrid &grid);
 

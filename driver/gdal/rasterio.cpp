@@ -152,8 +152,7 @@ static CPLErr read_box(const Source &source, const PlaneBox &box, const Window &
                                                strides, source.n_threads, problem, max_error_text)
                        : ngff_reader_read(source.reader, source.level, origin, extent, to, strides, source.n_threads,
                                           problem, max_error_text);
-    while (const char *warning = ngff_reader_warning(source.reader))
-        CPLError(CE_Warning, CPLE_AppDefined, "%s", warning);
+    tell_warnings(source.reader);
     if (status == NGFF_OK)
         return CE_None;
     CPLError(CE_Failure, status == NGFF_E_MEMORY ? CPLE_OutOfMemory : CPLE_FileIO, "%s: %s", source.name, problem);

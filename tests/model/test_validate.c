@@ -53,7 +53,7 @@ static const char *of_attributes(const char *attributes)
     judge j = {.finding = collect, .user = all, .of_unknown_version = NGFF_FINDING_INVALID};
     error e = {0};
     all[0] = '\0';
-    CHECK_INT(validate_document(&j, give, (void *)objects, "a.json", &e), NGFF_OK);
+    CHECK_INT(validate_document(&j, give, (void *)objects, "a.json", NULL, &e), NGFF_OK);
     return all;
 }
 
@@ -437,7 +437,7 @@ static void series_are_visited(void)
                               {"a/zarr.json", "{\"zarr_format\":3,\"zarr_format\":3}"},
                               {NULL, NULL}};
     CHECK(strstr(findings(objects), "invalid: a/zarr.json") == findings(objects));
-    CHECK(strstr(findings(objects), "invalid: OME/zarr.json: series[1]: the path \"../b\" must stay below the root"));
+    CHECK(strstr(findings(objects), "invalid: OME/zarr.json: series[1]: the path \"../b\" cannot be used: it does not stay below the root"));
     const object numbered[] = {
         {".zattrs", "{\"bioformats2raw.layout\":3}"}, {"0/.zattrs", "{\"multiscales\":[]}"}, {NULL, NULL}};
     CHECK_TEXT(findings(numbered), "invalid: 0/.zattrs: multiscales: it must be a list with at least one entry");

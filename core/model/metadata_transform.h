@@ -1,0 +1,22 @@
+/* metadata_transform.h: what "coordinateTransformations" make of the axes of an image. */
+#ifndef NGFF_MODEL_METADATA_TRANSFORM_H
+#define NGFF_MODEL_METADATA_TRANSFORM_H
+
+#include "document.h"
+
+typedef struct {
+    double scale[MAX_RANK], translation[MAX_RANK];
+    int has_scale;   /* one of the transforms has one */
+    int has_systems; /* they lead to several systems: this is the first */
+    char system[60]; /* its name */
+} axis_map;
+
+/* The transforms one after the other. dims: a letter for each axis. Returns NULL, also where list is NULL or empty, or
+ * why they are no scale and translation of each axis. */
+const char *transforms_read(const cJSON *list, const char *dims, axis_map *map);
+
+/* True for a list of one affine that mixes y and x with no other axis, and that can be inverted: it turns or shears the
+ * image, which hosts with a word for that read themselves. */
+int transforms_turn(const cJSON *list, const char *dims);
+
+#endif
