@@ -335,6 +335,16 @@ def test_gdaladdo_adds_replaces_and_cleans(tmp_path, options):
     expect("d.ome.zarr", "SCALE_FACTORS=3", "OVERVIEW_RESAMPLING=MODE")
 
 
+def test_gdaladdo_keeps_levels_whose_factor_is_not_the_ratio_of_sizes(tmp_path):
+    """1000 columns and 8 of the last level: 125, but the factor is 128."""
+    array = gdaltest.smooth_array((1, 40, 1000), "uint8")
+    path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "BLOCKSIZE=16", "SCALE_FACTORS=2,128")
+    assert subprocess.run(["gdaladdo", "-q", "-r", "average", path, "4"]).returncode == 0
+    expected = gdaltest.write(tmp_path / "b.ome.zarr", gdaltest.mem(array), "BLOCKSIZE=16", "SCALE_FACTORS=2,4,128")
+    assert chunk_files(path) == chunk_files(expected)
+    assert gdaltest.transforms(path) == gdaltest.transforms(expected)
+
+
 def test_stale_overviews_are_not_shown(tmp_path):
     array = gdaltest.random_array((1, 100, 120), "uint8")
     path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "BLOCKSIZE=32")

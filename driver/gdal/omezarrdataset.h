@@ -120,6 +120,14 @@ class OmeZarrDataset final : public GDALPamDataset
     {
         return m_store->type;
     }
+    /* Along x, of each overview: the store's own, since the ratio of sizes is another one where it does not divide them. */
+    std::vector<int> overview_factors() const
+    {
+        std::vector<int> factors;
+        for (const auto &overview : m_overviews)
+            factors.push_back(static_cast<int>(overview->m_grid.factor[m_store->rank - 1] + 0.5));
+        return factors;
+    }
     bool has_mask() const
     {
         return ngff_reader_has_mask(m_store->reader) == 1;

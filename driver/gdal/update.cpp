@@ -313,10 +313,5 @@ GDALRasterBand *WritingBand::GetOverview(int index)
 /* The factors of the stored levels, along x. */
 std::vector<int> WritingDataset::stored_factors() const
 {
-    std::vector<int> factors;
-    GDALRasterBand *band = m_stored ? m_stored->GetRasterBand(1) : nullptr;
-    for (int i = 0; band != nullptr && i < band->GetOverviewCount(); i++)
-        factors.push_back(
-            static_cast<int>(std::lround(static_cast<double>(nRasterXSize) / band->GetOverview(i)->GetXSize())));
-    return factors;
+    return m_stored ? m_stored->overview_factors() : std::vector<int>();
 }
