@@ -68,8 +68,7 @@ STORES = {
     "elevation": Store(elevation(), ["WINDOW=800:2500"], (1, 1, 1), ["Band 1"], ["FFFFFF"], [(800, 2500)],
                        (400000, 30, 0, 4400000, 0, -30), "EPSG:32613", NODATA, pixel=(1, 30, 30)),
     "stack": Store(tiles(24, "uint16", 0, 4500, 4), ["AXES=t:2,c:3,z:4", "AXIS_SCALE=t:0.5,z:2,y:0.5,x:0.5",
-                                                     "AXIS_UNITS=t:s,z:um,y:um,x:um",
-                                                     "SCALE_FACTORS=y:2,x:2;y:4,x:4;y:8,x:8", *omero(*CELLS)],
+                                                     "AXIS_UNITS=t:s,z:um,y:um,x:um", *omero(*CELLS)],
                    (2, 3, 4), *CELLS, pixel=(2, 0.5, 0.5)),
 }
 # The other forms of a store, by the name that its folder has.
