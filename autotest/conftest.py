@@ -17,6 +17,10 @@ ogr.UseExceptions()
 osr.UseExceptions()
 
 
+def pytest_addoption(parser):
+    parser.addoption("--expected-skips", metavar="FILE", help="fail on a skip that is not on this list (pymod/skips.py)")
+
+
 def pytest_configure(config):
     # A missing plugin must not look like a row of skipped tests.
     if gdal.GetDriverByName("OMEZARR") is None:
@@ -53,7 +57,22 @@ def tmp_vsimem(request):
     gdal.RmdirRecursive(folder)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    path = session.config.getoption("expected_skips")
+    if path is None or hasattr(session.config, "workerinput"):
+        return
+    import skips
+
+    session.config.bad_skips = skips.unexpected(reporter.stats.get("skipped", []), skips.read(session.config.rootpath.parent / path))
+    if session.config.bad_skips and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter):
+    for line in getattr(terminalreporter.config, "bad_skips", []):
+        terminalreporter.write_line(f"SKIP FAILED, not on the list of expected skips: {line}", red=True)
     reports = [report for reports in terminalreporter.stats.values() for report in reports if getattr(report, "when", "") == "call"]
     rows = [value for report in reports for name, value in report.user_properties if name == "faults"]
     if rows:

@@ -1,15 +1,16 @@
 #!/bin/bash
-# chroot_gdal.sh SUITE [test|read STORES]: another GDAL in a throw-away Debian chroot (trixie has 3.10, sid 3.13).
+# chroot_gdal.sh SUITE [test [PYTEST ARGUMENTS...]|read STORES]: another GDAL in a throw-away Debian chroot (trixie has 3.10, sid 3.13).
 #   test          builds the plugin there, runs CTest and pytest, and prints one row of the README's table; trixie has
-#                 QGIS 3.40, which exports through the plugin too
+#                 QGIS 3.40, which exports through the plugin too. Arguments of pytest are seen from autotest/gdrivers
 #   read STORES   GDAL's own Zarr driver, without our plugin, reads what autotest/gdal_zarr_stores.py wrote
 # The chroot is kept in $OMEZARR_CHROOTS (default /var/cache/omezarr-chroots) for the next run. Needs root or sudo,
 # debootstrap and the network; without them the last line says why and the exit status is 77.
 set -euo pipefail
 suite=$1
 job=${2:-test}
-stores=${3:-}
-[ -z "$stores" ] || stores=$(cd "$stores" && pwd)
+shift $(($# < 2 ? $# : 2))
+stores=""
+[ "$job" != read ] || stores=$(cd "$1" && pwd)
 root=$(cd "$(dirname "$0")/.." && pwd)
 
 skip() {
@@ -19,7 +20,7 @@ skip() {
 
 if [ "$(id -u)" != 0 ]; then
     sudo -n true 2>/dev/null || skip "a chroot needs root"
-    exec sudo -n env OMEZARR_CHROOTS="${OMEZARR_CHROOTS:-}" "$0" "$suite" "$job" $stores
+    exec sudo -n env OMEZARR_CHROOTS="${OMEZARR_CHROOTS:-}" "$0" "$suite" "$job" "$@"
 fi
 command -v apt-get >/dev/null || skip "no apt on this machine, so no Debian mirror is known"
 if ! command -v debootstrap >/dev/null; then
@@ -96,7 +97,9 @@ test)
     inside ctest --test-dir /src/build -j"$(nproc)" --output-on-failure >"$chroots/$suite-ctest.log" 2>&1 || status=1
     tail -25 "$chroots/$suite-ctest.log"
     row+=" $(grep -oE '[0-9]+ tests failed out of [0-9]+' "$chroots/$suite-ctest.log" || echo none) |"
-    inside env GDAL_DRIVER_PATH=/src/build/driver/gdal python3 -m pytest /src/autotest -q -ra -n "$(nproc)" \
+    [ $# -gt 0 ] || set -- /src/autotest
+    inside env GDAL_DRIVER_PATH=/src/build/driver/gdal sh -c 'cd /src/autotest/gdrivers && exec python3 -m pytest "$@"' \
+        pytest -q -ra -n "$(nproc)" "$@" \
         >"$chroots/$suite-pytest.log" 2>&1 || status=1
     tail -40 "$chroots/$suite-pytest.log"
     row+=" $(tail -1 "$chroots/$suite-pytest.log" | grep -oE '[0-9]+ [a-z]+' | grep -vE 'warning' | paste -sd, | sed 's/,/, /g') |"

@@ -122,10 +122,9 @@ def test_good_value(tmp_path, name):
 
 
 
-@pytest.mark.parametrize("name,value", [(name, value) for name, (_, _, bad) in OPTIONS.items() for value in bad])
+@pytest.mark.parametrize("name,value", [(name, value) for name, (_, _, bad) in OPTIONS.items() for value in bad
+                                        if value.isascii()])  # Python's module passes UTF-8 only; see the C tests
 def test_bad_value_is_refused_before_anything_is_written(tmp_path, name, value):
-    if not value.isascii():
-        pytest.skip("Python's module passes UTF-8 only; see the C tests")
     needed = [o for o in OPTIONS[name][0] if not o.startswith(name + "=")]
     message = gdaltest.refused(tmp_path / "a.ome.zarr", source(), *needed, f"{name}={value}")
     items = [item for item in re.split("[,;]", value) if item]

@@ -51,13 +51,11 @@ def assert_read_by_all(store, expected, tolerance=0, tensorstore=True):
         assert_levels(gdaltest.tensorstore_levels(store), raw, tolerance)
 
 
-@pytest.mark.parametrize("version", ["0.5", "0.4"])
+@pytest.mark.parametrize("codec,version", [(codec, version) for version in ("0.5", "0.4") for codec in CODECS
+                                           if codec not in (ONLY_04 if version == "0.5" else ONLY_05)])
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_every_type_layout_version_and_codec_reads_back(tmp_path, dtype, codec, layout, version):
-    if codec in (ONLY_04 if version == "0.5" else ONLY_05):
-        pytest.skip("not a codec of this version of Zarr")
     array = gdaltest.random_array((2, 53, 75), dtype)
     store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), f"LAYOUT={layout}", f"NGFF_VERSION={version}",
                            "BLOCKSIZE=32", *CODECS[codec])

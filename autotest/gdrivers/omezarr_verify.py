@@ -362,7 +362,7 @@ def test_a_chunk_that_should_be_empty_is_named(core, tmp_path):
     assert status == E_CORRUPT and "level 0, chunk 0,0,0 (scale0/image/c/0/0/0)" in findings[0][1]
 
 
-STRAYS = ["scale0/image/c/0/9/9", "scale0/image/c/00/0/0", "scale0/image/c/0/0", "scale0/image/c/0/0/0.partial", "scale0/image/1.2.3",
+STRAYS = ["scale0/image/c/0/9/9", "scale0/image/c/00/0/0", "scale0/image/c/0/7", "scale0/image/c/0/0/0.partial", "scale0/image/1.2.3",
           "notes.txt", "scale0/thumbs.db", "c/0/0/0", ".scratch/stage", ".owner", "ovr_4x/image/c/0/0/0"]
 
 
@@ -371,11 +371,8 @@ def test_every_stray_object_is_named(core, tmp_path, name):
     store = tmp_path / "a.ome.zarr"
     gdaltest.write(store, plain_source(), "BLOCKSIZE=32", "OVERVIEW_COUNT=1")
     path = store / name
-    if path.parent.is_file():
-        pytest.skip("a file is there")
     os.makedirs(path.parent, exist_ok=True)
-    if path.exists():
-        pytest.skip("this is a chunk")
+    assert not path.exists()
     path.write_bytes(b"abc")
     status, findings = core.verify(store)
     assert status == E_CORRUPT and [(kind, name in text) for kind, text in findings] == [(1, True)]
