@@ -411,10 +411,11 @@ NGFF_API void ngff_reader_set_cache(ngff_reader *reader, int64_t size_bytes);
 /* What a finding is. */
 #define NGFF_FINDING_NOTE 0      /* something that was not checked, and why */
 #define NGFF_FINDING_STRAY 1     /* an object that is no part of the image */
-#define NGFF_FINDING_DAMAGE 2    /* something is missing, damaged, or cannot be read */
+#define NGFF_FINDING_DAMAGE 2    /* something is missing or damaged */
 #define NGFF_FINDING_INVALID 3   /* metadata breaks a MUST of the specification */
 #define NGFF_FINDING_ADVICE 4    /* metadata does not follow a SHOULD of the specification */
 #define NGFF_FINDING_TOLERABLE 5 /* metadata breaks a MUST in a way in which the specification's own examples do */
+#define NGFF_FINDING_UNREAD 6    /* something could not be read, which says nothing about it (permission, network ...) */
 
 /* Looks at every object of the store: all documents are there, are JSON and equal to the root's copies of them; every
  * chunk that was stored is there and decodes to its size, every shard index has its checksum; chunks that were left out
@@ -436,7 +437,7 @@ NGFF_API int32_t ngff_reader_verify(ngff_reader *reader, int32_t n_threads,
 /* Judges metadata by the text of NGFF 0.4, 0.5 and 0.6, which is stricter than the reader. path: a store's root, with
  * all groups and arrays that it names; or a file .json or .zattrs with one node's attributes, or a whole zarr.json.
  * finding (may be NULL) is called with one line for each broken rule, which names the document, the key and the rule,
- * and with a note for what is named and not there; what cannot be read is NGFF_FINDING_DAMAGE. options: those of
+ * and with a note for what is named and not there; what cannot be read is NGFF_FINDING_UNREAD. options: those of
  * ngff_reader_open_part, of which MAX_METADATA counts; may be NULL. Returns NGFF_OK if no
  * MUST is broken, NGFF_E_CORRUPT if one is, also where it is tolerable (a host that tolerates counts the findings that
  * are NGFF_FINDING_INVALID), or the error of what cannot be read. */

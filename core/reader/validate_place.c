@@ -34,7 +34,7 @@ int32_t ngff_validate(const char *path, const char *const *options,
         validate_store(&j, reader_document, reader, &reader->limits, &e);
     if (e.status != NGFF_OK && finding) {
         error_at(&e, "%s", path ? path : "");
-        finding(user, NGFF_FINDING_DAMAGE, e.message);
+        finding(user, NGFF_FINDING_UNREAD, e.message);
     }
     free(folder);
     ngff_reader_free(reader);

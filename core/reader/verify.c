@@ -73,7 +73,7 @@ __attribute__((format(printf, 3, 4))) static void tell(check *c, int32_t kind, c
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    c->n_damage += kind != NGFF_FINDING_NOTE && kind != NGFF_FINDING_ADVICE;
+    c->n_damage += kind != NGFF_FINDING_NOTE && kind != NGFF_FINDING_ADVICE && kind != NGFF_FINDING_UNREAD;
     if (strcmp(text, c->last) == 0)
         return;
     memcpy(c->last, text, sizeof text);
@@ -89,11 +89,10 @@ static void tell_error(check *c, const char *where, const error *e)
         tell(c, NGFF_FINDING_NOTE, "%snot checked: %s", where, e->message);
         return;
     }
-    tell(c, NGFF_FINDING_DAMAGE, "%s%s", where, e->message);
-    if (e->status != NGFF_E_CORRUPT && e->status != NGFF_E_NOT_FOUND) {
-        c->n_damage--;
-        c->trouble = c->trouble ? c->trouble : e->status;
-    }
+    int is_damage = e->status == NGFF_E_CORRUPT || e->status == NGFF_E_NOT_FOUND;
+    tell(c, is_damage ? NGFF_FINDING_DAMAGE : NGFF_FINDING_UNREAD, "%s%s", where, e->message);
+    if (!is_damage && c->trouble == NGFF_OK)
+        c->trouble = e->status;
 }
 
 /* -- Keys ------------------------------------------------------------------------------------------------------ */
@@ -239,7 +238,7 @@ static int32_t find_beside(check *c)
     if (c->n_arrays > 0 && c->others.n >= most_strays) {
         status = reader_store(c->reader)->ops->list(reader_store(c->reader), sort_beside, c, &e);
         if (status < 0)
-            tell(c, NGFF_FINDING_DAMAGE, "%s", e.message);
+            tell(c, NGFF_FINDING_UNREAD, "%s", e.message);
         return status;
     }
     for (size_t i = 0; i < c->others.n && status == NGFF_OK; i++)
@@ -843,7 +842,7 @@ static int32_t check_all(check *c)
         tell(c, NGFF_FINDING_NOTE, "%s cannot be listed: objects that are no part of the image are not looked for",
              reader_path(c->reader));
     else if (status < 0) {
-        tell(c, NGFF_FINDING_DAMAGE, "%s", e.message);
+        tell(c, NGFF_FINDING_UNREAD, "%s", e.message);
         return status;
     }
     keys_sort(&c->documents);

@@ -157,7 +157,7 @@ static void hear_finding(void *user, int32_t kind, const char *text)
                     (kind == NGFF_FINDING_ADVICE && v->is_strict);
     if (!v->as_json)
         print_finding(NULL, is_tolerated ? "tolerated" : finding_word(kind), text);
-    else if (kind == NGFF_FINDING_DAMAGE)
+    else if (kind == NGFF_FINDING_UNREAD)
         fprintf(stderr, "omezarr: %s\n", text);
     else if (is_broken || is_tolerated) {
         fputs(v->n_in_message++ == 0 ? "{\"message\":\"" : "; ", stdout);
