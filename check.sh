@@ -5,7 +5,7 @@
 set -uo pipefail
 cd "$(dirname "$0")" || exit 2
 here=$PWD
-all="build ctest pytest header symbols nogdal sanitizers plugin threads fuzz chroot"
+all="build ctest pytest header symbols nogdal sanitizers plugin threads fuzz chroot newgdal"
 steps=${*:-$all}
 [ "$steps" = quick ] && steps="build ctest pytest"
 logs=$here/build/logs
@@ -58,8 +58,13 @@ step_header() { # the public header compiles alone, pedantically
         echo "ngff.h compiles alone as C11 and as C++17"
 }
 
-step_symbols() {
-    scripts/exported_symbols.sh build/libngff.so
+step_symbols() { # what the header declares is exported, and each function has a test in C, so that sanitizers see it
+    scripts/exported_symbols.sh build/libngff.so || return 1
+    local name untested=0
+    while read -r name; do
+        grep -qw "$name" tests/*/test_*.c || { echo "$name has no test in tests/" && untested=1; }
+    done <tests/exported_symbols.txt
+    [ "$untested" = 0 ] && echo "$(wc -l <tests/exported_symbols.txt) exported functions, as in ngff.h, each with a test in C"
 }
 
 step_nogdal() {
@@ -146,6 +151,10 @@ step_chroot() { # GDAL 3.13's own Zarr driver, without our plugin, reads what we
     rm -rf build/stores
     GDAL_DRIVER_PATH=$here/build/driver/gdal "$venv/bin/python" autotest/gdal_zarr_stores.py build/stores || return 1
     scripts/chroot_gdal.sh sid read build/stores
+}
+
+step_newgdal() { # the plugin built for GDAL 3.13, and those of its tests that differ most by version
+    scripts/chroot_gdal.sh sid test omezarr_{driver,create,orders,update,options,gdal_cli,rasterio,verify,missing,sidefile,copy,classes}.py
 }
 
 # -- Run them -------------------------------------------------------------------------------------------------------

@@ -245,6 +245,12 @@ static void automatic_shards_keep_the_store_under_10000_objects(void)
     CHECK(ngff_plan_warning(p, 0) && strstr(ngff_plan_warning(p, 0), "objects"));
     CHECK(ngff_plan_warning(p, 99) == NULL && ngff_plan_warning(p, -1) == NULL);
     ngff_plan_free(p);
+    for (int32_t type = NGFF_UINT8; type <= NGFF_FLOAT64; type++) { /* whatever the size of a pixel is */
+        p = plan_of("yx", SHAPE(200000, 200000), type, NULL);
+        int64_t bytes = p->levels[0].shard[0] * p->levels[0].shard[1] * ngff_type_size(type);
+        CHECK(bytes > 8 << 20 && bytes <= 32 << 20);
+        ngff_plan_free(p);
+    }
     p = plan_of("yx", SHAPE(6400, 6400), NGFF_UINT8, OPTIONS("BLOCKSIZE=64", "NGFF_VERSION=0.4"));
     CHECK(!p->levels[0].is_sharded);
     CHECK(ngff_plan_warning(p, 0) && strstr(ngff_plan_warning(p, 0), "NGFF_VERSION=0.5"));

@@ -411,6 +411,25 @@ static void beyond_two_to_the_25_every_third_row_is_counted(void)
     }
 }
 
+/* The same where a mask hides the lower half, which alone is bright. */
+static void beyond_two_to_the_25_hidden_rows_are_not_counted(void)
+{
+    const int64_t height = 6001, width = 6001;
+    uint8_t *mask = calloc((size_t)(height * width), 1);
+    memset(mask, 255, (size_t)(height / 2 * width));
+    ngff_image *image = ngff_image_create("yx", SHAPE(height, width), NGFF_UINT8);
+    ngff_image_set_mask(image, 1);
+    subject s = make_subject(image, OPTIONS("BLOCKSIZE=512", "OVERVIEWS=NONE"));
+    s.mask = mask;
+    memset(s.pixels, 10, (size_t)(height / 2 * width));
+    memset(s.pixels + height / 2 * width, 200, (size_t)((height - height / 2) * width));
+    add_all(&s);
+    CHECK(s.summaries->start == 10 && s.summaries->end == 11);
+    CHECK_INT(s.summaries->n_valid, height / 2 * width);
+    free_subject(&s);
+    free(mask);
+}
+
 static void rgb_bytes_are_stretched_only_when_asked(void)
 {
     subject s = make_subject(rgb_image(NGFF_UINT8, 3), OPTIONS("WINDOW=PERCENTILE"));
@@ -473,6 +492,7 @@ int main(void)
     RUN(pixels_that_nobody_wrote_count_as_what_they_read_as);
     RUN(large_levels_are_sampled_evenly);
     RUN(beyond_two_to_the_25_every_third_row_is_counted);
+    RUN(beyond_two_to_the_25_hidden_rows_are_not_counted);
     RUN(rgb_bytes_are_stretched_only_when_asked);
     RUN(threads_give_the_same_bits);
     CHECK_EXIT();

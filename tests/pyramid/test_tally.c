@@ -21,6 +21,73 @@ static void nodata_and_masked_pixels_are_not_counted(void)
     CHECK(t.sum == 9 && squares_are(&t, 35));
 }
 
+static uint32_t noise(uint64_t i)
+{
+    i = (i ^ i >> 29) * 0xBF58476D1CE4E5B9u;
+    return (uint32_t)(i >> 33);
+}
+
+static int64_t value_of(int32_t type, const uint8_t *pixels, int64_t i)
+{
+    int16_t word;
+    memcpy(&word, pixels + (type == NGFF_UINT8 || type == NGFF_INT8 ? 0 : 2 * i), 2);
+    return type == NGFF_UINT8   ? pixels[i]
+           : type == NGFF_INT8  ? (int8_t)pixels[i]
+           : type == NGFF_INT16 ? word
+                                : (uint16_t)word;
+}
+
+/* Vector code works in blocks of 16, 32 and more pixels, with a rest: each length has its own way through it. */
+static void rows_of_every_length_are_counted(void)
+{
+    enum { most = 200, rows = 3, pitch = (most + 7) * 2 };
+    static const int32_t types[] = {NGFF_UINT8, NGFF_INT8, NGFF_UINT16, NGFF_INT16};
+    static uint8_t pixels[rows * pitch], mask[rows * most];
+    static uint64_t bins[65536], expected_bins[65536];
+    for (int n = 1; n <= most; n++)
+        for (int form = 0; form < 16; form++) {
+            int32_t type = types[form % 4];
+            const dtype *d = dtype_get(type);
+            int has_nodata = form / 4 & 1, has_mask = form / 8,
+                offset = n % 5 * d->size; /* rows that are not aligned */
+            for (int i = 0; i < rows * pitch; i++)
+                pixels[i] = (uint8_t)noise((uint64_t)(i + 1) * 7919u + (uint64_t)n * 31u + (uint64_t)form);
+            for (int i = 0; i < rows * most; i++)
+                mask[i] = noise((uint64_t)i + 77u * (uint64_t)n) % 3 ? 255 : 0;
+            uint8_t nodata[2];
+            memcpy(nodata, pixels + offset, 2); /* the first pixel, and whoever equals it */
+            int64_t nothing = value_of(type, nodata, 0), n_valid = 0, sum = 0, squares = 0, low = INT64_MAX,
+                    high = INT64_MIN;
+            int64_t lowest = type == NGFF_INT8 ? -128 : type == NGFF_INT16 ? -32768 : 0;
+            memset(expected_bins, 0, sizeof expected_bins);
+            for (int row = 0; row < rows; row++)
+                for (int i = 0; i < n; i++) {
+                    int64_t value = value_of(type, pixels + offset + row * pitch, i);
+                    if ((has_nodata && value == nothing) || (has_mask && !mask[row * most + i]))
+                        continue;
+                    n_valid++;
+                    sum += value;
+                    squares += value * value;
+                    low = value < low ? value : low;
+                    high = value > high ? value : high;
+                    expected_bins[value - lowest]++;
+                }
+            tally t = {0};
+            tally_scan(&t, d, pixels + offset, rows, n, pitch, has_nodata ? nodata : NULL, has_mask ? mask : NULL,
+                       most);
+            memset(bins, 0, sizeof bins);
+            histogram_scan(bins, d, pixels + offset, rows, n, pitch, has_nodata ? nodata : NULL, has_mask ? mask : NULL,
+                           most);
+            int is_right = t.n_valid == n_valid && t.sum == sum && squares_are(&t, (uint128)squares) &&
+                           (n_valid == 0 || (value_of(type, t.min, 0) == low && value_of(type, t.max, 0) == high)) &&
+                           memcmp(bins, expected_bins, sizeof bins) == 0;
+            if (!is_right)
+                fprintf(stderr, "type %d, %d columns, %s nodata, %s mask\n", type, n, has_nodata ? "with" : "no",
+                        has_mask ? "with" : "no");
+            CHECK(is_right);
+        }
+}
+
 static void long_rows_do_not_overflow(void)
 {
     enum { n = 300000 };
@@ -146,6 +213,7 @@ static void percentiles_are_those_of_numpy(void)
 int main(void)
 {
     RUN(nodata_and_masked_pixels_are_not_counted);
+    RUN(rows_of_every_length_are_counted);
     RUN(long_rows_do_not_overflow);
     RUN(wide_integers_keep_their_extremes);
     RUN(only_finite_floats_count);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "check.h"
 #include "reader.h"
 
@@ -296,6 +297,55 @@ static void shard_indices_are_forgotten_with_the_cache(void)
     remove_store("a");
 }
 
+/* A shard that is cut while its index is known: what is behind the cut is an error, not fill. */
+static void shard_that_is_cut_while_it_is_open_is_an_error(void)
+{
+    make_store("a", "SHARD=40", "COMPRESS=NONE", 0);
+    ngff_reader *reader = open_with("a", "MISSING_CHUNKS=AUTO");
+    ngff_reader_set_cache(reader, 0);
+    CHECK_INT(pixel_of(reader, 0, 2), 5);
+    CHECK_INT(truncate(below("a/0/c/0/0"), 10 * 64 + 30), 0); /* 21 chunks of 64 bytes; the 11th is cut */
+    CHECK_INT(pixel_of(reader, 4, 4), NGFF_E_CORRUPT);
+    CHECK(strstr(problem, "a/0/c/0/0") != NULL);
+    ngff_reader_free(reader);
+    remove_store("a");
+}
+
+/* The same where the index stands before the chunks, so that the cut leaves it whole. */
+static void shard_with_its_index_at_the_start_that_is_cut_is_an_error(void)
+{
+    static const char array[] =
+        "{\"zarr_format\":3,\"node_type\":\"array\",\"shape\":[16,16],\"data_type\":\"uint8\",\"chunk_grid\":{\"name\":"
+        "\"regular\",\"configuration\":{\"chunk_shape\":[16,16]}},\"chunk_key_encoding\":{\"name\":\"default\"},"
+        "\"fill_value\":0,\"codecs\":[{\"name\":\"sharding_indexed\",\"configuration\":{\"chunk_shape\":[8,8],"
+        "\"codecs\":"
+        "[{\"name\":\"bytes\"}],\"index_codecs\":[{\"name\":\"bytes\",\"configuration\":{\"endian\":\"little\"}}],"
+        "\"index_location\":\"start\"}}],\"attributes\":{},\"dimension_names\":[\"y\",\"x\"]}";
+    uint8_t shard[64 + 4 * 64];
+    for (int i = 0; i < 4; i++) {
+        little_put(little_put(shard + 16 * i, 64 + 64 * (uint64_t)i, 8), 64, 8);
+        memset(shard + 64 + 64 * i, i + 1, 64);
+    }
+    make_store("a", NULL, NULL, 0);
+    edit("a/zarr.json", "\"omezarr\"", "\"other\"");
+    edit("a/zarr.json", "\"consolidated_metadata\"", "\"nothing\"");
+    write_file("a/0/zarr.json", array);
+    remove_store("a/0/c");
+    CHECK(mkdir(below("a/0/c"), 0777) == 0 && mkdir(below("a/0/c/0"), 0777) == 0);
+    FILE *file = fopen(below("a/0/c/0/0"), "wb");
+    CHECK(file && fwrite(shard, 1, sizeof shard, file) == sizeof shard && fclose(file) == 0);
+    ngff_reader *reader = open_with("a", "MISSING_CHUNKS=AUTO");
+    ngff_reader_set_cache(reader, 0);
+    CHECK_INT(pixel_of(reader, 0, 0), 1);
+    CHECK_INT(pixel_of(reader, 1, 1), 4);
+    CHECK_INT(truncate(below("a/0/c/0/0"), 64 + 2 * 64 + 10), 0);
+    CHECK_INT(pixel_of(reader, 0, 1), 2);
+    CHECK_INT(pixel_of(reader, 1, 0), NGFF_E_CORRUPT);
+    CHECK_INT(pixel_of(reader, 1, 1), NGFF_E_CORRUPT);
+    ngff_reader_free(reader);
+    remove_store("a");
+}
+
 static void directory_of_one_file_is_forgotten_with_the_cache(void)
 {
     make_store("a.ozx", "COMPRESS=NONE", NULL, 0);
@@ -373,6 +423,8 @@ int main(void)
     RUN(missing_chunk_of_a_foreign_store_is_fill);
     RUN(chunks_under_the_other_separator_are_read_with_one_warning);
     RUN(shard_indices_are_forgotten_with_the_cache);
+    RUN(shard_that_is_cut_while_it_is_open_is_an_error);
+    RUN(shard_with_its_index_at_the_start_that_is_cut_is_an_error);
     RUN(directory_of_one_file_is_forgotten_with_the_cache);
     RUN(what_cannot_be_read_beside_the_pixels_is_the_readers_error);
     RUN(option_of_another_value_is_refused);

@@ -162,6 +162,83 @@ static void resume_goes_on_with_what_was_put(void)
     free(bytes);
 }
 
+/* -- More entries than the old end of a zip can count ------------------------------------------------------------------- */
+
+enum { n_many = 66000 };
+
+static uint8_t *packed; /* what was appended */
+static size_t n_packed, room_packed;
+
+static int many_look(const char *path, path_state *what, char cause[256])
+{
+    (void)cause;
+    *what = (path_state){.kind = strcmp(path, "many") == 0 ? KIND_FOLDER : KIND_FILE};
+    return 0;
+}
+
+static int many_list(const char *path, char ***names, char cause[256])
+{
+    (void)path;
+    (void)cause;
+    *names = calloc(n_many + 1, sizeof **names);
+    for (int i = 0; i < n_many; i++) {
+        char name[20];
+        snprintf(name, sizeof name, "%d", i);
+        (*names)[i] = strdup(name);
+    }
+    return 0;
+}
+
+static int many_read(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, char cause[256])
+{
+    (void)path;
+    (void)offset;
+    (void)n;
+    (void)cause;
+    *bytes = (uint8_t *)strdup("x");
+    *n_read = 1;
+    return 0;
+}
+
+static int many_write(const char *path, const void *bytes, size_t n, char cause[256])
+{
+    (void)path;
+    (void)bytes;
+    (void)cause;
+    n_packed = 0;
+    return n > 0;
+}
+
+static int many_append(const char *path, const void *bytes, size_t n, char cause[256])
+{
+    (void)path;
+    (void)cause;
+    if (n_packed + n > room_packed)
+        packed = realloc(packed, room_packed = 2 * (n_packed + n));
+    memcpy(packed + n_packed, bytes, n);
+    n_packed += n;
+    return 0;
+}
+
+static void more_entries_than_the_old_end_can_count_are_counted_in_the_new_one(void)
+{
+    const folder_calls calls = {.look = many_look,
+                                .list = many_list,
+                                .read_file = many_read,
+                                .write_file = many_write,
+                                .append_file = many_append};
+    error e = {0};
+    CHECK_INT(zip_pack(&calls, "many", "many.ozx", &e), NGFF_OK);
+    const uint8_t *end = packed + n_packed - 22, *end64;
+    while (number(end, 4) != 0x06054b50)
+        end--;
+    CHECK(number(end + 8, 2) == 0xffff && number(end + 10, 2) == 0xffff); /* "look into the zip64 end" */
+    end64 = packed + number(end - 20 + 8, 8);
+    CHECK_INT(number(end64, 4), 0x06064b50);
+    CHECK(number(end64 + 24, 8) == n_many && number(end64 + 32, 8) == n_many);
+    free(packed);
+}
+
 int main(void)
 {
     use_local_place(store_file_open);
@@ -170,6 +247,7 @@ int main(void)
     RUN(what_does_not_say_that_it_is_ours_is_untouched);
     RUN(nothing_is_changed_in_a_file);
     RUN(resume_goes_on_with_what_was_put);
+    RUN(more_entries_than_the_old_end_can_count_are_counted_in_the_new_one);
     leave_local_place();
     CHECK_EXIT();
 }

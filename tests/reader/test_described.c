@@ -1,0 +1,190 @@
+/* test_described.c: what a reader says of a store beside its pixels: axes, attributes, parts, what it is at all, and
+ * whether it keeps to the specification. Documents by hand, on real files. */
+#include <ftw.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "ngff.h"
+
+static char place[200];
+
+static const char *below(const char *name)
+{
+    static char paths[4][600];
+    static int next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", place, name);
+    return path;
+}
+
+static int remove_visited(const char *path, const struct stat *s, int flag, struct FTW *walk)
+{
+    (void)s;
+    (void)flag;
+    (void)walk;
+    return remove(path);
+}
+
+static void remove_all(const char *name)
+{
+    CHECK_INT(nftw(below(name), remove_visited, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+static void write_file(const char *key, const char *text)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/%s", place, key);
+    for (char *slash = strchr(path + strlen(place) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(path, 0777);
+        *slash = '/';
+    }
+    FILE *file = fopen(path, "wb");
+    CHECK(file && fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+static void write_group(const char *key, const char *attributes)
+{
+    char text[4000];
+    snprintf(text, sizeof text, "{\"zarr_format\":3,\"node_type\":\"group\",\"attributes\":%s}", attributes);
+    write_file(key, text);
+}
+
+static void write_array(const char *key)
+{
+    write_file(key, "{\"zarr_format\":3,\"node_type\":\"array\",\"shape\":[2,6,4],\"data_type\":\"uint8\","
+                    "\"chunk_grid\":{\"name\":\"regular\",\"configuration\":{\"chunk_shape\":[1,6,4]}},"
+                    "\"chunk_key_encoding\":{\"name\":\"default\"},\"fill_value\":0,\"codecs\":[{\"name\":\"bytes\"}],"
+                    "\"attributes\":{\"of\":\"the array\"},\"dimension_names\":[\"time\",\"row\",\"column\"]}");
+}
+
+/* An image with the labels "cells" beside it. */
+#define MULTISCALES                                                                                                    \
+    "\"multiscales\":[{\"name\":\"a\",\"axes\":[{\"name\":\"time\",\"type\":\"time\",\"unit\":\"second\"},{\"name\":"  \
+    "\"row\",\"type\":\"space\",\"unit\":\"micrometer\"},{\"name\":\"column\",\"type\":\"space\"}],\"datasets\":[{"    \
+    "\"path\":\"0\",\"coordinateTransformations\":[{\"type\":\"scale\",\"scale\":[1,1,1]}]}]}]"
+
+static void make_store(void)
+{
+    write_group("a/zarr.json", "{\"of\":\"the root\",\"ome\":{\"version\":\"0.5\"," MULTISCALES "}}");
+    write_array("a/0/zarr.json");
+    write_group("a/labels/zarr.json", "{\"ome\":{\"version\":\"0.5\",\"labels\":[\"cells\"]}}");
+    write_group("a/labels/cells/zarr.json",
+                "{\"ome\":{\"version\":\"0.5\",\"image-label\":{\"source\":{\"image\":\"../../\"}}," MULTISCALES "}}");
+    write_array("a/labels/cells/0/zarr.json");
+    write_group("a/notes/zarr.json", "{\"by\":[1,2]}");
+}
+
+static void axes_have_the_names_and_units_of_the_store(void)
+{
+    ngff_reader *reader = ngff_reader_open(below("a"));
+    CHECK_TEXT(ngff_reader_error(reader), "");
+    CHECK_TEXT(ngff_reader_dims(reader), "tyx");
+    CHECK_TEXT(ngff_reader_axis_name(reader, 0), "time");
+    CHECK_TEXT(ngff_reader_axis_name(reader, 2), "column");
+    CHECK_TEXT(ngff_reader_axis_unit(reader, 0), "second");
+    CHECK_TEXT(ngff_reader_axis_unit(reader, 1), "micrometer");
+    CHECK(ngff_reader_axis_unit(reader, 2) == NULL);
+    CHECK(ngff_reader_axis_name(reader, 3) == NULL && ngff_reader_axis_name(reader, -1) == NULL);
+    CHECK(ngff_reader_axis_unit(reader, 3) == NULL && ngff_reader_axis_unit(reader, -1) == NULL);
+    ngff_reader_free(reader);
+}
+
+static void attributes_are_those_of_the_node_that_is_named(void)
+{
+    ngff_reader *reader = ngff_reader_open(below("a"));
+    CHECK(strstr(ngff_reader_attributes(reader), "the root") != NULL);
+    CHECK(strstr(ngff_reader_array_attributes(reader), "the array") != NULL);
+    const char *notes = ngff_reader_node_attributes(reader, "notes");
+    CHECK(notes && strstr(notes, "\"by\"") != NULL);
+    CHECK(ngff_reader_node_attributes(reader, "nowhere") == NULL);
+    CHECK_INT(ngff_reader_status(reader), NGFF_OK); /* what is not there is no error */
+    write_file("a/notes/zarr.json", "{\"zarr_format\":3,");
+    CHECK(ngff_reader_node_attributes(reader, "notes") == NULL);
+    CHECK_INT(ngff_reader_status(reader), NGFF_OK); /* nor is what others have broken */
+    CHECK(unlink(below("a/notes/zarr.json")) == 0 && mkdir(below("a/notes/zarr.json"), 0777) == 0);
+    CHECK(ngff_reader_node_attributes(reader, "notes") == NULL);
+    CHECK(ngff_reader_status(reader) < 0 && strstr(ngff_reader_error(reader), "a/notes/zarr.json"));
+    CHECK_INT(rmdir(below("a/notes/zarr.json")), 0);
+    ngff_reader_free(reader);
+    write_group("a/notes/zarr.json", "{\"by\":[1,2]}");
+}
+
+static void parts_are_the_image_and_what_is_beside_it(void)
+{
+    ngff_reader *reader = ngff_reader_open(below("a"));
+    CHECK_INT(ngff_reader_part_count(reader), 2);
+    CHECK(ngff_reader_part_path(reader, 0) && ngff_reader_part_title(reader, 0)[0]);
+    CHECK_TEXT(ngff_reader_part_path(reader, 1), "labels/cells");
+    CHECK(strstr(ngff_reader_part_title(reader, 1), "cells") != NULL);
+    CHECK(ngff_reader_part_path(reader, 2) == NULL && ngff_reader_part_title(reader, 2) == NULL);
+    CHECK(ngff_reader_part_path(reader, -1) == NULL && ngff_reader_part_title(reader, -1) == NULL);
+    ngff_reader_free(reader);
+    reader = ngff_reader_open_part(below("a"), "labels/cells", NULL);
+    CHECK_TEXT(ngff_reader_error(reader), "");
+    CHECK_INT(ngff_reader_level_count(reader), 1);
+    CHECK_INT(ngff_reader_part_entry(reader), 0);
+    ngff_reader_free(reader);
+    reader = ngff_reader_open_part(below("a"), "0", NULL); /* the array of a level */
+    CHECK_TEXT(ngff_reader_error(reader), "");
+    CHECK_INT(ngff_reader_part_level(reader), 0);
+    ngff_reader_free(reader);
+    reader = ngff_reader_open_part(below("a"), "#1", NULL);
+    CHECK(ngff_reader_status(reader) < 0 && strstr(ngff_reader_error(reader), "there is no number 1"));
+    ngff_reader_free(reader);
+}
+
+static void what_a_path_is_is_asked_of_its_root_document(void)
+{
+    write_group("plain/zarr.json", "{\"title\":\"no image\"}");
+    CHECK_INT(ngff_identify(below("a")), 1);
+    CHECK_INT(ngff_identify(below("plain")), 0);
+    CHECK_INT(ngff_identify(below("nowhere")), 0);
+    CHECK(ngff_identify(NULL) <= 0);
+    remove_all("plain");
+}
+
+static int n_found[8];
+static char last[1000];
+
+static void found(void *user, int32_t kind, const char *text)
+{
+    (void)user;
+    n_found[kind]++;
+    snprintf(last, sizeof last, "%s", text);
+}
+
+static void metadata_is_judged_by_the_text(void)
+{
+    memset(n_found, 0, sizeof n_found);
+    CHECK_INT(ngff_validate(below("a"), NULL, found, NULL), NGFF_OK);
+    CHECK_INT(n_found[NGFF_FINDING_INVALID], 0);
+    CHECK_INT(ngff_validate(below("a"), NULL, NULL, NULL), NGFF_OK);
+    write_group("bad/zarr.json",
+                "{\"ome\":{\"version\":\"0.5\",\"multiscales\":[{\"axes\":[{\"name\":\"y\"}],\"datasets\":"
+                "[]}]}}");
+    CHECK_INT(ngff_validate(below("bad"), NULL, found, NULL), NGFF_E_CORRUPT);
+    CHECK(n_found[NGFF_FINDING_INVALID] > 0 && strstr(last, "zarr.json"));
+    remove_all("bad");
+    memset(n_found, 0, sizeof n_found);
+    CHECK(ngff_validate(below("nowhere"), NULL, found, NULL) < 0);
+    CHECK(n_found[NGFF_FINDING_UNREAD] == 1 && strstr(last, "nowhere"));
+}
+
+int main(void)
+{
+    const char *base = getenv("TMPDIR");
+    snprintf(place, sizeof place, "%s/ngff-described-XXXXXX", base ? base : "/tmp");
+    CHECK(mkdtemp(place) != NULL);
+    make_store();
+    RUN(axes_have_the_names_and_units_of_the_store);
+    RUN(attributes_are_those_of_the_node_that_is_named);
+    RUN(parts_are_the_image_and_what_is_beside_it);
+    RUN(what_a_path_is_is_asked_of_its_root_document);
+    RUN(metadata_is_judged_by_the_text);
+    remove_all("a");
+    CHECK_INT(rmdir(place), 0);
+    CHECK_EXIT();
+}

@@ -1,0 +1,144 @@
+/* test_places.c: writers at a path, as hosts open them (the other tests of writers know what is inside): levels that the
+ * caller has, taken as memory to fill; a store that is changed in place; what a writer says after it has closed. On real
+ * files. */
+#include <ftw.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "ngff.h"
+
+static char place[200];
+static const int64_t zero[2], shape[2] = {40, 50};
+static const char *const options[] = {"BLOCKSIZE=16", "SCALE_FACTORS=2", NULL};
+
+static const char *below(const char *name)
+{
+    static char paths[4][600];
+    static int next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", place, name);
+    return path;
+}
+
+static int remove_visited(const char *path, const struct stat *s, int flag, struct FTW *walk)
+{
+    (void)s;
+    (void)flag;
+    (void)walk;
+    return remove(path);
+}
+
+static void remove_store(const char *name)
+{
+    CHECK_INT(nftw(below(name), remove_visited, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+static ngff_plan *plan_of(const int64_t *of)
+{
+    ngff_image *image = ngff_image_create("yx", of, NGFF_UINT8);
+    ngff_plan *plan = ngff_plan_create(image, options);
+    CHECK_INT(ngff_plan_status(plan), NGFF_OK);
+    ngff_image_free(image);
+    return plan;
+}
+
+/* 40 x 50 pixels of 7, and a level of 20 x 25. */
+static void make_store(void)
+{
+    uint8_t pixels[40 * 50];
+    memset(pixels, 7, sizeof pixels);
+    ngff_plan *plan = plan_of(shape);
+    ngff_writer *w = ngff_writer_open(plan, below("a"));
+    CHECK_INT(ngff_writer_write(w, zero, shape, pixels, NULL, NULL, 0), NGFF_OK);
+    CHECK_INT(ngff_writer_close(w), NGFF_OK);
+    CHECK(ngff_writer_warning(w) == NULL);
+    ngff_writer_free(w);
+    ngff_plan_free(plan);
+}
+
+static int pixel_of(int level, int64_t y, int64_t x)
+{
+    static const int64_t one[2] = {1, 1};
+    uint8_t pixel = 0;
+    char message[300] = "";
+    ngff_reader *reader = ngff_reader_open(below("a"));
+    int32_t status =
+        ngff_reader_read(reader, level, (const int64_t[]){y, x}, one, &pixel, NULL, 1, message, sizeof message);
+    CHECK_TEXT(message, "");
+    ngff_reader_free(reader);
+    return status < 0 ? status : pixel;
+}
+
+static void given_levels_can_be_filled_in_place(void)
+{
+    int64_t origin[2], extent[2], strides[2], mask_stride;
+    void *pixels = NULL;
+    uint8_t *mask = NULL;
+    ngff_plan *plan = plan_of(shape);
+    CHECK_INT(ngff_plan_set_given(plan, 1), NGFF_OK);
+    ngff_writer *w = ngff_writer_open(plan, below("a"));
+    for (int l = 0; l < 2; l++)
+        while (ngff_writer_level_next(w, l, origin, extent) == 1) {
+            CHECK_INT(ngff_writer_level_map(w, l, origin, extent, &pixels, strides, &mask, &mask_stride), 1);
+            for (int64_t y = 0; y < extent[0]; y++)
+                memset((uint8_t *)pixels + y * strides[0], l == 0 ? 10 : 99, (size_t)extent[1]);
+            CHECK_INT(ngff_writer_level_commit(w, l, origin, extent), NGFF_OK);
+        }
+    CHECK_INT(ngff_writer_close(w), NGFF_OK);
+    ngff_writer_free(w);
+    CHECK_INT(pixel_of(0, 39, 49), 10);
+    CHECK_INT(pixel_of(1, 0, 0), 99); /* not the mean of level 0 */
+    CHECK_INT(pixel_of(1, 19, 24), 99);
+    remove_store("a");
+    w = ngff_writer_open(plan, below("a"));
+    CHECK_INT(ngff_writer_level_map(w, 2, zero, shape, &pixels, strides, &mask, &mask_stride), NGFF_E_ARGUMENT);
+    CHECK(ngff_writer_level_commit(w, 2, zero, shape) < 0 && ngff_writer_error(w)[0]);
+    CHECK(ngff_writer_close(w) < 0);
+    ngff_writer_free(w);
+    ngff_plan_free(plan);
+    CHECK(access(below("a"), F_OK) != 0);
+}
+
+static void store_is_changed_in_place(void)
+{
+    static const int64_t two[2] = {2, 2};
+    static const uint8_t nines[4] = {9, 9, 9, 9};
+    ngff_plan *plan = plan_of(shape);
+    make_store();
+    ngff_writer *w = ngff_writer_open_update(plan, below("a"));
+    CHECK_INT(ngff_writer_write(w, (const int64_t[]){20, 30}, two, nines, NULL, NULL, 0), NGFF_OK);
+    CHECK_INT(ngff_writer_close(w), NGFF_OK);
+    CHECK(ngff_writer_warning(w) == NULL);
+    ngff_writer_free(w);
+    CHECK(pixel_of(0, 20, 30) == 9 && pixel_of(0, 21, 31) == 9 && pixel_of(0, 22, 30) == 7 && pixel_of(0, 20, 29) == 7);
+    CHECK(pixel_of(1, 10, 15) == 9 && pixel_of(1, 10, 14) == 7 && pixel_of(1, 11, 15) == 7);
+    ngff_reader *reader = ngff_reader_open(below("a"));
+    CHECK_INT(ngff_reader_verify(reader, 1, NULL, NULL, NULL), NGFF_OK);
+    ngff_reader_free(reader);
+    ngff_plan_free(plan);
+
+    plan = plan_of((const int64_t[]){41, 50}); /* another image */
+    w = ngff_writer_open_update(plan, below("a"));
+    CHECK_INT(ngff_writer_status(w), NGFF_E_UNSUPPORTED);
+    CHECK(strstr(ngff_writer_error(w), "/a") != NULL);
+    ngff_writer_free(w);
+    remove_store("a");
+    w = ngff_writer_open_update(plan, below("a")); /* nothing is there */
+    CHECK(ngff_writer_status(w) < 0 && strstr(ngff_writer_error(w), "/a"));
+    ngff_writer_free(w);
+    ngff_plan_free(plan);
+    CHECK(access(below("a"), F_OK) != 0);
+}
+
+int main(void)
+{
+    const char *base = getenv("TMPDIR");
+    snprintf(place, sizeof place, "%s/ngff-places-XXXXXX", base ? base : "/tmp");
+    CHECK(mkdtemp(place) != NULL);
+    RUN(given_levels_can_be_filled_in_place);
+    RUN(store_is_changed_in_place);
+    CHECK_INT(rmdir(place), 0);
+    CHECK_EXIT();
+}
