@@ -75,18 +75,13 @@ def test_no_bands_are_refused(place):
 
 
 @pytest.mark.parametrize("data_type", [gdal.GDT_CInt16, gdal.GDT_CInt32])
-def test_a_type_that_zarr_lacks_is_refused_or_widened_with_a_warning(place, data_type):
+def test_a_type_that_zarr_lacks_is_widened_with_a_warning(place, data_type):
     complex_integers = gdal.GetDriverByName("MEM").Create("", 10, 10, 1, data_type)
     with gdaltest.collected_messages() as messages:
-        try:
-            dataset = gdaltest.create_copy(place / "a.ome.zarr", complex_integers)
-        except RuntimeError as error:
-            assert "CInt" in str(error)
-            dataset = None
-    if dataset is None:
-        assert os.listdir(place) == []
-    else:
-        assert messages.warnings()
+        dataset = gdaltest.create_copy(place / "a.ome.zarr", complex_integers)
+    wide = {gdal.GDT_CInt16: gdal.GDT_CFloat32, gdal.GDT_CInt32: gdal.GDT_CFloat64}[data_type]
+    assert dataset.GetRasterBand(1).DataType == wide
+    assert len(messages.warnings()) == 2 and gdal.GetDataTypeName(data_type) in messages.warnings()[0]
 
 
 def test_a_chunk_over_2_gib_is_refused(tmp_path, place):
@@ -159,14 +154,12 @@ def test_what_is_not_ours_is_refused_and_untouched(place, make, options):
     assert gdaltest.snapshot(place) == before
 
 
-def test_a_foreign_file_inside_a_store_survives_an_overwrite_or_prevents_it(place):
+def test_a_foreign_file_inside_a_store_prevents_an_overwrite(place):
     gdaltest.write(place / "a.ome.zarr", source(1))
     (place / "a.ome.zarr" / "notes.txt").write_text("mine")
-    with gdaltest.collected_messages():
-        with contextlib.suppress(RuntimeError):
-            gdaltest.create_copy(place / "a.ome.zarr", source(2), "OVERWRITE=YES")
-    kept = [p for p in place.rglob("notes.txt")]
-    assert [p.read_text() for p in kept] == ["mine"]
+    before = gdaltest.snapshot(place)
+    assert "notes.txt" in gdaltest.refused(place / "a.ome.zarr", source(2), "OVERWRITE=YES")
+    assert gdaltest.snapshot(place) == before
 
 
 @pytest.mark.parametrize("options", [[], ["OVERWRITE=YES"]])
@@ -420,13 +413,13 @@ def test_a_part_of_a_store_is_no_destination(place, part):
 
 @pytest.mark.parametrize("name", ["n" * 244 + ".ome.zarr", "n" * 255, "n" * 300, "/".join(["d" * 200] * 21)])
 def test_a_long_name_works_or_is_refused_and_leaves_nothing(place, name):
-    try:
-        with gdaltest.collected_messages() as messages:
-            gdaltest.write(place / name, source())
-    except RuntimeError:
-        assert messages.errors() or True
+    if len(name) > os.pathconf(place, "PC_NAME_MAX"):
+        message = gdaltest.refused(place / name, source())
+        assert name[:100] in message
+        assert "File name too long" in message or len(name) > 4000  # the path alone fills the message
         assert os.listdir(place) == []
     else:
+        gdaltest.write(place / name, source())
         assert os.listdir(place) == [name]
         assert len(gdaltest.our_levels(place / name)) == 1
 

@@ -91,7 +91,7 @@ def test_memory_is_refused_overwritten_cancelled_and_deleted_like_the_disk(tmp_v
     store = gdaltest.write(f"{tmp_vsimem}/a.ome.zarr", source(), "BLOCKSIZE=32")
     digest = [gdal.Open(store).ReadRaster(), vsi_files(store)]
     gdaltest.refused(store, source(2))
-    with gdaltest.collected_messages(), contextlib.suppress(RuntimeError):
+    with pytest.raises(RuntimeError, match="User terminated"):
         gdaltest.create_copy(store, source(2), "OVERWRITE=YES", callback=lambda share, message, data: share < 0.5)
     assert [gdal.Open(store).ReadRaster(), vsi_files(store)] == digest
     gdaltest.write(store, source(1), "OVERWRITE=YES")
@@ -132,9 +132,13 @@ def test_gdals_own_driver_stays_in_reach(tmp_path):
 
 
 def test_a_zarr_output_without_of_stays_gdals(tmp_path):
+    if gdal.GetDriverByName("Zarr") is None:
+        pytest.skip("this GDAL has no driver Zarr")
     done = subprocess.run(["gdal_translate", "-q", PICTURE, str(tmp_path / "a.zarr")], capture_output=True, text=True)
     if done.returncode == 0:
         assert gdal.IdentifyDriver(str(tmp_path / "a.zarr")).ShortName == "Zarr"
+    else:  # the Zarr driver of GDAL 3.6 claims no suffix
+        assert "Cannot guess driver" in done.stderr and os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("damage", ["root is empty", "root is cut", "level is missing", "level is cut", "chunk is cut", "chunk is rubbish"])
@@ -163,9 +167,10 @@ def test_delete_removes_a_store_and_only_a_store(tmp_path):
     assert os.listdir(tmp_path) == []
     store = gdaltest.write(tmp_path / "a.ome.zarr", source())
     (tmp_path / "a.ome.zarr" / "notes.txt").write_text("mine")
-    with gdaltest.collected_messages(), contextlib.suppress(RuntimeError):
+    before = gdaltest.snapshot(tmp_path)
+    with pytest.raises(RuntimeError, match="notes.txt"):
         gdaltest.OMEZARR.Delete(store)
-    assert (tmp_path / "a.ome.zarr" / "notes.txt").read_text() == "mine"
+    assert gdaltest.snapshot(tmp_path) == before
 
 
 def test_rename_and_copy(tmp_path):
@@ -193,7 +198,7 @@ def test_gdal_translate_succeeds_with_status_0(tmp_path):
 @pytest.mark.parametrize("arguments", [["-co", "LEVEL=99", PICTURE], ["-co", "NO_SUCH=1", PICTURE], ["no_such_file.tif"]])
 def test_gdal_translate_fails_with_status_1_and_one_error(tmp_path, arguments):
     done = translate(*arguments, tmp_path / "a.ome.zarr")
-    assert done.returncode == 1 and "ERROR" in done.stderr
+    assert done.returncode == 1 and done.stderr.count("ERROR") == 1, done.stderr
     assert os.listdir(tmp_path) == []
 
 

@@ -182,7 +182,8 @@ def test_programs_that_write(tmp_path, inputs, name, kind):
         assert "ERROR" not in said, said
     says_colors = "-setci" in arguments or "-co" in arguments or program == "pct2rgb.py"
     assert_same(tmp_path / "a.ome.zarr", tmp_path / "a.tif", says_colors=says_colors)
-    assert sorted(os.listdir(tmp_path)) == ["a.ome.zarr", "a.tif"] or program in ("nearblack", "gdal_calc.py")
+    beside = {"gdal_calc.py": {"a.ome.zarr.aux.xml"}, "nearblack": {"a.ome.zarr.aux.xml"}}.get(program, set())
+    assert set(os.listdir(tmp_path)) - beside == {"a.ome.zarr", "a.tif"}
 
 
 def test_gdal_retile(tmp_path, inputs):
@@ -352,7 +353,7 @@ def test_a_dataset_that_is_given_up_is_never_published(tmp_path):
 
 
 def test_a_cancelled_translate_leaves_nothing(tmp_path, inputs):
-    with gdaltest.collected_messages(), contextlib.suppress(RuntimeError):
+    with pytest.raises(RuntimeError, match="User terminated"):
         gdal.Translate(str(tmp_path / "a.ome.zarr"), str(inputs / "rgb.tif"), format="OMEZARR", callback=lambda share, text, data: share < 0.5)
     assert os.listdir(tmp_path) == []
 
