@@ -151,8 +151,10 @@ static int32_t note_mask(ngff_writer *w, const cell *c, const char *key, const v
     return w->record && c->level == 0 ? record_mask(w->record, index, bytes, n, e) : NGFF_OK;
 }
 
-/* All cells behind each other on t and z bring the same mask: the first of them stores it. Returns 1 to that one, 0 to the
- * others, or an error where a given mask is another. */
+static const uint64_t mask_is_known = (uint64_t)1 << 32, mask_is_stored = (uint64_t)1 << 33;
+
+/* All cells behind each other on t and z bring the same mask: the first of them stores it, unless an earlier run has.
+ * Returns 1 to that one, 0 to the others, or an error where a given mask is another. */
 static int32_t is_first_of_mask(ngff_writer *w, const cell *c, error *e)
 {
     const level *at = &w->plan->levels[c->level];
@@ -160,13 +162,14 @@ static int32_t is_first_of_mask(ngff_writer *w, const cell *c, error *e)
     uint64_t *seen = w->masks_seen[c->level];
     if (!seen || !w->plan->image->has_mask)
         return w->plan->image->has_mask;
-    uint64_t checksum = (uint64_t)1 << 32 | crc32c(c->mask, (size_t)(at->cell[y] * at->cell[y + 1]));
+    uint64_t checksum = crc32c(c->mask, (size_t)(at->cell[y] * at->cell[y + 1]));
     seen += chunk_number(2, c->index + y, at->grid + y);
     pthread_mutex_lock(&w->lock);
     uint64_t before = *seen;
-    *seen = before ? before : checksum;
+    if (!(before & mask_is_known))
+        *seen = before | mask_is_known | checksum;
     pthread_mutex_unlock(&w->lock);
-    if (before && before != checksum && at->source < 0)
+    if ((before & mask_is_known) && (uint32_t)before != checksum && at->source < 0)
         return cascade_masks_differ(c->box.origin[y], c->box.origin[y + 1], e);
     return before == 0;
 }
@@ -241,7 +244,7 @@ static int32_t emit(void *user, const cell *c, error *e)
         return e->status;
     if (c->is_supplied) {
         remember_cell(w, c);
-        return NGFF_OK;
+        return plan->image->has_mask && is_first_of_mask(w, c, e) < 0 ? e->status : NGFF_OK;
     }
     bench *b = take_bench(w);
     if (!b)
@@ -367,6 +370,13 @@ static int32_t make_masks_seen(ngff_writer *w)
         if (n_cells != n && !(w->masks_seen[l] = memory_zeroed(n, sizeof *w->masks_seen[l])))
             return NGFF_E_MEMORY;
     }
+    /* A resumed run reads the masks that lie there, so it must not write them at the same time. */
+    int64_t cell[MAX_RANK] = {0};
+    if (w->update && !w->before && w->masks_seen[0])
+        do
+            if (!update_is_wanted(w->update, 0, cell))
+                w->masks_seen[0][chunk_number(2, cell + rank - 2, plan->levels[0].grid + rank - 2)] = mask_is_stored;
+        while (update_next(plan, 0, cell));
     return NGFF_OK;
 }
 

@@ -47,7 +47,8 @@ struct ngff_writer {
     report *report;                                /* NULL: none is asked for */
     char *path;                                    /* for messages; NULL where the store came without one */
     chunk_set *stored_chunks, *stored_mask_chunks; /* per level; NULL: not recorded */
-    uint64_t *masks_seen[max_levels]; /* per chunk of a mask that many cells bring: its checksum, 0: none yet */
+    uint64_t *masks_seen[max_levels]; /* per chunk of a mask that many cells bring: mask_is_known with its checksum,
+                                         mask_is_stored by an earlier run, or both */
     held_object root;                 /* the document that is put last */
     ngff_reader *preview;
     const channel_summary *found; /* once the metadata is written; of statistics */

@@ -82,8 +82,8 @@ static void store_is_that_of_a_pull(void)
         }
         free_snapshot(&expected);
     }
-    CHECK_INT(n_spilled[0], 0);
     CHECK(n_spilled[1] > 1000);
+    CHECK(100 * n_spilled[0] < n_spilled[1]); /* a thread that the machine holds up may leave a few cells waiting */
 }
 
 /* -- Parts of an image --------------------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* test_record.c: a run that was stopped and goes on ends in the bytes of a run that was not. On real files. */
 #include <dirent.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -210,6 +211,53 @@ static void objects_with_other_bytes_are_made_again(void)
     }
 }
 
+/* Planes share the mask, and a resumed run reads it for those that are done: no other may write it meanwhile. */
+static void stored_mask_of_other_planes_is_not_written_again(void)
+{
+    static const struct timespec long_ago[2] = {{1000000000, 0}, {1000000000, 0}};
+    const picture *p = NULL;
+    for (int i = 0; i < n_pictures && !p; i++)
+        p = pictures[i].has_mask && rank_of(&pictures[i]) > 2 && strpbrk(pictures[i].dims, "tz") ? &pictures[i] : NULL;
+    CHECK(p != NULL);
+    uint8_t *pixels = make_pixels(p), *mask = make_mask(p);
+    int32_t closed;
+    ngff_plan *plan = resuming_plan(p, "NUM_THREADS=2");
+    subject s = {p, pixels, mask, plan, 1};
+    int n = run(&s, "whole", 1 << 20, &closed), n_kept = 0;
+    run(&s, "part", n / 2, NULL);
+    snapshot partial = take_files(below(".part.partial/store"));
+    char folder[64] = "/ovr_mask/scale0/";
+    for (size_t i = 0; i < partial.n; i++)
+        if (strncmp(partial.objects[i].key, folder, strlen(folder)) == 0 &&
+            !strstr(partial.objects[i].key, "zarr.json")) {
+            char name[400];
+            snprintf(name, sizeof name, "%s%s", below(".part.partial/store"), partial.objects[i].key);
+            CHECK_INT(utimensat(AT_FDCWD, name, long_ago, 0), 0);
+        }
+    CHECK(run(&s, "part", 1 << 20, &closed) > 0);
+    CHECK_INT(closed, NGFF_OK);
+    for (size_t i = 0; i < partial.n; i++)
+        if (strncmp(partial.objects[i].key, folder, strlen(folder)) == 0 &&
+            !strstr(partial.objects[i].key, "zarr.json")) {
+            char name[400];
+            struct stat state;
+            snprintf(name, sizeof name, "%s%s", below("part"), partial.objects[i].key);
+            CHECK_INT(stat(name, &state), 0);
+            n_kept += state.st_mtim.tv_sec == long_ago[0].tv_sec;
+        }
+    CHECK(n_kept > 0);
+    snapshot expected = take_files(below("whole")), found = take_files(below("part"));
+    CHECK(same_snapshots(&expected, &found, p->name));
+    free_snapshot(&partial);
+    free_snapshot(&expected);
+    free_snapshot(&found);
+    remove_store("whole");
+    remove_store("part");
+    ngff_plan_free(plan);
+    free(pixels);
+    free(mask);
+}
+
 static void lost_mask_is_made_again(void)
 {
     const picture *p = NULL;
@@ -371,6 +419,7 @@ int main(void)
     RUN(a_resumed_run_ends_in_the_same_bytes);
     RUN(objects_of_another_size_are_made_again);
     RUN(objects_with_other_bytes_are_made_again);
+    RUN(stored_mask_of_other_planes_is_not_written_again);
     RUN(lost_mask_is_made_again);
     RUN(object_that_cannot_be_read_is_an_error_and_all_is_kept);
     RUN(record_of_a_small_run_is_written_at_once);
