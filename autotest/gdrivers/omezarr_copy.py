@@ -536,3 +536,24 @@ def test_verify_says_where_two_places_contradict_each_other(tmp_path, code):
     label, size = findings(store)
     assert label.startswith("note") and store in label and '"other"' in label and '"one"' in label
     assert size.startswith("note") and "gdal:geotransform" in size
+    with gdaltest.collected_messages() as messages:
+        dataset = gdal.Open(store)
+    assert dataset.GetGeoTransform() == (500, 0.5, 0, 700, 0, -0.5)
+    assert len(messages.warnings()) == 1 and "gdal:geotransform" in messages.warnings()[0] and store in messages.warnings()[0]
+
+
+@pytest.mark.parametrize("code,unit", [("EPSG:32633", 1), ("EPSG:2263", 0.30480060960121924), ("EPSG:4326", 1)])
+def test_a_scale_that_others_change_alike_on_both_axes_is_told(tmp_path, code, unit):
+    """The unit of the CRS may stand between the two numbers; any other factor is a change."""
+    store = gdaltest.write(tmp_path / "a.zarr", gdaltest.mem(ARRAY[0, 0], (50, 0.5, 0, 70, 0, -0.5), code), "CONSOLIDATED=NO")
+    assert gdaltest.transforms(store)[0][0] == pytest.approx([1, 0.5 * unit, 0.5 * unit], rel=1e-12)
+    with gdaltest.collected_messages() as messages:
+        gdal.Open(store)
+    assert messages == []
+    document = json.load(open(f"{store}/zarr.json"))
+    for i in (1, 2):
+        document["attributes"]["ome"]["multiscales"][0]["datasets"][0]["coordinateTransformations"][0]["scale"][i] *= 1.01
+    json.dump(document, open(f"{store}/zarr.json", "w"))
+    with gdaltest.collected_messages() as messages:
+        gdal.Open(store)
+    assert len(messages.warnings()) == 1 and "contradict" in messages.warnings()[0]

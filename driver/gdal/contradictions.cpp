@@ -1,11 +1,11 @@
 /* contradictions.cpp: see contradictions.h. What the user's options made different on purpose is none. */
 #include "contradictions.h"
 
-#include <algorithm>
 #include <cmath>
 #include <string>
 
 #include "cpl_string.h"
+#include "ogr_spatialref.h"
 
 #include "guard.h"
 #include "jsonread.h"
@@ -43,8 +43,17 @@ static std::string label_contradiction(const CPLJSONObject &attributes, const CP
     return "";
 }
 
-/* The size of a pixel in the transform of level 0: NGFF has it in one unit for both axes, which without a CRS is the same.
- */
+/* Metres in the unit of a projected CRS, which NGFF has its scale in; 1 for all others. */
+static double unit_of(const CPLJSONObject &array)
+{
+    OGRSpatialReference crs;
+    const std::string wkt = text_member(member_of(array, "_CRS"), "wkt");
+    if (wkt.empty() || crs.importFromWkt(wkt.c_str()) != OGRERR_NONE || crs.IsGeographic())
+        return 1;
+    return crs.GetLinearUnits();
+}
+
+/* The size of a pixel in the transform of level 0. */
 static std::string size_contradiction(ngff_reader *reader, const CPLJSONObject &array, const CPLJSONObject &block)
 {
     const CPLJSONObject transform = member_of(array, "gdal:geotransform");
@@ -58,29 +67,46 @@ static std::string size_contradiction(ngff_reader *reader, const CPLJSONObject &
         six[i] = number_of(transform.ToArray()[i], 0);
     factor[0] = scale[y] / std::hypot(six[2], six[5]);
     factor[1] = scale[y + 1] / std::hypot(six[1], six[4]);
-    const bool has_crs = is_type(member_of(array, "_CRS"), Type::Object);
-    const double expected = has_crs ? factor[1] : 1;
-    constexpr double nearly = 1e-9;
-    if (std::all_of(factor, factor + 2,
-                    [=](double value) { return std::fabs(value - expected) <= nearly * std::fabs(expected); }))
+    const auto are_both = [&factor](double expected) {
+        constexpr double nearly = 1e-9;
+        return std::fabs(factor[0] - expected) <= nearly * expected &&
+               std::fabs(factor[1] - expected) <= nearly * expected;
+    };
+    if (are_both(1) || are_both(unit_of(array)))
         return "";
     return "the scale of level 0 is " + JsonText::number_text(scale[y]) + " x " + JsonText::number_text(scale[y + 1]) +
            " (y, x), gdal:geotransform has pixels of " + JsonText::number_text(std::hypot(six[2], six[5])) + " x " +
            JsonText::number_text(std::hypot(six[1], six[4])) + "; GDAL shows the geotransform";
 }
 
+/* Where the block is not there: "". */
+static std::string size_contradiction(ngff_reader *reader)
+{
+    CPLJSONDocument root, array;
+    if (!parse(ngff_reader_attributes(reader), "The image's attributes", &root) ||
+        !parse(ngff_reader_array_attributes(reader), "The array's attributes", &array))
+        return "";
+    const CPLJSONObject block = member_of(root.GetRoot(), "omezarr");
+    return is_type(block, Type::Object) ? size_contradiction(reader, array.GetRoot(), block) : "";
+}
+
+void warn_of_contradictions(ngff_reader *reader, const char *path)
+{
+    const std::string text = size_contradiction(reader);
+    if (!text.empty())
+        CPLError(CE_Warning, CPLE_AppDefined, "%s: two places contradict each other: %s", path, text.c_str());
+}
+
 void tell_contradictions(ngff_reader *reader, const char *path, void (*tell)(void *user, const char *text), void *user)
 {
     guarded(path, false, [=] {
-        CPLJSONDocument root, array;
+        CPLJSONDocument root;
         if (!parse(ngff_reader_attributes(reader), "The image's attributes", &root))
             return false;
         const CPLJSONObject block = member_of(root.GetRoot(), "omezarr");
         if (!is_type(block, Type::Object))
             return false;
-        std::string found[2] = {label_contradiction(root.GetRoot(), block), ""};
-        if (parse(ngff_reader_array_attributes(reader), "The array's attributes", &array))
-            found[1] = size_contradiction(reader, array.GetRoot(), block);
+        const std::string found[] = {label_contradiction(root.GetRoot(), block), size_contradiction(reader)};
         for (const std::string &text : found)
             if (!text.empty())
                 tell(user, (std::string(path) + ": two places contradict each other: " + text).c_str());

@@ -12,6 +12,9 @@ extern "C" {
 /* Calls tell once for each place where the documents of a store of ours contradict each other. path: of the store. */
 void tell_contradictions(ngff_reader *reader, const char *path, void (*tell)(void *user, const char *text), void *user);
 
+/* On opening: a warning where GDAL shows another size of a pixel than the transform of level 0 says. */
+void warn_of_contradictions(ngff_reader *reader, const char *path);
+
 #ifdef __cplusplus
 }
 #endif

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "contradictions.h"
 #include "foreign.h"
 #include "georef.h"
 #include "guard.h"
@@ -569,6 +570,8 @@ std::unique_ptr<GDALDataset> OmeZarrDataset::open(const StoreName &name, const c
     attributes_from_reader(store->reader, store->planes, &store->attributes);
     if (!store->attributes.is_ours && is_in_labels(name.part))
         foreign_mark_classes(&store->attributes.bands);
+    if (store->attributes.is_ours && store->attributes.has_geotransform && store->base_level == 0)
+        warn_of_contradictions(store->reader, store->root.c_str());
     store->n_threads = n_threads;
     auto dataset = make(store, grid, description);
     set_subdatasets(dataset.get(), parts);
