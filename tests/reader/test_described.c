@@ -1,60 +1,18 @@
 /* test_described.c: what a reader says of a store beside its pixels: axes, attributes, parts, what it is at all, and
  * whether it keeps to the specification. Documents by hand, on real files. */
-#include <ftw.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "check.h"
 #include "ngff.h"
-
-static char place[200];
-
-static const char *below(const char *name)
-{
-    static char paths[4][600];
-    static int next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", place, name);
-    return path;
-}
-
-static int remove_visited(const char *path, const struct stat *s, int flag, struct FTW *walk)
-{
-    (void)s;
-    (void)flag;
-    (void)walk;
-    return remove(path);
-}
-
-static void remove_all(const char *name)
-{
-    CHECK_INT(nftw(below(name), remove_visited, 16, FTW_DEPTH | FTW_PHYS), 0);
-}
-
-static void write_file(const char *key, const char *text)
-{
-    char path[600];
-    snprintf(path, sizeof path, "%s/%s", place, key);
-    for (char *slash = strchr(path + strlen(place) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        mkdir(path, 0777);
-        *slash = '/';
-    }
-    FILE *file = fopen(path, "wb");
-    CHECK(file && fputs(text, file) >= 0 && fclose(file) == 0);
-}
+#include "place.h"
 
 static void write_group(const char *key, const char *attributes)
 {
     char text[4000];
     snprintf(text, sizeof text, "{\"zarr_format\":3,\"node_type\":\"group\",\"attributes\":%s}", attributes);
-    write_file(key, text);
+    write_text(key, text);
 }
 
 static void write_array(const char *key)
 {
-    write_file(key, "{\"zarr_format\":3,\"node_type\":\"array\",\"shape\":[2,6,4],\"data_type\":\"uint8\","
+    write_text(key, "{\"zarr_format\":3,\"node_type\":\"array\",\"shape\":[2,6,4],\"data_type\":\"uint8\","
                     "\"chunk_grid\":{\"name\":\"regular\",\"configuration\":{\"chunk_shape\":[1,6,4]}},"
                     "\"chunk_key_encoding\":{\"name\":\"default\"},\"fill_value\":0,\"codecs\":[{\"name\":\"bytes\"}],"
                     "\"attributes\":{\"of\":\"the array\"},\"dimension_names\":[\"time\",\"row\",\"column\"]}");
@@ -101,7 +59,7 @@ static void attributes_are_those_of_the_node_that_is_named(void)
     CHECK(notes && strstr(notes, "\"by\"") != NULL);
     CHECK(ngff_reader_node_attributes(reader, "nowhere") == NULL);
     CHECK_INT(ngff_reader_status(reader), NGFF_OK); /* what is not there is no error */
-    write_file("a/notes/zarr.json", "{\"zarr_format\":3,");
+    write_text("a/notes/zarr.json", "{\"zarr_format\":3,");
     CHECK(ngff_reader_node_attributes(reader, "notes") == NULL);
     CHECK_INT(ngff_reader_status(reader), NGFF_OK); /* nor is what others have broken */
     CHECK(unlink(below("a/notes/zarr.json")) == 0 && mkdir(below("a/notes/zarr.json"), 0777) == 0);
@@ -143,7 +101,7 @@ static void what_a_path_is_is_asked_of_its_root_document(void)
     CHECK_INT(ngff_identify(below("plain")), 0);
     CHECK_INT(ngff_identify(below("nowhere")), 0);
     CHECK(ngff_identify(NULL) <= 0);
-    remove_all("plain");
+    remove_below("plain");
 }
 
 static int n_found[8];
@@ -167,7 +125,7 @@ static void metadata_is_judged_by_the_text(void)
                 "[]}]}}");
     CHECK_INT(ngff_validate(below("bad"), NULL, found, NULL), NGFF_E_CORRUPT);
     CHECK(n_found[NGFF_FINDING_INVALID] > 0 && strstr(last, "zarr.json"));
-    remove_all("bad");
+    remove_below("bad");
     memset(n_found, 0, sizeof n_found);
     CHECK(ngff_validate(below("nowhere"), NULL, found, NULL) < 0);
     CHECK(n_found[NGFF_FINDING_UNREAD] == 1 && strstr(last, "nowhere"));
@@ -175,16 +133,14 @@ static void metadata_is_judged_by_the_text(void)
 
 int main(void)
 {
-    const char *base = getenv("TMPDIR");
-    snprintf(place, sizeof place, "%s/ngff-described-XXXXXX", base ? base : "/tmp");
-    CHECK(mkdtemp(place) != NULL);
+    place_begin();
     make_store();
     RUN(axes_have_the_names_and_units_of_the_store);
     RUN(attributes_are_those_of_the_node_that_is_named);
     RUN(parts_are_the_image_and_what_is_beside_it);
     RUN(what_a_path_is_is_asked_of_its_root_document);
     RUN(metadata_is_judged_by_the_text);
-    remove_all("a");
-    CHECK_INT(rmdir(place), 0);
+    remove_below("a");
+    place_end();
     CHECK_EXIT();
 }

@@ -1,38 +1,9 @@
 /* test_recorded.c: what a chunk that is not there means, in stores of ours and of others. On real files. */
 #include "recorded.h"
 
-#include <ftw.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "bytes.h"
-#include "check.h"
+#include "place.h"
 #include "reader.h"
-
-static char place[200];
-
-static const char *below(const char *name)
-{
-    static char paths[4][600];
-    static int next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", place, name);
-    return path;
-}
-
-static int remove_visited(const char *path, const struct stat *s, int flag, struct FTW *walk)
-{
-    (void)s;
-    (void)flag;
-    (void)walk;
-    return remove(path);
-}
-
-static void remove_store(const char *name)
-{
-    CHECK_INT(nftw(below(name), remove_visited, 16, FTW_DEPTH | FTW_PHYS), 0);
-}
 
 /* 40 x 40 in chunks of 8, all 5 but for an empty corner of 2 x 2 chunks; with a mask all is valid but for that corner. */
 static void make_store(const char *name, const char *a, const char *b, int has_mask)
@@ -82,12 +53,6 @@ static int mask_of(ngff_reader *reader, int64_t y, int64_t x)
     return status < 0 ? status : pixel;
 }
 
-static void write_file(const char *key, const char *text)
-{
-    FILE *file = fopen(below(key), "wb");
-    CHECK(file && fputs(text, file) >= 0 && fclose(file) == 0);
-}
-
 /* Replaces the first place of a text in a document. */
 static void edit(const char *key, const char *from, const char *to)
 {
@@ -102,7 +67,7 @@ static void edit(const char *key, const char *from, const char *to)
     if (!at)
         return;
     snprintf(made, sizeof made, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
-    write_file(key, made);
+    write_text(key, made);
 }
 
 /* -- Stores of ours ------------------------------------------------------------------------------------------------ */
@@ -128,7 +93,7 @@ static void recorded_chunk_that_is_gone_is_an_error_that_names_it(void)
         CHECK_INT(pixel_of(reader, 3, 2), NGFF_E_CORRUPT);
         CHECK_INT(pixel_of(reader, 0, 1), 0);
         ngff_reader_free(reader);
-        remove_store("a");
+        remove_below("a");
     }
 }
 
@@ -141,7 +106,7 @@ static void lost_chunk_of_a_mask_is_an_error_and_so_is_a_lost_mask(void)
     CHECK_INT(mask_of(reader, 4, 2), 255);
     CHECK_INT(mask_of(reader, 0, 0), 0);
     ngff_reader_free(reader);
-    remove_store("a/ovr_mask");
+    remove_below("a/ovr_mask");
     reader = ngff_reader_open(below("a"));
     CHECK_INT(ngff_reader_status(reader), NGFF_E_CORRUPT);
     CHECK(strstr(ngff_reader_error(reader), "/a/ovr_mask/0: the mask is missing") != NULL);
@@ -150,7 +115,7 @@ static void lost_chunk_of_a_mask_is_an_error_and_so_is_a_lost_mask(void)
     CHECK_INT(ngff_reader_has_mask(reader), 0);
     CHECK_INT(pixel_of(reader, 4, 4), 5);
     ngff_reader_free(reader);
-    remove_store("a");
+    remove_below("a");
 }
 
 /* On a disk looking is cheap, and other programs do not keep the record. */
@@ -163,11 +128,11 @@ static void chunk_that_others_have_added_is_read(void)
     memset(chunk, 9, 64);
     chunk[64] = 0;
     CHECK(mkdir(below("a/0/c/1"), 0777) == 0 || access(below("a/0/c/1"), F_OK) == 0);
-    write_file("a/0/c/1/1", chunk);
+    write_text("a/0/c/1/1", chunk);
     ngff_reader_set_cache(reader, 0);
     CHECK_INT(pixel_of(reader, 1, 1), 9);
     ngff_reader_free(reader);
-    remove_store("a");
+    remove_below("a");
 }
 
 /* A change in place that has not ended: the record is not that of these chunks. */
@@ -175,14 +140,14 @@ static void record_does_not_count_while_a_change_is_unfinished(void)
 {
     make_store("a", NULL, NULL, 0);
     CHECK_INT(unlink(below("a/0/c/3/2")), 0);
-    write_file("a/.omezarr-dirty", "");
+    write_text("a/.omezarr-dirty", "");
     ngff_reader *reader = open_with("a", "MISSING_CHUNKS=AUTO");
     CHECK_INT(pixel_of(reader, 3, 2), 0);
     ngff_reader_free(reader);
     reader = open_with("a", "MISSING_CHUNKS=ERROR");
     CHECK_INT(pixel_of(reader, 3, 2), NGFF_E_CORRUPT);
     ngff_reader_free(reader);
-    remove_store("a");
+    remove_below("a");
 }
 
 /* A reader that was open before a change in place ended: the chunk is empty now. */
@@ -197,7 +162,7 @@ static void record_is_read_again_before_a_chunk_is_called_lost(void)
     CHECK_INT(pixel_of(reader, 3, 2), 0);
     CHECK_INT(pixel_of(reader, 3, 3), 5);
     ngff_reader_free(reader);
-    remove_store("a");
+    remove_below("a");
 }
 
 /* What no record can be is none: nothing is known of the chunks then. */
@@ -216,7 +181,7 @@ static void record_that_contradicts_itself_is_none(void)
         ngff_reader *reader = open_with("a", "MISSING_CHUNKS=AUTO");
         CHECK_INT(pixel_of(reader, 3, 2), 0);
         ngff_reader_free(reader);
-        remove_store("a");
+        remove_below("a");
     }
 }
 
@@ -234,7 +199,7 @@ static void counts_alone_say_what_they_can(void)
     CHECK_INT(pixel_of(reader, 3, 2), NGFF_E_CORRUPT);
     CHECK_INT(pixel_of(reader, 0, 0), NGFF_E_CORRUPT);
     ngff_reader_free(reader);
-    remove_store("a");
+    remove_below("a");
 }
 
 /* -- Stores of others ---------------------------------------------------------------------------------------------- */
@@ -251,7 +216,7 @@ static void missing_chunk_of_a_foreign_store_is_fill(void)
     CHECK_INT(pixel_of(reader, 3, 2), NGFF_E_CORRUPT);
     CHECK(strstr(problem, "MISSING_CHUNKS=ERROR") != NULL);
     ngff_reader_free(reader);
-    remove_store("a");
+    remove_below("a");
 }
 
 /* Writers have declared one separator and used the other. */
@@ -274,7 +239,7 @@ static void chunks_under_the_other_separator_are_read_with_one_warning(void)
     CHECK(warning && strstr(warning, "/a/0: its chunks have names with '/'") != NULL);
     CHECK(ngff_reader_warning(reader) == NULL);
     ngff_reader_free(reader);
-    remove_store("a");
+    remove_below("a");
 }
 
 /* -- What else is kept, and what else is asked for ----------------------------------------------------------------- */
@@ -288,13 +253,13 @@ static void shard_indices_are_forgotten_with_the_cache(void)
     make_store("b", "SHARD=16", "COMPRESS=GZIP", 0); /* shards of another size */
     CHECK_INT(rename(below("b/0/c/1/1"), below("a/0/c/1/1")), 0);
     CHECK_INT(rename(below("b/0/zarr.json"), below("a/0/zarr.json")), 0);
-    remove_store("b");
+    remove_below("b");
     ngff_reader_set_cache(reader, 0);
     reader->image.levels[0].codec.compress = COMPRESS_GZIP; /* the array's document is read once */
     CHECK_INT(pixel_of(reader, 2, 2), 5);
     CHECK_INT(pixel_of(reader, 3, 3), 5);
     ngff_reader_free(reader);
-    remove_store("a");
+    remove_below("a");
 }
 
 /* A shard that is cut while its index is known: what is behind the cut is an error, not fill. */
@@ -308,7 +273,7 @@ static void shard_that_is_cut_while_it_is_open_is_an_error(void)
     CHECK_INT(pixel_of(reader, 4, 4), NGFF_E_CORRUPT);
     CHECK(strstr(problem, "a/0/c/0/0") != NULL);
     ngff_reader_free(reader);
-    remove_store("a");
+    remove_below("a");
 }
 
 /* The same where the index stands before the chunks, so that the cut leaves it whole. */
@@ -329,8 +294,8 @@ static void shard_with_its_index_at_the_start_that_is_cut_is_an_error(void)
     make_store("a", NULL, NULL, 0);
     edit("a/zarr.json", "\"omezarr\"", "\"other\"");
     edit("a/zarr.json", "\"consolidated_metadata\"", "\"nothing\"");
-    write_file("a/0/zarr.json", array);
-    remove_store("a/0/c");
+    write_text("a/0/zarr.json", array);
+    remove_below("a/0/c");
     CHECK(mkdir(below("a/0/c"), 0777) == 0 && mkdir(below("a/0/c/0"), 0777) == 0);
     FILE *file = fopen(below("a/0/c/0/0"), "wb");
     CHECK(file && fwrite(shard, 1, sizeof shard, file) == sizeof shard && fclose(file) == 0);
@@ -343,7 +308,7 @@ static void shard_with_its_index_at_the_start_that_is_cut_is_an_error(void)
     CHECK_INT(pixel_of(reader, 1, 0), NGFF_E_CORRUPT);
     CHECK_INT(pixel_of(reader, 1, 1), NGFF_E_CORRUPT);
     ngff_reader_free(reader);
-    remove_store("a");
+    remove_below("a");
 }
 
 static void directory_of_one_file_is_forgotten_with_the_cache(void)
@@ -377,14 +342,14 @@ static void what_cannot_be_read_beside_the_pixels_is_the_readers_error(void)
     make_store("a", NULL, NULL, 0);
     CHECK_INT(ask_for_y(&first, &step), 0);
     CHECK_INT(mkdir(below("a/y"), 0777), 0);
-    write_file("a/y/zarr.json", "{\"zarr_format\":3,\"node_type\":\"array\",\"shape\":[4],\"data_type\":\"uint8\","
+    write_text("a/y/zarr.json", "{\"zarr_format\":3,\"node_type\":\"array\",\"shape\":[4],\"data_type\":\"uint8\","
                                 "\"chunk_grid\":{\"name\":\"regular\",\"configuration\":{\"chunk_shape\":[4]}},"
                                 "\"chunk_key_encoding\":{\"name\":\"default\"},\"fill_value\":0,"
                                 "\"codecs\":[{\"name\":\"bytes\"}],\"attributes\":{}}");
     CHECK_INT(ask_for_y(&first, &step), NGFF_E_CORRUPT); /* our writer stores such arrays whole */
     CHECK(strstr(problem, "/a/y/c/0: missing") != NULL);
     CHECK_INT(mkdir(below("a/y/c"), 0777), 0);
-    write_file("a/y/c/0", "\1\3\5\7");
+    write_text("a/y/c/0", "\1\3\5\7");
     CHECK_INT(ask_for_y(&first, &step), 1);
     CHECK(first == 1 && step == 2);
     CHECK_INT(unlink(below("a/y/c/0")), 0);
@@ -396,7 +361,7 @@ static void what_cannot_be_read_beside_the_pixels_is_the_readers_error(void)
     CHECK_INT(ngff_reader_is_dirty(reader), NGFF_E_STORAGE);
     CHECK_INT(ngff_reader_status(reader), NGFF_E_STORAGE);
     ngff_reader_free(reader);
-    remove_store("a");
+    remove_below("a");
 }
 
 static void option_of_another_value_is_refused(void)
@@ -410,9 +375,7 @@ static void option_of_another_value_is_refused(void)
 
 int main(void)
 {
-    const char *base = getenv("TMPDIR");
-    snprintf(place, sizeof place, "%s/ngff-recorded-XXXXXX", base ? base : "/tmp");
-    CHECK(mkdtemp(place) != NULL);
+    place_begin();
     RUN(recorded_chunk_that_is_gone_is_an_error_that_names_it);
     RUN(lost_chunk_of_a_mask_is_an_error_and_so_is_a_lost_mask);
     RUN(chunk_that_others_have_added_is_read);
@@ -428,6 +391,6 @@ int main(void)
     RUN(directory_of_one_file_is_forgotten_with_the_cache);
     RUN(what_cannot_be_read_beside_the_pixels_is_the_readers_error);
     RUN(option_of_another_value_is_refused);
-    CHECK_INT(rmdir(place), 0);
+    place_end();
     CHECK_EXIT();
 }

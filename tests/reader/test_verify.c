@@ -1,48 +1,6 @@
 /* test_verify.c: what verify looks at, and how much of it. On real files. */
-#include <ftw.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "check.h"
 #include "ngff.h"
-
-static char place[200];
-
-static const char *below(const char *name)
-{
-    static char paths[4][600];
-    static int next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", place, name);
-    return path;
-}
-
-static int remove_visited(const char *path, const struct stat *s, int flag, struct FTW *walk)
-{
-    (void)s;
-    (void)flag;
-    (void)walk;
-    return remove(path);
-}
-
-static void remove_store(void)
-{
-    CHECK_INT(nftw(below("a"), remove_visited, 16, FTW_DEPTH | FTW_PHYS), 0);
-}
-
-static void write_file(const char *key, const void *bytes, size_t n)
-{
-    char path[600];
-    snprintf(path, sizeof path, "%s/%s", place, key);
-    for (char *slash = strchr(path + strlen(place) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        mkdir(path, 0777);
-        *slash = '/';
-    }
-    FILE *file = fopen(path, "wb");
-    CHECK(file && fwrite(bytes, 1, n, file) == n && fclose(file) == 0);
-}
+#include "place.h"
 
 /* side x side pixels of 1 in chunks of 8. */
 static void make_store(int side, const char *option)
@@ -105,20 +63,20 @@ static void declared_chunks_that_are_not_stored_cost_nothing(void)
         "\"data_type\":\"uint8\",\"chunk_grid\":{\"name\":\"regular\",\"configuration\":"
         "{\"chunk_shape\":[1,4]}},\"chunk_key_encoding\":{\"name\":\"default\"},\"fill_value\":0,"
         "\"codecs\":[{\"name\":\"bytes\"}],\"attributes\":{},\"dimension_names\":[\"y\",\"x\"]}";
-    write_file("a/zarr.json", group, sizeof group - 1);
-    write_file("a/0/zarr.json", array, sizeof array - 1);
-    write_file("a/0/c/999999999999999/0", "1234", 4);
-    write_file("a/0/c/7/0", "1234", 4);
-    write_file("a/b/zarr.json", array, sizeof array - 1); /* an array beside the image */
-    write_file("a/b/c/3/0", "1234", 4);
+    write_bytes("a/zarr.json", group, sizeof group - 1);
+    write_bytes("a/0/zarr.json", array, sizeof array - 1);
+    write_bytes("a/0/c/999999999999999/0", "1234", 4);
+    write_bytes("a/0/c/7/0", "1234", 4);
+    write_bytes("a/b/zarr.json", array, sizeof array - 1); /* an array beside the image */
+    write_bytes("a/b/c/3/0", "1234", 4);
     CHECK_INT(verify(1), NGFF_OK);
     CHECK_INT(n_steps, 4); /* one for each chunk, one at the end */
-    write_file("a/0/c/7/0", "123", 3);
-    write_file("a/b/c/3/0", "123", 3);
+    write_bytes("a/0/c/7/0", "123", 3);
+    write_bytes("a/b/c/3/0", "123", 3);
     CHECK_INT(verify(2), NGFF_E_CORRUPT);
     CHECK_INT(n_found, 2);
     CHECK(strstr(last, "a/b/c/3/0") != NULL);
-    remove_store();
+    remove_below("a");
 }
 
 static void recorded_chunk_that_is_gone_is_told_once(void)
@@ -134,7 +92,7 @@ static void recorded_chunk_that_is_gone_is_told_once(void)
             CHECK_INT(n_found, 1);
             CHECK(strstr(last, forms[f][1] + 2) && strstr(last, "missing, but the writer stored it"));
         }
-        remove_store();
+        remove_below("a");
     }
 }
 
@@ -142,22 +100,22 @@ static void recorded_chunk_that_is_gone_is_told_once(void)
 static void of_many_lost_chunks_the_first_are_told_and_the_rest_is_counted(void)
 {
     make_store(320, NULL); /* 1600 chunks */
-    CHECK_INT(nftw(below("a/0/c"), remove_visited, 16, FTW_DEPTH | FTW_PHYS), 0);
+    remove_below("a/0/c");
     CHECK_INT(verify(2), NGFF_E_CORRUPT);
     CHECK_INT(n_found, 1001);
     CHECK(strstr(last, "600 more chunks are missing") != NULL);
-    remove_store();
+    remove_below("a");
 }
 
 static void broken_shard_is_told_once(void)
 {
     make_store(80, "SHARD=40");
-    write_file("a/0/c/1/1", "no index", 8);
+    write_bytes("a/0/c/1/1", "no index", 8);
     CHECK_INT(verify(1), NGFF_E_CORRUPT);
     CHECK_INT(n_found, 1);
     CHECK(strstr(last, "a/0/c/1/1") != NULL);
     CHECK(n_steps > 75 && n_steps <= 101); /* the 75 chunks of the other shards, and not all of this one */
-    remove_store();
+    remove_below("a");
 }
 
 /* The chunks at the edge of the grid, where a shard is not full. */
@@ -168,19 +126,17 @@ static void chunks_of_shards_at_the_edge_are_looked_at(void)
         CHECK_INT(verify(n_threads), NGFF_OK);
         CHECK_INT(n_steps, 82);
     }
-    remove_store();
+    remove_below("a");
 }
 
 int main(void)
 {
-    const char *base = getenv("TMPDIR");
-    snprintf(place, sizeof place, "%s/ngff-verify-XXXXXX", base ? base : "/tmp");
-    CHECK(mkdtemp(place) != NULL);
+    place_begin();
     RUN(declared_chunks_that_are_not_stored_cost_nothing);
     RUN(recorded_chunk_that_is_gone_is_told_once);
     RUN(of_many_lost_chunks_the_first_are_told_and_the_rest_is_counted);
     RUN(broken_shard_is_told_once);
     RUN(chunks_of_shards_at_the_edge_are_looked_at);
-    CHECK_INT(rmdir(place), 0);
+    place_end();
     CHECK_EXIT();
 }

@@ -1,39 +1,11 @@
 /* test_places.c: writers at a path, as hosts open them (the other tests of writers know what is inside): levels that the
  * caller has, taken as memory to fill; a store that is changed in place; what a writer says after it has closed. On real
  * files. */
-#include <ftw.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "check.h"
 #include "ngff.h"
+#include "place.h"
 
-static char place[200];
 static const int64_t zero[2], shape[2] = {40, 50};
 static const char *const options[] = {"BLOCKSIZE=16", "SCALE_FACTORS=2", NULL};
-
-static const char *below(const char *name)
-{
-    static char paths[4][600];
-    static int next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", place, name);
-    return path;
-}
-
-static int remove_visited(const char *path, const struct stat *s, int flag, struct FTW *walk)
-{
-    (void)s;
-    (void)flag;
-    (void)walk;
-    return remove(path);
-}
-
-static void remove_store(const char *name)
-{
-    CHECK_INT(nftw(below(name), remove_visited, 16, FTW_DEPTH | FTW_PHYS), 0);
-}
 
 static ngff_plan *plan_of(const int64_t *of)
 {
@@ -91,7 +63,7 @@ static void given_levels_can_be_filled_in_place(void)
     CHECK_INT(pixel_of(0, 39, 49), 10);
     CHECK_INT(pixel_of(1, 0, 0), 99); /* not the mean of level 0 */
     CHECK_INT(pixel_of(1, 19, 24), 99);
-    remove_store("a");
+    remove_below("a");
     w = ngff_writer_open(plan, below("a"));
     CHECK_INT(ngff_writer_level_map(w, 2, zero, shape, &pixels, strides, &mask, &mask_stride), NGFF_E_ARGUMENT);
     CHECK(ngff_writer_level_commit(w, 2, zero, shape) < 0 && ngff_writer_error(w)[0]);
@@ -124,7 +96,7 @@ static void store_is_changed_in_place(void)
     CHECK_INT(ngff_writer_status(w), NGFF_E_UNSUPPORTED);
     CHECK(strstr(ngff_writer_error(w), "/a") != NULL);
     ngff_writer_free(w);
-    remove_store("a");
+    remove_below("a");
     w = ngff_writer_open_update(plan, below("a")); /* nothing is there */
     CHECK(ngff_writer_status(w) < 0 && strstr(ngff_writer_error(w), "/a"));
     ngff_writer_free(w);
@@ -134,11 +106,9 @@ static void store_is_changed_in_place(void)
 
 int main(void)
 {
-    const char *base = getenv("TMPDIR");
-    snprintf(place, sizeof place, "%s/ngff-places-XXXXXX", base ? base : "/tmp");
-    CHECK(mkdtemp(place) != NULL);
+    place_begin();
     RUN(given_levels_can_be_filled_in_place);
     RUN(store_is_changed_in_place);
-    CHECK_INT(rmdir(place), 0);
+    place_end();
     CHECK_EXIT();
 }
