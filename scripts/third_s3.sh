@@ -36,9 +36,9 @@ done
 [ -n "$server" ] || { cat "$place.log" >&2; exit 1; }
 rm -f "$place.log"
 
-tests=autotest/gdrivers/omezarr_object_store.py
+tests=gdrivers/omezarr_object_store.py # as pytest names it, from its own root
 OMEZARR_SECOND_S3="$port S3RVER S3RVER" GDAL_DRIVER_PATH=$PWD/build/driver/gdal \
-    build/venv/bin/python -m pytest $tests -q -ra \
+    build/venv/bin/python -m pytest "autotest/$tests" -q -ra \
     --deselect "$tests::test_a_claim_that_comes_between_looking_and_putting_is_respected" \
     --deselect "$tests::test_a_root_that_comes_before_ours_is_an_error" \
     --deselect "$tests::test_of_two_that_find_a_dead_claim_one_wins[second-.omezarr-claim-0]" "$@"

@@ -265,8 +265,8 @@ NGFF_API ngff_writer *ngff_writer_open_push(ngff_plan *plan, const char *path);
  * now; NGFF_E_UNSUPPORTED if the arrays are not those that it makes. Untouched until the first pixel is written or
  * ngff_writer_close finds a difference. Close makes the levels above what was written, or all levels where nodata,
  * factors or the method are others now, and replaces the documents that differ; without a difference it does nothing.
- * Statistics and display windows are found anew where pixels have changed: of all pixels, if level 0 has at most 256 MiB (on
- * a disk) or all have changed; else statistics go, and windows come from a small level. Each object is replaced at once, but not all
+ * Statistics and display windows are found anew where pixels have changed: of all pixels, if level 0 has at most 256 MiB (16
+ * on a server) or all have changed; else statistics go, and windows come from a small level. Each object is replaced at once, but not all
  * together: from the first replacement until the end the store holds the object ".omezarr-dirty", and if that is found
  * when the store is opened for update, all levels are made again. On object stores shards are not changed
  * (NGFF_E_UNSUPPORTED). */

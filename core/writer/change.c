@@ -574,12 +574,12 @@ static int32_t count_rest(ngff_writer *w, error *e)
     return e->status;
 }
 
-/* Level 0 is read again as a whole, where that is little. */
+/* Level 0 is read again as a whole, where that is little: over a network less is. */
 static int is_little(const ngff_writer *w)
 {
-    static const int64_t most_bytes = (int64_t)1 << 28;
+    const int64_t most_bytes = w->store->ops->is_remote ? 16 << 20 : 256 << 20;
     int64_t n = product_checked(w->plan->levels[0].shape, w->plan->image->rank);
-    return n >= 0 && n <= most_bytes / w->plan->image->type->size && !w->store->ops->is_remote;
+    return n >= 0 && n <= most_bytes / w->plan->image->type->size;
 }
 
 /* Pixels have changed: what is said of them is found anew by all of them; where they are too many, or some cannot be
