@@ -471,9 +471,12 @@ def test_a_damaged_chunk_elsewhere_does_not_stop_a_change(tmp_path):
     array = gdaltest.smooth_array((1, 200, 200), "uint16")
     path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "BLOCKSIZE=32", "SHARD=NONE", "OVERVIEW_COUNT=0")
     os.truncate(f"{path}/scale0/image/c/5/5", 20)
-    dataset = update(path)
-    dataset.GetRasterBand(1).WriteRaster(0, 0, 1, 1, b"\xff\xff")
-    del dataset
+    with gdaltest.collected_messages() as messages:
+        dataset = update(path)
+        dataset.GetRasterBand(1).WriteRaster(0, 0, 1, 1, b"\xff\xff")
+        del dataset
+    assert messages.errors() == [] and len(messages.warnings()) == 1
+    assert "statistics are dropped" in messages.warnings()[0] and "c/5/5" in messages.warnings()[0]
     assert gdaltest.open_band(path).GetMetadataItem("STATISTICS_MEAN") is None and said(path)[1]["max"] == 65535
 
 

@@ -662,7 +662,8 @@ int32_t statistics_finish(statistics *s, const chunk_source *from, const channel
         if (s->wants_windows && s->row_step == 0 && window_owner(s->plan, k) == k && shares_percentiles(s->plan, k)) {
             error unread = {0};
             s->channels[k].is_unread = sorted_window(s, k, from, &unread) != NGFF_OK;
-            if (s->channels[k].is_unread && !s->before) /* else damage elsewhere is no reason to refuse a change here */
+            int is_damage = unread.status == NGFF_E_CORRUPT; /* elsewhere, it is no reason to refuse a change here */
+            if (s->channels[k].is_unread && (!s->before || !is_damage))
                 return error_copy(e, &unread);
         }
     }

@@ -582,13 +582,20 @@ static int is_little(const ngff_writer *w)
     return n >= 0 && n <= most_bytes / w->plan->image->type->size;
 }
 
-/* Pixels have changed: what is said of them is found anew by all of them; where they are too many, or some cannot be
- * read, by a small level and what has passed. */
-static void renew_summaries(ngff_writer *w)
+/* Pixels have changed: what is said of them is found anew by all of them; where they are too many, or some are damaged,
+ * by a small level and what has passed: damage elsewhere is no reason to refuse a change here. */
+static int32_t renew_summaries(ngff_writer *w, error *e)
 {
-    error unread = {0};
-    if (!update_is_whole(w->update, 0) && (!is_little(w) || count_rest(w, &unread) != NGFF_OK))
-        statistics_stay_partial(w->statistics, w->summaries);
+    error damage = {0};
+    if (update_is_whole(w->update, 0) || (is_little(w) && count_rest(w, &damage) == NGFF_OK))
+        return NGFF_OK;
+    if (damage.status != NGFF_OK && damage.status != NGFF_E_CORRUPT)
+        return error_copy(e, &damage);
+    if (damage.status == NGFF_E_CORRUPT)
+        snprintf(w->store->warning, sizeof w->store->warning,
+                 "statistics are dropped, for not all pixels can be read: %.400s", damage.message);
+    statistics_stay_partial(w->statistics, w->summaries);
+    return NGFF_OK;
 }
 
 /* What is said about the channels: found anew where pixels are others and windows are taken from them, or where all pixels
@@ -596,10 +603,8 @@ static void renew_summaries(ngff_writer *w)
 static int32_t summarise(ngff_writer *w, int is_untrue, const channel_summary **summaries, error *e)
 {
     const struct ngff_image *image = w->plan->image;
-    if (w->statistics) {
-        renew_summaries(w);
-        return writer_summarise(w, summaries, e);
-    }
+    if (w->statistics)
+        return renew_summaries(w, e) == NGFF_OK ? writer_summarise(w, summaries, e) : e->status;
     channel_summary *now = w->summaries + image->n_channels;
     memcpy(now, w->summaries, (size_t)image->n_channels * sizeof *now);
     for (int64_t i = 0; i < image->n_channels; i++) {
