@@ -608,13 +608,14 @@ static bool lies_as_stored(GDALDataset *source, GDALDataset *store)
 {
     double now[6] = {}, six[6] = {};
     auto *image = dynamic_cast<OmeZarrDataset *>(store);
-    if (image == nullptr || image->has_side_geotransform(six))
+    if (image == nullptr)
         return false;
-    const OGRSpatialReference *crs = source->GetSpatialRef(), *of_store = store->GetSpatialRef();
-    return source == store || (GDALGetGeoTransform(GDALDataset::ToHandle(source), now) ==
-                                   GDALGetGeoTransform(GDALDataset::ToHandle(store), six) &&
-                               memcmp(now, six, sizeof six) == 0 && (crs == nullptr) == (of_store == nullptr) &&
-                               (crs == nullptr || crs->IsSame(of_store)));
+    if (source == store)
+        return !image->has_side_geotransform(six);
+    const OGRSpatialReference *crs = source->GetSpatialRef(), *of_store = image->attributes().crs;
+    const bool has_now = GDALGetGeoTransform(GDALDataset::ToHandle(source), now) == CE_None;
+    return has_now == image->stored_geotransform(six) && (!has_now || memcmp(now, six, sizeof six) == 0) &&
+           (crs == nullptr) == (of_store == nullptr) && (crs == nullptr || crs->IsSame(of_store));
 }
 
 /* False if the source is no OME-Zarr, lies elsewhere, or its axes say nothing: no size, or rows that go up. */

@@ -620,19 +620,24 @@ CPLErr OmeZarrDataset::OMEZARR_GET_GEOTRANSFORM_DEFINITION
     double *six = OMEZARR_GEOTRANSFORM_DATA;
     if (GDALPamDataset::GetGeoTransform(geotransform) == CE_None)
         return CE_None;
-    if (m_level == m_store->base_level && m_store->attributes.has_geotransform) {
+    return stored_geotransform(six) ? CE_None : CE_Failure;
+}
+
+bool OmeZarrDataset::stored_geotransform(double *six) const
+{
+    if (m_level != m_store->base_level)
+        return false;
+    if (m_store->attributes.has_geotransform) {
         memcpy(six, m_store->attributes.geotransform, 6 * sizeof *six);
-        return CE_None;
+        return true;
     }
     double scale[5], translation[5];
     const int y = m_store->rank - 2;
     const bool has_units = m_store->attributes.crs == nullptr && ngff_reader_axis_unit(m_store->reader, y) != nullptr &&
                            ngff_reader_axis_unit(m_store->reader, y + 1) != nullptr;
-    if (m_level == m_store->base_level && ngff_reader_level_scale(m_store->reader, m_level, scale) == NGFF_OK &&
-        ngff_reader_level_translation(m_store->reader, m_level, translation) == NGFF_OK &&
-        georef_from_axes(scale + y, translation + y, has_units, six))
-        return CE_None;
-    return CE_Failure;
+    return ngff_reader_level_scale(m_store->reader, m_level, scale) == NGFF_OK &&
+           ngff_reader_level_translation(m_store->reader, m_level, translation) == NGFF_OK &&
+           georef_from_axes(scale + y, translation + y, has_units, six);
 }
 
 const OGRSpatialReference *OmeZarrDataset::GetSpatialRef() const

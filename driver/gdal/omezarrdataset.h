@@ -143,6 +143,8 @@ class OmeZarrDataset final : public GDALPamDataset
     BandAttributes band_description(int band);
     /* True if the side file has a geotransform, which six receives. */
     bool has_side_geotransform(double *six);
+    /* The store's own, whatever a side file says. */
+    bool stored_geotransform(double *six) const;
 
     CPLErr OMEZARR_GET_GEOTRANSFORM;
     const OGRSpatialReference *GetSpatialRef() const override;

@@ -91,7 +91,7 @@ void WritingDataset::take_description()
     copy_metadata(this, stored.metadata);
     if (stored.is_min_white)
         SetMetadataItem("MINISWHITE", "YES", "IMAGE_STRUCTURE");
-    m_has_geotransform = GDALGetGeoTransform(GDALDataset::ToHandle(m_stored.get()), m_geotransform) == CE_None;
+    m_has_geotransform = m_stored->stored_geotransform(m_geotransform);
     SetSpatialRef(stored.crs);
     SetGCPs(static_cast<int>(stored.gcps.size()), stored.gcps.data(), stored.gcp_crs);
     for (int i = 1; i <= nBands; i++) {
