@@ -26,6 +26,19 @@ async function neuroglancer(page, {state}) {
   });
 }
 
+// The picture that the page comes to rest at: twice the same, half a second apart, and nothing is being loaded. A viewer may call
+// itself ready before its last layer is drawn.
+async function settled(page) {
+  for (let before = null, tries = 0; tries < 100; tries++) {
+    await page.evaluate(() => new Promise((resolve) => setTimeout(() => requestAnimationFrame(resolve), 500)));
+    const now = Buffer.from(await page.screenshot());
+    const isReady = await page.evaluate(() => window.viewer?.isReady?.() ?? true);
+    if (isReady && before && now.equals(before)) return now;
+    before = now;
+  }
+  throw new Error('the picture does not come to rest');
+}
+
 async function ownPage(page, job) {
   await page.goto(`${base}/pages/${job.page}.html`);
   return page.evaluate((job) => window.viewer.show(job), job);
@@ -55,8 +68,7 @@ for (const job of JSON.parse(jobs)) {
   try {
     await page.setViewport({width: job.width, height: job.height});
     answer = await (job.page === 'neuroglancer' ? neuroglancer : ownPage)(page, job);
-    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
-    await page.screenshot({path: join(output, `${job.name}.png`)});
+    writeFileSync(join(output, `${job.name}.png`), await settled(page));
   } catch (error) {
     errors.push(String(error.stack ?? error));
   }
