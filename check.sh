@@ -48,7 +48,9 @@ step_pytest() {
     make_venv || return 1
     make_azurite
     scripts/viewers.sh build/viewers
-    GDAL_DRIVER_PATH=$here/build/driver/gdal "$venv/bin/python" -m pytest autotest -q -ra -n "$(nproc)" --durations=5
+    local skips=() # other systems lack other things
+    ! grep -qs 'VERSION_ID="12"' /etc/os-release || skips=(--expected-skips autotest/expected_skips.txt)
+    GDAL_DRIVER_PATH=$here/build/driver/gdal "$venv/bin/python" -m pytest autotest -q -ra -n "$(nproc)" --durations=5 "${skips[@]}"
 }
 
 step_header() { # the public header compiles alone, pedantically
