@@ -38,7 +38,8 @@ static void put(mender *m, const char *bytes, size_t n)
         m->out = more;
         m->room = room;
     }
-    memcpy(m->out + m->n, bytes, n);
+    if (n > 0) /* else the text may be empty, and nothing is allocated */
+        memcpy(m->out + m->n, bytes, n);
     m->n += n;
 }
 

@@ -168,6 +168,19 @@ static cJSON *asset(const struct ngff_plan *plan, int l)
     return cJSON_CreateString(name);
 }
 
+/* The level that ratio is relative to, also of a level whose pixels come from the caller. */
+static int related_level(const struct ngff_plan *plan, int l)
+{
+    const level *at = &plan->levels[l];
+    int k = at->source >= 0 ? at->source : l - 1;
+    for (int is_it = at->source >= 0; !is_it && k > 0; k -= !is_it) {
+        is_it = 1;
+        for (int i = 0; i < plan->image->rank; i++)
+            is_it &= plan->levels[k].factor[i] * at->ratio[i] == at->factor[i];
+    }
+    return k;
+}
+
 static cJSON *layout(const struct ngff_plan *plan, int *is_whole)
 {
     int is_spatial = is_grouped(plan) && plan->image->georeference.has_affine;
@@ -176,7 +189,7 @@ static cJSON *layout(const struct ngff_plan *plan, int *is_whole)
         cJSON *entry = cJSON_CreateObject(), *transform = cJSON_CreateObject();
         tree_put(entry, "asset", asset(plan, l), is_whole);
         if (l > 0)
-            tree_put(entry, "derived_from", asset(plan, plan->levels[l].source), is_whole);
+            tree_put(entry, "derived_from", asset(plan, related_level(plan, l)), is_whole);
         tree_put(transform, "scale", layout_scale(plan, l, is_whole), is_whole);
         tree_put(entry, "transform", transform, is_whole);
         if (is_spatial) {
