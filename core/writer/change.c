@@ -71,7 +71,7 @@ static void free_sets(chunk_set *sets, int n)
 static chunk_set *read_sets(const ngff_plan *plan, char *const *record, int is_mask)
 {
     static const int64_t most_chunks = (int64_t)1 << 33; /* 1 GiB of bits */
-    int64_t n_chunks[max_levels], n_all = 0;
+    int64_t n_chunks[max_levels] = {0}, n_all = 0;
     stored_runs runs[max_levels] = {{0}};
     int n = plan->n_levels, first = is_mask ? plan->image->rank - 2 : 0;
     for (int l = 0; l < n; l++) {
@@ -80,7 +80,7 @@ static chunk_set *read_sets(const ngff_plan *plan, char *const *record, int is_m
                                                              : min_i64(n_all + n_chunks[l], most_chunks + 1);
     }
     int is_known = record[0] && n_all <= most_chunks && stored_runs_read(record[0], record[1], n_chunks, n, runs) == 1;
-    chunk_set *sets = is_known ? calloc((size_t)n, sizeof *sets) : NULL;
+    chunk_set *sets = is_known ? memory_zeroed(n, sizeof *sets) : NULL;
     for (int l = 0; l < n && sets && is_known; l++) {
         is_known = runs[l].is_known && chunk_set_make(&sets[l], n_chunks[l]);
         if (is_known)
