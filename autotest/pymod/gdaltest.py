@@ -196,8 +196,7 @@ def transforms(path):
 
 def zarr_levels(path):
     """Every level as zarr-python reads it."""
-    import zarr
-
+    zarr = pytest.importorskip("zarr")
     return [zarr.open_array(p, mode="r")[...] for p in level_paths(path)]
 
 
