@@ -416,7 +416,8 @@ def test_a_long_name_works_or_is_refused_and_leaves_nothing(place, name):
     if len(name) > os.pathconf(place, "PC_NAME_MAX"):
         message = gdaltest.refused(place / name, source())
         assert name[:100] in message
-        assert "File name too long" in message or len(name) > 4000  # the path alone fills the message
+        if len(name) < 1000:  # a longer path fills the message alone
+            assert "File name too long" in message
         assert os.listdir(place) == []
     else:
         gdaltest.write(place / name, source())

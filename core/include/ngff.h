@@ -415,7 +415,7 @@ NGFF_API void ngff_reader_set_cache(ngff_reader *reader, int64_t size_bytes);
 #define NGFF_FINDING_INVALID 3   /* metadata breaks a MUST of the specification */
 #define NGFF_FINDING_ADVICE 4    /* metadata does not follow a SHOULD of the specification */
 #define NGFF_FINDING_TOLERABLE 5 /* metadata breaks a MUST in a way in which the specification's own examples do */
-#define NGFF_FINDING_UNREAD 6    /* something could not be read, which says nothing about it (permission, network ...) */
+#define NGFF_FINDING_UNREAD 6 /* something could not be read, which says nothing about it (permission, network ...) */
 
 /* Looks at every object of the store: all documents are there, are JSON and equal to the root's copies of them; every
  * chunk that was stored is there and decodes to its size, every shard index has its checksum; chunks that were left out

@@ -13,7 +13,7 @@ typedef struct {
     int has_window; /* the user gave start and end */
     double start, end;
     int is_inverted; /* the smallest values are the brightest */
-    int has_range; /* and min and max */
+    int has_range;   /* and min and max */
     double min, max;
     int has_active, is_active;
     int has_nodata;

@@ -692,7 +692,9 @@ int32_t ngff_writer_level_map(ngff_writer *w, int32_t l, const int64_t *origin, 
     return 1;
 }
 
-int32_t ngff_writer_level_commit(ngff_writer *w, int32_t l, const int64_t *origin, const int64_t *extent)
+/* What a pull says of a region that it has been given. */
+static int32_t say(ngff_writer *w, int32_t l, const int64_t *origin, const int64_t *extent,
+                   int32_t (*to)(cascade *cs, int l, const box *region, error *e))
 {
     error e = {0};
     box region;
@@ -700,8 +702,13 @@ int32_t ngff_writer_level_commit(ngff_writer *w, int32_t l, const int64_t *origi
     if (status == NGFF_OK && !w->cascade)
         error_set(&e, NGFF_E_STATE, not_in_push);
     else if (status == NGFF_OK)
-        cascade_commit(w->cascade, l, &region, &e);
+        to(w->cascade, l, &region, &e);
     return writer_keep(w, &e);
+}
+
+int32_t ngff_writer_level_commit(ngff_writer *w, int32_t l, const int64_t *origin, const int64_t *extent)
+{
+    return say(w, l, origin, extent, cascade_commit);
 }
 
 /* The y, x part of a region. */
@@ -759,14 +766,7 @@ int32_t ngff_writer_level_write(ngff_writer *w, int32_t l, const int64_t *origin
 
 int32_t ngff_writer_level_skip(ngff_writer *w, int32_t l, const int64_t *origin, const int64_t *extent)
 {
-    error e = {0};
-    box region;
-    int32_t status = check_region(w, l, origin, extent, &region, &e);
-    if (status == NGFF_OK && !w->cascade)
-        error_set(&e, NGFF_E_STATE, not_in_push);
-    else if (status == NGFF_OK)
-        cascade_skip(w->cascade, l, &region, &e);
-    return writer_keep(w, &e);
+    return say(w, l, origin, extent, cascade_skip);
 }
 
 int32_t ngff_writer_next(ngff_writer *w, int64_t *origin, int64_t *extent)

@@ -30,7 +30,8 @@ const char *finding_word(int32_t kind)
 {
     static const char *const words[] = {
         [NGFF_FINDING_NOTE] = "note",       [NGFF_FINDING_STRAY] = "stray",   [NGFF_FINDING_DAMAGE] = "damage",
-        [NGFF_FINDING_INVALID] = "invalid", [NGFF_FINDING_ADVICE] = "advice", [NGFF_FINDING_TOLERABLE] = "invalid", [NGFF_FINDING_UNREAD] = "unread"};
+        [NGFF_FINDING_INVALID] = "invalid", [NGFF_FINDING_ADVICE] = "advice", [NGFF_FINDING_TOLERABLE] = "invalid",
+        [NGFF_FINDING_UNREAD] = "unread"};
     return words[kind];
 }
 

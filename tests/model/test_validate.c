@@ -437,7 +437,9 @@ static void series_are_visited(void)
                               {"a/zarr.json", "{\"zarr_format\":3,\"zarr_format\":3}"},
                               {NULL, NULL}};
     CHECK(strstr(findings(objects), "invalid: a/zarr.json") == findings(objects));
-    CHECK(strstr(findings(objects), "invalid: OME/zarr.json: series[1]: the path \"../b\" cannot be used: it does not stay below the root"));
+    CHECK(
+        strstr(findings(objects),
+               "invalid: OME/zarr.json: series[1]: the path \"../b\" cannot be used: it does not stay below the root"));
     const object numbered[] = {
         {".zattrs", "{\"bioformats2raw.layout\":3}"}, {"0/.zattrs", "{\"multiscales\":[]}"}, {NULL, NULL}};
     CHECK_TEXT(findings(numbered), "invalid: 0/.zattrs: multiscales: it must be a list with at least one entry");
