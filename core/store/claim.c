@@ -273,11 +273,11 @@ int32_t claim_make(claim *c, error *e)
     char *made = beside(c->path, suffix);
     if (!made)
         return error_set(e, NGFF_E_MEMORY, "out of memory");
+    snprintf(path, sizeof path, "%s/%s", made, owner_name);
     int failure = c->calls->make_folder(made);
     if (failure)
         cannot_make(c, strerror(failure), e);
     if (!failure) {
-        snprintf(path, sizeof path, "%s/%s", made, owner_name);
         snprintf(text, sizeof text, "%s\n", c->owner);
         if (c->calls->write_file(path, text, strlen(text), cause) != 0)
             error_set(e, NGFF_E_STORAGE, "%s cannot be written: %s", path, cause);
@@ -289,8 +289,11 @@ int32_t claim_make(claim *c, error *e)
     }
     if (e->status == NGFF_OK)
         c->process = (long)getpid();
-    else
-        remove_owned(c, made);
+    else { /* by its names: where memory is out no folder can be listed */
+        c->calls->remove_file(path);
+        if (c->calls->remove_empty(made) != 0)
+            remove_owned(c, made);
+    }
     free(made);
     return e->status;
 }
