@@ -17,10 +17,11 @@ struct TiffPage {
     int64_t offset = 0, next_at = 0; /* where the IFD is, and where the offset of the next one stands */
     int64_t width = 0, height = 0;
     int bits = 1, sample_format = 1, samples = 1, compression = 1, photometric = 1, planar = 1;
-    bool is_tiled = false, is_reduced = false; /* is_reduced: NewSubfileType says "a smaller copy" */
-    int64_t pixels_at = -1;                    /* where all pixels stand, in rows, not compressed; -1: elsewhere */
-    std::vector<int64_t> levels{};             /* SubIFDs */
-    int64_t text_at = 0, text_size = 0;        /* ImageDescription */
+    bool is_tiled = false;
+    bool is_reduced = false, is_mask = false; /* NewSubfileType says "a smaller copy", "which pixels count" */
+    int64_t pixels_at = -1;                   /* where all pixels stand, in rows, not compressed; -1: not so */
+    std::vector<int64_t> levels{};            /* SubIFDs */
+    int64_t text_at = 0, text_size = 0;       /* ImageDescription */
 };
 
 /* What a description may be made of. */
