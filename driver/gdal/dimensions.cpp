@@ -64,8 +64,7 @@ static std::string dimension_of_item(const char *item, bool *is_of_netcdf)
     return "";
 }
 
-/* True, with the number, for a text that is one. */
-static bool read_number(const char *text, double *value)
+bool read_number(const char *text, double *value)
 {
     char *end = nullptr;
     *value = text != nullptr ? CPLStrtod(text, &end) : 0;
@@ -221,10 +220,9 @@ static bool is_line(const std::vector<double> &values, double step, double toler
     return true;
 }
 
-/* The step of evenly spaced values that grow: the one with the fewest digits that gives them to the last bit, so that
- * 0.1 stays 0.1; where none does, because they were rounded (to single precision, say), their mean step. 0: they are
- * not evenly spaced. */
-static double step_of(const std::vector<double> &values)
+/* The one with the fewest digits that gives them to the last bit, so that 0.1 stays 0.1; where none does, because they
+ * were rounded (to single precision, say), their mean step. */
+double even_step(const std::vector<double> &values)
 {
     constexpr double of_rounding = 1e-3;
     const double mean = (values.back() - values[0]) / static_cast<double>(values.size() - 1);
@@ -260,7 +258,7 @@ static void measure(const Dimension &dimension, GridAxis *axis)
     } else if (has_all) {
         const Place &second = dimension.places[dimension.first[1]];
         const double said = first.step * static_cast<double>(second.index - first.index);
-        axis->scale = said > 0 && is_line(values, said, 1e-9) ? said : step_of(values);
+        axis->scale = said > 0 && is_line(values, said, 1e-9) ? said : even_step(values);
         axis->translation = values[0];
         axis->is_even = axis->scale > 0;
     }

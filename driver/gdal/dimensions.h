@@ -46,6 +46,12 @@ bool has_other_dimensions(CSLConstList items);
 /* What is left of a band's description without the "T=0 C=1 Z=2" behind it that only says where the band lies. */
 std::string without_place(const std::string &description, GDALRasterBand *band);
 
+/* True, with the number, for a text that is a finite one. */
+bool read_number(const char *text, double *value);
+
+/* The step of values (two or more) that grow evenly, to the last bit or nearly so; 0: they do not. */
+double even_step(const std::vector<double> &values);
+
 extern "C" {
 #endif
 

@@ -38,7 +38,8 @@ struct TiffFile {
     std::vector<uint8_t> imagej_data{};        /* tag 50839 */
 };
 
-/* An axis: pixel i lies at translation + i * scale, or at values[i] where these are uneven (scale 1, no unit then). */
+/* An axis: pixel i lies at translation + i * scale, or at values[i] where these are uneven (the scale is 1 then, and the
+ * unit that of the values). */
 struct StackAxis {
     int64_t size = 1;
     double scale = 1, translation = 0;
