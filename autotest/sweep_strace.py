@@ -29,7 +29,13 @@ here = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(here, "pymod"))
 os.environ.setdefault("GDAL_DRIVER_PATH", os.path.join(os.path.dirname(here), "build", "driver", "gdal"))
 
-import numpy as np  # noqa: E402
+try:
+    import numpy as np  # noqa: E402
+except ImportError:  # check.sh puts it into a Python of its own
+    own = os.path.join(os.path.dirname(here), "build", "venv", "bin", "python")
+    if sys.executable == own or not os.path.exists(own):
+        sys.exit("numpy is not installed; run `./check.sh quick` before, which installs it into build/venv")
+    os.execv(own, [own] + sys.argv)
 
 import faults  # noqa: E402
 import gdaltest  # noqa: E402
