@@ -261,7 +261,10 @@ class Sweep:
             return "torn" if has_root else "absent"
         with gdaltest.collected_messages():
             try:
-                array = gdaltest.pixels(gdal.OpenEx(path, gdal.OF_RASTER, allowed_drivers=[self.case.command[3]]))
+                dataset = gdal.OpenEx(path, gdal.OF_RASTER, allowed_drivers=[self.case.command[3]])
+                if dataset.RasterCount == 0:  # GDAL's Zarr of a folder whose array is not there
+                    return "absent"
+                array = gdaltest.pixels(dataset)
             except (RuntimeError, AttributeError):
                 return "absent"
         return "new" if (array == gdaltest.pixels(gdal.Open(f"{self.folder}/source.tif"))).all() else "torn"
