@@ -7,9 +7,8 @@ static const struct {
     const char *name;
     ReadKind read;
 } kinds[] = {
-    {"OME-XML", read_ome_xml},
-    {"ImageJ", read_imagej},
-    {"pages", read_pages},
+    {"OME-XML", read_ome_xml}, {"ImageJ", read_imagej}, {"tifffile", read_shaped},
+    {"Aperio", read_aperio},   {"pages", read_pages},
 };
 
 bool describe_stack(const TiffFile &first, WalkFile walk, StackDescription *to)

@@ -14,6 +14,8 @@ typedef Outcome (*ReadKind)(const TiffFile &first, WalkFile walk, StackDescripti
 
 Outcome read_ome_xml(const TiffFile &first, WalkFile walk, StackDescription *to);
 Outcome read_imagej(const TiffFile &first, WalkFile walk, StackDescription *to);
+Outcome read_shaped(const TiffFile &first, WalkFile walk, StackDescription *to);
+Outcome read_aperio(const TiffFile &first, WalkFile walk, StackDescription *to);
 Outcome read_pages(const TiffFile &first, WalkFile walk, StackDescription *to);
 
 /* -- Planes ---------------------------------------------------------------------------------------------------- */

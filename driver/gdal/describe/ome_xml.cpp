@@ -509,6 +509,7 @@ static void read_positions(Node element, Node pixels, StackImage *image)
     read_spacing(step.is_there ? step : read_quantity(element, "TimeIncrement", "s"), "TimeIncrement", 't', &image->t,
                  image);
 
+    Quantity positions[3];
     std::vector<Quantity> times(static_cast<size_t>(image->t.size)), heights(static_cast<size_t>(image->z.size));
     for (Node plane = child(pixels, "Plane"); plane != nullptr; plane = find(plane->psNext, "Plane")) {
         int64_t z = 0, c = 0, t = 0;
@@ -519,15 +520,16 @@ static void read_positions(Node element, Node pixels, StackImage *image)
             times[static_cast<size_t>(t)] = of_plane(plane, "DeltaT", "s", "PlaneTiming");
         if (c == 0 && t == 0 && z < image->z.size)
             heights[static_cast<size_t>(z)] = of_plane(plane, "PositionZ", reference, "StagePosition");
-        if (c == 0 && t == 0 && z == 0)
-            for (const auto &one : of_space)
-                read_position(of_plane(plane, one.position, reference, "StagePosition"), one.position,
-                              &(image->*one.axis), image);
+        for (size_t i = 0; i < 3 && c == 0 && t == 0 && z == 0; i++)
+            positions[i] = of_plane(plane, of_space[i].position, reference, "StagePosition");
     }
     if (!step.is_there || !(step.value > 0))
         read_places(times, 't', &image->t);
     if (image->z.unit == nullptr)
         read_places(heights, 'z', &image->z);
+    for (size_t i = 0; i < 3; i++)
+        if ((image->*of_space[i].axis).values.empty())
+            read_position(positions[i], of_space[i].position, &(image->*of_space[i].axis), image);
 }
 
 /* -- Channels -------------------------------------------------------------------------------------------------- */
