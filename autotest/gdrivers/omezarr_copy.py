@@ -473,10 +473,11 @@ def pages(tmp_path):
 def test_pages_that_are_left_out_are_a_warning(tmp_path, pages):
     window = gdal.Translate(f"{tmp_path}/w.vrt", pages, format="VRT", srcWin=[1, 2, 20, 20])
     window = gdal.Translate(f"{tmp_path}/v.vrt", window, format="VRT", bandList=[1]).GetDescription()
-    for number, source in enumerate((pages, window)):
+    for number, (source, options) in enumerate([(pages, ["PLANES=ONE"]), (window, [])]):
         with warnings() as found:
-            translate(source, tmp_path / f"{number}.zarr", f"REPORT={tmp_path}/{number}.json")
+            translate(source, tmp_path / f"{number}.zarr", f"REPORT={tmp_path}/{number}.json", *options)
         assert len(found) == 1 and "24 pages" in found[0] and "23 are left out" in found[0] and source in found[0]
+        assert f'OMEZARR:"{pages}"' in found[0]
         assert any("23 are left out" in text for text in json.load(open(f"{tmp_path}/{number}.json"))["not_kept"])
     with warnings() as found:
         translate(f"GTIFF_DIR:3:{pages}", tmp_path / "one.zarr")
@@ -504,9 +505,11 @@ def verify(store, source):
 
 
 def test_verify_does_not_praise_one_page_of_24(tmp_path, pages):
-    store = translate(pages, tmp_path / "a.zarr")
+    store = translate(pages, tmp_path / "a.zarr", "PLANES=ONE")
     assert verify(store, pages).endswith("whole, and has the pixels of 1 of the 24 pages or images of the source")
     assert verify(store, f"GTIFF_DIR:1:{pages}").endswith("whole, and has the pixels of the source")
+    whole = translate(pages, tmp_path / "b.zarr")
+    assert verify(whole, pages).endswith("whole, and has the pixels of the source")
 
 
 def test_verify_compares_bands_by_their_places(tmp_path):

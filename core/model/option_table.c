@@ -47,6 +47,7 @@ static const word layout_words[] = {
 static const word tri_words[] = {{"AUTO", TRI_AUTO, 0}, {"YES", TRI_YES, 0}, {"NO", TRI_NO, 0},  {"TRUE", TRI_YES, 1},
                                  {"FALSE", TRI_NO, 1},  {"ON", TRI_YES, 1},  {"OFF", TRI_NO, 1}, {"1", TRI_YES, 1},
                                  {"0", TRI_NO, 1},      {NULL, 0, 0}};
+static const word planes_words[] = {{"ALL", 0, 0}, {"ONE", 1, 0}, {NULL, 0, 0}};
 static const word bool_words[] = {{"NO", 0, 0}, {"YES", 1, 0}, {"FALSE", 0, 1}, {"TRUE", 1, 1}, {"OFF", 0, 1},
                                   {"ON", 1, 1}, {"0", 0, 1},   {"1", 1, 1},     {NULL, 0, 0}};
 static const word reduce_words[] = {{"AUTO", REDUCE_AUTO, 1},
@@ -332,6 +333,14 @@ const row option_table[] = {
                 "blue, alpha, undefined ...",
         .read = row_read_list,
         .offset = offsetof(options, color_interpretation),
+        .is_of_run = 1,
+    },
+    {
+        .name = "PLANES",
+        .words = planes_words,
+        .standard = "ALL",
+        .help = "What of a TIFF of several pages is written: all of them, or the ONE that GDAL opens",
+        .offset = offsetof(options, planes),
         .is_of_run = 1,
     },
     {

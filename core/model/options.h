@@ -78,6 +78,7 @@ typedef struct {
     int origin;
     int verify; /* VERIFY_* */
     int overwrite, resume, sync, dry_run, copy_src_mdd /* TRI_* */;
+    int planes;   /* of hosts: 0 all, 1 one */
     char *report; /* path or NULL */
     char **typed; /* the accepted NAME=VALUE strings with names in their canonical spelling, NULL-terminated */
 } options;

@@ -22,6 +22,7 @@
 #include "overviews.h"
 #include "pages.h"
 #include "source.h"
+#include "stack/stackdataset.h"
 #include "writing.h"
 
 /* -- The copy loop --------------------------------------------------------------------------------------------- */
@@ -438,7 +439,7 @@ static bool set_source(ngff_plan *plan, const ImageFromSource &image, const Sour
     int64_t block[5] = {1, 1, 1, 1, 1};
     const int y = image.rank() - 2;
     const size_t c = image.dims.find('c');
-    if (layout.decodes_all_bands && c != std::string::npos)
+    if ((layout.decodes_all_bands || layout.decodes_channels) && c != std::string::npos)
         block[c] = image.shape[c];
     block[y] = std::max(1, layout.block_height);
     block[y + 1] = std::max(1, layout.block_width);
@@ -480,15 +481,34 @@ static void tell_overviews(ngff_plan *plan, GDALDataset *source, const std::vect
 /* Nothing is dropped in silence. */
 static void warn_of_pages(ngff_plan *plan, GDALDataset *source)
 {
-    const int n = page_count(GDALDataset::ToHandle(source));
+    char *tiff = nullptr;
+    const int n = page_count(GDALDataset::ToHandle(source), &tiff);
+    std::string text = CPLSPrintf("The source has %d pages or images (subdatasets), and one is written: ", n);
+    text += n == 2 ? "1 is left out. " : std::to_string(n - 1) + " are left out. ";
+    if (dynamic_cast<StackDataset *>(source) != nullptr)
+        text += "Their pixels are of other sizes or types: gdalinfo OMEZARR:FILE names them, and each can be copied by "
+                "its name";
+    else if (tiff != nullptr)
+        text += std::string("OMEZARR:\"") + tiff + "\" opens all of one size as one raster";
+    else
+        text += "gdalinfo names them, and each can be copied by its name";
+    CPLFree(tiff);
     if (n < 2)
         return;
-    const std::string text =
-        CPLSPrintf("The source has %d pages or images (subdatasets), and one is written: %d are left "
-                   "out. gdalinfo names them, and each can be copied by its name",
-                   n, n - 1);
     CPLError(CE_Warning, CPLE_AppDefined, "%s: %s", source->GetDescription(), text.c_str());
     ngff_plan_add_loss(plan, text.c_str());
+}
+
+/* PLANES=ALL: the pages of a TIFF are the source, not the one that GDAL opens of them. False, with an error, if they
+ * cannot be. */
+static bool choose_planes(GDALDataset *source, CSLConstList options, std::unique_ptr<StackDataset> *stack)
+{
+    if (EQUAL(CSLFetchNameValueDef(options, "PLANES", "ALL"), "ONE"))
+        return true;
+    if (find_stack(source, stack))
+        return true;
+    CPLError(CE_Failure, CPLE_AppDefined, "%s. PLANES=ONE writes the first page alone", CPLGetLastErrorMsg());
+    return false;
 }
 
 /* -- CreateCopy ------------------------------------------------------------------------------------------------ */
@@ -573,6 +593,11 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
     /* Blocks are read past GDAL's block cache: what was written to the source and not flushed must be in it first. */
     if (source->GetAccess() == GA_Update)
         source->FlushCache(false);
+    std::unique_ptr<StackDataset> stack;
+    if (!choose_planes(source, own.List(), &stack))
+        return nullptr;
+    if (stack)
+        source = stack.get();
     ImageFromSource image;
     if (!image_from_source(source, own.List(), strict != FALSE, &image))
         return nullptr;

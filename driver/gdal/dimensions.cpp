@@ -356,6 +356,18 @@ int *dimension_bands(GDALDatasetH source, const char *dims, const int64_t *sizes
 
 /* -- Descriptions ---------------------------------------------------------------------------------------------- */
 
+std::string text_with_place(const std::string &label, const std::string &axes, const int64_t *index)
+{
+    std::string text = label;
+    const bool is_stack = axes.find_first_of("tz") != std::string::npos;
+    for (size_t axis = 0; axis < axes.size() && is_stack; axis++)
+        if (axes[axis] != 'c' || label.empty())
+            text += (text.empty() ? "" : " ") +
+                    std::string(1, static_cast<char>(toupper(static_cast<unsigned char>(axes[axis])))) + "=" +
+                    std::to_string(index[axis]);
+    return text;
+}
+
 std::string without_place(const std::string &description, GDALRasterBand *band)
 {
     std::string text = description;

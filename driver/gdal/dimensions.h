@@ -52,6 +52,10 @@ bool read_number(const char *text, double *value);
 /* The step of values (two or more) that grow evenly, to the last bit or nearly so; 0: they do not. */
 double even_step(const std::vector<double> &values);
 
+/* The label that all planes of a channel have, with the place of one of them behind it in a stack. axes: those of planes,
+ * of "tcz"; index: on each. */
+std::string text_with_place(const std::string &label, const std::string &axes, const int64_t *index);
+
 extern "C" {
 #endif
 

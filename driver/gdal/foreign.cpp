@@ -420,19 +420,6 @@ static void describe_image(const ngff_reader *reader, const CPLJSONObject &multi
         items.SetNameValue("NAME", name.c_str());
 }
 
-/* The label that all planes of a channel have, with the place of the plane behind it in a stack. */
-static std::string description_of_plane(const std::string &label, const std::string &dims, const int64_t *index)
-{
-    std::string text = label;
-    const bool is_stack = dims.size() > 2 && dims.find_first_of("tz") != std::string::npos;
-    for (size_t axis = 0; axis + 2 < dims.size() && is_stack; axis++)
-        if (dims[axis] != 'c' || label.empty())
-            text += (text.empty() ? "" : " ") +
-                    std::string(1, static_cast<char>(toupper(static_cast<unsigned char>(dims[axis])))) + "=" +
-                    std::to_string(index[axis]);
-    return text;
-}
-
 /* A channel of "omero" as all its planes show it. */
 struct Channel {
     std::string label{};
@@ -492,7 +479,7 @@ static void describe_foreign(const ngff_reader *reader, const PlaneSelection &pl
         const Channel &channel =
             channels.get(c != std::string::npos ? index[c] : 0, !is_stack && channels.count() >= 3, values);
         to->bands[i] = channel.shown;
-        to->bands[i].description = description_of_plane(channel.label, dims, index);
+        to->bands[i].description = text_with_place(channel.label, dims.substr(0, dims.size() - 2), index);
     }
     const CPLJSONObject label = member_of(ome, "image-label");
     if (is_type(label, Type::Object))
@@ -520,7 +507,7 @@ static void describe_own(const ngff_reader *reader, const PlaneSelection &planes
             items_of_domain(to->bands[i].metadata, domain.name.c_str()) = domain.items;
         to->bands[i].own_description = to->bands[i].description;
         if (!is_default)
-            to->bands[i].description = description_of_plane(channel.label, dims, index);
+            to->bands[i].description = text_with_place(channel.label, dims.substr(0, dims.size() - 2), index);
     }
 }
 

@@ -13,6 +13,7 @@
 #include "ngffsource.h"
 #include "omezarrdataset.h"
 #include "pixeltype.h"
+#include "stack/stackdataset.h"
 #include "writing.h"
 
 static bool fail(const std::string &message)
@@ -485,7 +486,11 @@ static bool describe_channels(GDALDataset *source, const NgffSource &store, CSLC
     for (int64_t channel = 0; channel < n_channels; channel++) {
         GDALRasterBand *band = source->GetRasterBand(to->bands[planes_of_channel(*to, channel)[0]]);
         GDALRasterBand *shown = store.band(band->GetBand());
-        const std::string label = label_of(band, *to);
+        std::string label = label_of(band, *to);
+        if (shown != nullptr && dynamic_cast<StackDataset *>(shown->GetDataset()) != nullptr) {
+            const char *name = shown->GetMetadataItem("LABEL", "NGFF"); /* a page can have one of its own */
+            label = name != nullptr ? name : "";
+        }
         colors.push_back(to->colors[static_cast<size_t>(band->GetBand() - 1)]);
         const std::string utf8 = CPLIsUTF8(label.c_str(), -1) ? label : "";
         if (ngff_image_set_channel(image, channel, utf8.empty() ? nullptr : utf8.c_str(), color_of(colors.back())) !=
@@ -608,6 +613,8 @@ static bool lies_as_stored(GDALDataset *source, GDALDataset *store)
 {
     double now[6] = {}, six[6] = {};
     auto *image = dynamic_cast<OmeZarrDataset *>(store);
+    if (dynamic_cast<StackDataset *>(store) != nullptr)
+        return true; /* it says so only where nothing else places it */
     if (image == nullptr)
         return false;
     if (source == store)

@@ -121,12 +121,12 @@ static int verify(int n_arguments, char **arguments)
             return EXIT_UNREADABLE;
         }
     }
-    const verification all = {names[0], source, limits, print_finding, NULL, NULL};
+    verification all = {names[0], source, limits, print_finding, NULL, NULL, 0};
     int code = codes[verify_store(&all, message, sizeof message)];
     if (message[0])
         fprintf(stderr, "omezarr: %s\n", message);
     if (code == EXIT_FINE)
-        printf("%s: %s\n", verify_path(names[0]), verify_praise(source));
+        printf("%s: %s\n", verify_path(names[0]), verify_praise(&all));
     if (source)
         GDALClose(source);
     CSLDestroy(limits);

@@ -13,6 +13,8 @@
 #include "omezarr.h"
 #include "pixeltype.h"
 #include "sidefile.h"
+#include "stack/stackdataset.h"
+#include "stack/tiff.h"
 #include "threads.h"
 
 /* -- Levels ---------------------------------------------------------------------------------------------------- */
@@ -813,12 +815,77 @@ GDALDataset *omezarr_open_store(const std::string &root, const char *description
     return OmeZarrDataset::open(name, description, nullptr).release();
 }
 
+/* A TIFF: by its first bytes, on a server, where each look is a request, only where the name says so. */
+static bool is_tiff(const std::string &path)
+{
+    static const char *const names[] = {".tif", ".tiff", ".btf", ".tf2", ".tf8", ".svs", ".lsm", ".stk"};
+    const auto has_name = [&path](const char *end) {
+        const size_t n = strlen(end);
+        return path.size() > n && EQUAL(path.c_str() + path.size() - n, end);
+    };
+    if (omezarr_is_on_server(path) && std::none_of(std::begin(names), std::end(names), has_name))
+        return false;
+    unsigned char bytes[8];
+    const QuietErrors quiet;
+    VSIStatBufL status;
+    if (VSIStatExL(path.c_str(), &status, VSI_STAT_EXISTS_FLAG | VSI_STAT_NATURE_FLAG) != 0 ||
+        VSI_ISDIR(status.st_mode))
+        return false;
+    VSILFILE *file = VSIFOpenL(path.c_str(), "rb");
+    const size_t n = file != nullptr ? VSIFReadL(bytes, 1, sizeof bytes, file) : 0;
+    if (file != nullptr)
+        VSIFCloseL(file);
+    return is_tiff_header(bytes, static_cast<int>(n));
+}
+
+/* The pages of a TIFF. part: "#1" is its second image. */
+static std::unique_ptr<GDALDataset> open_stack(const StoreName &name, const char *description)
+{
+    const auto files = read_stack(name.root);
+    if (!files)
+        return nullptr;
+    const int n_images = static_cast<int>(files->description.images.size());
+    const int number = name.part.empty() ? 0 : atoi(name.part.c_str() + 1);
+    const bool is_number = name.part.empty() || (name.part.size() > 1 && name.part.size() < 9 && name.part[0] == '#' &&
+                                                 name.part.find_first_not_of("0123456789", 1) == std::string::npos);
+    if (!is_number || number < 0 || number >= n_images) {
+        CPLError(CE_Failure, CPLE_IllegalArg, "%s: '%s' is none of its images, which are #0 to #%d", name.root.c_str(),
+                 name.part.c_str(), n_images - 1);
+        return nullptr;
+    }
+    int64_t shape[5] = {};
+    PlaneSelection selection;
+    const StackImage &image = files->description.images[static_cast<size_t>(number)];
+    const std::string axes = plane_axes_of(image, shape);
+    if (!select_planes(name, axes + "yx", shape, &selection))
+        return nullptr;
+    std::vector<int64_t> planes;
+    for (int64_t i = 0; i < selection.n_planes(); i++) {
+        int64_t index[5] = {}, plane = 0;
+        selection.plane(i, index);
+        for (size_t axis = 0; axis < axes.size(); axis++)
+            plane = plane * shape[axis] + index[axis];
+        planes.push_back(plane);
+    }
+    auto stack = StackDataset::open(files, number, std::move(planes), description, nullptr);
+    if (stack)
+        stack->tell_warnings();
+    return stack;
+}
+
 GDALDataset *omezarr_open(GDALOpenInfo *info)
 {
     if (!omezarr_is_opened(info))
         return nullptr;
     StoreName name(info->pszFilename);
     name.apply_options(info->papszOpenOptions);
+    if (STARTS_WITH_CI(info->pszFilename, connection_prefix) && is_tiff(name.root)) {
+        if (info->eAccess != GA_Update)
+            return open_stack(name, info->pszFilename).release();
+        CPLError(CE_Failure, CPLE_NotSupported, "%s: the pages of a TIFF are opened for reading only",
+                 name.root.c_str());
+        return nullptr;
+    }
     if (info->eAccess == GA_Update)
         return omezarr_open_update(name, info->pszFilename, info->papszOpenOptions);
     return OmeZarrDataset::open(name, info->pszFilename, info->papszOpenOptions).release();

@@ -10,8 +10,15 @@
 #include "cpl_error.h"
 #include "cpl_minixml.h"
 #include "cpl_string.h"
+#include "cpl_vsi.h"
 
 enum { deepest = 4 }; /* VRT of VRT of ... */
+
+static int is_driver(GDALDatasetH dataset, const char *name)
+{
+    GDALDriverH driver = GDALGetDatasetDriver(dataset);
+    return driver && EQUAL(GDALGetDriverShortName(driver), name);
+}
 
 static int count_listed(GDALDatasetH dataset)
 {
@@ -19,11 +26,26 @@ static int count_listed(GDALDatasetH dataset)
     int n = 0;
     for (CSLConstList list = GDALGetMetadata(dataset, "SUBDATASETS"); list && *list; list++) {
         const char *text = strstr(*list, "_DESC=");
-        if (text && !(EQUAL(GDALGetDriverShortName(GDALGetDatasetDriver(dataset)), "OMEZARR") &&
-                      strncmp(text + strlen("_DESC="), level, strlen(level)) == 0))
+        if (text && !(is_driver(dataset, "OMEZARR") && strncmp(text + strlen("_DESC="), level, strlen(level)) == 0))
             n++;
     }
     return n;
+}
+
+/* Beyond 4 GB ImageJ writes one page, and the planes behind its pixels. Text that another program has copied speaks of
+ * planes that are not there: the file must have room for them. */
+static int count_behind_page(GDALDatasetH tiff)
+{
+    const char *text = GDALGetMetadataItem(tiff, "TIFFTAG_IMAGEDESCRIPTION", NULL);
+    const char *images = text && strncmp(text, "ImageJ=", strlen("ImageJ=")) == 0 ? strstr(text, "\nimages=") : NULL;
+    GDALRasterBandH band = images ? GDALGetRasterBand(tiff, 1) : NULL;
+    VSIStatBufL status;
+    if (!band || VSIStatExL(GDALGetDescription(tiff), &status, VSI_STAT_EXISTS_FLAG | VSI_STAT_SIZE_FLAG) != 0)
+        return 1;
+    double n = CPLAtof(images + strlen("\nimages="));
+    double plane = (double)GDALGetRasterXSize(tiff) * GDALGetRasterYSize(tiff) * GDALGetRasterCount(tiff) *
+                   GDALGetDataTypeSizeBytes(GDALGetRasterDataType(band));
+    return n >= 1 && n < 1e9 && n * plane <= (double)status.st_size ? (int)n : 1;
 }
 
 /* The first element of this name with a text, below node or beside it. */
@@ -52,9 +74,9 @@ static int is_only_file(const CPLXMLNode *node, const char *name, const char *fi
     return 1;
 }
 
-static int count_pages(GDALDatasetH dataset, int depth);
+static int count_pages(GDALDatasetH dataset, int depth, char **tiff);
 
-static int count_of_file(GDALDatasetH vrt, const CPLXMLNode *file, int depth)
+static int count_of_file(GDALDatasetH vrt, const CPLXMLNode *file, int depth, char **tiff)
 {
     const char *name = CPLGetXMLValue(file, NULL, ""), *path = GDALGetDescription(vrt), *slash = strrchr(path, '/');
     int is_relative = atoi(CPLGetXMLValue(file, "relativeToVRT", "0")) && !strchr(name, ':') && slash;
@@ -64,19 +86,23 @@ static int count_of_file(GDALDatasetH vrt, const CPLXMLNode *file, int depth)
         whole = CPLStrdup(CPLSPrintf("%.*s%s", (int)(slash + 1 - path), path, name));
     }
     GDALDatasetH behind = GDALOpenEx(whole, GDAL_OF_RASTER | GDAL_OF_INTERNAL, NULL, NULL, NULL);
-    int n = behind ? count_pages(behind, depth + 1) : 1;
+    int n = behind ? count_pages(behind, depth + 1, tiff) : 1;
     if (behind)
         GDALClose(behind);
     CPLFree(whole);
     return n;
 }
 
-static int count_pages(GDALDatasetH dataset, int depth)
+static int count_pages(GDALDatasetH dataset, int depth, char **tiff)
 {
-    GDALDriverH driver = GDALGetDatasetDriver(dataset);
-    if (!driver || !EQUAL(GDALGetDriverShortName(driver), "VRT") || depth >= deepest) {
-        int n = driver ? count_listed(dataset) : 0;
-        return n > 1 ? n : 1;
+    if (!is_driver(dataset, "VRT") || depth >= deepest) {
+        int n = count_listed(dataset);
+        int is_tiff = is_driver(dataset, "GTiff") || is_driver(dataset, "LIBERTIFF");
+        if (n < 2)
+            n = is_tiff ? count_behind_page(dataset) : 1;
+        if (n > 1 && is_tiff && tiff)
+            *tiff = CPLStrdup(GDALGetDescription(dataset));
+        return n;
     }
     CSLConstList xml = GDALGetMetadata(dataset, "xml:VRT");
     CPLXMLNode *root = xml && xml[0] ? CPLParseXMLString(xml[0]) : NULL;
@@ -85,19 +111,21 @@ static int count_pages(GDALDatasetH dataset, int depth)
     for (int i = 0; i < 2 && n == 1; i++) {
         const CPLXMLNode *file = find_file(root, names[i]);
         if (file && is_only_file(root, names[i], CPLGetXMLValue(file, NULL, "")))
-            n = count_of_file(dataset, file, depth);
+            n = count_of_file(dataset, file, depth, tiff);
     }
     CPLDestroyXMLNode(root);
     return n;
 }
 
-int page_count(GDALDatasetH source)
+int page_count(GDALDatasetH source, char **tiff)
 {
+    if (tiff)
+        *tiff = NULL;
     CPLErr type = CPLGetLastErrorType();
     CPLErrorNum number = CPLGetLastErrorNo();
     char *message = CPLStrdup(CPLGetLastErrorMsg());
     CPLPushErrorHandler(CPLQuietErrorHandler);
-    int n = count_pages(source, 0);
+    int n = count_pages(source, 0, tiff);
     CPLPopErrorHandler();
     CPLErrorSetState(type, number, message);
     CPLFree(message);

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "guard.h"
+#include "stack/stackdataset.h"
 
 static bool is_driver(GDALDataset *dataset, std::initializer_list<const char *> names)
 {
@@ -86,6 +87,11 @@ SourceLayout source_layout(GDALDataset *source, GDALDataType type)
         layout.block_width = rows > 0 ? layout.width : 0;
         layout.block_height = std::min(rows, layout.height);
         return layout;
+    }
+    if (const auto *stack = dynamic_cast<StackDataset *>(source)) {
+        layout.decodes_channels = stack->decodes_channels();
+        if (stack->stack().is_raw)
+            return layout;
     }
     source->GetRasterBand(1)->GetBlockSize(&layout.block_width, &layout.block_height);
     layout.reads_blocks = true;
@@ -269,6 +275,8 @@ static bool looks_equal(GDALDataset *a, GDALDataset *b)
  * not have yet. */
 static DatasetReference open_again(GDALDataset *source)
 {
+    if (const auto *stack = dynamic_cast<StackDataset *>(source))
+        return DatasetReference(stack->again().release());
     if (!is_driver(source, {"GTiff", "LIBERTIFF", "JP2OpenJPEG", "HFA", "OMEZARR"}) ||
         source->GetAccess() != GA_ReadOnly || *source->GetDescription() == '\0')
         return {};

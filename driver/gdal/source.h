@@ -18,6 +18,7 @@ struct SourceLayout {
     int pixel_size = 0;
     int block_width = 0, block_height = 0; /* what is decoded at once; 0 = pixels are cheap in any shape */
     bool decodes_all_bands = false;        /* one block holds all bands */
+    bool decodes_channels = false;         /* one block holds all channels of a plane */
     bool reads_blocks = false;             /* ReadBlock gives what is wanted: same type and blocks in all bands */
     bool keeps_last_block = false;         /* ... and the bands of one block, one after the other, decode it once */
 };

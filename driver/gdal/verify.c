@@ -12,6 +12,7 @@
 #include "dimensions.h"
 #include "ngff.h"
 #include "pages.h"
+#include "stack/stackdataset.h"
 #include "threads.h"
 
 /* A part of the whole that tells its progress from begin to end. */
@@ -62,7 +63,16 @@ static int check_objects(const verification *v, ngff_reader *store, int n_thread
                                         : VERIFY_UNREADABLE;
 }
 
-static int check_pixels(const verification *v, ngff_reader *store, int n_threads, char *message, size_t room)
+/* The pages of the source's file if the store has more planes than the source; NULL if not so. */
+static GDALDatasetH find_planes(const verification *v, const char *dims, const int64_t *shape)
+{
+    double n_planes = 1;
+    for (int i = 0; dims[i] != '\0'; i++)
+        n_planes *= (double)shape[i];
+    return n_planes > GDALGetRasterCount(v->source) ? open_planes_of(v->source) : NULL;
+}
+
+static int check_pixels(verification *v, ngff_reader *store, int n_threads, char *message, size_t room)
 {
     char text[1200] = "", line[3000];
     stretch s = {v, 0.5, 1};
@@ -71,10 +81,14 @@ static int check_pixels(const verification *v, ngff_reader *store, int n_threads
     snprintf(dims, sizeof dims, "%s", ngff_reader_dims(store));
     dims[strlen(dims) > 2 ? strlen(dims) - 2 : 0] = '\0';
     ngff_reader_level_shape(store, 0, shape);
-    int *bands = dimension_bands(v->source, dims, shape);
-    const comparison all = {store, v->source, bands, GDT_Unknown, n_threads, tell_share, &s};
+    GDALDatasetH planes = find_planes(v, dims, shape), source = planes ? planes : v->source;
+    v->has_all_planes = planes != NULL && page_count(planes, NULL) < 2;
+    int *bands = dimension_bands(source, dims, shape);
+    const comparison all = {store, source, bands, GDT_Unknown, n_threads, tell_share, &s};
     int result = compare_with_source(&all, text, sizeof text);
     CPLFree(bands);
+    if (planes)
+        GDALClose(planes);
     if (result == COMPARE_DIFFERENT) {
         snprintf(line, sizeof line, "%s and %s: %s", verify_path(v->store), GDALGetDescription(v->source), text);
         v->tell(v->user, "different", line);
@@ -87,12 +101,12 @@ static int check_pixels(const verification *v, ngff_reader *store, int n_threads
                                          : VERIFY_UNREADABLE;
 }
 
-const char *verify_praise(GDALDatasetH source)
+const char *verify_praise(const verification *v)
 {
-    int n_pages = source ? page_count(source) : 1;
+    int n_pages = v->source && !v->has_all_planes ? page_count(v->source, NULL) : 1;
     if (n_pages > 1)
         return CPLSPrintf("whole, and has the pixels of 1 of the %d pages or images of the source", n_pages);
-    return source ? "whole, and has the pixels of the source" : "whole";
+    return v->source ? "whole, and has the pixels of the source" : "whole";
 }
 
 /* Behind OMEZARR:, and behind a quote if there is one. */
@@ -120,7 +134,7 @@ static const char *part_of(const char *store)
     return part && part[0] == ':' ? part + 1 : part;
 }
 
-int verify_store(const verification *v, char *message, size_t room)
+int verify_store(verification *v, char *message, size_t room)
 {
     int n_threads = 1;
     message[0] = '\0';

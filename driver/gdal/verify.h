@@ -20,6 +20,7 @@ typedef struct {
     void (*tell)(void *user, const char *kind, const char *text);
     int32_t (*progress)(void *user, double share); /* may be NULL; returns 0 to stop */
     void *user;
+    int has_all_planes; /* set: the source is one page of those that were compared */
 } verification;
 
 enum { VERIFY_WHOLE, VERIFY_DAMAGED, VERIFY_UNREADABLE, VERIFY_CANCELLED };
@@ -29,11 +30,11 @@ const char *finding_word(int32_t kind);
 /* The store's path without OMEZARR:, quotes and what follows them. Valid until the next call of this thread. */
 const char *verify_path(const char *store);
 /* What is true of a whole store, behind its name: "whole", "whole, and has the pixels of ...". Valid until the next call of
- * this thread. source: NULL if there was none to compare with. */
-const char *verify_praise(GDALDatasetH source);
-/* One of the four. GDAL_NUM_THREADS threads decode chunks, without it one per CPU. message: what could not be read; ""
+ * this thread. */
+const char *verify_praise(const verification *v);
+/* One of the four. A store of more planes than the source has bands is compared with all pages of the source's file. GDAL_NUM_THREADS threads decode chunks, without it one per CPU. message: what could not be read; ""
  * where a finding has told it. */
-int verify_store(const verification *v, char *message, size_t room);
+int verify_store(verification *v, char *message, size_t room);
 
 #ifdef __cplusplus
 }

@@ -76,14 +76,14 @@ class VerifyAlgorithm final : public GDALAlgorithm
   private:
     bool RunImpl(GDALProgressFunc progress, void *progress_data) override;
     bool run(GDALProgressFunc progress, void *progress_data);
-    void give_output(const Report &report, bool is_whole);
+    void give_output(const Report &report, const verification &all, bool is_whole);
 
     std::string m_store{}, m_format{"text"}, m_output{};
     GDALArgDatasetValue m_source{};
     bool m_stdout = false;
 };
 
-void VerifyAlgorithm::give_output(const Report &report, bool is_whole)
+void VerifyAlgorithm::give_output(const Report &report, const verification &all, bool is_whole)
 {
     std::string text = report.lines;
     if (m_format == "json") {
@@ -93,8 +93,7 @@ void VerifyAlgorithm::give_output(const Report &report, bool is_whole)
         document.Add("findings", report.list);
         text = document.Format(CPLJSONObject::PrettyFormat::Pretty) + "\n";
     } else if (is_whole) {
-        text += std::string(verify_path(m_store.c_str())) + ": " +
-                verify_praise(GDALDataset::ToHandle(m_source.GetDatasetRef())) + "\n";
+        text += std::string(verify_path(m_store.c_str())) + ": " + verify_praise(&all) + "\n";
     }
     if (m_stdout) {
         fputs(text.c_str(), stdout);
@@ -117,16 +116,20 @@ bool VerifyAlgorithm::run(GDALProgressFunc progress, void *progress_data)
         report.progress = progress;
         report.progress_data = progress_data;
     }
-    const verification all = {m_store.c_str(), GDALDataset::ToHandle(m_source.GetDatasetRef()),
-                              nullptr,         keep_finding,
-                              tell_progress,   &report};
+    verification all = {m_store.c_str(),
+                        GDALDataset::ToHandle(m_source.GetDatasetRef()),
+                        nullptr,
+                        keep_finding,
+                        tell_progress,
+                        &report,
+                        0};
     const int result = verify_store(&all, message, sizeof message);
     if (result == VERIFY_CANCELLED) {
         ReportError(CE_Failure, CPLE_UserInterrupt, "cancelled");
         return false;
     }
     tell_progress(&report, 1); /* ends the line of the bar, also where the pixels were not looked at to the end */
-    give_output(report, result == VERIFY_WHOLE);
+    give_output(report, all, result == VERIFY_WHOLE);
     if (result == VERIFY_UNREADABLE)
         ReportError(CE_Failure, CPLE_OpenFailed, "%s", message[0] ? message : report.first.c_str());
     else if (result == VERIFY_DAMAGED)

@@ -21,7 +21,7 @@ int64_t plane_product(int64_t a, int64_t b)
 bool is_alike(const TiffPage &a, const TiffPage &b)
 {
     return a.width == b.width && a.height == b.height && a.bits == b.bits && a.sample_format == b.sample_format &&
-           a.samples == b.samples;
+           a.samples == b.samples && a.place == b.place;
 }
 
 StackImage image_of(const TiffPage &page)

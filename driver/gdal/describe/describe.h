@@ -21,6 +21,7 @@ struct TiffPage {
     bool is_reduced = false, is_mask = false; /* NewSubfileType says "a smaller copy", "which pixels count" */
     int64_t pixels_at = -1;                   /* where all pixels stand, in rows, not compressed; -1: not so */
     std::vector<int64_t> levels{};            /* SubIFDs */
+    uint64_t place = 0;                       /* a digest of its georeference: the same for pages of one place */
     int64_t text_at = 0, text_size = 0;       /* ImageDescription */
 };
 

@@ -41,11 +41,28 @@ enum Tag {
     TILE_OFFSETS = 324,
     SUB_IFDS = 330,
     SAMPLE_FORMAT = 339,
+    PIXEL_SCALE = 33550,
+    TIE_POINTS = 33922,
+    TRANSFORMATION = 34264,
+    GEO_KEYS = 34735,
+    GEO_DOUBLES = 34736,
+    GEO_TEXTS = 34737,
     IMAGEJ_COUNTS = 50838,
     IMAGEJ_DATA = 50839
 };
 
-enum Type { BYTE = 1, ASCII = 2, SHORT = 3, LONG = 4, RATIONAL = 5, UNDEFINED = 7, IFD = 13, LONG8 = 16, IFD8 = 18 };
+enum Type {
+    BYTE = 1,
+    ASCII = 2,
+    SHORT = 3,
+    LONG = 4,
+    RATIONAL = 5,
+    UNDEFINED = 7,
+    DOUBLE = 12,
+    IFD = 13,
+    LONG8 = 16,
+    IFD8 = 18
+};
 
 /* Bytes of one value; 0: no type that is read here. */
 int size_of(int type)
@@ -61,6 +78,7 @@ int size_of(int type)
     case IFD:
         return 4;
     case RATIONAL:
+    case DOUBLE:
     case LONG8:
     case IFD8:
         return 8;
@@ -118,7 +136,7 @@ class Walker
     bool read_values(const Entry &entry);
     bool read_value(const Entry &entry, int64_t *value);
     bool read_rational(const Entry &entry, double *value);
-    bool read_text(const Entry &entry, std::string *text);
+    bool read_bytes(const Entry &entry, std::string *bytes);
     bool read_page(int64_t at, int64_t *next);
     bool take_entry(const Entry &entry, TiffPage *page);
     bool find_pixels(const Entry &strips, int64_t rows_per_strip, TiffPage *page);
@@ -239,15 +257,16 @@ bool Walker::read_rational(const Entry &entry, double *value)
     return true;
 }
 
-bool Walker::read_text(const Entry &entry, std::string *text)
+bool Walker::read_bytes(const Entry &entry, std::string *bytes)
 {
-    const int64_t n_bytes = entry.count * size_of(entry.type);
-    if (size_of(entry.type) != 1 || n_bytes > most_text || n_bytes > m_to->size - std::min(entry.at, m_to->size))
-        return fail(page() + ", tag " + std::to_string(entry.tag) + ": a text of " + std::to_string(entry.count) +
+    const int64_t size = size_of(entry.type), most = std::min(most_text, m_to->size) / size;
+    if (entry.count > most)
+        return fail(page() + ", tag " + std::to_string(entry.tag) + ": " + std::to_string(entry.count * size) +
                     " bytes; the file has " + std::to_string(m_to->size) + ", and at most " +
                     std::to_string(most_text) + " are read");
-    text->resize(static_cast<size_t>(n_bytes));
-    return n_bytes == 0 || read_far(entry.at, n_bytes, &(*text)[0]);
+    const int64_t n_bytes = entry.count * size;
+    bytes->resize(static_cast<size_t>(n_bytes));
+    return n_bytes == 0 || read_far(entry.at, n_bytes, &(*bytes)[0]);
 }
 
 /* -- Directories ----------------------------------------------------------------------------------------------- */
@@ -286,6 +305,7 @@ bool Walker::take_entry(const Entry &entry, TiffPage *page)
 {
     const bool is_first = m_to->pages.empty();
     int64_t value = -1;
+    std::string bytes;
     const auto take = [&](int *to) {
         const bool is_read = read_value(entry, &value);
         if (is_read && value >= 0)
@@ -354,15 +374,26 @@ bool Walker::take_entry(const Entry &entry, TiffPage *page)
             return true;
         page->text_at = entry.at;
         page->text_size = entry.count;
-        return !is_first || read_text(entry, &m_to->description);
+        return !is_first || read_bytes(entry, &m_to->description);
     case SOFTWARE:
-        return !is_first || size_of(entry.type) != 1 || read_text(entry, &m_to->software);
+        return !is_first || size_of(entry.type) != 1 || read_bytes(entry, &m_to->software);
     case X_RESOLUTION:
         return !is_first || read_rational(entry, &m_to->x_resolution);
     case Y_RESOLUTION:
         return !is_first || read_rational(entry, &m_to->y_resolution);
     case RESOLUTION_UNIT:
         return !is_first || take(&m_to->resolution_unit);
+    case PIXEL_SCALE:
+    case TIE_POINTS:
+    case TRANSFORMATION:
+    case GEO_KEYS:
+    case GEO_DOUBLES:
+    case GEO_TEXTS: /* FNV-1a */
+        if (!read_bytes(entry, &bytes))
+            return false;
+        for (const char byte : bytes)
+            page->place = (page->place ^ static_cast<unsigned char>(byte)) * UINT64_C(1099511628211);
+        return true;
     case IMAGEJ_COUNTS:
         if (!is_first)
             return true;
@@ -371,15 +402,13 @@ bool Walker::take_entry(const Entry &entry, TiffPage *page)
         for (const uint64_t n : m_values)
             m_to->imagej_counts.push_back(static_cast<uint32_t>(std::min<uint64_t>(n, UINT32_MAX)));
         return true;
-    case IMAGEJ_DATA: {
-        std::string data;
+    case IMAGEJ_DATA:
         if (!is_first)
             return true;
-        if (!read_text(entry, &data))
+        if (!read_bytes(entry, &bytes))
             return false;
-        m_to->imagej_data.assign(data.begin(), data.end());
+        m_to->imagej_data.assign(bytes.begin(), bytes.end());
         return true;
-    }
     default:
         return true;
     }

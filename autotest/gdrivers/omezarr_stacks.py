@@ -1,0 +1,281 @@
+"""TIFFs of several pages as one raster, and as one OME-Zarr: all planes, or one warning. Files are written by tifffile, and
+pixels are compared with the arrays that it was given."""
+
+import os
+import re
+import struct
+import subprocess
+
+import gdaltest
+import numpy as np
+import pytest
+from osgeo import gdal
+
+tifffile = pytest.importorskip("tifffile")
+PLANES = np.random.default_rng(5).integers(0, 60000, (12, 40, 56), dtype="uint16")
+GREY = {"photometric": "minisblack", "metadata": None}
+WAYS = {
+    "classic": {},
+    "big-endian": {"byteorder": ">"},
+    "BigTIFF": {"bigtiff": True},
+    "BigTIFF, big-endian": {"bigtiff": True, "byteorder": ">"},
+    "deflate": {"compression": "zlib"},
+    "deflate, big-endian, predictor": {"compression": "zlib", "byteorder": ">", "predictor": True},
+    "tiled": {"tile": (16, 32), "bigtiff": True},
+    "tiled, deflate": {"tile": (32, 16), "compression": "zlib"},
+    "strips of 7 rows": {"rowsperstrip": 7},
+    "strips of 7 rows, deflate": {"rowsperstrip": 7, "compression": "zlib"},
+}
+every_way = pytest.mark.parametrize("way", WAYS)
+
+
+def stack(path, pages=PLANES, **how):
+    """A TIFF of one page for each plane, one after the other."""
+    with tifffile.TiffWriter(path, bigtiff=how.pop("bigtiff", False), byteorder=how.pop("byteorder", "<")) as file:
+        for page in pages:
+            file.write(page, contiguous=False, **{**GREY, **how})
+    return str(path)
+
+
+def copied(path, source, *options):
+    """The store that gdal_translate makes, and what GDAL warned of."""
+    with gdaltest.collected_messages() as messages:
+        made = gdal.Translate(str(path), source, format="OMEZARR", creationOptions=["BLOCKSIZE=32", "SCALE_FACTORS=2", *options])
+    assert made is not None
+    return str(path), messages.warnings()
+
+
+def level(store, number=0):
+    return gdaltest.zarr_levels(store)[number]
+
+
+def axes(store):
+    return "".join(axis["name"] for axis in gdaltest.ome(store)["multiscales"][0]["axes"])
+
+
+# -- Pages that say nothing of themselves ------------------------------------------------------------------------------
+
+
+@every_way
+def test_all_pages_are_planes(tmp_path, way):
+    source = stack(f"{tmp_path}/a.tif", **WAYS[way])
+    store, warnings = copied(tmp_path / "a.zarr", source, "VERIFY=SOURCE")
+    assert warnings == [] and axes(store) == "zyx"
+    np.testing.assert_array_equal(level(store), PLANES)
+    assert level(store, 1).shape == (12, 20, 28)
+
+
+@every_way
+def test_a_stack_opens_as_one_raster(tmp_path, way):
+    opened = gdal.Open(f"OMEZARR:{stack(f'{tmp_path}/a.tif', **WAYS[way])}")
+    assert opened.RasterCount == 12
+    np.testing.assert_array_equal(gdaltest.pixels(opened), PLANES)
+    window = np.frombuffer(opened.ReadRaster(5, 3, 17, 29), "uint16").reshape(12, 29, 17)
+    np.testing.assert_array_equal(window, PLANES[:, 3:32, 5:22])
+    as_float = np.frombuffer(opened.GetRasterBand(4).ReadRaster(buf_type=gdal.GDT_Float64), "float64").reshape(40, 56)
+    np.testing.assert_array_equal(as_float, PLANES[3])
+    assert opened.GetRasterBand(4).GetMetadata()["DIM_z_INDEX"] == "3"
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint32", "int32", "float32", "float64", "complex64"])
+@pytest.mark.parametrize("order", "<>")
+def test_every_type_is_read(tmp_path, dtype, order):
+    pages = (PLANES[:3] / 7).astype(dtype)
+    for how in ({}, {"compression": "zlib"}):
+        source = stack(f"{tmp_path}/{len(how)}.tif", pages, byteorder=order, **how)
+        np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(f"OMEZARR:{source}")), pages)
+
+
+@pytest.mark.parametrize("planarconfig", ["contig", "separate"])
+@pytest.mark.parametrize("how", [{}, {"compression": "zlib", "tile": (16, 16)}], ids=["rows", "tiles"])
+def test_samples_of_pages_are_channels(tmp_path, planarconfig, how):
+    pages = np.random.default_rng(6).integers(0, 255, (5, 40, 56, 3), dtype="uint8")
+    written = pages if planarconfig == "contig" else np.ascontiguousarray(pages.transpose(0, 3, 1, 2))
+    source = stack(f"{tmp_path}/a.tif", written, photometric="rgb", planarconfig=planarconfig, **how)
+    store, warnings = copied(tmp_path / "a.zarr", source, "VERIFY=SOURCE")
+    assert warnings == [] and axes(store) == "czyx"
+    np.testing.assert_array_equal(level(store), pages.transpose(3, 0, 1, 2))
+    assert [c["color"] for c in gdaltest.ome(store)["omero"]["channels"]] == ["FF0000", "00FF00", "0000FF"]
+
+
+def test_pages_of_another_size_are_left_out_by_name(tmp_path):
+    source = stack(f"{tmp_path}/a.tif", [*PLANES[:5], PLANES[5, :20, :30], PLANES[6, :20, :30].astype("uint8")])
+    store, warnings = copied(tmp_path / "a.zarr", source, f"REPORT={tmp_path}/r.json")
+    np.testing.assert_array_equal(level(store), PLANES[:5])
+    assert len(warnings) == 1 and "2 are left out" in warnings[0] and "OMEZARR:" in warnings[0]
+    assert any("2 are left out" in text for text in gdaltest.read_json(f"{tmp_path}/r.json")["not_kept"])
+    names = [name for name, _ in gdal.Open(f"OMEZARR:{source}").GetSubDatasets()]
+    np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(names[1])), PLANES[5:6, :20, :30])
+    np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(names[2])), PLANES[6:7, :20, :30].astype("uint8"))
+    with pytest.raises(RuntimeError, match="#0 to #2"):
+        gdal.Open(f'OMEZARR:"{source}":#3')
+
+
+def test_pyramids_of_pages_are_levels(tmp_path):
+    """Levels that no program would make of the pages: they were taken, not made."""
+    source, how = f"{tmp_path}/a.tif", {"tile": (16, 16), "compression": "zlib", **GREY}
+    with tifffile.TiffWriter(source) as file:
+        for page in PLANES:
+            file.write(page, subifds=1, contiguous=False, **how)
+            file.write(65535 - page[::2, ::2], subfiletype=1, **how)
+    assert gdaltest.open_band(f"OMEZARR:{source}", 12).GetOverviewCount() == 1
+    made, _ = copied(tmp_path / "made.zarr", source)
+    taken, warnings = copied(tmp_path / "taken.zarr", source, "OVERVIEWS=AUTO")
+    np.testing.assert_array_equal(level(taken, 1), 65535 - PLANES[:, ::2, ::2])
+    assert warnings == [] and (level(made, 1) != level(taken, 1)).any()
+
+
+def test_planes_are_chosen_by_index(tmp_path):
+    source = stack(f"{tmp_path}/a.tif")
+    np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(f'OMEZARR:"{source}":Z=2-4')), PLANES[2:5])
+    np.testing.assert_array_equal(gdaltest.pixels(gdal.OpenEx(f"OMEZARR:{source}", open_options=["Z=7"])), PLANES[7:8])
+    with pytest.raises(RuntimeError, match="indexes go from 0 to 11"):
+        gdal.Open(f'OMEZARR:"{source}":Z=12')
+
+
+def test_a_window_of_a_stack_has_all_planes(tmp_path):
+    source = f"OMEZARR:{stack(f'{tmp_path}/a.tif', compression='zlib')}"
+    with gdaltest.collected_messages() as messages:
+        gdal.Translate(f"{tmp_path}/a.zarr", source, format="OMEZARR", srcWin=[8, 4, 40, 30])
+        gdal.Translate(f"{tmp_path}/b.zarr", source, format="OMEZARR", bandList=[3, 4, 5])
+    assert messages.warnings() == []
+    np.testing.assert_array_equal(level(f"{tmp_path}/a.zarr"), PLANES[:, 4:34, 8:48])
+    np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(f"{tmp_path}/b.zarr")), PLANES[2:5])
+
+
+def test_axes_say_what_pages_are(tmp_path):
+    store, _ = copied(tmp_path / "a.zarr", stack(f"{tmp_path}/a.tif"), "AXES=t:2,c:2,z:3")
+    assert axes(store) == "tczyx"
+    np.testing.assert_array_equal(level(store), PLANES.reshape(2, 2, 3, 40, 56))
+
+
+def test_the_georeference_of_pages_is_kept(tmp_path):
+    """Pages of one place are one image; a page of another place is another one."""
+    path = f"{tmp_path}/a.tif"
+    for i in range(4):
+        made = gdaltest.mem(PLANES[i], [500000, 10, 0, 4600000 if i < 3 else 0, 0, -10], "EPSG:32631")
+        gdal.GetDriverByName("GTiff").CreateCopy(path, made, options=["APPEND_SUBDATASET=YES"] if i else [])
+    store, warnings = copied(tmp_path / "a.zarr", path)
+    opened = gdal.Open(store)
+    assert opened.GetGeoTransform() == (500000, 10, 0, 4600000, 0, -10) and opened.GetSpatialRef().GetAuthorityCode(None) == "32631"
+    np.testing.assert_array_equal(gdaltest.pixels(opened), PLANES[:3])
+    assert len(warnings) == 1 and "1 is left out" in warnings[0]
+
+
+def test_nodata_of_pages_is_kept(tmp_path):
+    path = f"{tmp_path}/a.tif"
+    for i in range(3):
+        gdal.GetDriverByName("GTiff").CreateCopy(path, gdaltest.mem(PLANES[i], nodata=7), options=["APPEND_SUBDATASET=YES"] if i else [])
+    opened = gdal.Open(f"OMEZARR:{path}")
+    assert [opened.GetRasterBand(i + 1).GetNoDataValue() for i in range(3)] == [7, 7, 7]
+
+
+def test_a_mask_is_no_page(tmp_path):
+    """An ordinary raster, as before: GDAL's own mask and overviews are pages of the file, and none of its images."""
+    source = gdaltest.mem(PLANES[0])
+    source.CreateMaskBand(gdal.GMF_PER_DATASET)
+    source.GetRasterBand(1).GetMaskBand().WriteRaster(0, 0, 56, 40, ((PLANES[0] > 30000) * 255).astype("uint8").tobytes())
+    with gdaltest.config_option("GDAL_TIFF_INTERNAL_MASK", "YES"):
+        gdal.GetDriverByName("GTiff").CreateCopy(f"{tmp_path}/a.tif", source)
+    opened = gdal.Open(f"{tmp_path}/a.tif", gdal.GA_Update)
+    opened.BuildOverviews("NEAREST", [2])
+    opened = None
+    store, warnings = copied(tmp_path / "a.zarr", f"{tmp_path}/a.tif")
+    assert warnings == [] and axes(store) == "yx"
+    band = gdaltest.open_band(store)
+    np.testing.assert_array_equal(gdaltest.pixels(band.GetMaskBand()) > 0, PLANES[0] > 30000)
+
+
+# -- Verify ------------------------------------------------------------------------------------------------------------
+
+
+def test_verify_finds_a_plane_that_is_not_the_page(tmp_path):
+    program = os.path.join(os.environ["GDAL_DRIVER_PATH"].split(os.pathsep)[0], "omezarr")
+    source = stack(f"{tmp_path}/a.tif")
+    store, _ = copied(tmp_path / "a.zarr", source)
+    other = PLANES.copy()
+    other[9, 39, 55] ^= 1
+    for pages, code, said in ((PLANES, 0, "has the pixels of the source"), (other, 1, "band 10, column 55, row 39")):
+        stack(source, pages)
+        done = subprocess.run([program, "verify", store, source], capture_output=True, text=True)
+        assert done.returncode == code and said in done.stdout, done.stdout + done.stderr
+
+
+def test_plan_tells_all_planes(tmp_path):
+    program = os.path.join(os.environ["GDAL_DRIVER_PATH"].split(os.pathsep)[0], "omezarr")
+    done = subprocess.run([program, "plan", stack(f"{tmp_path}/a.tif")], capture_output=True, text=True)
+    assert done.returncode == 0 and re.search(r"12\D+40\D+56", done.stdout), done.stdout + done.stderr
+
+
+# -- Files that are not as they say ------------------------------------------------------------------------------------
+
+
+def next_pointers(path):
+    """Where the offset of the next page stands, of each page, by tifffile."""
+    with tifffile.TiffFile(path) as file:
+        return [page.offset + 2 + 12 * len(page.tags) for page in file.pages], [page.offset for page in file.pages]
+
+
+def patched(path, at, value):
+    with open(path, "r+b") as file:
+        file.seek(at)
+        file.write(struct.pack("<I", value))
+    return path
+
+
+def test_pages_in_a_loop_are_refused(tmp_path):
+    path = stack(f"{tmp_path}/a.tif")
+    pointers, offsets = next_pointers(path)
+    patched(path, pointers[6], offsets[2])
+    with pytest.raises(RuntimeError, match="page 8 is at .* where page 3 is.*loop"):
+        gdal.Open(f"OMEZARR:{path}")
+    refusal = gdaltest.refused(f"{tmp_path}/a.zarr", gdal.Open(path))
+    assert "loop" in refusal and "PLANES=ONE" in refusal
+    assert not os.path.exists(f"{tmp_path}/a.zarr")
+    assert axes(copied(tmp_path / "b.zarr", path, "PLANES=ONE")[0]) == "yx"
+
+
+def test_a_page_behind_the_end_is_refused(tmp_path):
+    path = stack(f"{tmp_path}/a.tif")
+    patched(path, next_pointers(path)[0][6], os.path.getsize(path) + 1000)
+    with pytest.raises(RuntimeError, match=f"page 8 .* file has {os.path.getsize(path)}"):
+        gdal.Open(f"OMEZARR:{path}")
+
+
+def test_a_truncated_stack_is_refused(tmp_path):
+    path = stack(f"{tmp_path}/a.tif")
+    size = next_pointers(path)[1][-1] + 400
+    os.truncate(path, size)
+    with pytest.raises(RuntimeError, match=f"page 12 .*pixels are bytes .* file has {size}"):
+        gdal.Open(f"OMEZARR:{path}")
+
+
+def test_a_directory_of_too_many_tags_is_refused(tmp_path):
+    path = stack(f"{tmp_path}/a.tif", bigtiff=True)
+    with tifffile.TiffFile(path) as file:
+        at = file.pages[3].offset
+    with open(path, "r+b") as file:
+        file.seek(at)
+        file.write(struct.pack("<Q", 1 << 40))
+    with pytest.raises(RuntimeError, match="page 4, at .* 1099511627776 tags"):
+        gdal.Open(f"OMEZARR:{path}")
+
+
+def test_every_cut_of_a_stack_is_an_error_or_a_stack(tmp_path):
+    """Whatever is missing at the end, opening ends, with all pages or with an error that names the file."""
+    whole = open(stack(f"{tmp_path}/a.tif", PLANES[:3, :8, :8], compression="zlib"), "rb").read()
+    n_opened = 0
+    for size in range(0, len(whole), 7):
+        with open(f"{tmp_path}/b.tif", "wb") as file:
+            file.write(whole[:size])
+        try:
+            gdaltest.pixels(gdal.Open(f"OMEZARR:{tmp_path}/b.tif"))
+            n_opened += 1
+        except RuntimeError as error:
+            assert "b.tif" in str(error)
+    assert n_opened == 0
+
+
+def test_a_stack_is_not_opened_for_update(tmp_path):
+    with pytest.raises(RuntimeError, match="reading only"):
+        gdal.Open(f"OMEZARR:{stack(f'{tmp_path}/a.tif')}", gdal.GA_Update)
