@@ -1,7 +1,7 @@
 #!/bin/bash
-# fuzz.sh SECONDS [TARGET]: builds every tests/fuzz/fuzz_*.c (LLVMFuzzerTestOneInput) with libFuzzer, ASan and UBSan and
-# runs each for SECONDS, as many at a time as there are cores. fuzz_store runs the plugin in GDAL, the others the library
-# without GDAL. fuzz_store and fuzz_tree take whole stores, which tests/fuzz/mutate.c changes as trees. Memory is limited:
+# fuzz.sh SECONDS [TARGET]: builds every tests/fuzz/fuzz_*.c and .cpp (LLVMFuzzerTestOneInput) with libFuzzer, ASan and
+# UBSan and runs each for SECONDS, as many at a time as there are cores. fuzz_store runs the plugin in GDAL, fuzz_describe
+# the driver's parsers of descriptions, the others the library without GDAL. fuzz_store and fuzz_tree take whole stores, which tests/fuzz/mutate.c changes as trees. Memory is limited:
 # 1 GiB in all, 256 MiB for one allocation, where documents and chunks may have 1 MiB. Seeds: tests/fuzz/seeds/<target>/ and
 # what is in tests/fuzz/corpus.tar.gz; what is found on the way is kept in build-fuzz/corpus/.
 set -euo pipefail
@@ -27,7 +27,7 @@ configure() {
 
 build_target() {
     local source=$1 name
-    name=$(basename "$source" .c)
+    name=$(basename "${source%.*}")
     local mutator=()
     if [ "$name" = fuzz_store ] || [ "$name" = fuzz_tree ]; then
         clang -std=gnu11 "${checks[@]}" $(pkg-config --cflags libcjson) -c "$root/tests/fuzz/mutate.c" -o "$build/mutate-$name.o"
@@ -42,6 +42,12 @@ build_target() {
     fi
     local includes=()
     for folder in "$root"/core/*/; do includes+=("-I$folder"); done
+    if [ "$name" = fuzz_describe ]; then
+        clang++ -std=c++17 "${checks[@]}" -fsanitize=fuzzer "${includes[@]}" "-I$root/driver/gdal" $(gdal-config --cflags) \
+            "$source" "$root"/driver/gdal/describe/*.cpp "$root/driver/gdal/dimensions.cpp" \
+            "$build/tests/libngff_internal.a" $(gdal-config --libs) -lpthread -lm -o "$build/$name"
+        return
+    fi
     clang -std=c11 -D_GNU_SOURCE "${checks[@]}" -fsanitize=fuzzer "${includes[@]}" "-I$root/tests" "$source" "${mutator[@]}" \
         "$build/tests/libngff_internal.a" $(pkg-config --libs blosc libzstd liblz4 libdeflate libcjson) -lpthread -lm -o "$build/$name"
 }
@@ -67,8 +73,8 @@ run_target() {
 
 configure "$build" ngff_internal -DNGFF_WITH_GDAL=OFF
 names=()
-for source in "$root"/tests/fuzz/fuzz_*.c; do
-    name=$(basename "$source" .c)
+for source in "$root"/tests/fuzz/fuzz_*.c "$root"/tests/fuzz/fuzz_*.cpp; do
+    name=$(basename "${source%.*}")
     [ -z "$only" ] || [ "$name" = "$only" ] || continue
     build_target "$source"
     names+=("$name")

@@ -3,11 +3,13 @@ takes. Run by hand, with GDAL_DRIVER_PATH."""
 import itertools
 import json
 import os
+import struct
 import tempfile
 import zipfile
 
 import numcodecs
 import numpy as np
+import tifffile
 import zarr
 from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, ShardingCodec, TransposeCodec, ZstdCodec
 from zarr.storage import MemoryStore
@@ -204,8 +206,46 @@ def zip_seeds():
                     entry.write(b"12345678" * 4)
 
 
+def describe_seeds():
+    """How many pages of what kind, ImageJ's tags by tifffile, and a description: see fuzz_describe.cpp."""
+    os.makedirs(f"{here}/seeds/fuzz_describe", exist_ok=True)
+
+    def seed(name, text, n_pages=24, flags=0, counts=(), data=b""):
+        data += bytes(-len(data) % 8)
+        head = bytes([n_pages - 1, flags, len(counts), len(data) // 8]) + struct.pack(f"<{len(counts)}H", *counts)
+        with open(f"{here}/seeds/fuzz_describe/{name}", "wb") as file:
+            file.write(head + data + text.encode())
+
+    def ome(inner, sizes='SizeX="8" SizeY="6" SizeZ="4" SizeC="2" SizeT="3"', root="", image=""):
+        return (f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" {root}><Image ID="Image:0" Name="a">{image}'
+                f'<Pixels DimensionOrder="XYZCT" Type="uint16" {sizes} PhysicalSizeX="0.5" TimeIncrement="2">{inner}</Pixels></Image></OME>')
+
+    channel = '<Channel ID="Channel:0" Name="&lt;a&gt;" Color="-16776961"/>'
+    plane = '<Plane TheZ="0" TheC="0" TheT="{}" DeltaT="{}" PositionX="1" PositionXUnit="mm"/>'
+    uuid = '<TiffData FirstC="{}" PlaneCount="3"><UUID FileName="{}.ome.tif">urn:uuid:{}</UUID></TiffData>'
+    seed("ome", ome(channel + "<TiffData/>" + plane.format(0, 1) + plane.format(1, 3)))
+    seed("ome_rgb", ome('<Channel SamplesPerPixel="3"/><TiffData IFD="0"/>', 'SizeX="8" SizeY="6" SizeZ="1" SizeC="3" SizeT="1"'), 1, 1)
+    seed("ome_set", ome(uuid.format(0, "a", "a") + uuid.format(1, "b", "b"), root='UUID="urn:uuid:a"'))
+    seed("ome_elsewhere", '<OME UUID="urn:uuid:a"><BinaryOnly MetadataFile="a.companion.ome" UUID="urn:uuid:c"/></OME>')
+    seed("ome_2003", '<OME><Image Name="a" DefaultPixels="p" PixelSizeX="1"><CreationDate>2003</CreationDate><ChannelInfo '
+         'Name="a"><ChannelComponent ColorDomain="red"/></ChannelInfo><Pixels ID="p" DimensionOrder="XYZTC" SizeX="8" SizeY="6" '
+         'SizeZ="4" SizeC="2" SizeT="3"><TiffData NumPlanes="9"/></Pixels></Image></OME>')
+    table = np.zeros((3, 256), "uint8")
+    for order in "<>":
+        data, counts = tifffile.imagej_metadata_tag({"Info": "i", "Labels": ["a", "b"], "Ranges": (1., 2., 3., 4.), "LUTs": [table] * 2},
+                                                    order)
+        seed("imagej_" + ("little" if order == "<" else "big"), tifffile.imagej_description(
+            (3, 4, 2, 6, 8), unit="\\u00B5m", spacing=-2, finterval=1), 24, 128, struct.unpack(
+            f"{order}{counts[2]}I", counts[3]), data[3])
+    seed("imagej_raw", "ImageJ=1.54f\nimages=4\nslices=4\n", 1, 8)
+    seed("shaped", json.dumps({"shape": [3, 2, 4, 6, 8], "axes": "TCZYX", "name": "a", "other": [1]}))
+    seed("shaped_old", "shape=(24, 6, 8)")
+    seed("aperio", "Aperio Image Library v11\r\n8x6 |AppMag = 20|MPP = 0.5", 4, 4)
+
+
 reader_seeds()
 part_seeds()
 store_seeds()
 seeds_of_others()
 zip_seeds()
+describe_seeds()
