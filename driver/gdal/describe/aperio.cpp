@@ -24,16 +24,22 @@ static std::string name_of(const TiffFile &file, const TiffPage &page)
     return second.compare(0, 6, "label ") == 0 ? "label" : second.compare(0, 6, "macro ") == 0 ? "macro" : "";
 }
 
+bool is_aperio(const std::string &description)
+{
+    return description.compare(0, 7, "Aperio ") == 0;
+}
+
 Outcome read_aperio(const TiffFile &first, WalkFile, StackDescription *to)
 {
     const TiffPage &base = first.pages[0];
-    if (first.description.compare(0, 7, "Aperio ") != 0 || !base.is_tiled)
-        return Outcome::OTHER;
     int64_t n_planes = 0;
     for (const TiffPage &page : first.pages)
         n_planes += page.samples;
-    if (n_planes > most_planes)
+    if (!base.is_tiled || n_planes > most_planes) {
+        warn(first, "its description is one of Aperio's slides, and its pages are none; they are taken as they stand",
+             to);
         return Outcome::OTHER;
+    }
     StackImage image = image_of(base);
     std::vector<int64_t> pages = {0};
     std::vector<bool> is_taken(first.pages.size());

@@ -3,13 +3,24 @@
 
 #include "cpl_error.h"
 
+static bool is_anything(const std::string &)
+{
+    return true;
+}
+
 static const struct {
     const char *name;
+    bool (*is_kind)(const std::string &description);
     ReadKind read;
 } kinds[] = {
-    {"OME-XML", read_ome_xml}, {"ImageJ", read_imagej}, {"tifffile", read_shaped},
-    {"Aperio", read_aperio},   {"pages", read_pages},
+    {"OME-XML", is_ome_xml, read_ome_xml}, {"ImageJ", is_imagej, read_imagej}, {"tifffile", is_shaped, read_shaped},
+    {"Aperio", is_aperio, read_aperio},    {"pages", is_anything, read_pages},
 };
+
+bool speaks_of_planes(const std::string &description)
+{
+    return is_ome_xml(description) || is_imagej(description) || is_shaped(description) || is_aperio(description);
+}
 
 bool describe_stack(const TiffFile &first, WalkFile walk, StackDescription *to)
 {
@@ -19,6 +30,8 @@ bool describe_stack(const TiffFile &first, WalkFile walk, StackDescription *to)
         return false;
     }
     for (const auto &kind : kinds) {
+        if (!kind.is_kind(first.description))
+            continue;
         StackDescription found;
         found.warnings = to->warnings; /* of kinds that were of no use */
         const Outcome outcome = kind.read(first, walk, &found);

@@ -91,4 +91,7 @@ typedef bool (*WalkFile)(const std::string &path, TiffFile *to);
  * true. */
 bool describe_stack(const TiffFile &first, WalkFile walk, StackDescription *to);
 
+/* True for an ImageDescription that may say more of a file than GDAL shows, even of a file of one page. */
+bool speaks_of_planes(const std::string &description);
+
 #endif

@@ -327,10 +327,13 @@ static void keep_others(const Items &items, const Tags &tags, StackImage *image)
         keep("IMAGEJ_", tags.properties[i], tags.properties[i + 1], image);
 }
 
+bool is_imagej(const std::string &description)
+{
+    return description.compare(0, 7, "ImageJ=") == 0 || description.compare(0, 7, "SCIFIO=") == 0;
+}
+
 Outcome read_imagej(const TiffFile &first, WalkFile, StackDescription *to)
 {
-    if (first.description.compare(0, 7, "ImageJ=") != 0 && first.description.compare(0, 7, "SCIFIO=") != 0)
-        return Outcome::OTHER;
     const Items items = read_items(first.description);
     const TiffPage &page = first.pages[0];
     const int64_t n_said = std::max(count_item(items, "images"), int64_t(1));

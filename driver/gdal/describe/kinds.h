@@ -6,12 +6,19 @@
 
 enum class Outcome {
     READ,   /* *to is complete */
-    OTHER,  /* the file is not of this kind, or what it says is no use (a warning says why): the next kind is asked */
+    OTHER,  /* what the file says is no use, and a warning says why: the next kind is asked */
     REFUSED /* a GDAL error says why */
 };
 
 typedef Outcome (*ReadKind)(const TiffFile &first, WalkFile walk, StackDescription *to);
 
+/* True for a description of this kind, which may be broken. */
+bool is_ome_xml(const std::string &description);
+bool is_imagej(const std::string &description);
+bool is_shaped(const std::string &description);
+bool is_aperio(const std::string &description);
+
+/* Of files whose description is of this kind. */
 Outcome read_ome_xml(const TiffFile &first, WalkFile walk, StackDescription *to);
 Outcome read_imagej(const TiffFile &first, WalkFile walk, StackDescription *to);
 Outcome read_shaped(const TiffFile &first, WalkFile walk, StackDescription *to);

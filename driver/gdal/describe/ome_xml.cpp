@@ -791,10 +791,13 @@ Outcome OmeReader::read(const std::string &text)
     return add_other_pages(m_first, m_is_taken, m_to) ? Outcome::READ : Outcome::REFUSED;
 }
 
-Outcome read_ome_xml(const TiffFile &first, WalkFile walk, StackDescription *to)
+bool is_ome_xml(const std::string &description)
 {
     bool has_doctype = false;
-    if (root_tag(first.description, &has_doctype).empty())
-        return Outcome::OTHER;
+    return !root_tag(description, &has_doctype).empty();
+}
+
+Outcome read_ome_xml(const TiffFile &first, WalkFile walk, StackDescription *to)
+{
     return OmeReader(first, walk, to).read(first.description);
 }

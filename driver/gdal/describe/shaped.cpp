@@ -17,9 +17,11 @@ struct Shaped {
 
 } // namespace
 
+static const char old_head[] = "shape=(";
+
 static bool read_old(const std::string &text, Shaped *to)
 {
-    const char *at = text.c_str() + strlen("shape=(");
+    const char *at = text.c_str() + strlen(old_head);
     for (char *end = nullptr; *at != '\0' && *at != ')'; at = *end == ',' ? end + 1 : end) {
         to->shape.push_back(strtoll(at, &end, 10));
         if (end == at)
@@ -99,13 +101,17 @@ static std::string in_words(const Shaped &shaped, const std::string &letters)
     return words;
 }
 
+bool is_shaped(const std::string &description)
+{
+    return STARTS_WITH(description.c_str(), old_head) ||
+           (description.compare(0, 1, "{") == 0 && description.find("\"shape\":") != std::string::npos);
+}
+
 Outcome read_shaped(const TiffFile &first, WalkFile, StackDescription *to)
 {
     constexpr size_t most_axes = 32;
     const std::string &text = first.description;
-    const bool is_old = text.compare(0, 7, "shape=(") == 0;
-    if (!is_old && (text[0] != '{' || text.find("\"shape\":") == std::string::npos))
-        return Outcome::OTHER;
+    const bool is_old = STARTS_WITH(text.c_str(), old_head);
     const auto no_use = [&](const std::string &why) {
         warn(first, "tifffile's description " + why + "; the pages are taken as they stand, see AXES", to);
         return Outcome::OTHER;

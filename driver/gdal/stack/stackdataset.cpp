@@ -648,11 +648,12 @@ static bool is_file_of_pages(GDALDataset *raster)
            !STARTS_WITH_CI(raster->GetDescription(), "GTIFF_RAW:");
 }
 
-/* Nobody needs a stack for one page that says nothing of itself: the raster has its mask and overviews. */
+/* Nobody needs a stack for one page that says nothing of itself but its shape: the raster has its mask and overviews. */
 static bool is_worth_it(const StackFiles &files)
 {
     const StackImage &image = files.description.images[0];
-    return files.description.kind != "pages" || image.planes.size() > static_cast<size_t>(image.samples);
+    const bool says_more = files.description.kind != "pages" && files.description.kind != "tifffile";
+    return says_more || image.planes.size() > static_cast<size_t>(image.samples);
 }
 
 static std::unique_ptr<StackDataset> open_all_planes(GDALDataset *raster)
@@ -672,7 +673,7 @@ bool find_stack(GDALDataset *raster, std::unique_ptr<StackDataset> *found)
     if (!is_file_of_pages(raster))
         return true;
     const char *text = raster->GetMetadataItem("TIFFTAG_IMAGEDESCRIPTION");
-    const bool is_told = text != nullptr && (strstr(text, "<OME") != nullptr || STARTS_WITH(text, "ImageJ="));
+    const bool is_told = text != nullptr && speaks_of_planes(text);
     const bool is_listed = page_count(GDALDataset::ToHandle(raster), nullptr) > 1;
     if (!is_listed && !is_told)
         return true;
