@@ -62,6 +62,7 @@ OPTIONS = {
     "SHARD": (["BLOCKSIZE=32", "SHARD=64"], lambda s: "sharding_indexed" in codec(s), ["33", "0", "some"]),
     "NGFF_VERSION": (["NGFF_VERSION=0.4"], lambda s: ".zattrs" in gdaltest.files_of(s), ["0.3", "1", "5", "0.5.2"]),
     "LAYOUT": (["LAYOUT=FLAT"], lambda s: paths(s)[0] == "0", ["NESTED", "GEO"]),
+    "LABELS": (["LABELS=YES"], lambda s: "image-label" in gdaltest.ome(s), ["2", "cells"]),
     "CONSOLIDATED": (["CONSOLIDATED=NO"], lambda s: "consolidated_metadata" not in gdaltest.read_json(s + "/zarr.json"), ["MAYBE"]),
     "OVERVIEW_RESAMPLING": (["OVERVIEW_RESAMPLING=MAX"], lambda s: shapes(s), ["MEAN", "GAUSSIAN2", "AVG"]),
     "OVERVIEWS": (["OVERVIEWS=NONE", "BLOCKSIZE=32"], lambda s: len(shapes(s)) == 1, ["ALL", "2"]),

@@ -116,6 +116,11 @@ NGFF_API int32_t ngff_image_set_unit(ngff_image *image, int32_t axis, const char
 NGFF_API int32_t ngff_image_set_name(ngff_image *image, const char *name);
 /* NGFF_KIND_*. */
 NGFF_API int32_t ngff_image_set_kind(ngff_image *image, int32_t kind);
+/* What the values of a label image (option LABELS) mean, as "image-label" has it: colors and properties, JSON text of a
+ * list [{"label-value": 1, "rgba": [255, 0, 0, 255]}, ...] and [{"label-value": 1, "name": "nucleus"}, ...], or NULL.
+ * is_table: the colours are a whole table, of which those are written whose value occurs in the pixels or has
+ * properties. */
+NGFF_API int32_t ngff_image_set_label(ngff_image *image, const char *colors, const char *properties, int32_t is_table);
 /* Display label and colour (6 hexadecimal digits RRGGBB) of a channel; NULL leaves the default. An image without
  * axis c has one channel, 0. */
 NGFF_API int32_t ngff_image_set_channel(ngff_image *image, int64_t channel, const char *label, const char *color);

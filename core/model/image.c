@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cjson/cJSON.h>
+
 #include "ascii.h"
 #include "json.h"
 
@@ -97,6 +99,8 @@ static void image_destroy(ngff_image *image)
     free(image->georeference.code);
     free(image->georeference.wkt);
     free(image->georeference.projjson);
+    free(image->label_colors);
+    free(image->label_properties);
     free(image->name);
     free(image);
 }
@@ -143,6 +147,8 @@ struct ngff_image *image_copy(const struct ngff_image *from)
         return NULL;
     *image = *from;
     image->name = copy_of(from->name, &is_whole);
+    image->label_colors = copy_of(from->label_colors, &is_whole);
+    image->label_properties = copy_of(from->label_properties, &is_whole);
     image->georeference.code = copy_of(from->georeference.code, &is_whole);
     image->georeference.wkt = copy_of(from->georeference.wkt, &is_whole);
     image->georeference.projjson = copy_of(from->georeference.projjson, &is_whole);
@@ -295,6 +301,61 @@ int32_t ngff_image_set_kind(ngff_image *image, int32_t kind)
     if (kind == NGFF_KIND_LABEL && image->type->class == CLASS_COMPLEX)
         return error_set(&image->error, NGFF_E_ARGUMENT, "labels cannot be complex");
     image->kind = kind;
+    return NGFF_OK;
+}
+
+/* True for a list of objects with a whole label-value each, and colours of four bytes. */
+static int is_label_list(const cJSON *list, int is_of_colors)
+{
+    const cJSON *entry, *part;
+    int is_good = cJSON_IsArray(list) && list->child;
+    cJSON_ArrayForEach(entry, list)
+    {
+        const cJSON *value = cJSON_GetObjectItemCaseSensitive(entry, "label-value");
+        const cJSON *rgba = cJSON_GetObjectItemCaseSensitive(entry, "rgba");
+        int n_good = 0;
+        cJSON_ArrayForEach(part, rgba) n_good += cJSON_IsNumber(part) && part->valuedouble >= 0 &&
+                                                 part->valuedouble <= 255 && part->valuedouble == part->valueint;
+        is_good = is_good && cJSON_IsNumber(value) && value->valuedouble == floor(value->valuedouble) &&
+                  (!is_of_colors || (cJSON_IsArray(rgba) && cJSON_GetArraySize(rgba) == 4 && n_good == 4));
+    }
+    return is_good;
+}
+
+/* A copy of one of the two lists; NULL with the error set, or where none is given. */
+static char *label_list(ngff_image *image, const char *json, int is_of_colors)
+{
+    const char *where = is_of_colors ? "the colours of labels" : "the properties of labels";
+    json_limits limits = {json_max_bytes, max_attribute_depth, 1L << 30, NULL, NULL};
+    error problem = {0};
+    cJSON *list = json ? json_parse(json, strlen(json), &limits, where, &problem) : NULL;
+    char *copy = NULL;
+    if (problem.status != NGFF_OK)
+        error_set(&image->error, NGFF_E_ARGUMENT, "%s", problem.message);
+    else if (json && !is_label_list(list, is_of_colors))
+        error_set(&image->error, NGFF_E_ARGUMENT, "%s are no list of objects with a whole label-value each%s", where,
+                  is_of_colors ? " and an rgba of four numbers from 0 to 255" : "");
+    else if (json && !(copy = strdup(json)))
+        out_of_memory(image);
+    cJSON_Delete(list);
+    return copy;
+}
+
+int32_t ngff_image_set_label(ngff_image *image, const char *colors, const char *properties, int32_t is_table)
+{
+    if (begin_change(image))
+        return ngff_image_status(image);
+    char *copy = label_list(image, colors, 1);
+    char *others = image->error.status == NGFF_OK ? label_list(image, properties, 0) : NULL;
+    if (image->error.status != NGFF_OK) {
+        free(copy);
+        return image->error.status;
+    }
+    free(image->label_colors);
+    free(image->label_properties);
+    image->label_colors = copy;
+    image->label_properties = others;
+    image->label_is_table = is_table != 0;
     return NGFF_OK;
 }
 

@@ -45,6 +45,8 @@ struct ngff_image {
     channel *channels;
     int64_t alpha; /* channel number or -1 */
     int has_mask;
+    char *label_colors, *label_properties; /* lists of "image-label", JSON text, or NULL */
+    int label_is_table;                    /* the colours are of all values that there can be */
     georeference georeference;
     attribute *attributes;
     int n_attributes;

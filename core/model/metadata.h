@@ -25,9 +25,11 @@ typedef int32_t (*metadata_sink)(void *user, const char *key, const void *bytes,
  * the root's own document last. summaries: one per channel, or NULL (no omero, no statistics). */
 int32_t metadata_write(const struct ngff_plan *plan, const channel_summary *summaries, metadata_sink sink, void *user,
                        error *e);
-/* As metadata_write, with members of the block "omezarr" that are known only now: n pairs of name and JSON text. */
+/* As metadata_write, with members that are known only now: n pairs of name and JSON text, of the block "omezarr" or of
+ * NGFF's own. */
 typedef struct {
     const char *name, *json;
+    int is_ngff;
 } late_member;
 int32_t metadata_write_late(const struct ngff_plan *plan, const channel_summary *summaries, const late_member *late,
                             int n_late, metadata_sink sink, void *user, error *e);

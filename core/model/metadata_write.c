@@ -553,10 +553,14 @@ static int32_t add_block(walk *w, cJSON *attributes)
         status = add_own_member(w, block, "nodata", nodata_member(w));
     if (!status && has_statistics(w))
         status = add_own_member(w, block, "statistics", statistics_member(w));
-    if (w->n_late > 0 && is_v2(w) && w->plan->is_consolidated) /* a lost .zmetadata can be told from none */
+    int n_of_block = 0;
+    for (int i = 0; i < w->n_late; i++)
+        n_of_block += !w->late[i].is_ngff;
+    if (n_of_block > 0 && is_v2(w) && w->plan->is_consolidated) /* a lost .zmetadata can be told from none */
         tree_put(block, "consolidated", cJSON_CreateTrue(), &w->is_whole);
     for (int i = 0; i < w->n_late; i++)
-        tree_put(block, w->late[i].name, cJSON_CreateRaw(w->late[i].json), &w->is_whole);
+        if (!w->late[i].is_ngff)
+            tree_put(block, w->late[i].name, cJSON_CreateRaw(w->late[i].json), &w->is_whole);
     for (int i = 0; i < image->n_attributes && !status; i++) {
         const attribute *a = &image->attributes[i];
         size_t n = strlen(a->json);
@@ -700,11 +704,13 @@ static cJSON *omero_channel(walk *w, int64_t number, int is_active)
     return object;
 }
 
-/* All or nothing: viewers fail on a partial omero block, and guess well without one. */
+/* All or nothing: viewers fail on a partial omero block, and guess well without one. A label image has colours of its
+ * own, and napari cannot make a layer of labels from contrast limits. */
 static int has_omero(const walk *w)
 {
     const struct ngff_image *image = w->plan->image;
-    if (!w->summaries || image->n_channels > most_omero_channels || image->type->class == CLASS_COMPLEX)
+    if (!w->summaries || image->n_channels > most_omero_channels || image->type->class == CLASS_COMPLEX ||
+        w->plan->options.labels)
         return 0;
     for (int64_t i = 0; i < image->n_channels; i++) {
         const channel_summary *s = &w->summaries[i];
@@ -767,6 +773,9 @@ static int32_t root_attributes(walk *w, cJSON *attributes)
     tree_put(ome, "multiscales", multiscales(w), &w->is_whole);
     if (has_omero(w))
         tree_put(ome, "omero", omero(w), &w->is_whole);
+    for (int i = 0; i < w->n_late; i++)
+        if (w->late[i].is_ngff)
+            tree_put(ome, w->late[i].name, cJSON_CreateRaw(w->late[i].json), &w->is_whole);
     geo_root_attributes(w->plan, attributes, &w->is_whole);
     int32_t status = add_block(w, attributes);
     add_kept(w, w->plan->kept_attributes, attributes);

@@ -218,6 +218,13 @@ const row option_table[] = {
         .offset = offsetof(options, layout),
     },
     {
+        .name = "LABELS",
+        .words = bool_words,
+        .standard = "NO",
+        .help = "YES: an NGFF label image, of whole numbers: image-label, levels by MODE at 0, 1 ...",
+        .offset = offsetof(options, labels),
+    },
+    {
         .name = "CONSOLIDATED",
         .aliases = "CREATE_CONSOLIDATED_METADATA",
         .words = tri_words,

@@ -58,6 +58,7 @@ typedef struct {
     size_list blocksize;
     int shard_mode;
     size_list shard;
+    int labels;       /* the store is a label image */
     int consolidated; /* TRI_* */
     int resampling, overviews, overview_count /* -1: until one block */;
     size_list scale_factors[max_levels];

@@ -160,6 +160,26 @@ static int32_t apply_image_options(plan *p)
     return NGFF_OK;
 }
 
+/* LABELS=YES: what the specification and its readers ask of a label image. */
+static int32_t apply_labels(plan *p)
+{
+    struct ngff_image *image = p->image;
+    if (image->type->class != CLASS_UNSIGNED && image->type->class != CLASS_SIGNED)
+        return error_set(&p->error, NGFF_E_OPTION,
+                         "LABELS=YES: a label image is of whole numbers, not of %s; convert the pixels first (-ot)",
+                         image->type->v3);
+    if (image->alpha >= 0 || image->kind == NGFF_KIND_RGB)
+        return error_set(&p->error, NGFF_E_OPTION,
+                         "LABELS=YES: colours and opacity are no labels; give the band of labels alone "
+                         "(gdal_translate -b)");
+    if (p->options.layout != LAYOUT_FLAT && strchr(plan_typed(p, "LAYOUT"), '='))
+        return error_set(&p->error, NGFF_E_OPTION, "%s: the levels of a label image lie at 0, 1 ...: LAYOUT=FLAT",
+                         plan_typed(p, "LAYOUT"));
+    p->options.layout = LAYOUT_FLAT;
+    image->kind = NGFF_KIND_LABEL;
+    return NGFF_OK;
+}
+
 /* -- Codec, reducer, fill value ------------------------------------------------------------------------------------ */
 
 /* Zstd's frames and deflate have one of their own, of the pixels; Zarr v3 can put one behind any codec, of the bytes: it
@@ -248,6 +268,8 @@ ngff_plan *ngff_plan_create(ngff_image *image, const char *const *list)
         status = error_set(&p->error, NGFF_E_MEMORY, "out of memory");
     if (status == NGFF_OK)
         status = apply_image_options(p);
+    if (status == NGFF_OK && p->options.labels)
+        status = apply_labels(p);
     if (status == NGFF_OK)
         status = resolve_codec(p);
     if (status == NGFF_OK)

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json.h"
+#include "label.h"
 #include "sha256.h"
 #include "sizes.h"
 #include "writer.h"
@@ -101,6 +103,20 @@ static void expect(ngff_writer *w, const chunk_set *levels, const chunk_set *mas
     written_expect(w->written, is_known ? levels : NULL, is_known ? masks : NULL);
 }
 
+/* The colours that a label image has are of values that occur; those that come are added. */
+static void look_at_label(ngff_writer *w, const stored_image *stored, error *e)
+{
+    json_span all = json_whole(stored->attributes);
+    json_span ome = stored->version == VERSION_04 ? all : json_member(all, "ome");
+    if (!w->plan->options.labels || e->status != NGFF_OK)
+        return;
+    w->before_label = json_copy(json_member(ome, "image-label"));
+    if (label_values_create(w->plan, &w->labels) != NGFF_OK)
+        error_set(e, NGFF_E_MEMORY, "out of memory");
+    else if (w->before_label)
+        label_seen_before(w->before_label, label_values_flags(w->labels));
+}
+
 /* Reads what is there and checks that the plan describes it. */
 static int32_t look_at_store(ngff_writer *w, error *e)
 {
@@ -119,6 +135,7 @@ static int32_t look_at_store(ngff_writer *w, error *e)
             metadata_summaries(&stored, get_text, w->store, n_channels, w->summaries, e);
         for (int i = 0; i < 4; i++)
             w->before_stored[i] = metadata_attribute(&stored, stored_names[i], get_text, w->store, e);
+        look_at_label(w, &stored, e);
         free(foreign);
     }
     store_find_size(w->store, STORE_DIRTY_KEY, &n, &w->was_dirty, e);
@@ -623,22 +640,30 @@ static int32_t put_documents(ngff_writer *w, int is_untrue, int after_repair, er
 {
     const channel_summary *summaries = NULL;
     documents before = {.error = e}, now = {.writer = w, .error = e};
-    late_member old[4], late[4];
-    char *texts[4];
-    int n_old = 0, n_late = w->shards ? writer_stored_members(w, late, texts) : -1;
+    late_member old[5], late[5];
+    char *texts[4], *label = NULL;
+    int n_old = 0, n_new = w->shards ? writer_stored_members(w, late, texts) : 0, n_late = n_new;
     for (int i = 0; i < 4; i++)
         if (w->before_stored[i])
-            old[n_old++] = (late_member){stored_names[i], w->before_stored[i]};
-    if (metadata_write_late(w->before, w->summaries, old, n_old, put_document, &before, e) == NGFF_OK &&
+            old[n_old++] = (late_member){stored_names[i], w->before_stored[i], 0};
+    if (!w->shards) {
+        memcpy(late, old, (size_t)n_old * sizeof *old);
+        n_late = n_old;
+    }
+    if (w->before_label)
+        old[n_old++] = (late_member){"image-label", w->before_label, 1};
+    n_late += writer_label_member(w, &late[n_late], &label, e) == 1;
+    if (e->status == NGFF_OK &&
+        metadata_write_late(w->before, w->summaries, old, n_old, put_document, &before, e) == NGFF_OK &&
         summarise(w, is_untrue, &summaries, e) == NGFF_OK) {
         qsort(before.list, before.n, sizeof *before.list, compare_keys);
         now.before = after_repair ? NULL : &before;
-        if (metadata_write_late(w->plan, summaries, n_late < 0 ? old : late, n_late < 0 ? n_old : n_late, put_document,
-                                &now, e) == NGFF_OK)
+        if (metadata_write_late(w->plan, summaries, late, n_late, put_document, &now, e) == NGFF_OK)
             remove_obsolete(w, &before, &now, e);
     }
-    while (n_late > 0)
-        free(texts[--n_late]);
+    while (n_new > 0)
+        free(texts[--n_new]);
+    free(label);
     free_documents(&before);
     free_documents(&now);
     return e->status;
@@ -677,6 +702,7 @@ void change_free(ngff_writer *w)
         pthread_rwlock_destroy(&w->replacing);
     for (int i = 0; i < 4; i++)
         free(w->before_stored[i]);
+    free(w->before_label);
     if (w->before) {
         free_sets(w->before_chunks, w->before->n_levels);
         free_sets(w->before_mask_chunks, w->before->n_levels);

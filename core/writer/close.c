@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "label.h"
 #include "reader.h"
 #include "writer.h"
 #include "sizes.h"
@@ -58,10 +59,18 @@ int writer_stored_members(const ngff_writer *w, late_member *late, char **texts)
                                   : stored_empty_text(sets, w->plan->n_levels, most_empty_text);
         if (text) {
             texts[n] = text;
-            late[n++] = (late_member){stored_names[i], text};
+            late[n++] = (late_member){stored_names[i], text, 0};
         }
     }
     return n;
+}
+
+int32_t writer_label_member(const ngff_writer *w, late_member *late, char **text, error *e)
+{
+    if (label_text(w->plan, label_values_flags(w->labels), text, e) != NGFF_OK)
+        return e->status;
+    *late = (late_member){"image-label", *text, 1};
+    return *text != NULL;
 }
 
 static int32_t write_metadata(ngff_writer *w, error *e)
@@ -71,10 +80,13 @@ static int32_t write_metadata(ngff_writer *w, error *e)
         return e->status;
     w->found = summaries;
     sink to = {w, e};
-    late_member late[4];
-    char *texts[4];
+    late_member late[5];
+    char *texts[5];
     int n_late = writer_stored_members(w, late, texts);
-    int32_t status = metadata_write_late(w->plan, summaries, late, n_late, put_metadata, &to, e);
+    int32_t is_label = writer_label_member(w, &late[n_late], &texts[n_late], e);
+    n_late += is_label == 1;
+    int32_t status =
+        is_label < 0 ? is_label : metadata_write_late(w->plan, summaries, late, n_late, put_metadata, &to, e);
     while (n_late > 0)
         free(texts[--n_late]);
     return status == NGFF_OK ? NGFF_OK : error_set(e, status, "the metadata could not be written");

@@ -242,6 +242,7 @@ static int32_t emit(void *user, const cell *c, error *e)
     int64_t index[MAX_RANK] = {0};
     if (w->statistics && statistics_add(w->statistics, c, e) != NGFF_OK)
         return e->status;
+    label_values_add(w->labels, c);
     if (c->is_supplied) {
         remember_cell(w, c);
         return plan->image->has_mask && is_first_of_mask(w, c, e) < 0 ? e->status : NGFF_OK;
@@ -271,6 +272,7 @@ static int32_t skip(void *user, const cell *c, error *e)
     int64_t index[MAX_RANK] = {0};
     if (w->statistics)
         statistics_skip(w->statistics, c);
+    label_values_skip(w->labels);
     if (!at->is_sharded)
         return NGFF_OK;
     for (int i = 0; i < w->plan->image->rank; i++)
@@ -396,13 +398,15 @@ int32_t writer_start_pass(ngff_writer *w, error *e)
         return e->status;
     w->budget = budget_create(for_pass);
     w->statistics = is_counted ? statistics_create(plan) : NULL;
+    int32_t has_labels = label_values_create(plan, &w->labels);
     w->shards = shards_create(plan, w->store);
     w->settings = store_settings(w->store);
     if (!w->written)
         w->written = written_create(w->store, w->path);
     w->pool = pool_create(n_workers, queue_depth, enter_thread, w);
     w->orders = calloc((size_t)plan->n_levels, sizeof *w->orders);
-    cascade *made = w->orders && w->budget && (w->statistics || !is_counted) && w->shards && w->written && w->pool
+    cascade *made = w->orders && w->budget && has_labels == NGFF_OK && (w->statistics || !is_counted) && w->shards &&
+                            w->written && w->pool
                         ? cascade_create(plan, w->budget, w->pool, &host)
                         : NULL;
     if (made) {
@@ -882,6 +886,7 @@ void ngff_writer_free(ngff_writer *w)
     shards_free(w->shards);
     written_free(w->written);
     statistics_free(w->statistics);
+    label_values_free(w->labels);
     while (w->benches) {
         bench *b = w->benches;
         w->benches = b->next;

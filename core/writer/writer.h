@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "cascade.h"
+#include "label_values.h"
 #include "metadata.h"
 #include "order.h"
 #include "preview.h"
@@ -33,6 +34,7 @@ struct ngff_writer {
     void *settings; /* of the thread that has started the pass, for those of the pool */
     cascade *cascade;
     statistics *statistics; /* NULL where a part of the pixels passes only, and no window is taken from them */
+    label_values *labels;   /* NULL: which of them occur says nothing */
     shards *shards;
     written *written;     /* NULL until the pass, where nothing is there before */
     order *orders;        /* per level; those of levels that the writer makes are not used */
@@ -58,6 +60,7 @@ struct ngff_writer {
     ngff_plan *before;                             /* NULL where a store is made */
     channel_summary *summaries;                    /* as the store has them, and room for as many */
     char *before_stored[4];                        /* the members of stored_names as the store has them, or NULL */
+    char *before_label;                            /* "image-label" as the store has it, or NULL */
     chunk_set *before_chunks, *before_mask_chunks; /* the same as sets; NULL: not known */
     int takes_missing;                             /* what is missing is fill, whatever the store says */
     int is_claimed, was_dirty;
@@ -91,6 +94,8 @@ int32_t writer_drain_region(ngff_writer *w, const box *region, error *e);
 /* Which chunks are stored, as members of the block "omezarr": at most four. texts: to be freed. */
 extern const char *const stored_names[4];
 int writer_stored_members(const ngff_writer *w, late_member *late, char **texts);
+/* "image-label", if the store is a label image: 1, else 0, or an error. */
+int32_t writer_label_member(const ngff_writer *w, late_member *late, char **text, error *e);
 /* What is to be said about the channels, once all cells have passed. */
 int32_t writer_summarise(ngff_writer *w, const channel_summary **summaries, error *e);
 

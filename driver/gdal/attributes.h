@@ -6,6 +6,7 @@
 #define OMEZARR_ATTRIBUTES_H
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -48,6 +49,9 @@ struct BandAttributes {
     bool has_own_statistics = false; /* STATISTICS_* in it are the writer's, made of the pixels */
 };
 
+/* Entries of "colors" or "properties" by their value, JSON text. */
+using LabelEntries = std::map<GIntBig, std::string>;
+
 struct DatasetAttributes {
     bool is_ours = false; /* the block is there: what it does not name, the source did not have */
     std::vector<BandAttributes> bands{};
@@ -57,6 +61,7 @@ struct DatasetAttributes {
     bool has_geotransform = false;
     bool is_min_white = false; /* the smallest value is white: GTiff's MINISWHITE */
     double geotransform[6] = {0, 1, 0, 0, 0, 1};
+    LabelEntries label_colors{}, label_properties{}; /* of "image-label" */
 
     DatasetAttributes() = default;
     DatasetAttributes(const DatasetAttributes &) = delete;

@@ -385,6 +385,25 @@ static void describe_label(const CPLJSONObject &label, int32_t type, std::vector
             band.color_table = table;
 }
 
+/* The entries that are as the specification wants them: each of another whole value, colours of four bytes. */
+static LabelEntries label_entries(const CPLJSONObject &list, bool is_of_colors)
+{
+    LabelEntries entries;
+    for (const CPLJSONObject &entry : is_type(list, Type::Array) ? list.ToArray() : CPLJSONArray()) {
+        const CPLJSONObject value = member_of(entry, "label-value"), rgba = member_of(entry, "rgba");
+        bool is_good = is_type(value, Type::Integer) || is_type(value, Type::Long);
+        if (is_of_colors && is_good) {
+            is_good = is_type(rgba, Type::Array) && rgba.ToArray().Size() == 4;
+            for (int i = 0; is_good && i < 4; i++)
+                is_good = is_type(rgba.ToArray()[i], Type::Integer) && rgba.ToArray()[i].ToInteger() >= 0 &&
+                          rgba.ToArray()[i].ToInteger() <= 255;
+        }
+        if (is_good)
+            entries.emplace(value.ToLong(), entry.Format(CPLJSONObject::PrettyFormat::Plain));
+    }
+    return entries;
+}
+
 /* "x:0.325": values of axes as the options AXIS_SCALE ... have them. */
 static void add_axis(std::string *list, char axis, const std::string &value)
 {
@@ -519,6 +538,9 @@ void foreign_description(ngff_reader *reader, const PlaneSelection &planes, cons
     if (parse(ngff_reader_attributes(reader), "The image's attributes", &group)) {
         const CPLJSONObject ome = ome_of(group.GetRoot());
         describe_image(reader, multiscale_of(reader, ome), to);
+        const CPLJSONObject label = member_of(ome, "image-label");
+        to->label_colors = label_entries(member_of(label, "colors"), true);
+        to->label_properties = label_entries(member_of(label, "properties"), false);
         if (to->is_ours)
             describe_own(reader, planes, ome, own_labels, to);
         else {

@@ -10,6 +10,7 @@
 #include "dimensions.h"
 #include "georef.h"
 #include "guard.h"
+#include "labels.h"
 #include "ngffsource.h"
 #include "omezarrdataset.h"
 #include "pixeltype.h"
@@ -771,8 +772,8 @@ bool image_from_source(GDALDataset *source, CSLConstList options, bool is_strict
     const bool is_type_kept = source->GetRasterBand(1)->GetRasterDataType() == to->type;
     const bool is_described =
         ngff_image_status(image) == NGFF_OK && describe_name(store, to) &&
-        describe_channels(source, store, options, to) && describe_validity(source, options, is_strict, to) &&
-        describe_position(source, grid, to, &what) &&
+        describe_channels(source, store, options, to) && describe_labels(source, store, options, to) &&
+        describe_validity(source, options, is_strict, to) && describe_position(source, grid, to, &what) &&
         attributes_to_image(source, to->bands, to->colors, image, copied_metadata(source, store, grid, options, *to),
                             is_type_kept, what == GEOREF_DEGENERATE, &to->losses) == NGFF_OK;
     if (ngff_image_status(image) != NGFF_OK)

@@ -75,6 +75,14 @@ class JsonText
         return *this;
     }
 
+    /* What is JSON already. */
+    JsonText &raw(const std::string &json)
+    {
+        separate();
+        m_text += json;
+        return *this;
+    }
+
     JsonText &integer(GIntBig value)
     {
         separate();

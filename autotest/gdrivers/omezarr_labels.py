@@ -1,0 +1,206 @@
+"""NGFF label images (LABELS=YES): pixels of every level against MODE in NumPy, "image-label" against the colour table, the categories
+and the attribute table, as the specification's schemas and readers of others see it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import gdaltest
+import ngffmodel
+import numpy as np
+import pytest
+from osgeo import gdal
+
+VALIDATOR = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "validate_ngff.py")
+TOOL = os.path.join(os.environ["GDAL_DRIVER_PATH"], "omezarr")
+VERSIONS = pytest.mark.parametrize("version", ["0.4", "0.5"])
+HEIGHT, WIDTH, BLOCK = 101, 83, 32
+FACTORS = ngffmodel.plain_factors(HEIGHT, WIDTH, BLOCK)
+
+
+def labels(dtype="uint8", values=(0, 3, 7, 9), shape=(HEIGHT, WIDTH)):
+    """Blobs, and single pixels that make ties in many windows."""
+    random = np.random.default_rng(5)
+    coarse = np.array(values, dtype)[random.integers(0, len(values), [-(-n // 8) for n in shape])]
+    array = np.repeat(np.repeat(coarse, 8, 0), 8, 1)[:shape[0], :shape[1]].copy()
+    noise = random.random(shape) < 0.3
+    array[noise] = np.array(values, dtype)[random.integers(0, len(values), noise.sum())]
+    return array
+
+
+def palette(n=256, colors=None):
+    table = gdal.ColorTable()
+    for value in range(n):
+        table.SetColorEntry(value, (colors or {}).get(value, (0, 0, 0, 255)))
+    return table
+
+
+def source(array=None, colors=None, categories=None, rat=None, n=256):
+    dataset = gdaltest.mem(labels() if array is None else array)
+    band = dataset.GetRasterBand(1)
+    if colors:
+        band.SetColorTable(palette(n, colors))
+    if categories:
+        band.SetCategoryNames(categories)
+    if rat:
+        band.SetDefaultRAT(rat)
+    return dataset
+
+
+def table_of_cells():
+    rat = gdal.RasterAttributeTable()
+    for name, type_, usage in (("v", gdal.GFT_Integer, gdal.GFU_MinMax), ("kind", gdal.GFT_String, gdal.GFU_Name),
+                               ("area", gdal.GFT_Real, gdal.GFU_Generic), ("n", gdal.GFT_Integer, gdal.GFU_Generic)):
+        rat.CreateColumn(name, type_, usage)
+    for row, (value, name, area, n) in enumerate([(3, 'a "µ"', 1.5, 4), (200, "not here", 0.25, -1)]):
+        rat.SetValueAsInt(row, 0, value)
+        rat.SetValueAsString(row, 1, name)
+        rat.SetValueAsDouble(row, 2, area)
+        rat.SetValueAsInt(row, 3, n)
+    rat.SetTableType(gdal.GRTT_THEMATIC)
+    return rat
+
+
+COLORS = {0: (0, 0, 0, 0), 3: (255, 0, 0, 255), 7: (0, 0, 0, 255), 50: (1, 2, 3, 255), 200: (9, 8, 7, 128)}
+
+
+def image_label(store):
+    return gdaltest.ome(store)["image-label"]
+
+
+def rgba_of(label):
+    return {entry["label-value"]: tuple(entry["rgba"]) for entry in label["colors"]}
+
+
+def properties_of(label):
+    return {entry["label-value"]: {k: v for k, v in entry.items() if k != "label-value"} for entry in label["properties"]}
+
+
+def validate(*stores):
+    for store in stores:
+        done = subprocess.run([TOOL, "validate", "--strict", store], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        assert (done.returncode, done.stdout) == (0, "valid\n")
+    done = subprocess.run([sys.executable, VALIDATOR, "-q", *stores], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# -- A store of its own ------------------------------------------------------------------------------------------------------
+
+
+@VERSIONS
+@pytest.mark.parametrize("dtype,values", [("uint8", (0, 3, 7, 9)), ("uint16", (0, 3, 7, 60000)), ("int32", (-5, 0, 3, 1 << 30)),
+                                          ("uint32", (0, 3, 7, 4000000000))])
+def test_levels_are_modes_at_0_1_2(tmp_path, version, dtype, values):
+    array = labels(dtype, values)
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "LABELS=YES", f"BLOCKSIZE={BLOCK}", f"NGFF_VERSION={version}")
+    assert [d["path"] for d in gdaltest.ome(store)["multiscales"][0]["datasets"]] == ["0", "1", "2"]
+    for found, expected in zip(gdaltest.zarr_levels(store), ngffmodel.pyramid(array, FACTORS, "MODE"), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert "omero" not in gdaltest.ome(store) and gdaltest.ome(store)["multiscales"][0]["type"] == "mode"
+    assert image_label(store) == ({"version": "0.4"} if version == "0.4" else {})  # there is nothing to say
+
+
+def test_colours_are_of_values_that_occur_or_have_a_meaning(tmp_path):
+    array = labels()
+    every = {value: COLORS.get(value, (0, 0, 0, 255)) for value in range(256)}
+    stores = [gdaltest.write(tmp_path / f"{version}.ome.zarr", source(array, COLORS, rat=table_of_cells()), "LABELS=YES",
+                             f"BLOCKSIZE={BLOCK}", f"NGFF_VERSION={version}") for version in ("0.4", "0.5")]
+    for store, version in zip(stores, ("0.4", None)):
+        label = image_label(store)
+        assert rgba_of(label) == {value: every[value] for value in sorted({*np.unique(array).tolist(), 3, 200})}
+        assert label.get("version") == version and "source" not in label
+        said = {3: {"name": 'a "µ"', "area": 1.5, "n": 4}, 200: {"name": "not here", "area": 0.25, "n": -1}}
+        assert properties_of(label) == {value: said.get(value, {}) for value in rgba_of(label)}  # as ome-zarr-models wants it
+    validate(*stores)
+
+
+def test_categories_are_names(tmp_path):
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source(None, COLORS, ["nothing", "", "", "cell"]), "LABELS=YES")
+    assert properties_of(image_label(store)) == {0: {"name": "nothing"}, 3: {"name": "cell"}, 7: {}, 9: {}}
+
+
+def test_a_table_of_ranges_stays_in_the_block(tmp_path):
+    rat = gdal.RasterAttributeTable()
+    for name, usage in (("from", gdal.GFU_Min), ("to", gdal.GFU_Max), ("class", gdal.GFU_Name)):
+        rat.CreateColumn(name, gdal.GFT_String if usage == gdal.GFU_Name else gdal.GFT_Integer, usage)
+    rat.SetValueAsInt(0, 1, 5)
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source(rat=rat), "LABELS=YES")
+    assert image_label(store) == {} and gdaltest.open_band(store).GetDefaultRAT().GetNameOfCol(1) == "to"
+
+
+def test_colours_of_an_attribute_table(tmp_path):
+    rat = gdal.RasterAttributeTable()
+    for name, usage in (("value", gdal.GFU_MinMax), ("r", gdal.GFU_Red), ("g", gdal.GFU_Green), ("b", gdal.GFU_Blue)):
+        rat.CreateColumn(name, gdal.GFT_Integer, usage)
+    for row, line in enumerate([(3, 10, 20, 30), (7, 40, 50, 60)]):
+        for column, value in enumerate(line):
+            rat.SetValueAsInt(row, column, value)
+    label = image_label(gdaltest.write(tmp_path / "a.ome.zarr", source(rat=rat), "LABELS=YES"))
+    assert rgba_of(label)[3] == (10, 20, 30, 255) and rgba_of(label)[7] == (40, 50, 60, 255)
+    assert not any(properties_of(label).values())
+
+
+@VERSIONS
+def test_the_way_there_and_back_is_a_fixed_point(tmp_path, version):
+    first = source(None, COLORS, ["nothing", "", "", "cell"], table_of_cells())
+    options = ["LABELS=YES", f"BLOCKSIZE={BLOCK}", f"NGFF_VERSION={version}"]
+    one = gdaltest.write(tmp_path / "a.ome.zarr", first, *options)
+    two = gdaltest.write(tmp_path / "b.ome.zarr", gdal.Open(one), *options)
+    band, before = gdaltest.open_band(two), first.GetRasterBand(1)
+    assert band.GetColorInterpretation() == gdal.GCI_PaletteIndex
+    assert [band.GetColorTable().GetColorEntry(i) for i in range(256)] == [before.GetColorTable().GetColorEntry(i) for i in range(256)]
+    assert band.GetCategoryNames() == before.GetCategoryNames()
+    assert band.GetDefaultRAT().GetValueAsString(0, 1) == 'a "µ"'
+    assert gdaltest.tree_digest(one) == gdaltest.tree_digest(two)
+
+
+def test_what_another_writer_says_of_wide_labels_goes_on(tmp_path):
+    """GDAL has no colour table for 32 bits, and no place for free properties."""
+    array = labels("int32", (0, 3, 100000))
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "LABELS=YES", f"BLOCKSIZE={BLOCK}")
+    with open(store + "/zarr.json") as file:
+        document = json.load(file)
+    said = {"colors": [{"label-value": 3, "rgba": [1, 2, 3, 4]}, {"label-value": 100000, "rgba": [5, 6, 7, 255]}],
+            "properties": [{"label-value": 100000, "lineage": {"parent": 3}, "areas": [1, 2.5]}]}
+    document["attributes"]["ome"]["image-label"] = said
+    del document["attributes"]["omezarr"]
+    with open(store + "/zarr.json", "w") as file:
+        json.dump(document, file)
+    assert image_label(gdaltest.write(tmp_path / "b.ome.zarr", gdal.Open(store), "LABELS=YES")) == said
+
+
+def test_a_value_that_is_painted_later_gets_its_colour(tmp_path):
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source(None, COLORS), "LABELS=YES", f"BLOCKSIZE={BLOCK}")
+    before = rgba_of(image_label(store))
+    assert 50 not in before
+    dataset = gdal.OpenEx(store, gdal.OF_UPDATE)
+    dataset.GetRasterBand(1).WriteRaster(5, 6, 3, 2, bytes([50] * 6))
+    dataset = None
+    assert rgba_of(image_label(store)) == {**before, 50: (1, 2, 3, 255)}
+    dataset = gdal.OpenEx(store, gdal.OF_UPDATE)
+    dataset.GetRasterBand(1).SetCategoryNames(["a"])
+    dataset = None
+    assert rgba_of(image_label(store)) == {**before, 50: (1, 2, 3, 255)} and properties_of(image_label(store))[0] == {"name": "a"}
+
+
+def test_pixels_that_are_pushed(tmp_path):
+    path = str(tmp_path / "a.ome.zarr")
+    dataset = gdaltest.OMEZARR.Create(path, WIDTH, HEIGHT, 1, gdal.GDT_Byte, ["LABELS=YES", f"BLOCKSIZE={BLOCK}"])
+    dataset.GetRasterBand(1).SetColorTable(palette(256, COLORS))
+    array = labels()
+    dataset.GetRasterBand(1).WriteRaster(0, 0, WIDTH, HEIGHT, array.tobytes())
+    dataset = None
+    assert set(rgba_of(image_label(path))) == set(np.unique(array).tolist())
+    np.testing.assert_array_equal(gdaltest.zarr_levels(path)[2], ngffmodel.pyramid(array, FACTORS, "MODE")[2])
+
+
+@pytest.mark.parametrize("options,array,words", [
+    ([], labels().astype("float32"), "whole numbers"),
+    (["LAYOUT=SCALES"], labels(), "LAYOUT=SCALES"),
+    (["COLOR_INTERPRETATION=red,green,blue"], np.stack([labels()] * 3), "give the band of labels alone"),
+    (["COLOR_INTERPRETATION=gray,alpha"], np.stack([labels()] * 2), "give the band of labels alone")])
+def test_what_is_no_label_image_is_refused(tmp_path, options, array, words):
+    message = gdaltest.refused(tmp_path / "a.ome.zarr", gdaltest.mem(array), "LABELS=YES", *options)
+    assert words in message and "LABELS=YES" in message or words == "LAYOUT=SCALES" and words in message
+    assert list(tmp_path.iterdir()) == []
