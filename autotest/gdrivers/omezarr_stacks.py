@@ -9,6 +9,7 @@ import subprocess
 import gdaltest
 import numpy as np
 import pytest
+import webserver
 from osgeo import gdal
 
 tifffile = pytest.importorskip("tifffile")
@@ -186,6 +187,111 @@ def test_a_mask_is_no_page(tmp_path):
     np.testing.assert_array_equal(gdaltest.pixels(band.GetMaskBand()) > 0, PLANES[0] > 30000)
 
 
+# -- Planes that no page has -------------------------------------------------------------------------------------------
+
+
+def one_page(path):
+    """Takes the other pages from the chain, as ImageJ writes stacks beyond 4 GB: their pixels stay where they are."""
+    pointers, _ = next_pointers(path)
+    return patched(path, pointers[0], 0)
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_imagej_stack_of_one_page(tmp_path, order):
+    """GDAL shows one band, and no subdatasets."""
+    path = f"{tmp_path}/a.tif"
+    tifffile.imwrite(path, PLANES.reshape(2, 3, 2, 40, 56), imagej=True, byteorder=order, metadata={"axes": "TZCYX"})
+    one_page(path)
+    assert gdal.Open(path).RasterCount == 1 and not gdal.Open(path).GetSubDatasets()
+    store, warnings = copied(tmp_path / "a.zarr", path, "VERIFY=SOURCE")
+    assert warnings == [] and axes(store) == "tczyx"
+    np.testing.assert_array_equal(level(store), PLANES.reshape(2, 3, 2, 40, 56).transpose(0, 2, 1, 3, 4))
+    _, warnings = copied(tmp_path / "b.zarr", path, "PLANES=ONE")
+    assert len(warnings) == 1 and "11 are left out" in warnings[0] and f'OMEZARR:"{path}"' in warnings[0]
+    _, warnings = copied(tmp_path / "c.zarr", gdal.Translate("", path, format="VRT", srcWin=[0, 0, 30, 30]))
+    assert len(warnings) == 1 and "11 are left out" in warnings[0]
+
+
+def test_imagej_stack_beyond_4_gb(tmp_path):
+    """A sparse file: 2200 planes of 2 MiB, of which three hold something."""
+    path, plane = f"{tmp_path}/a.tif", 1024 * 1024 * 2
+    text = "ImageJ=1.53\nimages=2200\nslices=2200\nunit=micron\nspacing=2\n"
+    tifffile.imwrite(path, np.zeros((1024, 1024), "uint16"), byteorder=">", description=text, **GREY)
+    with tifffile.TiffFile(path) as file:
+        begin = file.pages[0].dataoffsets[0]
+    with open(path, "r+b") as file:
+        file.truncate(begin + 2200 * plane)
+        for number in (0, 1100, 2199):
+            file.seek(begin + number * plane)
+            file.write(np.full(1024, number + 1, ">u2").tobytes())
+    opened = gdal.Open(f"OMEZARR:{path}")
+    assert opened.RasterCount == 2200
+    for number in (0, 1, 1100, 2198, 2199):
+        row = np.frombuffer(opened.GetRasterBand(number + 1).ReadRaster(0, 0, 1024, 1), "uint16")
+        assert (row == (number + 1 if number in (0, 1100, 2199) else 0)).all()
+    assert opened.GetRasterBand(2200).GetMetadata()["DIM_z_VALUE"] == "4398"
+
+
+def test_text_of_a_stack_on_a_page_alone_is_a_warning(tmp_path):
+    """GDAL's copying takes the description along: the planes that it speaks of are not there."""
+    tifffile.imwrite(f"{tmp_path}/a.tif", PLANES, imagej=True)
+    gdal.Translate(f"{tmp_path}/b.tif", f"{tmp_path}/a.tif", format="GTiff")
+    store, warnings = copied(tmp_path / "b.zarr", f"{tmp_path}/b.tif")
+    np.testing.assert_array_equal(level(store), PLANES[0])
+    assert len(warnings) == 1 and "one plane" in warnings[0] and "b.tif" in warnings[0]
+
+
+def test_one_plane_has_the_scale_of_its_description(tmp_path):
+    path = f"{tmp_path}/a.ome.tif"
+    metadata = {"axes": "YX", "PhysicalSizeX": 0.25, "PhysicalSizeY": 0.5, "Channel": {"Name": ["DAPI"]}}
+    tifffile.imwrite(path, PLANES[0], photometric="minisblack", metadata=metadata)
+    store, warnings = copied(tmp_path / "a.zarr", path, "VERIFY=SOURCE")
+    assert warnings == [] and axes(store) == "yx" and gdaltest.transforms(store)[0][0] == [0.5, 0.25]
+    assert [a["unit"] for a in gdaltest.ome(store)["multiscales"][0]["axes"]] == ["micrometer"] * 2
+    assert gdaltest.ome(store)["omero"]["channels"][0]["label"] == "DAPI"
+    np.testing.assert_array_equal(level(store), PLANES[0])
+
+
+def test_masks_of_pages_are_a_warning(tmp_path):
+    path = f"{tmp_path}/a.tif"
+    with gdaltest.config_option("GDAL_TIFF_INTERNAL_MASK", "YES"):
+        for i in range(3):
+            page = gdaltest.mem(PLANES[i])
+            page.CreateMaskBand(gdal.GMF_PER_DATASET)
+            gdal.GetDriverByName("GTiff").CreateCopy(path, page, options=["APPEND_SUBDATASET=YES"] if i else [])
+    store, warnings = copied(tmp_path / "a.zarr", path, f"REPORT={tmp_path}/r.json")
+    np.testing.assert_array_equal(level(store), PLANES[:3])
+    assert len(warnings) == 1 and "masks of its pages, 3," in warnings[0]
+    assert warnings[0] in gdaltest.read_json(f"{tmp_path}/r.json")["not_kept"]
+
+
+def test_one_plane_keeps_its_mask_whatever_its_description(tmp_path):
+    metadata = {"axes": "YX", "PhysicalSizeX": 0.25, "PhysicalSizeY": 0.5}
+    tifffile.imwrite(f"{tmp_path}/a.ome.tif", PLANES[0], photometric="minisblack", metadata=metadata)
+    source = gdal.GetDriverByName("MEM").CreateCopy("", gdal.Open(f"{tmp_path}/a.ome.tif"))
+    source.CreateMaskBand(gdal.GMF_PER_DATASET)
+    source.GetRasterBand(1).GetMaskBand().WriteRaster(0, 0, 56, 40, ((PLANES[0] > 30000) * 255).astype("uint8").tobytes())
+    with gdaltest.config_option("GDAL_TIFF_INTERNAL_MASK", "YES"):
+        gdal.GetDriverByName("GTiff").CreateCopy(f"{tmp_path}/b.ome.tif", source)
+    store, _ = copied(tmp_path / "a.zarr", f"{tmp_path}/b.ome.tif")
+    band = gdaltest.open_band(store)
+    np.testing.assert_array_equal(gdaltest.pixels(band.GetMaskBand()) > 0, PLANES[0] > 30000)
+
+
+# -- On a server -------------------------------------------------------------------------------------------------------
+
+
+def test_a_stack_on_a_server(tmp_path):
+    os.mkdir(f"{tmp_path}/www")
+    for name, how in {"tiles.tif": {"tile": (16, 16), "compression": "zlib"}, "rows.tif": {}}.items():
+        stack(f"{tmp_path}/www/{name}", **how)
+        with webserver.serve(f"{tmp_path}/www") as server, gdaltest.config_option("GDAL_HTTP_RETRY_DELAY", "0.01"):
+            np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(f"OMEZARR:{server.url}/{name}")), PLANES)
+            store, warnings = copied(tmp_path / name, f"/vsicurl/{server.url}/{name}")
+        assert warnings == []
+        np.testing.assert_array_equal(level(store), PLANES)
+
+
 # -- Verify ------------------------------------------------------------------------------------------------------------
 
 
@@ -199,6 +305,14 @@ def test_verify_finds_a_plane_that_is_not_the_page(tmp_path):
         stack(source, pages)
         done = subprocess.run([program, "verify", store, source], capture_output=True, text=True)
         assert done.returncode == code and said in done.stdout, done.stdout + done.stderr
+
+
+def test_verify_says_which_part_it_compared(tmp_path):
+    program = os.path.join(os.environ["GDAL_DRIVER_PATH"].split(os.pathsep)[0], "omezarr")
+    source = stack(f"{tmp_path}/a.tif", [*PLANES[:5], PLANES[5, :20, :30]])
+    store, _ = copied(tmp_path / "a.zarr", source)
+    done = subprocess.run([program, "verify", store, source], capture_output=True, text=True)
+    assert done.returncode == 0 and "has the pixels of 1 of the 2 pages or images of the source" in done.stdout
 
 
 def test_plan_tells_all_planes(tmp_path):

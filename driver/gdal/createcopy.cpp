@@ -501,14 +501,19 @@ static void warn_of_pages(ngff_plan *plan, GDALDataset *source)
 
 /* PLANES=ALL: the pages of a TIFF are the source, not the one that GDAL opens of them. False, with an error, if they
  * cannot be. */
-static bool choose_planes(GDALDataset *source, CSLConstList options, std::unique_ptr<StackDataset> *stack)
+static bool choose_planes(GDALDataset *source, CSLConstList options, std::unique_ptr<StackDataset> *stack,
+                          std::vector<std::string> *warnings)
 {
     if (EQUAL(CSLFetchNameValueDef(options, "PLANES", "ALL"), "ONE"))
         return true;
-    if (find_stack(source, stack))
-        return true;
-    CPLError(CE_Failure, CPLE_AppDefined, "%s. PLANES=ONE writes the first page alone", CPLGetLastErrorMsg());
-    return false;
+    if (!find_stack(source, stack, warnings)) {
+        const std::string problem = CPLGetLastErrorMsg();
+        CPLError(CE_Failure, CPLE_AppDefined, "%s. PLANES=ONE writes the first page alone", problem.c_str());
+        return false;
+    }
+    for (const std::string &warning : *warnings)
+        CPLError(CE_Warning, CPLE_AppDefined, "%s", warning.c_str());
+    return true;
 }
 
 /* -- CreateCopy ------------------------------------------------------------------------------------------------ */
@@ -594,7 +599,8 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
     if (source->GetAccess() == GA_Update)
         source->FlushCache(false);
     std::unique_ptr<StackDataset> stack;
-    if (!choose_planes(source, own.List(), &stack))
+    std::vector<std::string> warnings;
+    if (!choose_planes(source, own.List(), &stack, &warnings))
         return nullptr;
     if (stack)
         source = stack.get();
@@ -608,6 +614,8 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
     if (!choose_levels(plan.get(), image, source, &levels))
         return nullptr;
     tell_overviews(plan.get(), source, levels);
+    for (const std::string &warning : warnings)
+        ngff_plan_add_loss(plan.get(), JsonText::as_utf8(warning.c_str()).c_str());
     warn_of_pages(plan.get(), source);
     if (EQUAL(ngff_plan_option(plan.get(), "DRY_RUN"), "YES")) {
         const SourceLayout layout = source_layout(source, image.type);

@@ -868,8 +868,8 @@ static std::unique_ptr<GDALDataset> open_stack(const StoreName &name, const char
         planes.push_back(plane);
     }
     auto stack = StackDataset::open(files, number, std::move(planes), description, nullptr);
-    if (stack)
-        stack->tell_warnings();
+    for (const std::string &warning : stack ? stack->warnings() : std::vector<std::string>())
+        CPLError(CE_Warning, CPLE_AppDefined, "%s", warning.c_str());
     return stack;
 }
 

@@ -82,7 +82,7 @@ static int check_pixels(verification *v, ngff_reader *store, int n_threads, char
     dims[strlen(dims) > 2 ? strlen(dims) - 2 : 0] = '\0';
     ngff_reader_level_shape(store, 0, shape);
     GDALDatasetH planes = find_planes(v, dims, shape), source = planes ? planes : v->source;
-    v->has_all_planes = planes != NULL && page_count(planes, NULL) < 2;
+    v->n_images = page_count(source, NULL);
     int *bands = dimension_bands(source, dims, shape);
     const comparison all = {store, source, bands, GDT_Unknown, n_threads, tell_share, &s};
     int result = compare_with_source(&all, text, sizeof text);
@@ -103,9 +103,8 @@ static int check_pixels(verification *v, ngff_reader *store, int n_threads, char
 
 const char *verify_praise(const verification *v)
 {
-    int n_pages = v->source && !v->has_all_planes ? page_count(v->source, NULL) : 1;
-    if (n_pages > 1)
-        return CPLSPrintf("whole, and has the pixels of 1 of the %d pages or images of the source", n_pages);
+    if (v->source && v->n_images > 1)
+        return CPLSPrintf("whole, and has the pixels of 1 of the %d pages or images of the source", v->n_images);
     return v->source ? "whole, and has the pixels of the source" : "whole";
 }
 

@@ -20,7 +20,7 @@ typedef struct {
     void (*tell)(void *user, const char *kind, const char *text);
     int32_t (*progress)(void *user, double share); /* may be NULL; returns 0 to stop */
     void *user;
-    int has_all_planes; /* set: the source is one page of those that were compared */
+    int n_images; /* set: of the source's file, of which one was compared */
 } verification;
 
 enum { VERIFY_WHOLE, VERIFY_DAMAGED, VERIFY_UNREADABLE, VERIFY_CANCELLED };

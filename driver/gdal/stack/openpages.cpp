@@ -47,6 +47,18 @@ std::vector<GByte> header_of(const TiffFile &file, int64_t offset)
     return header;
 }
 
+/* True for tiles that no program makes: GDAL takes memory for a whole one, whatever the file has of it. */
+bool has_huge_blocks(GDALDataset *page)
+{
+    constexpr double least = 1 << 24;
+    int block[2] = {1, 1};
+    GDALRasterBand *band = page->GetRasterBand(1);
+    if (band != nullptr)
+        band->GetBlockSize(&block[0], &block[1]);
+    const double pixels = static_cast<double>(page->GetRasterXSize()) * page->GetRasterYSize();
+    return static_cast<double>(block[0]) * block[1] > std::max(least, 4 * pixels);
+}
+
 bool write_file(const std::string &name, const void *bytes, size_t n)
 {
     VSILFILE *file = VSIFOpenL(name.c_str(), "wb");
@@ -93,7 +105,7 @@ GDALDataset *OpenPages::open(int number, int64_t page_number)
     opened.page = page_number;
     const std::string name = "/vsimem/omezarr-page-" + std::to_string(n_names++);
     opened.names[0] = name + ".header";
-    opened.names[1] = name + ".xml";
+    opened.names[1] = name + ".tif"; /* not .xml: GDAL 3.13 looks into such for more */
     std::string xml = "<VSISparseFile><Length>" + std::to_string(file.size) + "</Length>";
     add_region(&xml, opened.names[0], 0, begin);
     add_region(&xml, file.path, begin, page.next_at);
@@ -111,6 +123,10 @@ GDALDataset *OpenPages::open(int number, int64_t page_number)
         opened.dataset.reset(GDALDataset::Open(("/vsisparse/" + opened.names[1]).c_str(),
                                                GDAL_OF_RASTER | GDAL_OF_INTERNAL, drivers, nullptr, no_siblings));
         message = CPLGetLastErrorMsg();
+    }
+    if (opened.dataset && has_huge_blocks(opened.dataset.get())) {
+        message = "its tiles are larger than the image by far";
+        opened.dataset.reset();
     }
     if (opened.dataset && opened.dataset->GetRasterXSize() == page.width &&
         opened.dataset->GetRasterYSize() == page.height) {

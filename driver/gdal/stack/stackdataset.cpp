@@ -442,9 +442,13 @@ void StackDataset::describe_bands(GDALDataset *page)
             describe_channel(image.channels[channel], &shown);
         band->SetMetadata(items.List());
         band->SetMetadata(shown.List(), "NGFF");
-        for (const char *item : {"NBITS", "PIXELTYPE"})
-            if (const char *value = of_page->GetMetadataItem(item, "IMAGE_STRUCTURE"))
-                band->SetMetadataItem(item, value, "IMAGE_STRUCTURE");
+        const char *n_bits = of_page->GetMetadataItem("NBITS", "IMAGE_STRUCTURE");
+        if (n_bits != nullptr)
+            band->SetMetadataItem("NBITS", n_bits, "IMAGE_STRUCTURE");
+#if !OMEZARR_GDAL_AT_LEAST(3, 7)
+        if (const char *type = of_page->GetMetadataItem("PIXELTYPE", "IMAGE_STRUCTURE"))
+            band->SetMetadataItem("PIXELTYPE", type, "IMAGE_STRUCTURE");
+#endif
     }
 }
 
@@ -595,10 +599,19 @@ std::unique_ptr<StackDataset> StackDataset::again() const
     return dataset;
 }
 
-void StackDataset::tell_warnings() const
+std::vector<std::string> StackDataset::warnings() const
 {
-    for (const std::string &warning : m_stack->files->description.warnings)
-        CPLError(CE_Warning, CPLE_AppDefined, "%s", warning.c_str());
+    const StackFiles &files = *m_stack->files;
+    std::vector<std::string> list = files.description.warnings;
+    int64_t n_masks = 0;
+    for (const TiffFile &file : files.files)
+        n_masks +=
+            std::count_if(file.pages.begin(), file.pages.end(), [](const TiffPage &page) { return page.is_mask; });
+    if (n_masks > 0)
+        list.push_back(files.files[0].path + ": the masks of its pages, " + std::to_string(n_masks) +
+                       ", are not read: all pixels count as valid. GTIFF_DIR:1:" + files.files[0].path +
+                       " is the first page with its mask");
+    return list;
 }
 
 CPLErr StackDataset::OMEZARR_GET_GEOTRANSFORM_DEFINITION
@@ -667,7 +680,16 @@ static std::unique_ptr<StackDataset> open_all_planes(GDALDataset *raster)
     return StackDataset::open(files, 0, std::move(planes), raster->GetDescription(), raster);
 }
 
-bool find_stack(GDALDataset *raster, std::unique_ptr<StackDataset> *found)
+/* One plane alone is better read as the raster that GDAL has opened, where that has what a stack has not. */
+static bool is_better_alone(GDALDataset *raster, StackDataset &stack)
+{
+    GDALRasterBand *band = raster->GetRasterBand(1);
+    return stack.GetRasterCount() == raster->GetRasterCount() &&
+           (band->GetMaskFlags() == GMF_PER_DATASET || raster->GetSpatialRef() != nullptr ||
+            band->GetOverviewCount() > static_cast<int>(stack.stack().overviews.size()));
+}
+
+bool find_stack(GDALDataset *raster, std::unique_ptr<StackDataset> *found, std::vector<std::string> *warnings)
 {
     found->reset();
     if (!is_file_of_pages(raster))
@@ -677,32 +699,33 @@ bool find_stack(GDALDataset *raster, std::unique_ptr<StackDataset> *found)
     const bool is_listed = page_count(GDALDataset::ToHandle(raster), nullptr) > 1;
     if (!is_listed && !is_told)
         return true;
+    std::string problem;
     if (is_listed) {
         CPLErrorReset();
         *found = open_all_planes(raster);
-        if (*found)
-            (*found)->tell_warnings();
-        return *found || CPLGetLastErrorType() < CE_Failure;
-    }
-    std::string problem;
-    {
+        if (!*found && CPLGetLastErrorType() >= CE_Failure)
+            return false;
+    } else {
         const QuietErrors quiet;
         CPLErrorReset();
         *found = open_all_planes(raster);
         problem = !*found && CPLGetLastErrorType() >= CE_Failure ? CPLGetLastErrorMsg() : "";
+        if (*found && is_better_alone(raster, **found))
+            found->reset();
     }
-    if (*found)
-        (*found)->tell_warnings();
     if (!problem.empty())
-        CPLError(CE_Warning, CPLE_AppDefined,
-                 "%s is taken as one plane: its description speaks of others that it does not have (%s)",
-                 raster->GetDescription(), problem.c_str());
+        warnings->push_back(std::string(raster->GetDescription()) +
+                            " is taken as one plane: its description speaks of others that it does not have (" +
+                            problem + ")");
+    else if (*found)
+        *warnings = (*found)->warnings();
     return true;
 }
 
 GDALDatasetH open_planes_of(GDALDatasetH raster)
 {
     std::unique_ptr<StackDataset> found;
-    guarded("planes", false, [&] { return find_stack(GDALDataset::FromHandle(raster), &found); });
+    std::vector<std::string> warnings;
+    guarded("planes", false, [&] { return find_stack(GDALDataset::FromHandle(raster), &found, &warnings); });
     return GDALDataset::ToHandle(found.release());
 }

@@ -73,8 +73,8 @@ class StackDataset final : public GDALDataset
     {
         return *m_stack;
     }
-    /* What the description of the file has to be told. */
-    void tell_warnings() const;
+    /* What its user should know, in whole sentences. */
+    std::vector<std::string> warnings() const;
     /* True where one block of a page holds all channels. */
     bool decodes_channels() const;
 
@@ -88,9 +88,9 @@ class StackDataset final : public GDALDataset
 
 /* The stack that a raster is the first page of, if its file is a TIFF that has more than this page, or that says of it
  * what a raster does not: opened by its own name, not by that of a page. *found is NULL where it is just a raster. False,
- * with an error, if the other pages are there and cannot be opened; where they are only spoken of, that is a warning.
- */
-bool find_stack(GDALDataset *raster, std::unique_ptr<StackDataset> *found);
+ * with an error, if the other pages are there and cannot be opened; where they are only spoken of, that is one of the
+ * warnings, which nobody has been told yet. */
+bool find_stack(GDALDataset *raster, std::unique_ptr<StackDataset> *found, std::vector<std::string> *warnings);
 
 extern "C" {
 #endif
