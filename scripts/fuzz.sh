@@ -1,7 +1,8 @@
 #!/bin/bash
 # fuzz.sh SECONDS [TARGET]: builds every tests/fuzz/fuzz_*.c and .cpp (LLVMFuzzerTestOneInput) with libFuzzer, ASan and
 # UBSan and runs each for SECONDS, as many at a time as there are cores. fuzz_store runs the plugin in GDAL, fuzz_describe
-# the driver's parsers of descriptions, the others the library without GDAL. fuzz_store and fuzz_tree take whole stores, which tests/fuzz/mutate.c changes as trees. Memory is limited:
+# the driver's parsers of descriptions, fuzz_pages its walk over TIFFs with GDAL's TIFF driver, the others the library
+# without GDAL. fuzz_store and fuzz_tree take whole stores, which tests/fuzz/mutate.c changes as trees. Memory is limited:
 # 1 GiB in all, 256 MiB for one allocation, where documents and chunks may have 1 MiB. Seeds: tests/fuzz/seeds/<target>/ and
 # what is in tests/fuzz/corpus.tar.gz; what is found on the way is kept in build-fuzz/corpus/.
 set -euo pipefail
@@ -48,6 +49,17 @@ build_target() {
             "$build/tests/libngff_internal.a" $(gdal-config --libs) -lpthread -lm -o "$build/$name"
         return
     fi
+    if [ "$name" = fuzz_pages ]; then
+        for source_in_c in georef pages; do
+            clang -std=c11 -D_GNU_SOURCE "${checks[@]}" -fsanitize=fuzzer-no-link "${includes[@]}" $(gdal-config --cflags) \
+                -c "$root/driver/gdal/$source_in_c.c" -o "$build/$source_in_c.o"
+        done
+        clang++ -std=c++17 "${checks[@]}" -fsanitize=fuzzer "${includes[@]}" "-I$root/driver/gdal" $(gdal-config --cflags) \
+            "$source" "$root"/driver/gdal/{describe,stack}/*.cpp "$root/driver/gdal/dimensions.cpp" "$build"/{georef,pages}.o \
+            "$build/tests/libngff_internal.a" $(gdal-config --libs) $(pkg-config --libs blosc libzstd liblz4 libdeflate libcjson) \
+            -lpthread -lm -o "$build/$name"
+        return
+    fi
     clang -std=c11 -D_GNU_SOURCE "${checks[@]}" -fsanitize=fuzzer "${includes[@]}" "-I$root/tests" "$source" "${mutator[@]}" \
         "$build/tests/libngff_internal.a" $(pkg-config --libs blosc libzstd liblz4 libdeflate libcjson) -lpthread -lm -o "$build/$name"
 }
@@ -61,7 +73,7 @@ run_target() {
     for folder in "$root/tests/fuzz/seeds/$name" "$root/tests/fuzz/seeds/$alike" "$build/kept/$name"; do
         [ ! -d "$folder" ] || [[ " ${seeds[*]} " = *" $folder "* ]] || seeds+=("$folder")
     done
-    [ "$name" != fuzz_store ] || leaks=0
+    [[ "$name" != fuzz_store && "$name" != fuzz_pages ]] || leaks=0
     if ! GDAL_DRIVER_PATH=$build/gdal/driver/gdal ASAN_OPTIONS=detect_leaks=$leaks UBSAN_OPTIONS=print_stacktrace=1 \
         "$build/$name" -max_total_time="$seconds" -rss_limit_mb=1024 -malloc_limit_mb=256 -timeout=10 -verbosity=0 -print_final_stats=1 \
         -artifact_prefix="$build/crashes/$name-" "$build/corpus/$name" "${seeds[@]}" >"$build/$name.log" 2>&1; then

@@ -243,9 +243,29 @@ def describe_seeds():
     seed("aperio", "Aperio Image Library v11\r\n8x6 |AppMag = 20|MPP = 0.5", 4, 4)
 
 
+def pages_seeds():
+    """Small TIFFs of several pages."""
+    folder = f"{here}/seeds/fuzz_pages"
+    os.makedirs(folder, exist_ok=True)
+    planes = np.arange(3 * 8 * 8, dtype="uint16").reshape(3, 8, 8)
+    grey = {"metadata": None, "photometric": "minisblack", "contiguous": False}
+    for name, big, order, how in (("rows", False, "<", {}), ("big", True, "<", {"compression": "zlib", "rowsperstrip": 3}),
+                                  ("big_endian", True, ">", {"compression": "zlib", "rowsperstrip": 3})):
+        with tifffile.TiffWriter(f"{folder}/{name}", bigtiff=big, byteorder=order) as file:
+            for plane in planes:
+                file.write(plane, **grey, **how)
+    with tifffile.TiffWriter(f"{folder}/pyramids") as file:
+        for i in range(2):
+            file.write(np.full((64, 64), i, "uint8"), subifds=1, tile=(16, 16), **grey)
+            file.write(np.full((32, 32), i, "uint8"), subfiletype=1, tile=(16, 16), **grey)
+    tifffile.imwrite(f"{folder}/rgb", np.zeros((2, 8, 8, 3), "uint8"), photometric="rgb", metadata=None, compression="zlib")
+    tifffile.imwrite(f"{folder}/imagej", planes, imagej=True, metadata={"Labels": ["a", "b", "c"], "Ranges": (0.0, 1.0)})
+
+
 reader_seeds()
 part_seeds()
 store_seeds()
 seeds_of_others()
 zip_seeds()
 describe_seeds()
+pages_seeds()

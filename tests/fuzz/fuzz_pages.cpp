@@ -1,0 +1,69 @@
+/* fuzz_pages.cpp: libFuzzer target for the pages of a TIFF (driver/gdal/stack): the walk over its directories, then all that
+ * is said of the planes, and some pixels of the first and the last one. The input is the file. */
+#include <cstdlib>
+#include <vector>
+
+#include "cpl_conv.h"
+#include "cpl_error.h"
+#include "cpl_vsi.h"
+
+#include "stack/stackdataset.h"
+
+extern "C" {
+int LLVMFuzzerInitialize(int *n_arguments, char ***arguments);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+}
+
+static const char path[] = "/vsimem/fuzz.tif";
+
+int LLVMFuzzerInitialize(int *, char ***)
+{
+    GDALAllRegister();
+    CPLPushErrorHandler(CPLQuietErrorHandler);
+    CPLSetConfigOption("GDAL_PAM_ENABLED", "NO");
+    CPLSetConfigOption("GDAL_CACHEMAX", "32");
+    CPLSetConfigOption("GDAL_MAX_BAND_COUNT", "1000");
+    return 0;
+}
+
+static void read_band(GDALRasterBand *band)
+{
+    const int width = std::min(band->GetXSize(), 100), height = std::min(band->GetYSize(), 100);
+    int block[2] = {1, 1};
+    std::vector<double> pixels(static_cast<size_t>(width) * height);
+    band->GetBlockSize(&block[0], &block[1]);
+    if (static_cast<double>(block[0]) * block[1] < 1 << 22 &&
+        band->RasterIO(GF_Read, band->GetXSize() - width, band->GetYSize() - height, width, height, pixels.data(),
+                       width, height, GDT_Float64, 0, 0, nullptr) != CE_None)
+        return;
+    band->GetMetadata();
+    band->GetMetadata("NGFF");
+}
+
+static void read_image(const std::shared_ptr<const StackFiles> &files, int number)
+{
+    std::vector<int64_t> planes;
+    for (size_t i = 0; i < files->description.images[static_cast<size_t>(number)].planes.size() && i < 1001; i++)
+        planes.push_back(static_cast<int64_t>(i));
+    const auto stack = StackDataset::open(files, number, planes, path, nullptr);
+    if (!stack)
+        return;
+    for (const int band : {1, stack->GetRasterCount()}) {
+        read_band(stack->GetRasterBand(band));
+        if (GDALRasterBand *overview = stack->GetRasterBand(band)->GetOverview(0))
+            read_band(overview);
+    }
+    read_band(stack->again()->GetRasterBand(1));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    std::vector<GByte> bytes(data, data + size);
+    VSIFCloseL(VSIFileFromMemBuffer(path, bytes.data(), bytes.size(), FALSE));
+    if (const auto files = read_stack(path))
+        for (int i = 0; i < static_cast<int>(files->description.images.size()) && i < 3; i++)
+            read_image(files, i);
+    VSIUnlink(path);
+    CPLErrorReset();
+    return 0;
+}
