@@ -123,6 +123,23 @@ static void z_waits_until_its_spacing_is_caught_up(void)
     ngff_plan_free(p);
 }
 
+/* Pixels that are no squares: z is caught up by the finer of y and x. */
+static void z_waits_for_the_smaller_spacing_of_the_plane(void)
+{
+    for (int x_is_wide = 0; x_is_wide < 2; x_is_wide++) {
+        ngff_image *image = ngff_image_create("zyx", SHAPE(64, 256, 256), NGFF_UINT8);
+        ngff_image_set_scale(image, x_is_wide ? (const double[]){2, 1, 8} : (const double[]){2, 8, 1});
+        ngff_plan *p = ngff_plan_create(image, OPTIONS("BLOCKSIZE=32", "SCALE_FACTORS=ISOTROPIC"));
+        /* spacing of z and of the finer axis: 2,1 -> 2,2 -> 4,4 -> 8,8 */
+        CHECK_INT(ngff_plan_level_count(p), 4);
+        check_sizes(p->levels[1].factor, 3, SHAPE(1, 2, 2), "factor", 1);
+        check_sizes(p->levels[2].factor, 3, SHAPE(2, 4, 4), "factor", 2);
+        check_sizes(p->levels[3].factor, 3, SHAPE(4, 8, 8), "factor", 3);
+        ngff_plan_free(p);
+        ngff_image_free(image);
+    }
+}
+
 static void z_keeps_its_planes_unless_asked(void)
 {
     ngff_plan *p = plan_of("tczyx", SHAPE(4, 3, 64, 64, 64), NGFF_UINT8, OPTIONS("BLOCKSIZE=16"));
@@ -265,6 +282,7 @@ int main(void)
     RUN(source_is_the_largest_earlier_level_that_divides);
     RUN(axes_of_one_pixel_do_not_shrink);
     RUN(z_waits_until_its_spacing_is_caught_up);
+    RUN(z_waits_for_the_smaller_spacing_of_the_plane);
     RUN(z_keeps_its_planes_unless_asked);
     RUN(default_blocks_depend_on_the_axes);
     RUN(paths_follow_the_layout);

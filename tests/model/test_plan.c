@@ -1,6 +1,7 @@
 /* test_plan.c: options resolved against the image, and what is refused. */
 #include "plans.h"
 
+#include <math.h>
 #include <pthread.h>
 
 static void fill_is_the_nodata_value_that_all_channels_share(void)
@@ -146,6 +147,19 @@ static void southing_puts_the_first_pixels_centre_into_the_translation(void)
     ngff_image_free(image);
 }
 
+/* The geotransform is in feet of 0.3048 m, the scale in metres: so is the translation. */
+static void southing_is_in_the_unit_of_the_scale(void)
+{
+    ngff_image *image = ngff_image_create("cyx", SHAPE(2, 10, 10), NGFF_UINT8);
+    ngff_image_set_scale(image, (const double[]){1, 6.096, 3.048});
+    ngff_image_set_georeference(image, (const double[]){900000, 10, 0, 200000, 0, -20}, "EPSG:2263", NULL, NULL, 0);
+    ngff_plan *p = ngff_plan_create(image, OPTIONS("ORIGIN=SOUTHING"));
+    CHECK(fabs(p->levels[0].translation[1] - -60956.952) < 1e-9); /* -199990 feet */
+    CHECK(fabs(p->levels[0].translation[2] - 274321.524) < 1e-9); /* 900005 feet */
+    ngff_plan_free(p);
+    ngff_image_free(image);
+}
+
 static void refused(const char *dims, const int64_t *shape, int32_t type, const char *option, int32_t status,
                     const char *words)
 {
@@ -268,6 +282,7 @@ int main(void)
     RUN(owners_on_several_threads_are_counted);
     RUN(axes_are_told_to_the_host);
     RUN(southing_puts_the_first_pixels_centre_into_the_translation);
+    RUN(southing_is_in_the_unit_of_the_scale);
     RUN(impossible_requests_are_refused_in_words);
     RUN(image_that_the_writer_cannot_hold_is_refused);
     RUN(classes_are_averaged_only_when_asked_for);

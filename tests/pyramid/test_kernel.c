@@ -231,6 +231,59 @@ static void any_tiling_gives_the_bits_of_the_whole(void)
     }
 }
 
+/* What a target pixel is, from the taps of an impulse, per axis: GAUSS repeats the edge, the others share the weights out
+ * among the pixels that there are. */
+static double filtered(int method, const double *taps, int n_taps, const double *from, int rows, int width, int y,
+                       int x)
+{
+    double sum = 0, weights = 0;
+    for (int i = 0; i < n_taps; i++)
+        for (int k = 0; k < n_taps; k++) {
+            int row = 2 * y + i - n_taps / 2, column = 2 * x + k - n_taps / 2;
+            int is_inside = row >= 0 && row < rows && column >= 0 && column < width;
+            if (!is_inside && method != REDUCE_GAUSS)
+                continue;
+            row = row < 0 ? 0 : row >= rows ? rows - 1 : row;
+            column = column < 0 ? 0 : column >= width ? width - 1 : column;
+            sum += taps[i] * taps[k] * from[row * width + column];
+            weights += taps[i] * taps[k];
+        }
+    return sum / weights;
+}
+
+/* Loops for many pixels at once have a rest of their own at each width. */
+static void every_width_has_the_pixels_of_the_taps(void)
+{
+    enum { widest = 200, rows = 4, n_taps = 25 };
+    static const int methods[] = {REDUCE_GAUSS, REDUCE_BILINEAR, REDUCE_CUBIC, REDUCE_CUBICSPLINE, REDUCE_LANCZOS};
+    static const int32_t types[] = {NGFF_UINT8, NGFF_INT16, NGFF_UINT16, NGFF_INT32, NGFF_FLOAT32, NGFF_FLOAT64};
+    static char from[rows * widest * 8], to[rows * widest * 8];
+    static double numbers[rows * widest];
+    for (int m = 0; m < 5; m++) {
+        double taps[n_taps];
+        for (int k = 0; k < n_taps; k++)
+            taps[k] = tap(methods[m], 2, 20, 40 + k - n_taps / 2);
+        for (int width = 1; width <= widest; width++) {
+            int32_t type = types[(width + width / 8) % 6];
+            int is_float = type >= NGFF_FLOAT32, n = (width + 1) / 2, is_right = 1;
+            reducing how = {.resampling = methods[m], .type = type, .rank = 2, .shape = {rows, width}, .ratio = {2, 2}};
+            for (int i = 0; i < rows * width; i++) {
+                numbers[i] = 60 + random_next(120); /* lobes stay within the type */
+                CHECK(dtype_from_double(type, numbers[i], from + i * ngff_type_size(type)));
+            }
+            CHECK_INT(reduce_dense(&how, from, to), NGFF_OK);
+            for (int i = 0; i < rows / 2 * n; i++) {
+                double found = dtype_to_double(type, to + i * ngff_type_size(type));
+                double expected = filtered(methods[m], taps, n_taps, numbers, rows, width, i / n, i % n);
+                is_right &= fabs(found - expected) < (is_float ? 1e-3 : 0.501);
+            }
+            if (!is_right)
+                fprintf(stderr, "method %d, type %d, width %d\n", methods[m], type, width);
+            CHECK(is_right);
+        }
+    }
+}
+
 int main(void)
 {
     RUN(gauss_by_two_has_the_taps_of_ngff_zarr);
@@ -243,5 +296,6 @@ int main(void)
     RUN(holes_are_filled_by_what_is_valid);
     RUN(a_valid_window_has_a_value_also_where_the_weights_cancel);
     RUN(any_tiling_gives_the_bits_of_the_whole);
+    RUN(every_width_has_the_pixels_of_the_taps);
     CHECK_EXIT();
 }

@@ -196,6 +196,104 @@ static void rms_min_and_max_of_a_window(void)
     CHECK_INT(to, 5);
 }
 
+/* -- Every width, by the definition --------------------------------------------------------------------------------- */
+
+enum { widest = 200, n_rows = 3 };
+
+static double number_at(int32_t type, const void *pixels, int64_t i)
+{
+    return dtype_to_double(type, (const char *)pixels + i * ngff_type_size(type));
+}
+
+/* One window: its valid values, which are small integers, or for floats multiples of 1/64. */
+static double reduced(int method, int is_float, const double *v, int n)
+{
+    double sum = 0, best = v[0];
+    int most = 0;
+    for (int i = 0; i < n; i++) {
+        int same = 0;
+        for (int k = 0; k < n; k++)
+            same += v[k] == v[i];
+        sum += method == REDUCE_RMS ? v[i] * v[i] : v[i];
+        int is_better = method == REDUCE_MIN   ? v[i] < best
+                        : method == REDUCE_MAX ? v[i] > best
+                                               : same > most || (same == most && v[i] < best);
+        best = is_better ? v[i] : best;
+        most = same > most ? same : most;
+    }
+    double mean = method == REDUCE_RMS ? sqrt(sum / n) : sum / n;
+    if (method != REDUCE_AVERAGE && method != REDUCE_RMS)
+        return best;
+    return is_float ? mean : floor(mean + 0.5);
+}
+
+/* The plain loops and those for many pixels at once have rests of their own at each width. */
+static void every_width_is_reduced_by_the_definition(void)
+{
+    static const int methods[] = {REDUCE_AVERAGE, REDUCE_MODE, REDUCE_RMS, REDUCE_MIN, REDUCE_MAX, REDUCE_NEAREST};
+    static const int32_t types[] = {NGFF_UINT8, NGFF_INT8,   NGFF_UINT16, NGFF_INT16,   NGFF_UINT32,
+                                    NGFF_INT32, NGFF_UINT64, NGFF_INT64,  NGFF_FLOAT32, NGFF_FLOAT64};
+    static char from[n_rows * widest * 8], to[n_rows * widest * 8];
+    static uint8_t mask[n_rows * widest];
+    uint32_t state = 1;
+    for (int width = 1; width <= widest; width++)
+        for (int turn = 0; turn < 60; turn++) {
+            int method = methods[turn % 6], ratio = 2 + turn / 12 % 2, has_nodata = (width + turn) % 2,
+                has_mask = turn % 5 == 4;
+            int32_t type = types[(turn + width) % 10];
+            int is_float = type >= NGFF_FLOAT32, size = ngff_type_size(type);
+            double low = is_float ? 0 : dtype_get(type)->class == CLASS_SIGNED ? -120 : 0;
+            uint8_t nodata[16];
+            CHECK(dtype_from_double(type, 9, nodata));
+            for (int i = 0; i < n_rows * width; i++) {
+                state = state * 1664525 + 1013904223;
+                double v = low + (double)((state >> 9) % 240);
+                CHECK(dtype_from_double(type, is_float ? v / 64 + 9 : v, from + i * size));
+                if (turn % 3 == 0)
+                    memcpy(from + i * size, from, (size_t)(state >> 29 ? 0 : size));
+                mask[i] = (state >> 5) % 4 ? 255 : 0;
+            }
+            reducing how = {.resampling = method,
+                            .type = type,
+                            .rank = 2,
+                            .shape = {n_rows, width},
+                            .ratio = {ratio, ratio},
+                            .nodata = has_nodata ? nodata : NULL,
+                            .mask = has_mask ? mask : NULL};
+            REDUCE(how, from, to);
+            int n_out = (width + ratio - 1) / ratio, is_right = 1;
+            for (int y = 0; y * ratio < n_rows; y++)
+                for (int x = 0; x < n_out; x++) {
+                    double v[9], expected, found = number_at(type, to, y * n_out + x);
+                    int n = 0;
+                    for (int k = 0; k < ratio * ratio; k++) {
+                        int row = y * ratio + k / ratio, column = x * ratio + k % ratio, at = row * width + column;
+                        if (row >= n_rows || column >= width || (has_mask && !mask[at]) ||
+                            (has_nodata && number_at(type, from, at) == 9))
+                            continue;
+                        v[n++] = number_at(type, from, at);
+                    }
+                    int row = y * ratio + (ratio - 1) / 2, column = x * ratio + (ratio - 1) / 2;
+                    row = row < n_rows ? row : n_rows - 1;
+                    column = column < width ? column : width - 1;
+                    if (method == REDUCE_NEAREST)
+                        expected = number_at(type, from, row * width + column);
+                    else if (n == 0)
+                        expected = has_nodata ? 9 : 0;
+                    else {
+                        expected = reduced(method, is_float, v, n);
+                        if (has_nodata && expected == 9)
+                            expected =
+                                is_float ? found : 10; /* the next number; its neighbourhood is tested elsewhere */
+                    }
+                    is_right &= is_float ? fabs(found - expected) < 1e-6 : found == expected;
+                }
+            if (!is_right)
+                fprintf(stderr, "method %d, type %d, ratio %d, width %d\n", method, type, ratio, width);
+            CHECK(is_right);
+        }
+}
+
 static void one_pixel_axes_and_other_ratios_per_axis_work(void)
 {
     const uint8_t column[5] = {1, 2, 3, 4, 9};
@@ -278,6 +376,7 @@ int main(void)
     RUN(masked_pixels_do_not_count);
     RUN(mode_takes_the_most_frequent_and_the_smallest_on_ties);
     RUN(rms_min_and_max_of_a_window);
+    RUN(every_width_is_reduced_by_the_definition);
     RUN(one_pixel_axes_and_other_ratios_per_axis_work);
     RUN(complex_means_are_taken_by_parts);
     RUN(a_window_of_many_rows_takes_the_general_path);

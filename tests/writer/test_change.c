@@ -271,16 +271,34 @@ static void pixels_read_back_before_and_after_they_are_written(void)
 
 /* -- Other descriptions -------------------------------------------------------------------------------------------- */
 
-static ngff_plan *plan_of(const uint8_t *nodata, int has_mask, const char *layout, const char *factors)
+static ngff_image *image_of(const uint8_t *nodata, int has_mask)
 {
     ngff_image *image = ngff_image_create("cyx", (const int64_t[]){2, 61, 83}, NGFF_UINT8);
     if (nodata)
         CHECK_INT(ngff_image_set_nodata(image, -1, nodata), NGFF_OK);
     CHECK_INT(ngff_image_set_mask(image, has_mask), NGFF_OK);
+    return image;
+}
+
+/* The image is the plan's. */
+static ngff_plan *plan_for(ngff_image *image, const char *layout, const char *factors)
+{
     ngff_plan *plan = ngff_plan_create(image, (const char *[]){"BLOCKSIZE=16", layout, factors, NULL});
     CHECK_INT(ngff_plan_status(plan), NGFF_OK);
     ngff_image_free(image);
     return plan;
+}
+
+static ngff_plan *plan_of(const uint8_t *nodata, int has_mask, const char *layout, const char *factors)
+{
+    return plan_for(image_of(nodata, has_mask), layout, factors);
+}
+
+static ngff_plan *plan_with_alpha(const char *layout)
+{
+    ngff_image *image = image_of(NULL, 0);
+    CHECK_INT(ngff_image_set_alpha(image, 1), NGFF_OK);
+    return plan_for(image, layout, NULL);
 }
 
 static void check_replanned(ngff_plan *first, ngff_plan *second, const char *name)
@@ -324,6 +342,8 @@ static void another_description_makes_all_levels_again(void)
         check_replanned(plan_of(NULL, 0, layout, NULL), plan_of(NULL, 0, layout, "OVERVIEWS=NONE"), "no levels");
         check_replanned(plan_of(NULL, 0, layout, "OVERVIEW_RESAMPLING=MAX"),
                         plan_of(NULL, 0, layout, "OVERVIEW_RESAMPLING=GAUSS"), "other method");
+        check_replanned(plan_of(NULL, 0, layout, NULL), plan_with_alpha(layout), "a band becomes alpha");
+        check_replanned(plan_with_alpha(layout), plan_of(NULL, 0, layout, NULL), "alpha becomes a band");
         if (i < 2)
             check_replanned(plan_of(NULL, 0, layout, NULL), plan_of(NULL, 1, layout, NULL), "a new mask");
         if (i < 2)

@@ -136,6 +136,41 @@ static subject stopped(ngff_plan *plan, uint8_t *pixels)
     return s;
 }
 
+/* Blocks of the source (24) and shards (16) that do not nest: a lost shard takes the blocks that lie in it with it, and
+ * these the other shards that they lie in. */
+static void shard_that_is_lost_takes_with_it_what_lies_across_it(void)
+{
+    static const picture p = {.name = "24 over 16",
+                              .dims = "yx",
+                              .shape = {72, 72},
+                              .type = NGFF_UINT8,
+                              .options = {"BLOCKSIZE=8", "SHARD=16"}};
+    uint8_t *pixels = make_pixels(&p);
+    int32_t closed;
+    ngff_plan *plan = resuming_plan(&p, "NUM_THREADS=0");
+    CHECK_INT(ngff_plan_set_source(plan, (const int64_t[]){24, 24}, 1), NGFF_OK);
+    subject s = {&p, pixels, NULL, plan, 0};
+    CHECK_INT(run(&s, "whole", 1 << 20, &closed), 9);
+    snapshot expected = take_files(below("whole"));
+    for (int y = 0; y < 5; y++)
+        for (int x = 0; x < 5; x++) {
+            char shard[100];
+            CHECK_INT(run(&s, "part", 9, NULL), 9);
+            snprintf(shard, sizeof shard, ".part.partial/store/scale0/image/c/%d/%d", y, x);
+            CHECK_INT(remove(below(shard)), 0);
+            CHECK_INT(run(&s, "part", 1 << 20, &closed), (y < 3 ? 2 : 1) * (x < 3 ? 2 : 1));
+            CHECK_INT(closed, NGFF_OK);
+            snapshot found = take_files(below("part"));
+            CHECK(same_snapshots(&expected, &found, shard));
+            free_snapshot(&found);
+            remove_store("part");
+        }
+    free_snapshot(&expected);
+    remove_store("whole");
+    ngff_plan_free(plan);
+    free(pixels);
+}
+
 /* The writer is gone, but the record may say that an object is stored which is not whole. */
 static void objects_of_another_size_are_made_again(void)
 {
@@ -417,6 +452,7 @@ int main(void)
     snprintf(place, sizeof place, "%s/ngff-record-XXXXXX", base ? base : "/tmp");
     CHECK(mkdtemp(place) != NULL);
     RUN(a_resumed_run_ends_in_the_same_bytes);
+    RUN(shard_that_is_lost_takes_with_it_what_lies_across_it);
     RUN(objects_of_another_size_are_made_again);
     RUN(objects_with_other_bytes_are_made_again);
     RUN(stored_mask_of_other_planes_is_not_written_again);

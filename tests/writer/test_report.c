@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "pictures.h"
 #include "reader.h"
 #include "preview.h"
@@ -377,6 +378,21 @@ static void report_in_the_store_is_refused(void)
     }
 }
 
+static void report_whose_name_begins_with_the_stores_lies_beside_it(void)
+{
+    char store_path[240], beside[300];
+    snprintf(store_path, sizeof store_path, "%s/a.ome.zarr", place);
+    snprintf(beside, sizeof beside, "REPORT=%s.json", store_path);
+    ngff_plan *plan = small_plan(beside);
+    ngff_writer *w = ngff_writer_open(plan, store_path);
+    CHECK_INT(write_small(w), NGFF_OK);
+    ngff_writer_free(w);
+    ngff_plan_free(plan);
+    CHECK_INT(names_in_place(), 2);
+    CHECK_INT(remove(beside + strlen("REPORT=")), 0);
+    CHECK_INT(local_remove_tree(store_path), 0);
+}
+
 /* The one failure after which the store is there: the message says so, and where the report is. */
 static void report_that_gets_no_name_is_an_error_over_a_whole_store(void)
 {
@@ -425,6 +441,7 @@ int main(void)
     RUN(failed_runs_leave_no_report);
     RUN(place_that_cannot_be_written_is_refused_before_the_store_is_begun);
     RUN(report_in_the_store_is_refused);
+    RUN(report_whose_name_begins_with_the_stores_lies_beside_it);
     RUN(report_that_gets_no_name_is_an_error_over_a_whole_store);
     RUN(change_in_place_has_no_report);
     CHECK_INT(rmdir(place), 0);
