@@ -484,6 +484,27 @@ def test_a_chunk_of_several_bands_is_decoded_once_for_them(tmp_path):
     assert dataset.GetRasterBand(2).ReadRaster(0, 3, 16, 1) == array[1, 3, :16].tobytes()
 
 
+@pytest.mark.parametrize("cachemax, n_kept", [(1 << 20, 4), (64 << 20, 8)])
+def test_no_more_chunks_are_kept_than_GDAL_CACHEMAX_allows(tmp_path, cachemax, n_kept):
+    """Eight chunks of 256 kB beside each other; one that is kept is read again though its object is gone."""
+    array = gdaltest.random_array((512, 8 * 512), "uint8")
+    root = write_store(tmp_path / "a.zarr", [array], "yx", (512, 512))
+    before, found = gdal.GetCacheMax(), 0
+    gdal.SetCacheMax(cachemax)
+    try:
+        band = gdaltest.open_band(root)
+        for row in range(4):
+            for x in range(8):
+                assert band.ReadRaster(512 * x, row, 9, 1) == array[row, 512 * x : 512 * x + 9].tobytes()
+        shutil.rmtree(f"{root}/0/c")
+        for x in range(8):
+            pixels = np.frombuffer(band.ReadRaster(512 * x, 7, 9, 1), "uint8")
+            found += (pixels == array[7, 512 * x : 512 * x + 9]).all()  # else fill: no record says that it was there
+    finally:
+        gdal.SetCacheMax(before)
+    assert found <= n_kept and (found == 8 or n_kept < 8)
+
+
 def test_a_line_needs_a_chunk_once(tmp_path):
     array = gdaltest.random_array((40, 50), "uint16")
     root = write_store(tmp_path / "a.zarr", [array], "yx", (16, 16))

@@ -305,6 +305,20 @@ def test_names_that_gdal_hides_are_read_all_the_same(web, kind, option, value):
         assert gdal.GetConfigOption(option) == value and gdal.GetThreadLocalConfigOption(option) is None
 
 
+def test_threads_of_a_copy_have_the_options_of_its_caller(web, tmp_path):
+    """The cookie is known to the calling thread alone, as `with gdal.config_options({...})` makes it from GDAL 3.7 on."""
+    web.cookie = "who=me"
+    gdal.SetThreadLocalConfigOption("GDAL_HTTP_COOKIE", web.cookie)
+    try:
+        path = gdaltest.write(tmp_path / "copy.ome.zarr", open_on(web, "overviews"), "BLOCKSIZE=32", "NUM_THREADS=4")
+    finally:
+        gdal.SetThreadLocalConfigOption("GDAL_HTTP_COOKIE", None)
+    np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(path)), ARRAY)
+    gdal.VSICurlClearCache()
+    with pytest.raises(RuntimeError):
+        open_on(web, "overviews").ReadRaster()
+
+
 def test_a_hidden_archive_is_refused_with_the_name_of_the_option(web, folder):
     gdaltest.write(folder / "a.ozx", source("overviews"), "BLOCKSIZE=64")
     np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(f"/vsicurl/{web.url}/a.ozx")), ARRAY)

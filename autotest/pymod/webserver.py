@@ -1,5 +1,5 @@
 """A web server of a folder on 127.0.0.1 that answers as web servers do: 404, 403, 401 or a page for what is not there, no
-HEAD, no ranges, a pause before each answer; and tells what it was asked for."""
+HEAD, no ranges, a pause before each answer, a cookie that is wanted; and tells what it was asked for."""
 
 import contextlib
 import http.server
@@ -32,6 +32,8 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         path = self.translate_path(self.path)
         if web.refuses and web.refuses in self.path:
             return self.answer(403)
+        if web.cookie and self.headers.get("Cookie") != web.cookie:
+            return self.answer(401)
         if not os.path.isfile(path):
             if web.absent == "302" and not self.path.startswith("/index.html"):
                 return self.answer(302, b"", [("Location", "/index.html")])
@@ -75,7 +77,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 class Web:
     def __init__(self, folder):
         self.lock, self.asked, self.absent, self.delay, self.refuses = threading.Lock(), [], "404", 0, None
-        self.cuts, self.n_cut, self.most_cut = None, 0, 0
+        self.cuts, self.n_cut, self.most_cut, self.cookie = None, 0, 0, None
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), lambda *a, **k: Handler(*a, directory=str(folder), **k))
         self.server.daemon_threads = True
         self.server.web = self
