@@ -196,3 +196,93 @@ def valid_pyramid(valid, factors, method="AVERAGE"):
         ratio = tuple(a // b for a, b in zip(factors[number], factors[source]))
         levels.append(_nearest(levels[source], ratio) if method == "NEAREST" else _windows(levels[source], ratio, False).any(-1))
     return levels
+
+
+# -- One step with everything that counts (docs/details.md) --------------------------------------------------------------
+
+
+def kernel_taps(method, ratio):
+    """Offsets from ratio * i, and weights."""
+    if method == "GAUSS":
+        return gauss_taps(ratio)
+    reach = {"BILINEAR": 1, "CUBIC": 2, "CUBICSPLINE": 2, "LANCZOS": 3}[method] * ratio
+    centre = (ratio - 1) / 2
+    offsets = np.arange(math.floor(centre - reach), math.ceil(centre + reach) + 1)
+    d = np.abs(offsets - centre) / ratio
+    weights = {
+        "BILINEAR": np.where(d < 1, 1 - d, 0),
+        "CUBIC": np.where(d < 1, 1.5 * d**3 - 2.5 * d**2 + 1, np.where(d < 2, -0.5 * d**3 + 2.5 * d**2 - 4 * d + 2, 0)),
+        "CUBICSPLINE": np.where(d < 1, d**3 / 2 - d**2 + 2 / 3, np.where(d < 2, (2 - d) ** 3 / 6, 0)),
+        "LANCZOS": np.where(d < 3, np.sinc(d) * np.sinc(d / 3), 0),
+    }[method]
+    return offsets, weights / weights.sum()
+
+
+def _kernel(array, valid, ratio, method):
+    """The values, which of them exist, and whether that is far from the least share that counts."""
+    values, share, largest = np.where(valid, array, 0).astype(np.float64), valid.astype(np.float64), 1.0
+    is_finite = np.isfinite(values).all()  # a weight of 0 is none, but NumPy multiplies with it
+    for axis, r in enumerate(ratio):
+        if r == 1:
+            continue
+        offsets, weights = kernel_taps(method, r)
+        n, largest = array.shape[axis], largest * weights.max()
+        matrix = np.zeros((-(-n // r), n))
+        for i in range(matrix.shape[0]):
+            for offset, weight in zip(offsets, weights):
+                at = r * i + offset
+                if method == "GAUSS":
+                    at = min(max(at, 0), n - 1)
+                if 0 <= at < n:
+                    matrix[i, at] += weight
+        values = np.moveaxis(np.tensordot(matrix, values, (1, axis)), 0, axis)
+        share = np.moveaxis(np.tensordot(matrix, share, (1, axis)), 0, axis)
+    least = largest / 64 if method in ("LANCZOS", "CUBIC") else 1e-300
+    is_left = share > least
+    return values / np.where(is_left, share, 1), is_left, is_finite and not (np.abs(share - least) < least / 2).any()
+
+
+def _next_value(value, dtype):
+    if dtype.kind == "f":
+        up = np.nextafter(dtype.type(value), dtype.type(np.inf))
+        return up if np.isfinite(up) else np.nextafter(dtype.type(value), dtype.type(-np.inf))
+    return dtype.type(int(value) + 1 if int(value) < np.iinfo(dtype).max else int(value) - 1)
+
+
+def _nearest_in_window(array, valid, ratio):
+    """The valid pixel of each window that is nearest to its centre, the first of several; 0 where there is none."""
+    places = np.stack(np.meshgrid(*[np.arange(r) for r in ratio], indexing="ij"), -1).reshape(-1, len(ratio))
+    distance = ((places - (np.array(ratio) - 1) / 2) ** 2).sum(1)
+    ok = _windows(valid, ratio, False)
+    best = np.argmin(np.where(ok, np.round(distance, 9), np.inf), -1)
+    return np.take_along_axis(_windows(np.where(valid, array, 0), ratio, 0), best[..., None], -1)[..., 0]
+
+
+def step(array, valid, ratio, method, nodata=None):
+    """One level from the one below: its pixels, which windows have a valid pixel, and whether all pixels are sure."""
+    dtype, is_sure = array.dtype, True
+    ok = _windows(valid, ratio, False)
+    if method == "NEAREST":
+        return _nearest(array, ratio), _nearest(valid, ratio), True
+    if dtype.kind == "c":
+        parts = [step(np.ascontiguousarray(part), valid, ratio, method)[0] for part in (array.real, array.imag)]
+        return (parts[0] + 1j * parts[1]).astype(dtype), ok.any(-1), True
+    exists = ok.any(-1)
+    if method in ("AVERAGE", "RMS", "MODE", "MIN", "MAX"):
+        values = _windows(np.where(valid, array, 0), ratio, 0)
+        with np.errstate(all="ignore"):
+            out = {"AVERAGE": _average, "RMS": _rms, "MODE": _mode}[method](values, ok, dtype) if method not in ("MIN", "MAX") else \
+                _extreme(values, ok, dtype, np.min if method == "MIN" else np.max)
+    else:
+        found, exists, is_sure = _kernel(array, valid, ratio, method)
+        near = _nearest_in_window(array, valid, ratio)
+        if dtype.kind != "f":
+            info = np.iinfo(dtype)
+            found = np.clip(np.rint(found), float(info.min), float(np.nextafter(float(info.max) + 1, 0)))
+        out = np.where(exists, found, near).astype(dtype)
+        exists = exists | ok.any(-1)
+    if nodata is not None and method not in ("MODE", "MIN", "MAX"):
+        out = np.where(exists & (out == dtype.type(nodata)), _next_value(nodata, dtype), out).astype(dtype)
+    empty = nodata if nodata is not None else np.nan if dtype.kind == "f" and np.isnan(array).any() else 0
+    out[~exists] = empty
+    return out, ok.any(-1), is_sure
