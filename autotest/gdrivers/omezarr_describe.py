@@ -312,6 +312,17 @@ def test_a_set_does_not_leave_its_folder(tmp_path, name):
     assert "same folder" in refusal(set_of_two(tmp_path / "d", name=name))
 
 
+def test_a_file_of_a_plate_is_opened_as_its_own_image(tmp_path):
+    """Each file has the XML of all; the other files need not be there."""
+    size = 'DimensionOrder="XYZCT" Type="uint16" SizeX="24" SizeY="20" SizeZ="4" SizeC="2" SizeT="1"'
+    images = "".join(f'<Image ID="Image:{i}" Name="{n}"><Pixels ID="Pixels:{i}" {size}><TiffData IFD="0" PlaneCount="8"><UUID FileName='
+                     f'"{n}.ome.tif">urn:uuid:{n}</UUID></TiffData></Pixels></Image>' for i, n in enumerate("abc"))
+    source = pages(tmp_path / "b.ome.tif", f'<OME xmlns="{SCHEMA}" UUID="urn:uuid:b">{images}</OME>', PIXELS[1])
+    store = converted(source)
+    same_pixels(store, PIXELS[1:2])
+    assert store.name == "b" and [text for text in store.warnings if '"a.ome.tif"' in text and "2 images" in text] == store.warnings
+
+
 def test_a_file_of_another_name_knows_itself(tmp_path):
     data = '<TiffData><UUID FileName="old.ome.tif">urn:uuid:a</UUID></TiffData>'
     for root in ("", 'UUID="urn:uuid:a"'):

@@ -155,7 +155,7 @@ static void read_part(uint32_t type, const Part &part, Tags *to)
     case 0x72616E67: /* rang */
         for (size_t at = 0; at + 8 <= part.n_bytes; at += 8) {
             const uint64_t bits = part.number(at, 8);
-            double value;
+            double value = 0;
             memcpy(&value, &bits, sizeof value);
             to->ranges.push_back(value);
         }

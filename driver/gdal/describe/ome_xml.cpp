@@ -168,6 +168,19 @@ static Xml parse_ome(const std::string &text, std::string *reason)
     return tree;
 }
 
+/* The Pixels of an image: before 2009-09 there could be several. */
+static Node pixels_of(Node element)
+{
+    std::string id = text_attribute(element, "AcquiredPixels");
+    if (id.empty())
+        id = text_attribute(element, "DefaultPixels");
+    const Node first = child(element, "Pixels");
+    for (Node pixels = first; pixels != nullptr && !id.empty(); pixels = find(pixels->psNext, "Pixels"))
+        if (text_attribute(pixels, "ID") == id)
+            return pixels;
+    return first;
+}
+
 /* -- Files ----------------------------------------------------------------------------------------------------- */
 
 namespace
@@ -201,6 +214,8 @@ class OmeReader
     bool refuse(const std::string &text) const;
     bool is_own(const std::string &uuid, const std::string &name) const;
     void find_only_name();
+    bool is_here(Node element) const;
+    void leave_out_elsewhere(std::vector<Node> *images);
     int file_of(Node tiff_data);
     bool load(const std::string &name, const std::string &uuid);
 
@@ -265,6 +280,40 @@ void OmeReader::find_only_name()
             }
     if (m_uuid.empty())
         m_only_name = only;
+}
+
+/* True for an image that has planes in the first file. */
+bool OmeReader::is_here(Node element) const
+{
+    const Node first = child(pixels_of(element), "TiffData");
+    for (Node data = first; data != nullptr; data = find(data->psNext, "TiffData")) {
+        const Node uuid = child(data, "UUID");
+        const std::string name = text_attribute(uuid, "FileName");
+        if (is_own(text_of(uuid), name) || name == m_only_name)
+            return true;
+    }
+    return first == nullptr;
+}
+
+/* Where some images have planes in the first file, those that have none are what the other files are opened as: of a plate
+ * each file has one image, and the XML of all. */
+void OmeReader::leave_out_elsewhere(std::vector<Node> *images)
+{
+    std::vector<Node> here;
+    std::string first;
+    for (const Node image : *images)
+        if (is_here(image))
+            here.push_back(image);
+        else if (first.empty())
+            first = text_attribute(child(child(pixels_of(image), "TiffData"), "UUID"), "FileName");
+    if (here.empty() || here.size() == images->size())
+        return;
+    const size_t n = images->size() - here.size();
+    warn(m_first,
+         "its OME-XML describes " + std::to_string(n) + (n == 1 ? " image" : " images") +
+             " of which no plane is in this file; open " + (n == 1 ? "" : "the others, such as ") + "\"" + first + "\"",
+         m_to);
+    *images = here;
 }
 
 /* The file that a TiffData names, an index into files; -1, with an error: it cannot be had. */
@@ -361,7 +410,7 @@ bool OmeReader::place_planes(const std::string &order, const std::vector<Run> &r
                              const std::string &title, StackImage *image)
 {
     const int samples = key.samples;
-    int64_t size[3], stride[3]; /* of z, c, t; the stride in DimensionOrder */
+    int64_t size[3] = {}, stride[3] = {}; /* of z, c, t; the stride in DimensionOrder */
     size[0] = image->z.size;
     size[1] = image->c.size / samples;
     size[2] = image->t.size;
@@ -393,7 +442,7 @@ bool OmeReader::place_planes(const std::string &order, const std::vector<Run> &r
                 other = file(run.file).path + ", page " + std::to_string(number + 1);
                 continue;
             }
-            int64_t at[3];
+            int64_t at[3] = {};
             for (int axis = 0; axis < 3; axis++)
                 at[axis] = (start + i) / stride[axis] % size[axis];
             for (int sample = 0; sample < samples; sample++) {
@@ -650,19 +699,6 @@ static void keep_others(Node root, Node element, StackImage *image)
             }
 }
 
-/* The Pixels of an image: before 2009-09 there could be several. */
-static Node pixels_of(Node element)
-{
-    std::string id = text_attribute(element, "AcquiredPixels");
-    if (id.empty())
-        id = text_attribute(element, "DefaultPixels");
-    const Node first = child(element, "Pixels");
-    for (Node pixels = first; pixels != nullptr && !id.empty(); pixels = find(pixels->psNext, "Pixels"))
-        if (text_attribute(pixels, "ID") == id)
-            return pixels;
-    return first;
-}
-
 /* Adds the image that an element describes, or says why not, in a warning. False, with an error: another file of the set
  * cannot be had. */
 bool OmeReader::read_image(Node element, bool has_no_data_at_all, int64_t *next_page)
@@ -779,11 +815,15 @@ Outcome OmeReader::read(const std::string &text)
     m_to->files = {m_first.path};
     m_is_taken.resize(m_first.pages.size());
     find_only_name();
+    std::vector<Node> images;
     bool has_no_data_at_all = true;
-    for (Node image = child(m_root, "Image"); image != nullptr; image = find(image->psNext, "Image"))
+    for (Node image = child(m_root, "Image"); image != nullptr; image = find(image->psNext, "Image")) {
         has_no_data_at_all = has_no_data_at_all && child(pixels_of(image), "TiffData") == nullptr;
+        images.push_back(image);
+    }
+    leave_out_elsewhere(&images);
     int64_t next_page = 0;
-    for (Node image = child(m_root, "Image"); image != nullptr; image = find(image->psNext, "Image"))
+    for (const Node image : images)
         if (!read_image(image, has_no_data_at_all, &next_page))
             return Outcome::REFUSED;
     if (m_to->images.empty())
