@@ -371,6 +371,14 @@ def test_entities_do_not_grow(tmp_path):
     assert any("DOCTYPE" in text for text in converted(source).warnings)
 
 
+def test_xml_that_would_take_all_memory_is_not_read(tmp_path):
+    """Four bytes of it are a node of eighty."""
+    source = pages(tmp_path / "a.ome.tif", ome(image="<a/>" * 6000000), PIXELS[:1, :1])
+    store = converted(source)
+    same_pixels(store, PIXELS[:1, :1])
+    assert any("too large" in text and source in text for text in store.warnings)
+
+
 # -- ImageJ ------------------------------------------------------------------------------------------------------------
 
 
