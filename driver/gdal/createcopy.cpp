@@ -8,11 +8,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <condition_variable>
 #include <mutex>
 
 #include "cpl_multiproc.h"
 
+#include "arrays.h"
 #include "compare.h"
 #include "dryrun.h"
 #include "guard.h"
@@ -433,8 +435,26 @@ static int useful_readers(ngff_plan *plan, const ImageFromSource &image, const S
     return static_cast<int>(std::clamp<int64_t>(std::min<int64_t>(ngff_plan_thread_count(plan), n_chunks), 1, 64));
 }
 
+/* What arrays keep of the chunks that they decode: all that one region needs. */
+static int64_t box_bytes(ngff_plan *plan, const ImageFromSource &image, const SourceLayout &layout,
+                         const int64_t *block)
+{
+    constexpr int64_t least = 32 << 20;
+    int64_t chunk[5];
+    ngff_plan_level_chunk(plan, 0, chunk);
+    double bytes = layout.pixel_size;
+    for (int axis = 0; axis < image.rank(); axis++) {
+        const auto size = static_cast<double>(std::max<int64_t>(block[axis], 1));
+        const double whole = std::ceil(static_cast<double>(image.shape[axis]) / size) * size;
+        const double edges = static_cast<double>(chunk[axis]) > size ? 2 * size : 0;
+        bytes *= std::min(whole, std::max(static_cast<double>(chunk[axis]), size) + edges);
+    }
+    return std::max(least, static_cast<int64_t>(std::min(bytes, 1e12)));
+}
+
 /* Tells the plan what the source decodes at once. */
-static bool set_source(ngff_plan *plan, const ImageFromSource &image, const SourceLayout &layout, int n_readers)
+static bool set_source(ngff_plan *plan, const ImageFromSource &image, GDALDataset *source, const SourceLayout &layout,
+                       int n_readers)
 {
     int64_t block[5] = {1, 1, 1, 1, 1};
     const int y = image.rank() - 2;
@@ -443,6 +463,10 @@ static bool set_source(ngff_plan *plan, const ImageFromSource &image, const Sour
         block[c] = image.shape[c];
     block[y] = std::max(1, layout.block_height);
     block[y + 1] = std::max(1, layout.block_width);
+    if (auto *arrays = dynamic_cast<ArraysDataset *>(source)) {
+        arrays->blocks(image.dims, image.shape, block);
+        arrays->set_room(box_bytes(plan, image, layout, block));
+    }
     if (ngff_plan_set_source(plan, block, n_readers) == NGFF_OK)
         return true;
     raise(ngff_plan_status(plan), ngff_plan_error(plan));
@@ -516,6 +540,17 @@ static bool choose_planes(GDALDataset *source, CSLConstList options, std::unique
     return true;
 }
 
+/* What of the arrays is not written; false, with an error, if nothing may be lost. */
+static bool tell_left_out(const ArraysDataset &arrays, bool is_strict, ImageFromSource *image)
+{
+    for (const std::string &loss : arrays.losses()) {
+        CPLError(is_strict ? CE_Failure : CE_Warning, CPLE_AppDefined, "%s: %s%s", arrays.GetDescription(),
+                 loss.c_str(), is_strict ? " (refused because of -strict)" : "");
+        image->losses.push_back(loss);
+    }
+    return !is_strict || arrays.losses().empty();
+}
+
 /* -- CreateCopy ------------------------------------------------------------------------------------------------ */
 
 /* Raises what happened, now that nothing more can touch GDAL's error state. */
@@ -549,7 +584,7 @@ static bool write_image(ngff_plan *plan, const ImageFromSource &image, const std
 {
     const SourceLayout layout = source_layout(source, image.type);
     auto readers = source_readers(source, layout, useful_readers(plan, image, layout));
-    if (!set_source(plan, image, layout, static_cast<int>(readers.size())))
+    if (!set_source(plan, image, source, layout, static_cast<int>(readers.size())))
         return false;
     raise_warnings(plan, image);
 
@@ -598,13 +633,20 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
     /* Blocks are read past GDAL's block cache: what was written to the source and not flushed must be in it first. */
     if (source->GetAccess() == GA_Update)
         source->FlushCache(false);
+    ImageFromSource image;
+    std::unique_ptr<ArraysDataset> arrays;
+    if (source->GetRasterCount() == 0 && source->GetRootGroup()) {
+        arrays = ArraysDataset::make(source);
+        if (!arrays || !tell_left_out(*arrays, strict != FALSE, &image))
+            return nullptr;
+        source = arrays.get();
+    }
     std::unique_ptr<StackDataset> stack;
     std::vector<std::string> warnings;
-    if (!choose_planes(source, own.List(), &stack, &warnings))
+    if (!arrays && !choose_planes(source, own.List(), &stack, &warnings))
         return nullptr;
     if (stack)
         source = stack.get();
-    ImageFromSource image;
     if (!image_from_source(source, own.List(), strict != FALSE, &image))
         return nullptr;
     const Plan plan = make_plan(image, own);
@@ -620,7 +662,7 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
     if (EQUAL(ngff_plan_option(plan.get(), "DRY_RUN"), "YES")) {
         const SourceLayout layout = source_layout(source, image.type);
         const auto readers = source_readers(source, layout, useful_readers(plan.get(), image, layout));
-        if (!set_source(plan.get(), image, layout, static_cast<int>(readers.size())))
+        if (!set_source(plan.get(), image, source, layout, static_cast<int>(readers.size())))
             return nullptr;
         raise_warnings(plan.get(), image);
         fputs(ngff_plan_text(plan.get()), stdout);

@@ -23,8 +23,8 @@ namespace
 struct Place {
     bool is_there = false, has_index = false, has_value = false;
     int64_t index = 0;
-    double value = 0, step = 0; /* step: 0 where it is not said */
-    std::string text{}, unit{}; /* the value as it was written */
+    double value = 0, step = 0;         /* step: 0 where it is not said */
+    std::string text{}, unit{}, type{}; /* text: the value as it was written */
 };
 
 struct Dimension {
@@ -89,6 +89,8 @@ static Place read_place(CSLConstList items, const std::string &name, bool is_of_
     place.is_there = place.has_index || value != nullptr;
     place.text = value != nullptr ? value : "";
     place.unit = unit != nullptr ? unit : "";
+    const char *type = is_of_netcdf ? nullptr : item("_TYPE");
+    place.type = type != nullptr ? type : "";
     return place;
 }
 
@@ -113,11 +115,11 @@ bool has_other_dimensions(CSLConstList items)
     return has_dimension(items, false);
 }
 
-/* The dimensions of all bands: ours, where there are any, since others are then only kept; else GDAL's, else netCDF's. */
-static std::vector<Dimension> read_dimensions(GDALDataset *source)
+enum { OWN, OF_GDAL, OF_NETCDF, n_ways }; /* the ways in which bands say their places */
+
+/* The dimensions of all bands, of each way. */
+static void read_dimensions(GDALDataset *source, std::vector<Dimension> *found)
 {
-    enum { OWN, OF_GDAL, OF_NETCDF, n_ways };
-    std::vector<Dimension> found[n_ways];
     const int n_bands = source->GetRasterCount();
     const CPLStringList of_dataset(CSLDuplicate(source->GetMetadata()));
     for (int i = 0; i < n_bands; i++) {
@@ -139,10 +141,6 @@ static std::vector<Dimension> read_dimensions(GDALDataset *source)
                 read_place(items, name, is_of_netcdf, of_dataset.FetchNameValue((name + "#units").c_str()));
         }
     }
-    for (auto &way : found)
-        if (!way.empty())
-            return way;
-    return {};
 }
 
 /* Numbers the places of a dimension in the order in which the bands come to them. */
@@ -175,16 +173,18 @@ static bool is_one_of(const std::string &name, const char *words)
     return list.FindString(name.c_str()) >= 0; /* without case */
 }
 
-/* What a dimension is by its name and unit; '?' where they do not tell. */
-static char meaning_of(const Dimension &dimension)
+char dimension_meaning(const std::string &name, const std::string &type, const std::string &unit)
 {
-    const std::string &unit = dimension.places[dimension.first[0]].unit;
-    if (is_one_of(dimension.name, "t time times date datetime valid_time forecast_time timestep frame") ||
+    if (type == GDAL_DIM_TYPE_TEMPORAL)
+        return 't';
+    if (type == GDAL_DIM_TYPE_VERTICAL)
+        return 'z';
+    if (is_one_of(name, "t time times date datetime valid_time forecast_time timestep frame") ||
         unit.find(" since ") != std::string::npos || unit_of('t', unit) != nullptr)
         return 't';
-    if (is_one_of(dimension.name, "c ch channel channels band bands wavelength"))
+    if (is_one_of(name, "c ch channel channels band bands wavelength"))
         return 'c';
-    if (is_one_of(dimension.name, "z zc depth height level levels lev plev altitude elevation pressure isobaric"))
+    if (is_one_of(name, "z zc depth height level levels lev plev altitude elevation pressure isobaric"))
         return 'z';
     return '?';
 }
@@ -200,9 +200,11 @@ static bool give_letters(std::vector<Dimension> *dimensions)
             used += letter;
         }
     };
-    for (Dimension &dimension : *dimensions)
-        if (const char letter = meaning_of(dimension); letter != '?')
+    for (Dimension &dimension : *dimensions) {
+        const Place &place = dimension.places[dimension.first[0]];
+        if (const char letter = dimension_meaning(dimension.name, place.type, place.unit); letter != '?')
             take(&dimension, letter);
+    }
     for (Dimension &dimension : *dimensions)
         for (const char letter : {'c', 'z', 't'})
             take(&dimension, letter);
@@ -306,11 +308,8 @@ static bool place_bands(const std::vector<const Dimension *> &order, size_t n_ba
     return false;
 }
 
-BandGrid grid_of_bands(GDALDataset *source)
+static BandGrid grid_of(GDALDataset *source, std::vector<Dimension> dimensions)
 {
-    std::vector<Dimension> dimensions = read_dimensions(source);
-    if (dimensions.empty())
-        return {};
     for (Dimension &dimension : dimensions) {
         for (size_t i = 0; i < dimension.places.size(); i++)
             if (!dimension.places[i].is_there)
@@ -337,6 +336,26 @@ BandGrid grid_of_bands(GDALDataset *source)
             }
     place_bands(order, static_cast<size_t>(source->GetRasterCount()), &grid);
     return grid;
+}
+
+/* Ours, where there are any, since others are then only kept; else GDAL's, else netCDF's. An array of any file may have
+ * dimensions named t and lev: then only both are a grid. */
+BandGrid grid_of_bands(GDALDataset *source)
+{
+    std::vector<Dimension> found[n_ways];
+    read_dimensions(source, found);
+    for (const auto &way : found) {
+        if (way.empty())
+            continue;
+        const BandGrid grid = grid_of(source, way);
+        if (&way != &found[OWN] || grid.kind == BandGrid::REGULAR || found[OF_GDAL].empty())
+            return grid;
+        std::vector<Dimension> both = way;
+        both.insert(both.end(), found[OF_GDAL].begin(), found[OF_GDAL].end());
+        const BandGrid of_both = grid_of(source, both);
+        return of_both.kind == BandGrid::REGULAR ? of_both : grid;
+    }
+    return {};
 }
 
 int *dimension_bands(GDALDatasetH source, const char *dims, const int64_t *sizes)

@@ -1,7 +1,7 @@
 /* dimensions.h: on which axes the bands of a raster lie, as their metadata say it. GDAL has several ways of saying it:
  *
- *     DIM_<name>_INDEX, _VALUE, _UNIT    of each band: multidimensional arrays shown as a raster; our own stores, whose
- *                                        names are t, c and z, with _STEP, the scale of the axis
+ *     DIM_<name>_INDEX, _VALUE, _UNIT    of each band: multidimensional arrays shown as a raster, here (arrays.h) also with
+ *                                        _TYPE; our own stores, whose names are t, c and z, with _STEP, the axis' scale
  *     NETCDF_DIM_<name>                  the value, of each band of a netCDF, with <name>#units of the dataset
  *
  * They are ordinary metadata, so that GDAL's own copying (-b, -srcwin, -outsize, VRT, gdalwarp) carries them along. */
@@ -37,6 +37,10 @@ struct BandGrid {
 };
 
 BandGrid grid_of_bands(GDALDataset *source);
+
+/* The axis that a dimension is (t, c, z) by its name, its type as GDAL's multidimensional API has it, and its unit; '?' where
+ * they do not tell. */
+char dimension_meaning(const std::string &name, const std::string &type, const std::string &unit);
 
 /* True if a band's metadata say where it lies. */
 bool has_place(CSLConstList items);

@@ -250,6 +250,10 @@ static void describe_driver(GDALDriver *driver)
     driver->SetMetadataItem(GDAL_DCAP_OPEN, "YES");
     driver->SetMetadataItem(GDAL_DCAP_CREATE, "YES");
     driver->SetMetadataItem(GDAL_DCAP_CREATECOPY, "YES");
+    /* Both, because gdal mdim convert asks for the first alone. CreateCopy gets what is then written; there is no
+     * CreateMultiDimensional(), since arrays that come one by one are no image. */
+    driver->SetMetadataItem(GDAL_DCAP_CREATE_MULTIDIMENSIONAL, "YES");
+    driver->SetMetadataItem(GDAL_DCAP_CREATECOPY_MULTIDIMENSIONAL, "YES");
 #if OMEZARR_GDAL_AT_LEAST(3, 12)
     driver->SetMetadataItem(GDAL_DCAP_CREATE_ONLY_VISIBLE_AT_CLOSE_TIME, "YES");
 #endif

@@ -1,0 +1,355 @@
+"""Arrays through GDAL's multidimensional API: netCDF and HDF5 files, made by GDAL's netCDF driver, become images by
+gdalmdimtranslate and, from GDAL 3.11 on, gdal mdim convert."""
+
+import json
+import subprocess
+import sys
+
+import gdaltest
+import numpy as np
+import pytest
+from gdaltest import ome, open_band, pixels
+from osgeo import gdal
+
+netcdf = gdal.GetDriverByName("netCDF")
+pytestmark = pytest.mark.skipif(netcdf is None or not netcdf.GetMetadataItem("DCAP_CREATE_MULTIDIMENSIONAL"),
+                                reason="this GDAL writes no netCDF")
+
+TIME = ("time", "TEMPORAL", [6.0, 12.0, 18.0], "hours since 2000-01-01 00:00:00")
+LEVEL = ("lev", "VERTICAL", [10.0, 20.0], "m")
+LAT = ("lat", "HORIZONTAL_Y", [50 - 0.5 * i for i in range(20)], "degrees_north")
+LON = ("lon", "HORIZONTAL_X", [10 + 0.5 * i for i in range(24)], "degrees_east")
+
+
+def numbers(shape, dtype="int16", seed=1):
+    return np.random.default_rng(seed).integers(0, 120, shape).astype(dtype)
+
+
+def data_type(name):
+    return gdal.ExtendedDataType.CreateString() if name == "str" else gdal.ExtendedDataType.Create(gdaltest.TYPES[name])
+
+
+def make(path, arrays, attributes=(), index_attributes=()):
+    """A netCDF 4 file (which is an HDF5 file). arrays: name -> (dimensions, array, creation options, what to say of it); a
+    dimension: name, type, values or size, unit; "group/name" lies in a group."""
+    dataset = netcdf.CreateMultiDimensional(str(path), [], ["FORMAT=NC4"])
+    root = dataset.GetRootGroup()
+    for name, value in attributes:
+        root.CreateAttribute(name, [], gdal.ExtendedDataType.CreateString()).Write(value)
+    known, groups = {}, {"": root}
+    for name, (dimensions, array, options, said) in arrays.items():
+        folder, _, base = name.rpartition("/")
+        group = groups.setdefault(folder, None) or root.CreateGroup(folder)
+        groups[folder] = group
+        used = []
+        for dimension, kind, values, unit in dimensions:
+            if dimension not in known:
+                has_values = not isinstance(values, int)
+                known[dimension] = root.CreateDimension(dimension, kind, "", len(values) if has_values else values)
+                if has_values:
+                    index = root.CreateMDArray(dimension, [known[dimension]], data_type("float64"))
+                    for key, value in index_attributes:
+                        if key.startswith(dimension + "#"):
+                            index.CreateAttribute(key.split("#")[1], [], data_type("str")).Write(value)
+                    if unit:
+                        index.SetUnit(unit)
+                    index.Write(np.array(values, "float64").tobytes())
+            used.append(known[dimension])
+        made = group.CreateMDArray(base, used, data_type(array.dtype.name), list(options))
+        for what, value in said.items():
+            getattr(made, "Set" + what)(value)
+        made.Write(np.ascontiguousarray(array).tobytes())
+    return str(path)
+
+
+def one(path, dimensions, array, options=(), name="temp", **said):
+    return make(path, {name: (dimensions, array, options, said)})
+
+
+def translate(source, target, *arguments):
+    """As gdalmdimtranslate does it: its status and what it said."""
+    made = None
+    with gdaltest.collected_messages() as messages:
+        try:
+            made = gdal.MultiDimTranslate(str(target), str(source), options=["-of", "OMEZARR", *arguments])
+        except RuntimeError as problem:
+            messages.append((gdal.CE_Failure, str(problem)))
+    return int(made is None), "".join(f"{'Warning' if kind == gdal.CE_Warning else 'Error'}: {text}\n"
+                                      for kind, text in messages)
+
+
+def translated(source, target, *arguments):
+    """Makes it without a word; gives all bands."""
+    status, said = translate(source, target, *arguments)
+    assert (status, said) == (0, "")
+    return pixels(gdal.Open(str(target)))
+
+
+def axes_of(path):
+    return "".join(axis["name"] for axis in ome(path)["multiscales"][0]["axes"])
+
+
+def units_of(path):
+    return {axis["name"]: axis["unit"] for axis in ome(path)["multiscales"][0]["axes"] if "unit" in axis}
+
+
+def position_of(path):
+    """Scale and translation of level 0."""
+    steps = ome(path)["multiscales"][0]["datasets"][0]["coordinateTransformations"]
+    return next(s["scale"] for s in steps if "scale" in s), next(
+        (s["translation"] for s in steps if "translation" in s), None)
+
+
+# -- Writing: axes ---------------------------------------------------------------------------------------------------
+
+
+def test_array_becomes_axes_by_its_dimensions(tmp_path):
+    array = numbers((3, 2, 20, 24))
+    source = make(tmp_path / "in.nc", {"temp": ((TIME, LEVEL, LAT, LON), array, (), {"Unit": "K"})},
+                  attributes=[("title", "A title")], index_attributes=[("time#calendar", "noleap")])
+    got = translated(source, tmp_path / "out.ome.zarr")
+    np.testing.assert_array_equal(got, array.reshape(6, 20, 24))
+    assert axes_of(tmp_path / "out.ome.zarr") == "tzyx"
+    scale, translation = position_of(tmp_path / "out.ome.zarr")
+    assert (scale[:2], translation[:2]) == ([6, 10], [6, 10])
+    assert units_of(tmp_path / "out.ome.zarr") == {"t": "hour", "z": "meter"}
+    out = gdal.Open(str(tmp_path / "out.ome.zarr"))
+    assert out.GetGeoTransform() == (9.75, 0.5, 0, 50.25, 0, -0.5)
+    assert out.GetRasterBand(1).GetUnitType() == "K"
+    assert out.GetMetadataItem("time#units") == TIME[3] and out.GetMetadataItem("time#calendar") == "noleap"
+    assert out.GetMetadataItem("NC_GLOBAL#title") == "A title"
+
+
+def test_zarr_python_reads_the_array(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    array = numbers((3, 2, 20, 24), "float32")
+    translated(one(tmp_path / "in.nc", (TIME, LEVEL, LAT, LON), array), tmp_path / "out.ome.zarr")
+    path = ome(tmp_path / "out.ome.zarr")["multiscales"][0]["datasets"][0]["path"]
+    np.testing.assert_array_equal(zarr.open_group(str(tmp_path / "out.ome.zarr"), mode="r")[path][...], array)
+
+
+def test_arrays_on_the_same_dimensions_become_channels(tmp_path):
+    a, b = numbers((3, 20, 24)), numbers((3, 20, 24), seed=2)
+    source = make(tmp_path / "in.nc", {"temp": ((TIME, LAT, LON), a, (), {"NoDataValueDouble": -9}),
+                                       "salt": ((TIME, LAT, LON), b, (), {"NoDataValueDouble": -8, "Scale": 0.5})})
+    got = translated(source, tmp_path / "out.ome.zarr")
+    assert axes_of(tmp_path / "out.ome.zarr") == "tcyx"
+    np.testing.assert_array_equal(got, np.stack([a, b], 1).reshape(6, 20, 24))
+    out = gdal.Open(str(tmp_path / "out.ome.zarr"))
+    assert [out.GetRasterBand(i + 1).GetDescription() for i in range(2)] == ["temp", "salt"]
+    assert [out.GetRasterBand(i + 1).GetNoDataValue() for i in range(2)] == [-9, -8]
+    assert [out.GetRasterBand(i + 1).GetScale() for i in range(2)] == [None, 0.5]
+    assert [c["label"] for c in ome(tmp_path / "out.ome.zarr")["omero"]["channels"]] == ["temp", "salt"]
+
+
+def test_arrays_of_other_shapes_are_named(tmp_path):
+    array = numbers((3, 20, 24))
+    source = make(tmp_path / "in.nc", {"depth": ((LAT, LON), array[0], (), {}), "temp": ((TIME, LAT, LON), array, (), {}),
+                                       "deep/salt": ((TIME, LAT, LON), array.astype("float32"), (), {})})
+    report = tmp_path / "report.json"
+    status, said = translate(source, tmp_path / "out.ome.zarr", "-co", f"REPORT={report}")
+    assert status == 0 and said.count("Warning") == 1
+    assert "2 of 3 arrays are not written" in said and "depth (20 of lat x 24 of lon)" in said and "-array NAME" in said
+    assert "/deep/salt" in said or "temp (" in said  # of two of the same shape the first one is written
+    assert any("2 of 3 arrays" in line for line in json.load(open(report))["not_kept"])
+    got = translated(source, tmp_path / "one.ome.zarr", "-array", "depth")
+    np.testing.assert_array_equal(got, array[:1])
+    got = translated(source, tmp_path / "salt.ome.zarr", "-array", "/deep/salt")
+    np.testing.assert_array_equal(got, array.astype("float32"))
+
+
+def test_what_cannot_be_an_image_is_refused_by_name(tmp_path):
+    line = ("n", "", [0.0, 1.0, 2.0, 3.0, 4.0], "")
+    six = [(f"d{i}", "", 2, "") for i in range(6)]
+    source = make(tmp_path / "in.nc", {"line": ((line,), numbers(5), (), {}),
+                                       "many": (six, numbers((2,) * 6), (), {})})
+    status, said = translate(source, tmp_path / "out.ome.zarr")
+    assert status != 0 and "in.nc: no array in it can be an image" in said
+    assert "line: it has 1 dimension" in said and "many: it has 6 dimensions" in said and "-subset" in said
+    status, said = translate(source, tmp_path / "out.ome.zarr", "-array", "line")
+    assert status != 0 and "in.nc" in said and "line: it has 1 dimension" in said
+    status, said = translate(source, tmp_path / "out.ome.zarr", "-array", "n")
+    assert status != 0 and "n: it has 1 dimension" in said
+    assert not (tmp_path / "out.ome.zarr").exists()
+
+
+def test_uneven_time_is_kept_to_the_number(tmp_path):
+    array = numbers((3, 20, 24))
+    uneven = ("time", "TEMPORAL", [100.0, 101.0, 103.5], "days since 1850-01-01")
+    source = one(tmp_path / "in.nc", (uneven, LAT, LON), array)
+    status, said = translate(source, tmp_path / "out.ome.zarr")
+    assert status == 0 and said.count("Warning") == 1 and "t (time)" in said and "do not grow evenly" in said
+    scale, _ = position_of(tmp_path / "out.ome.zarr")
+    assert scale[0] == 1 and "t" not in units_of(tmp_path / "out.ome.zarr")
+    out = gdal.Open(str(tmp_path / "out.ome.zarr"))
+    found = [float(out.GetRasterBand(i).GetMetadataItem("DIM_time_VALUE")) for i in (1, 2, 3)]
+    assert found == uneven[2]
+    assert out.GetMetadataItem("time#units") == "days since 1850-01-01"
+
+
+def test_uneven_latitudes_are_kept_with_a_warning(tmp_path):
+    values = [50.0 - i - 0.01 * i * i for i in range(20)]
+    source = one(tmp_path / "in.nc", (("lat", "HORIZONTAL_Y", values, "degrees_north"), LON), numbers((20, 24)))
+    status, said = translate(source, tmp_path / "out.ome.zarr")
+    assert status == 0 and "The positions on lat are not evenly spaced" in said
+    out = gdal.Open(str(tmp_path / "out.ome.zarr"))
+    assert out.GetGeoTransform(can_return_null=True) is None
+    kept = out.GetMetadataItem("DIM_lat_VALUES")
+    assert [float(v) for v in kept.strip("{}").split(",")] == values
+
+
+def test_latitudes_that_grow_keep_their_order(tmp_path):
+    array = numbers((20, 24))
+    growing = ("lat", "HORIZONTAL_Y", LAT[2][::-1], "degrees_north")
+    got = translated(one(tmp_path / "in.nc", (growing, LON), array), tmp_path / "out.ome.zarr")
+    np.testing.assert_array_equal(got[0], array)
+    assert gdal.Open(str(tmp_path / "out.ome.zarr")).GetGeoTransform() == (9.75, 0.5, 0, 40.25, 0, 0.5)
+
+
+def test_packed_pixels_and_fill_stay_what_they_are(tmp_path):
+    array = numbers((20, 24))
+    array[3, 4] = -999
+    source = one(tmp_path / "in.nc", (LAT, LON), array, Scale=0.01, Offset=273.15, NoDataValueDouble=-999, Unit="K")
+    got = translated(source, tmp_path / "out.ome.zarr")
+    np.testing.assert_array_equal(got[0], array)
+    band = open_band(tmp_path / "out.ome.zarr")
+    assert (band.GetScale(), band.GetOffset(), band.GetNoDataValue()) == (0.01, 273.15, -999)
+
+
+def test_dimensions_without_names_for_axes(tmp_path):
+    """x and y are the last two; t and an axis named otherwise are told apart though t is a word of ours."""
+    array = numbers((3, 2, 20, 24))
+    dimensions = (("t", "", [0.0, 1.0, 2.0], "s"), ("sigma", "", 2, ""), ("rows", "", 20, ""), ("columns", "", 24, ""))
+    got = translated(one(tmp_path / "in.nc", dimensions, array), tmp_path / "out.ome.zarr")
+    np.testing.assert_array_equal(got, array.reshape(6, 20, 24))
+    assert axes_of(tmp_path / "out.ome.zarr") == "tcyx"
+    assert gdal.Open(str(tmp_path / "out.ome.zarr")).GetGeoTransform(can_return_null=True) is None
+
+
+def test_x_before_y_and_channels_last(tmp_path):
+    array = numbers((24, 20, 3))
+    dimensions = (LON, LAT, ("band", "", 3, ""))
+    got = translated(one(tmp_path / "in.nc", dimensions, array, ("BLOCKSIZE=7,9,2", "COMPRESS=DEFLATE")),
+                     tmp_path / "out.ome.zarr")
+    np.testing.assert_array_equal(got, array.transpose(2, 1, 0))
+    assert gdal.Open(str(tmp_path / "out.ome.zarr")).GetGeoTransform() == (9.75, 0.5, 0, 50.25, 0, -0.5)
+
+
+# -- Writing: options ------------------------------------------------------------------------------------------------
+
+
+def test_subset_scaleaxes_and_views(tmp_path):
+    array = numbers((3, 2, 20, 24))
+    source = one(tmp_path / "in.nc", (TIME, LEVEL, LAT, LON), array, ("BLOCKSIZE=2,2,8,8", "COMPRESS=DEFLATE"))
+    got = translated(source, tmp_path / "a.ome.zarr", "-array", "temp", "-subset", "time(12,18)", "-subset", "lev(20)")
+    np.testing.assert_array_equal(got, array[1:, 1])
+    assert axes_of(tmp_path / "a.ome.zarr") == "tyx" and position_of(tmp_path / "a.ome.zarr")[1][0] == 12
+    got = translated(source, tmp_path / "b.ome.zarr", "-array", "temp", "-scaleaxes", "lon(3),lat(2)")
+    np.testing.assert_array_equal(got, array[:, :, ::2, ::3].reshape(6, 10, 8))
+    status, said = translate(source, tmp_path / "c.ome.zarr", "-array", "name=temp,transpose=[1,0,2,3],view=[::-1,1,...]")
+    assert status == 0 and "do not grow evenly" in said  # levels go down: no scale says that
+    np.testing.assert_array_equal(pixels(gdal.Open(str(tmp_path / "c.ome.zarr"))), array.transpose(1, 0, 2, 3)[::-1, 1])
+
+
+def test_creation_options_and_verify(tmp_path):
+    array = numbers((3, 2, 40, 48))
+    lat = ("lat", "HORIZONTAL_Y", [float(i) for i in range(40)], "")
+    lon = ("lon", "HORIZONTAL_X", [float(i) for i in range(48)], "")
+    source = one(tmp_path / "in.nc", (TIME, LEVEL, lat, lon), array, ("BLOCKSIZE=2,2,16,16", "COMPRESS=DEFLATE"))
+    got = translated(source, tmp_path / "out.ome.zarr", "-co", "BLOCKSIZE=16", "-co", "NGFF_VERSION=0.4", "-co",
+                     "VERIFY=SOURCE", "-co", "COMPRESS=ZSTD", "-co", "NAME=stack")
+    np.testing.assert_array_equal(got, array.reshape(6, 40, 48))
+    status, said = translate(source, tmp_path / "out.ome.zarr")
+    assert status != 0 and "OVERWRITE" in said
+    status, said = translate(source, tmp_path / "dry.ome.zarr", "-co", "DRY_RUN=YES")
+    assert status == 0 and not (tmp_path / "dry.ome.zarr").exists()
+    status, said = translate(source, tmp_path / "strange.ome.zarr", "-co", "BLOCKSIZE=none")
+    assert status != 0 and "BLOCKSIZE" in said
+
+
+@pytest.mark.parametrize("block", [(1, 1, 40, 48), (3, 2, 40, 48), (2, 1, 7, 100), None])
+@pytest.mark.parametrize("size", ["16", "t:2,z:1,y:9,x:48"])
+def test_chunks_of_any_shape_are_read_right(tmp_path, block, size):
+    array = numbers((5, 2, 40, 48), "uint16")
+    dimensions = (("time", "TEMPORAL", 5, ""), ("z", "", 2, ""), ("y", "", 40, ""), ("x", "", 48, ""))
+    options = ("BLOCKSIZE=" + ",".join(str(min(a, b)) for a, b in zip(block, array.shape)),) if block else ()
+    got = translated(one(tmp_path / "in.nc", dimensions, array, options), tmp_path / "out.ome.zarr", "-co",
+                     "BLOCKSIZE=" + size)
+    np.testing.assert_array_equal(got, array.reshape(10, 40, 48))
+
+
+def test_each_chunk_of_an_hdf5_file_is_read_once(tmp_path):
+    """Through GDAL's HDF5 driver, by the calls that it makes to read the file: a chunk holds eight planes."""
+    random = np.random.default_rng(1)
+    array = random.integers(0, 65536, (16, 512, 512)).astype("uint16")
+    dimensions = [("a", "", 16, ""), ("b", "", 512, ""), ("c", "", 512, "")]
+    one(tmp_path / "in.nc", dimensions, array, ("BLOCKSIZE=8,256,256", "COMPRESS=DEFLATE"), name="data")
+    (tmp_path / "in.nc").rename(tmp_path / "in.h5")
+    for arguments in ((), ("-array", "data")):
+        target = tmp_path / f"out{len(arguments)}.ome.zarr"
+        log = tmp_path / "strace.log"
+        done = subprocess.run(["strace", "-f", "-e", "trace=read,pread64", "-P", str(tmp_path / "in.h5"), "-o", str(log),
+                               "gdalmdimtranslate", "-q", "-of", "OMEZARR", *arguments, str(tmp_path / "in.h5"),
+                               str(target)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        n_bytes = sum(int(line.rsplit("=", 1)[1].split()[0]) for line in open(log) if line.rstrip()[-1].isdigit())
+        assert n_bytes < 1.5 * (tmp_path / "in.h5").stat().st_size
+        np.testing.assert_array_equal(pixels(gdal.Open(str(target))), array)
+
+
+def test_reading_error_names_array_and_place(tmp_path):
+    array = np.random.default_rng(1).integers(0, 65536, (4, 64, 64)).astype("uint16")
+    dimensions = (("time", "", 4, ""), ("y", "", 64, ""), ("x", "", 64, ""))
+    source = one(tmp_path / "in.nc", dimensions, array, ("BLOCKSIZE=1,64,64", "COMPRESS=DEFLATE", "CHECKSUM=YES"))
+    content = bytearray(open(source, "rb").read())
+    for at in range(len(content) // 2, len(content) // 2 + 2000):  # in the middle of the chunks
+        content[at] ^= 0x55
+    open(source, "wb").write(content)
+    status, said = translate(source, tmp_path / "out.ome.zarr")
+    assert status != 0 and not (tmp_path / "out.ome.zarr").exists()
+    assert "in.nc: array /temp cannot be read at time " in said and "y 0 to 63" in said
+
+
+def test_resume_knows_which_array_it_was(tmp_path):
+    """Two arrays of one file are two sources."""
+    a, b = numbers((20, 24)), numbers((20, 24), seed=2)
+    source = make(tmp_path / "in.nc", {"a": ((LAT, LON), a, (), {}), "b": ((LAT, LON), b, (), {})})
+    for name, array in (("a", a), ("b", b)):
+        got = translated(source, tmp_path / f"{name}.ome.zarr", "-array", name, "-co", "RESUME=YES")
+        np.testing.assert_array_equal(got[0], array)
+
+
+def test_classic_netcdf_names_the_same_axes(tmp_path):
+    """gdal_translate NETCDF:in.nc:temp, by the rule for bands."""
+    array = numbers((3, 2, 20, 24))
+    source = make(tmp_path / "in.nc", {"temp": ((TIME, LEVEL, LAT, LON), array, (), {}),
+                                       "other": ((LAT, LON), array[0, 0], (), {})})
+    gdaltest.write(tmp_path / "out.ome.zarr", gdal.Open(f'NETCDF:"{source}":temp'))
+    assert axes_of(tmp_path / "out.ome.zarr") == "tzyx"
+    np.testing.assert_array_equal(pixels(gdal.Open(str(tmp_path / "out.ome.zarr"))), array.reshape(6, 20, 24))
+
+
+@pytest.mark.skipif(not gdaltest.AT_LEAST(3, 11), reason="GDAL 3.11 or newer")
+def test_gdal_mdim_convert(tmp_path):
+    array = numbers((3, 2, 20, 24))
+    source = one(tmp_path / "in.nc", (TIME, LEVEL, LAT, LON), array)
+    done = subprocess.run(["gdal", "mdim", "convert", "-q", "-f", "OMEZARR", source, str(tmp_path / "out.ome.zarr")],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert axes_of(tmp_path / "out.ome.zarr") == "tzyx"
+    np.testing.assert_array_equal(pixels(gdal.Open(str(tmp_path / "out.ome.zarr"))), array.reshape(6, 20, 24))
+
+
+def test_hdf5_without_names_or_scales(tmp_path):
+    """As h5py writes it, in a process of its own because it brings an HDF5 library of its own."""
+    if not gdaltest.have("h5py"):
+        pytest.skip("no module h5py")
+    subprocess.run([sys.executable, "-c",
+                    "import h5py, numpy, sys; file = h5py.File(sys.argv[1], 'w');"
+                    "file.create_dataset('vol', data=numpy.arange(4*30*40, dtype='u2').reshape(4, 30, 40), chunks=(4, 10, 40));"
+                    "file['text'] = ['a', 'b']", str(tmp_path / "in.h5")], check=True)
+    status, said = translate(tmp_path / "in.h5", tmp_path / "out.ome.zarr")
+    assert status == 0 and "1 of 2 arrays are not written: text" in said
+    assert axes_of(tmp_path / "out.ome.zarr") == "cyx"
+    np.testing.assert_array_equal(pixels(gdal.Open(str(tmp_path / "out.ome.zarr"))),
+                                  np.arange(4 * 30 * 40, dtype="u2").reshape(4, 30, 40))
