@@ -252,6 +252,25 @@ def test_one_plane_has_the_scale_of_its_description(tmp_path):
     np.testing.assert_array_equal(level(store), PLANES[0])
 
 
+def test_one_file_of_a_set_has_all_planes(tmp_path):
+    """GDAL sees a page in each file."""
+    text = ('<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:{}"><Image ID="Image:0"><Pixels ID="Pixels:0" '
+            'DimensionOrder="XYZCT" Type="uint16" SizeX="56" SizeY="40" SizeZ="3" SizeC="1" SizeT="1"><Channel ID="Channel:0:0"/>' +
+            "".join(f'<TiffData IFD="0" FirstZ="{z}" PlaneCount="1"><UUID FileName="{z}.ome.tif">urn:uuid:{z}</UUID></TiffData>' for z in range(3)) +
+            "</Pixels></Image></OME>")
+    for z in range(3):
+        tifffile.imwrite(f"{tmp_path}/{z}.ome.tif", PLANES[z], description=text.format(z), **GREY)
+    path = f"{tmp_path}/0.ome.tif"
+    assert not gdal.Open(path).GetSubDatasets()
+    store, warnings = copied(tmp_path / "a.zarr", path, "VERIFY=SOURCE")
+    np.testing.assert_array_equal(level(store), PLANES[:3])
+    assert warnings == []
+    window = gdal.Translate("", path, format="VRT", srcWin=[0, 0, 30, 30])
+    for source, options in ((path, ["PLANES=ONE"]), (window, [])):
+        _, warnings = copied(tmp_path / f"{len(options)}.zarr", source, *options)
+        assert len(warnings) == 1 and "2 are left out" in warnings[0] and f'OMEZARR:"{path}"' in warnings[0]
+
+
 def test_masks_of_pages_are_a_warning(tmp_path):
     path = f"{tmp_path}/a.tif"
     with gdaltest.config_option("GDAL_TIFF_INTERNAL_MASK", "YES"):

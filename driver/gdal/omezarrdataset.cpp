@@ -493,7 +493,7 @@ static std::string file_hint(const std::string &root)
         if (EQUAL(root.substr(root.size() - std::min(root.size(), strlen(suffix))).c_str(), suffix))
             return std::string("; it is an archive: open OMEZARR:\"") + prefix + root +
                    "\", with the store's folder behind it if it is in one; a zip that is the store can be named .ozx";
-    return "; it is a file: an OME-Zarr is a folder, or one file named .ozx";
+    return "; it is a file: an OME-Zarr is a folder, or one file named .ozx, and planes are read from TIFFs";
 }
 
 void tell_warnings(ngff_reader *reader)

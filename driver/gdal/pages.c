@@ -10,7 +10,8 @@
 #include "cpl_error.h"
 #include "cpl_minixml.h"
 #include "cpl_string.h"
-#include "cpl_vsi.h"
+
+#include "stack/stackdataset.h"
 
 enum { deepest = 4 }; /* VRT of VRT of ... */
 
@@ -20,7 +21,7 @@ static int is_driver(GDALDatasetH dataset, const char *name)
     return driver && EQUAL(GDALGetDriverShortName(driver), name);
 }
 
-static int count_listed(GDALDatasetH dataset)
+int listed_count(GDALDatasetH dataset)
 {
     static const char level[] = "level ";
     int n = 0;
@@ -32,20 +33,14 @@ static int count_listed(GDALDatasetH dataset)
     return n;
 }
 
-/* Beyond 4 GB ImageJ writes one page, and the planes behind its pixels. Text that another program has copied speaks of
- * planes that are not there: the file must have room for them. */
-static int count_behind_page(GDALDatasetH tiff)
+/* Planes that GDAL does not list: behind a single page, or in other files of a set. */
+static int count_planes(GDALDatasetH tiff)
 {
-    const char *text = GDALGetMetadataItem(tiff, "TIFFTAG_IMAGEDESCRIPTION", NULL);
-    const char *images = text && strncmp(text, "ImageJ=", strlen("ImageJ=")) == 0 ? strstr(text, "\nimages=") : NULL;
-    GDALRasterBandH band = images ? GDALGetRasterBand(tiff, 1) : NULL;
-    VSIStatBufL status;
-    if (!band || VSIStatExL(GDALGetDescription(tiff), &status, VSI_STAT_EXISTS_FLAG | VSI_STAT_SIZE_FLAG) != 0)
-        return 1;
-    double n = CPLAtof(images + strlen("\nimages="));
-    double plane = (double)GDALGetRasterXSize(tiff) * GDALGetRasterYSize(tiff) * GDALGetRasterCount(tiff) *
-                   GDALGetDataTypeSizeBytes(GDALGetRasterDataType(band));
-    return n >= 1 && n < 1e9 && n * plane <= (double)status.st_size ? (int)n : 1;
+    GDALDatasetH planes = open_planes_of(tiff);
+    int n = planes ? GDALGetRasterCount(planes) / GDALGetRasterCount(tiff) : 1;
+    if (planes)
+        GDALClose(planes);
+    return n > 1 ? n : 1;
 }
 
 /* The first element of this name with a text, below node or beside it. */
@@ -96,10 +91,10 @@ static int count_of_file(GDALDatasetH vrt, const CPLXMLNode *file, int depth, ch
 static int count_pages(GDALDatasetH dataset, int depth, char **tiff)
 {
     if (!is_driver(dataset, "VRT") || depth >= deepest) {
-        int n = count_listed(dataset);
+        int n = listed_count(dataset);
         int is_tiff = is_driver(dataset, "GTiff") || is_driver(dataset, "LIBERTIFF");
         if (n < 2)
-            n = is_tiff ? count_behind_page(dataset) : 1;
+            n = is_tiff && GDALGetRasterCount(dataset) > 0 ? count_planes(dataset) : 1;
         if (n > 1 && is_tiff && tiff)
             *tiff = CPLStrdup(GDALGetDescription(dataset));
         return n;

@@ -10,9 +10,11 @@ extern "C" {
 #endif
 
 /* Number of pages or images that GDAL lists of the source, or of the one file that a VRT is made of; 1 where it lists
- * none, or where one of them was opened by its own name. Levels of an OME-Zarr are no images. Planes that ImageJ wrote
- * behind a single page count, too. *tiff, which may not be asked for: the file if it is a TIFF, for CPLFree; else NULL. */
+ * none, or where one of them was opened by its own name. Levels of an OME-Zarr are no images. Planes of a TIFF that GDAL
+ * does not list, behind a single page or in other files of a set, count, too. *tiff, which may not be asked for: the file if it is a TIFF, for CPLFree; else NULL. */
 int page_count(GDALDatasetH source, char **tiff);
+/* What GDAL itself lists of a dataset, but for levels. */
+int listed_count(GDALDatasetH dataset);
 
 #ifdef __cplusplus
 }

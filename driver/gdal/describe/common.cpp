@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
+#include <tuple>
 
 #include "../dimensions.h"
 #include "../jsontext.h"
@@ -18,10 +20,16 @@ int64_t plane_product(int64_t a, int64_t b)
     return a * b;
 }
 
+using Likeness = std::tuple<int64_t, int64_t, int, int, int, uint64_t>;
+
+static Likeness likeness(const TiffPage &page)
+{
+    return {page.width, page.height, page.bits, page.sample_format, page.samples, page.place};
+}
+
 bool is_alike(const TiffPage &a, const TiffPage &b)
 {
-    return a.width == b.width && a.height == b.height && a.bits == b.bits && a.sample_format == b.sample_format &&
-           a.samples == b.samples && a.place == b.place;
+    return likeness(a) == likeness(b);
 }
 
 StackImage image_of(const TiffPage &page)
@@ -69,6 +77,7 @@ bool place_raw_planes(const TiffFile &file, int64_t n_planes, const std::vector<
 bool add_other_pages(const TiffFile &file, const std::vector<bool> &is_taken, StackDescription *to)
 {
     std::vector<std::vector<int64_t>> groups;
+    std::map<Likeness, size_t> known; /* the group of each */
     int64_t n_planes = 0;
     for (const StackImage &image : to->images)
         n_planes += static_cast<int64_t>(image.planes.size());
@@ -77,10 +86,10 @@ bool add_other_pages(const TiffFile &file, const std::vector<bool> &is_taken, St
         if (is_taken[i] || ((page.is_reduced || page.is_mask) && i > 0))
             continue;
         n_planes += page.samples;
-        const auto at = std::find_if(groups.begin(), groups.end(), [&](const std::vector<int64_t> &group) {
-            return is_alike(file.pages[static_cast<size_t>(group[0])], page);
-        });
-        (at != groups.end() ? *at : groups.emplace_back()).push_back(static_cast<int64_t>(i));
+        const auto [at, is_new] = known.try_emplace(likeness(page), groups.size());
+        if (is_new)
+            groups.emplace_back();
+        groups[at->second].push_back(static_cast<int64_t>(i));
         if (n_planes > most_planes) {
             CPLError(CE_Failure, CPLE_NotSupported, "%s: its pages have more than %s planes, and no more can be used",
                      file.path.c_str(), std::to_string(most_planes).c_str());

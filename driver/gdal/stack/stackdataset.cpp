@@ -491,6 +491,8 @@ void StackDataset::describe_place(GDALDataset *first)
     SetMetadataItem("AXIS_UNITS", of_plane_axes(units[0], units[1]).c_str(), "NGFF");
 }
 
+constexpr int most_listed = 10000; /* images of a file */
+
 /* first: what GDAL says of the file by its name; page: of a page of the image. */
 void StackDataset::describe(GDALDataset *first, GDALDataset *page)
 {
@@ -513,12 +515,12 @@ void StackDataset::describe(GDALDataset *first, GDALDataset *page)
     describe_bands(page);
     CPLStringList others;
     const auto n_images = static_cast<int>(description.images.size());
-    for (int i = 0; i < n_images && n_images > 1; i++) {
+    for (int i = 0; i < std::min(n_images, most_listed) && n_images > 1; i++) {
         const StackImage &other = description.images[static_cast<size_t>(i)];
         const std::string name = "SUBDATASET_" + std::to_string(i + 1);
-        others.SetNameValue((name + "_NAME").c_str(),
+        others.AddNameValue((name + "_NAME").c_str(),
                             CPLSPrintf("OMEZARR:\"%s\":#%d", description.files[0].c_str(), i));
-        others.SetNameValue((name + "_DESC").c_str(),
+        others.AddNameValue((name + "_DESC").c_str(),
                             CPLSPrintf("%s%s" CPL_FRMT_GIB " planes of " CPL_FRMT_GIB " x " CPL_FRMT_GIB " pixels",
                                        other.name.c_str(), other.name.empty() ? "" : ": ",
                                        static_cast<GIntBig>(other.planes.size()), static_cast<GIntBig>(other.width),
@@ -696,7 +698,7 @@ bool find_stack(GDALDataset *raster, std::unique_ptr<StackDataset> *found, std::
         return true;
     const char *text = raster->GetMetadataItem("TIFFTAG_IMAGEDESCRIPTION");
     const bool is_told = text != nullptr && speaks_of_planes(text);
-    const bool is_listed = page_count(GDALDataset::ToHandle(raster), nullptr) > 1;
+    const bool is_listed = listed_count(GDALDataset::ToHandle(raster)) > 1;
     if (!is_listed && !is_told)
         return true;
     std::string problem;
