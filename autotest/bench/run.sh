@@ -3,7 +3,8 @@
 # inputs in /dev/shm (B2 763 MiB, B1 768 MiB, B5 3 GiB; they stay for the next run, remove /dev/shm/omezarr-bench when
 # done), and prints tables. Options are those of run.py; --peers also installs the Python peers. `run.sh --read` is the
 # benchmark of reading, with the options of read.py (inputs of 3 GiB); `run.sh --open` that of opening on a slow web
-# server, with those of open.py (inputs of 100 MiB in a temporary folder); `run.sh --holes` that of sources with holes.
+# server, with those of open.py (inputs of 100 MiB in a temporary folder); `run.sh --holes` that of sources with holes,
+# `run.sh --stacks` that of TIFFs of many pages, with the options of stacks.py.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -26,6 +27,11 @@ fi
 if [ "${1:-}" = --holes ]; then
     shift
     bench=holes.py
+fi
+if [ "${1:-}" = --stacks ]; then
+    shift
+    bench=stacks.py
+    cc -std=gnu11 -O3 -march=native "$here/floor_pages.c" -o "$build/floor_pages" -lblosc -ltiff -lpthread
 fi
 if [ "${1:-}" = --open ]; then
     shift
