@@ -519,7 +519,8 @@ static void warn_of_pages(ngff_plan *plan, GDALDataset *source)
     CPLFree(tiff);
     if (n < 2)
         return;
-    CPLError(CE_Warning, CPLE_AppDefined, "%s: %s", source->GetDescription(), text.c_str());
+    const std::string name = source->GetDescription(); /* a VRT that lives in memory has none */
+    CPLError(CE_Warning, CPLE_AppDefined, "%s%s", name.empty() ? "" : (name + ": ").c_str(), text.c_str());
     ngff_plan_add_loss(plan, text.c_str());
 }
 
