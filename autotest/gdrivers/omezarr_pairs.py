@@ -91,6 +91,10 @@ class Case:
             self.way = "copy"
         if self.is_on_disk and not self.is_archive and self.way == "tiff" and self.chance(0.7):
             self.way = "resume"
+        self.spills = self.way == "resume" and self.dims == "" and self.chance(0.8)
+        if self.spills:  # many cells that wait for others, and no room for them
+            self.shape = (int(self.random.integers(80, 150)), int(self.random.integers(80, 150)))
+            self.array = self.draw_pixels(self.shape)
         options = self.draw_store_options(version)
         self.draw_levels()
         options += self.levels_options
@@ -108,6 +112,8 @@ class Case:
     def draw_store_options(self, version):
         many = math.prod(self.sizes) > 3
         self.block = (int(self.pick(16, 32, 64) if many else self.pick(8, 16, 32)), int(self.pick(16, 32, 64) if many else self.pick(8, 16, 32)))
+        if self.spills:
+            self.block = (8, 8)
         split = "c" if self.validity in ("mask", "alpha") else "tcz"  # a mask is one for all planes
         extra = [f"{d}:{self.pick(1, 2, 3)}" for d in self.dims if d in split and self.chance(0.3)]
         options = ["BLOCKSIZE=" + ",".join([f"y:{self.block[0]},x:{self.block[1]}"] + extra), f"NGFF_VERSION={version}",
@@ -117,7 +123,7 @@ class Case:
         codecs = ["ZSTD", "BLOSC", "GZIP", "NONE"] + ["ZLIB", "LZ4"] * (version == "0.4")
         options += [f"COMPRESS={self.pick('AUTO', *codecs)}", f"NUM_THREADS={self.pick(0, 1, 2, 3)}"]
         options += ["CHECKSUM=YES"] * (version == "0.5" and self.chance(0.2)) + ["CONSOLIDATED=NO"] * self.chance(0.2)
-        return options + ["MEMORY=1"] * self.chance(0.3)
+        return options + ["MEMORY=1"] * (self.spills or self.chance(0.3))
 
     def draw_levels(self):
         """The factors of y and x (and z) of each level."""
@@ -125,10 +131,10 @@ class Case:
         self.levels_options = [] if self.method is None else [f"OVERVIEW_RESAMPLING={self.method}"]
         self.method = self.method or ("NEAREST" if self.dtype.kind == "c" else "AVERAGE")
         one = (1,) * len(self.dims)
-        how = self.pick("default", "default", "list", "list", "pairs", "count", "none", "z")
+        how = "spilled" if self.spills else self.pick("default", "default", "list", "list", "pairs", "count", "none", "z")
         stored = self.stored_dims()
-        if how == "list":
-            factors = self.pick([2, 4], [3, 9], [2, 3, 4], [2, 6], [5], [2, 4, 8], [4])
+        if how in ("list", "spilled"):
+            factors = [3, 9] if self.spills else self.pick([2, 4], [3, 9], [2, 3, 4], [2, 6], [5], [2, 4, 8], [4])
             self.levels_options.append("SCALE_FACTORS=" + ",".join(map(str, factors)))
             self.factors = [one + (f, f) for f in [1] + factors]
         elif how == "pairs":
@@ -329,6 +335,7 @@ class Case:
         self.array, self.dims = self.stored(), self.stored_dims()
         self.sizes, self.shape = self.array.shape[:-2], self.array.shape
         self.path = self.path.replace(".ozx", "").replace(".ome.zarr", "") + ".copy.ome.zarr"
+        self.spills = False
         options = self.draw_store_options(self.pick("0.5", "0.4"))
         self.draw_levels()
         self.statistics, self.window = self.pick("AUTO", "NO", "NO"), self.pick("AUTO", "PERCENTILE")
