@@ -2,12 +2,14 @@
 message that names the option and the value. The tables must cover every option that the driver lists."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
 import gdaltest
+import ngffmodel
 import numpy as np
 import pytest
 from osgeo import gdal
@@ -64,12 +66,13 @@ OPTIONS = {
     "LAYOUT": (["LAYOUT=FLAT"], lambda s: paths(s)[0] == "0", ["NESTED", "GEO"]),
     "LABELS": (["LABELS=YES"], lambda s: "image-label" in gdaltest.ome(s), ["2", "cells"]),
     "CONSOLIDATED": (["CONSOLIDATED=NO"], lambda s: "consolidated_metadata" not in gdaltest.read_json(s + "/zarr.json"), ["MAYBE"]),
-    "OVERVIEW_RESAMPLING": (["OVERVIEW_RESAMPLING=MAX"], lambda s: shapes(s), ["MEAN", "GAUSSIAN2", "AVG"]),
+    "OVERVIEW_RESAMPLING": (["OVERVIEW_RESAMPLING=MAX", "BLOCKSIZE=64"],
+                            lambda s: (gdaltest.our_levels(s)[1] == ngffmodel.pyramid(gdaltest.pixels(source()), [(1, 1), (2, 2)], "MAX")[1]).all(), ["MEAN", "GAUSSIAN2", "AVG"]),
     "OVERVIEWS": (["OVERVIEWS=NONE", "BLOCKSIZE=32"], lambda s: len(shapes(s)) == 1, ["ALL", "2"]),
     "OVERVIEW_COUNT": (["OVERVIEW_COUNT=2"], lambda s: len(shapes(s)) == 3, ["-2", "x", "1.5", "1000"]),
     "SCALE_FACTORS": (["SCALE_FACTORS=3,9"], lambda s: shapes(s)[1][1:] == [34, 30], ["ISOTROPIC,2", "0", "1", "4,2", "2,2", "a", "2;", "-2", "y:2,q:3"]),
-    "NUM_THREADS": (["NUM_THREADS=1"], lambda s: shapes(s), ["-1", "many", "1.5"]),
-    "MEMORY": (["MEMORY=64MB"], lambda s: shapes(s), ["-1", "64XB", "much", "0%", "101%"]),
+    "NUM_THREADS": (["NUM_THREADS=1"], "omezarr_options.py test_NUM_THREADS_is_the_number_of_threads", ["-1", "many", "1.5"]),
+    "MEMORY": (["MEMORY=64MB"], "omezarr_options.py test_MEMORY_below_the_least_is_raised_with_a_warning", ["-1", "64XB", "much", "0%", "101%"]),
     "STATISTICS": (["STATISTICS=NO"], lambda s: not has_statistics(s), ["SOME"]),
     "WINDOW": (["WINDOW=1:2,3:4,5:6"], lambda s: gdaltest.ome(s)["omero"]["channels"][1]["window"]["start"] == 3,
                ["5", "5:1", "a:b", "1:2,3", "1:nan", "3:3"]),
@@ -85,14 +88,14 @@ OPTIONS = {
     "AXIS_UNITS": (["AXES=z:3", "AXIS_UNITS=z:um"], lambda s: axis(s, "z")["unit"] == "micrometer", ["z:parrot", "um", "w:um"]),
     "NAME": (["NAME=my image"], lambda s: gdaltest.ome(s)["multiscales"][0]["name"] == "my image", ["\xff\xfe"]),
     "ORIGIN": (["ORIGIN=SOUTHING"], lambda s: gdaltest.transforms(s)[0][1] == [0, -4999995, 500005], ["NORTHING"]),
-    "COPY_SRC_MDD": (["COPY_SRC_MDD=NO"], lambda s: shapes(s), ["PERHAPS"]),
-    "OVERWRITE": (["OVERWRITE=YES"], lambda s: shapes(s), ["FORCE"]),
-    "VERIFY": (["VERIFY=SOURCE"], lambda s: shapes(s), ["2", "ALL"]),
-    "RESUME": (["RESUME=YES"], lambda s: shapes(s), ["MAYBE"]),
-    "SYNC": (["SYNC=YES"], lambda s: shapes(s), ["2"]),
+    "COPY_SRC_MDD": (["COPY_SRC_MDD=NO"], lambda s: gdal.Open(s).GetMetadataItem("PATIENT") is None, ["PERHAPS"]),
+    "OVERWRITE": (["OVERWRITE=YES"], lambda s: shapes(s)[0][0] == 3, ["FORCE"]),
+    "VERIFY": (["VERIFY=SOURCE"], "omezarr_verify.py test_a_source_that_changes_while_it_is_copied_is_not_published", ["2", "ALL"]),
+    "RESUME": (["RESUME=YES"], "omezarr_resume.py test_killed_copies_go_on_to_the_same_bytes", ["MAYBE"]),
+    "SYNC": (["SYNC=YES"], "omezarr_resume.py test_sync_reaches_the_disk_before_the_store_is_visible", ["2"]),
     "REPORT": (["REPORT=/vsimem/omezarr_options.json"], lambda s: gdal.VSIStatL("/vsimem/omezarr_options.json").size > 0,
                ["nowhere/a.json", "folder/", "data/rocky_mountain.tif"]),
-    "DRY_RUN": (["DRY_RUN=NO"], lambda s: shapes(s), ["2", "PLAN"]),
+    "DRY_RUN": (["DRY_RUN=NO"], lambda s: (gdaltest.our_levels(s)[0] == gdaltest.pixels(source())).all(), ["2", "PLAN"]),
 }
 
 
@@ -116,12 +119,37 @@ def test_every_listed_option_has_a_description_and_its_choices_have_values():
 def test_good_value(tmp_path, name):
     options, holds, _ = OPTIONS[name]
     in_a_file = gdal.GetDriverByName("GTiff").CreateCopy(str(tmp_path / "source.tif"), source())  # RESUME wants one
+    in_a_file.SetMetadataItem("PATIENT", "a name")
+    if name == "OVERWRITE":
+        gdaltest.write(tmp_path / "a.ome.zarr", source(bands=2))
     with gdaltest.collected_messages() as messages:
         store = gdaltest.write(tmp_path / "a.ome.zarr", in_a_file, *options)
-    assert holds(store)
+    if isinstance(holds, str):  # the file and the test that shows what it does
+        file, test = holds.split()
+        assert f"def {test}(" in open(file).read()
+    else:
+        assert holds(store)
     assert messages == []
+    assert name == "COPY_SRC_MDD" or gdal.Open(store).GetMetadataItem("PATIENT") == "a name"
 
 
+@pytest.mark.parametrize("threads, n_more", [("0", 0), ("1", 0), ("4", 3)])
+def test_NUM_THREADS_is_the_number_of_threads(tmp_path, threads, n_more):
+    """What MEM holds is read by the caller alone: the others are workers."""
+    found = set()
+    before = len(os.listdir("/proc/self/task"))
+    gdaltest.create_copy(tmp_path / "a.ome.zarr", source(), f"NUM_THREADS={threads}", "BLOCKSIZE=16",
+                         callback=lambda *_: found.add(len(os.listdir("/proc/self/task")) - before) or 1)
+    assert max(found) == n_more
+
+
+def test_MEMORY_below_the_least_is_raised_with_a_warning(tmp_path):
+    """That it is the bound is measured in tests/writer/test_memory.c."""
+    with gdaltest.collected_messages() as messages:
+        gdaltest.write(tmp_path / "a.ome.zarr", source(), "MEMORY=64MB")
+        assert messages == []
+        gdaltest.write(tmp_path / "b.ome.zarr", source(), "MEMORY=1")
+    assert len(messages.warnings()) == 1 and "MEMORY=1" in messages.warnings()[0]
 
 
 @pytest.mark.parametrize("name,value", [(name, value) for name, (_, _, bad) in OPTIONS.items() for value in bad

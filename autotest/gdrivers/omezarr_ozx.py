@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 
 import gdaltest
@@ -641,34 +640,36 @@ def test_what_replaces_a_file_of_the_same_size_within_a_second_is_seen(tmp_path)
 
 
 READ_FOR_EVER = """
-import sys
+import hashlib, sys
 sys.path.append(sys.argv.pop(1))
 from osgeo import gdal
 gdal.UseExceptions()
-print("begun", flush=True)
-while True:
+while True:  # one line a reading: what was read, or that nothing was
     try:
-        gdal.OpenEx(sys.argv[1], open_options=["NUM_THREADS=4"]).ReadRaster()
+        dataset = gdal.OpenEx(sys.argv[1], open_options=["NUM_THREADS=4"])
+        print(hashlib.sha256(dataset.ReadRaster()).hexdigest(), flush=True)
     except RuntimeError:
-        pass
+        print("error", flush=True)
 """
 
 
 def test_a_reader_with_threads_survives_that_its_file_is_replaced(tmp_path):
+    """Each reading gives one picture or the other, or an error; after a replacement the new picture is read soon."""
     array = gdaltest.smooth_array((1, 1024, 1024), "uint8")
     files = [gdaltest.write(tmp_path / f"{n}.ozx", gdaltest.mem(array[:, : 1024 - n]), "BLOCKSIZE=16", "SHARD=NONE") for n in range(2)]
+    digests = [hashlib.sha256(array[:, : 1024 - n].tobytes()).hexdigest() for n in range(2)]
     path = str(tmp_path / "a.ozx")
     shutil.copy(files[0], path)
     modules = os.path.dirname(os.path.dirname(gdal.__file__))
-    reader = subprocess.Popen([sys.executable, "-c", READ_FOR_EVER, modules, path], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
-    assert reader.stdout.readline() == b"begun\n"
-    for n in range(60):
-        shutil.copy(files[n % 2], tmp_path / "new")
-        os.replace(tmp_path / "new", path)
-        time.sleep(0.02)
-    assert reader.poll() is None
-    reader.kill()
-    reader.wait()
+    with subprocess.Popen([sys.executable, "-c", READ_FOR_EVER, modules, path], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) as reader:
+        for n in range(20):
+            shutil.copy(files[n % 2], tmp_path / "new")
+            os.replace(tmp_path / "new", path)
+            said = []
+            while digests[n % 2] not in said and len(said) < 20:
+                said.append(reader.stdout.readline().strip())
+            assert set(said) <= {*digests, "error"} and said[-1] == digests[n % 2], said
+        reader.kill()
 
 
 def test_names_in_the_directory_do_not_lead_out(tmp_path):

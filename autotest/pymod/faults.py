@@ -21,6 +21,7 @@ import os
 import queue
 import random
 import shutil
+import signal
 import subprocess
 import zlib
 
@@ -120,6 +121,19 @@ class Zygotes:
 
 
 zygotes = Zygotes()
+
+
+def killed_at(n, folder, command):
+    """Runs a program that is killed before its nth call that writes below the folder."""
+    environment = dict(os.environ, LD_PRELOAD=f"{FAULTS}/liblocalfault.so", FAULT=f"{n}:kill", FAULT_ROOT=str(folder))
+    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, f"not killed at call {n}: {done.returncode} {done.stderr}"
+
+
+def kill_copy(source, path, options, n):
+    """gdal_translate, killed so."""
+    arguments = [word for option in options for word in ("-co", option)]
+    killed_at(n, os.path.dirname(path), ["gdal_translate", "-q", "-of", "OMEZARR", *arguments, source, str(path)])
 
 
 class Sweep:
