@@ -1,6 +1,7 @@
 """What every test file gets: the plugin of the build tree, exceptions on, the module's folder as the current one, and
 scratch places on disk (tmp_path) and in memory (tmp_vsimem)."""
 
+import collections
 import os
 import sys
 
@@ -74,6 +75,13 @@ def pytest_terminal_summary(terminalreporter):
     for line in getattr(terminalreporter.config, "bad_skips", []):
         terminalreporter.write_line(f"SKIP FAILED, not on the list of expected skips: {line}", red=True)
     reports = [report for reports in terminalreporter.stats.values() for report in reports if getattr(report, "when", "") == "call"]
+    seconds = collections.Counter()
+    for report in reports:
+        seconds[report.nodeid.split("::")[0]] += report.duration
+    if len(seconds) > 1:
+        terminalreporter.section("seconds of the slowest files, of all workers")
+        for name, n in seconds.most_common(12):
+            terminalreporter.write_line(f"{n:6.0f} {name}")
     rows = [value for report in reports for name, value in report.user_properties if name == "faults"]
     if rows:
         import faults

@@ -94,7 +94,8 @@ test)
     row="| $suite | $version$qgis |"
     status=0
     if inside /src/scripts/build.sh /src/build -DNGFF_WERROR=ON; then row+=" yes |"; else row+=" no |" status=1; fi
-    inside ctest --test-dir /src/build -j"$(nproc)" --output-on-failure >"$chroots/$suite-ctest.log" 2>&1 || status=1
+    # Allocations fail in the same way whatever GDAL is: with some test files only, they are left out.
+    inside ctest --test-dir /src/build -j"$(nproc)" --output-on-failure $([ $# = 0 ] || echo "-E ^faults/") >"$chroots/$suite-ctest.log" 2>&1 || status=1
     tail -25 "$chroots/$suite-ctest.log"
     row+=" $(grep -oE '[0-9]+ tests failed out of [0-9]+' "$chroots/$suite-ctest.log" || echo none) |"
     [ $# -gt 0 ] || set -- /src/autotest
