@@ -2,6 +2,7 @@
 with hand-made descriptions; what must come out is what tifffile and ome-types say of the same file, read from the store by
 zarr-python."""
 
+import ctypes
 import itertools
 import os
 import types
@@ -174,6 +175,19 @@ def test_text_is_unescaped_and_latin_1_is_read(tmp_path):
                'PhysicalSizeX="2" PhysicalSizeXUnit="\xb5m"').replace("UTF-8", "ISO-8859-1")
     store = converted(pages(tmp_path / "a.ome.tif", text.encode("latin-1")))
     assert store.channels[0]["label"] == "café <1> & α" and store.unit["x"] == "micrometer"
+
+
+def test_halves_of_pairs_are_no_characters(tmp_path):
+    """GDAL takes them for UTF-8, and then the copy was refused."""
+    channels = '<Channel ID="Channel:0:0" Name="&#xD800;a"/><Channel ID="Channel:0:1" Name="&#x1F600;"/><TiffData/>'
+    store = converted(pages(tmp_path / "a.ome.tif", ome(channels)))
+    assert [channel["label"] for channel in store.channels] == ["\ufffda", "\U0001f600"]
+    source = pages(tmp_path / "b.tif", '{"shape": [24, 20, 24], "name": "\\ud800a"}')
+    assert converted(source).name == "\ufffda"
+    dataset = gdaltest.mem(PIXELS[0, :, 0])
+    gdaltest.libgdal().GDALSetDescription(ctypes.c_void_p(int(dataset.GetRasterBand(1).this)), b"\xed\xa0\x80a")
+    gdaltest.create_copy(tmp_path / "c.zarr", dataset)
+    assert gdaltest.ome(tmp_path / "c.zarr")["omero"]["channels"][0]["label"] == "\ufffda"
 
 
 @pytest.mark.parametrize("data", ["<TiffData/>", '<TiffData IFD="0" PlaneCount="24"/>',
@@ -486,6 +500,13 @@ def test_arrays_of_tifffile_with_axes(tmp_path, axes):
         said = file.series[0].axes
     same_pixels(store, as_tczyx(array, said.replace("Q", "T" if "Z" in said else "Z")))
     assert store.warnings == [] and store.metadata["TIFFFILE_other"] == "5"
+
+
+def test_a_page_of_two_descriptions(tmp_path):
+    """The user's own, and tifffile's behind it."""
+    source = str(tmp_path / "a.tif")
+    tifffile.imwrite(source, PIXELS, photometric="minisblack", description="by hand", metadata={"axes": "TCZYX"})
+    same_pixels(converted(source), by_tifffile(source))
 
 
 def test_arrays_of_tifffile_without_axes(tmp_path):

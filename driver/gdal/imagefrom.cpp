@@ -11,6 +11,7 @@
 #include "georef.h"
 #include "guard.h"
 #include "labels.h"
+#include "jsontext.h"
 #include "ngffsource.h"
 #include "omezarrdataset.h"
 #include "pixeltype.h"
@@ -493,7 +494,7 @@ static bool describe_channels(GDALDataset *source, const NgffSource &store, CSLC
             label = name != nullptr ? name : "";
         }
         colors.push_back(to->colors[static_cast<size_t>(band->GetBand() - 1)]);
-        const std::string utf8 = CPLIsUTF8(label.c_str(), -1) ? label : "";
+        const std::string utf8 = CPLIsUTF8(label.c_str(), -1) ? JsonText::as_utf8(label.c_str()) : "";
         if (ngff_image_set_channel(image, channel, utf8.empty() ? nullptr : utf8.c_str(), color_of(colors.back())) !=
                 NGFF_OK ||
             !describe_nodata(source, to, channel))

@@ -112,14 +112,19 @@ class JsonText
         return digits;
     }
 
-    /* Text of unknown encoding: what is not UTF-8 is taken for Latin-1. */
+    /* Text of unknown encoding: what is not UTF-8 is taken for Latin-1. Halves of UTF-16 pairs, which GDAL takes for
+     * characters and UTF-8 (RFC 3629) does not, become U+FFFD. */
     static std::string as_utf8(const char *text)
     {
-        if (CPLIsUTF8(text, -1))
-            return text;
-        char *recoded = CPLRecode(text, CPL_ENC_ISO8859_1, CPL_ENC_UTF8);
-        const std::string utf8 = recoded;
-        CPLFree(recoded);
+        std::string utf8 = text;
+        if (!CPLIsUTF8(text, -1)) {
+            char *recoded = CPLRecode(text, CPL_ENC_ISO8859_1, CPL_ENC_UTF8);
+            utf8 = recoded;
+            CPLFree(recoded);
+        }
+        for (size_t at = 0; (at = utf8.find('\xED', at)) != std::string::npos; at += 3)
+            if (at + 2 < utf8.size() && static_cast<unsigned char>(utf8[at + 1]) >= 0xA0)
+                utf8.replace(at, 3, "\xEF\xBF\xBD");
         return utf8;
     }
 };

@@ -67,6 +67,10 @@ static void check(bool is_so, const char *what)
 
 static bool is_text(const std::string &text)
 {
+    for (size_t at = 0; (at = text.find('\xED', at)) != std::string::npos;
+         at++) /* halves of pairs, for GDAL characters */
+        if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0xA0)
+            return false;
     return CPLIsUTF8(text.c_str(), static_cast<int>(text.size())) != 0;
 }
 

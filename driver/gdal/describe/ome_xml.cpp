@@ -76,14 +76,14 @@ static const char *attribute(Node of, const char *name)
 static std::string text_attribute(Node of, const char *name)
 {
     const char *text = attribute(of, name);
-    return text != nullptr ? trimmed(text) : std::string();
+    return text != nullptr ? utf8(trimmed(text)) : std::string();
 }
 
 static std::string text_of(Node element)
 {
     for (Node node = element != nullptr ? element->psChild : nullptr; node != nullptr; node = node->psNext)
         if (node->eType == CXT_Text)
-            return trimmed(node->pszValue);
+            return utf8(trimmed(node->pszValue));
     return std::string();
 }
 

@@ -181,7 +181,7 @@ Outcome read_shaped(const TiffFile &first, WalkFile, StackDescription *to)
             const std::string name = child.GetName();
             const bool is_text = is_type(child, CPLJSONObject::Type::String);
             if (name == "name" && is_text)
-                image.name = child.ToString();
+                image.name = utf8(child.ToString());
             else if (name != "shape" && name != "axes" && name != "truncated")
                 keep("TIFFFILE_", name, is_text ? child.ToString() : child.Format(CPLJSONObject::PrettyFormat::Plain),
                      &image);

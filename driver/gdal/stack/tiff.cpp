@@ -138,6 +138,7 @@ class Walker
     bool read_rational(const Entry &entry, double *value);
     bool read_bytes(const Entry &entry, std::string *bytes);
     bool read_page(int64_t at, int64_t *next);
+    bool read_description(const Entry &entry);
     bool take_entry(const Entry &entry, TiffPage *page);
     bool find_pixels(const Entry &strips, int64_t rows_per_strip, TiffPage *page);
 
@@ -301,6 +302,18 @@ bool Walker::read_entry(const unsigned char *bytes, int64_t at, Entry *entry)
     return size > 0;
 }
 
+/* A page may have two: tifffile puts its own behind the user's, Micro-Manager ImageJ's behind OME-XML. */
+bool Walker::read_description(const Entry &entry)
+{
+    std::string text;
+    if (!read_bytes(entry, &text))
+        return false;
+    text.resize(strlen(text.c_str()));
+    if (m_to->description.empty() || (!speaks_of_planes(m_to->description) && speaks_of_planes(text)))
+        m_to->description = std::move(text);
+    return true;
+}
+
 bool Walker::take_entry(const Entry &entry, TiffPage *page)
 {
     const bool is_first = m_to->pages.empty();
@@ -374,7 +387,7 @@ bool Walker::take_entry(const Entry &entry, TiffPage *page)
             return true;
         page->text_at = entry.at;
         page->text_size = entry.count;
-        return !is_first || read_bytes(entry, &m_to->description);
+        return !is_first || read_description(entry);
     case SOFTWARE:
         return !is_first || size_of(entry.type) != 1 || read_bytes(entry, &m_to->software);
     case X_RESOLUTION:
@@ -509,7 +522,6 @@ bool Walker::walk()
         if (!read_page(at, &at))
             return false;
     }
-    m_to->description.resize(strlen(m_to->description.c_str()));
     m_to->software.resize(strlen(m_to->software.c_str()));
     return !m_to->pages.empty() || fail("a TIFF without a page");
 }
