@@ -171,6 +171,17 @@ def test_nodata_of_pages_is_kept(tmp_path):
     assert [opened.GetRasterBand(i + 1).GetNoDataValue() for i in range(3)] == [7, 7, 7]
 
 
+def test_nodata_in_a_side_file_is_that_of_all_pages(tmp_path):
+    path = stack(f"{tmp_path}/a.tif")
+    band = gdaltest.open_band(path)
+    band.SetNoDataValue(7)
+    band.dataset_of_band.FlushCache()
+    band = None
+    assert os.path.exists(f"{path}.aux.xml")
+    opened = gdal.Open(f"OMEZARR:{path}")
+    assert {opened.GetRasterBand(i + 1).GetNoDataValue() for i in range(12)} == {7}
+
+
 def test_a_mask_is_no_page(tmp_path):
     """An ordinary raster, as before: GDAL's own mask and overviews are pages of the file, and none of its images."""
     source = gdaltest.mem(PLANES[0])

@@ -512,7 +512,7 @@ void StackDataset::describe(GDALDataset *first, GDALDataset *page)
     if (!image.name.empty())
         SetMetadataItem("NAME", image.name.c_str(), "NGFF");
     describe_place(first);
-    describe_bands(page);
+    describe_bands(first->GetRasterCount() == page->GetRasterCount() ? first : page); /* a side file counts */
     CPLStringList others;
     const auto n_images = static_cast<int>(description.images.size());
     for (int i = 0; i < std::min(n_images, most_listed) && n_images > 1; i++) {
