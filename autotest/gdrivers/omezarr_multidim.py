@@ -353,3 +353,217 @@ def test_hdf5_without_names_or_scales(tmp_path):
     assert axes_of(tmp_path / "out.ome.zarr") == "cyx"
     np.testing.assert_array_equal(pixels(gdal.Open(str(tmp_path / "out.ome.zarr"))),
                                   np.arange(4 * 30 * 40, dtype="u2").reshape(4, 30, 40))
+
+
+# -- Reading -------------------------------------------------------------------------------------------------------
+
+
+def open_arrays(path):
+    return gdal.OpenEx(str(path), gdal.OF_MULTIDIM_RASTER)
+
+
+def open_array(path, name):
+    dataset = open_arrays(path)
+    assert dataset.GetDriver().ShortName == "OMEZARR"
+    array = dataset.GetRootGroup().OpenMDArrayFromFullname(name)
+    array.dataset_of_array = dataset
+    return array
+
+
+def dtype_of(array):
+    return np.dtype(gdaltest.NAMES[array.GetDataType().GetNumericDataType()])
+
+
+def values(array, **arguments):
+    """All of an array, or of a view of it."""
+    shape = [dimension.GetSize() for dimension in array.GetDimensions()]
+    return np.frombuffer(array.Read(**arguments), dtype_of(array)).reshape(shape)
+
+
+def positions(dimension):
+    index = dimension.GetIndexingVariable()
+    return None if index is None else list(np.frombuffer(index.Read(), "float64"))
+
+
+def all_names(group, head=""):
+    names = [head + "/" + name for name in group.GetMDArrayNames() or []]
+    for name in group.GetGroupNames() or []:
+        names += all_names(group.OpenGroup(name), head + "/" + name)
+    return names
+
+
+STACK = numbers((3, 2, 40, 50), "uint16")
+
+
+def make_stack(path, *options, array=STACK, t=TIME[2], unit=TIME[3], **said):
+    lat = ("lat", "HORIZONTAL_Y", [50 - 0.5 * i for i in range(40)], "degrees_north")
+    lon = ("lon", "HORIZONTAL_X", [10 + 0.5 * i for i in range(50)], "degrees_east")
+    source = make(str(path) + ".nc", {"temp": (((TIME[0], TIME[1], t, unit), LEVEL, lat, lon), array, (), said)},
+                  index_attributes=[("time#calendar", "noleap")])
+    status, said = translate(source, path, "-co", "BLOCKSIZE=16", *[a for o in options for a in ("-co", o)])
+    assert status == 0, said
+    return str(path)
+
+
+@pytest.mark.parametrize("options", [(), ("LAYOUT=FLAT",), ("NGFF_VERSION=0.4",), ("NGFF_VERSION=0.4", "LAYOUT=FLAT")])
+def test_levels_are_what_zarr_python_reads(tmp_path, options):
+    zarr = pytest.importorskip("zarr")
+    path = make_stack(tmp_path / "a.ome.zarr", *options)
+    if "NGFF_VERSION=0.4" in options:
+        levels = json.load(open(path + "/.zattrs"))["multiscales"][0]["datasets"]
+    else:
+        levels = ome(path)["multiscales"][0]["datasets"]
+    root = open_arrays(path).GetRootGroup()
+    group = zarr.open_group(path, mode="r")
+    assert len(levels) == 3
+    for level in levels:
+        array = open_array(path, "/" + level["path"])
+        expected = group[level["path"]]
+        np.testing.assert_array_equal(values(array), expected[...])
+        assert dtype_of(array) == expected.dtype and list(array.GetBlockSize()) == list(expected.chunks)
+        assert "/" + level["path"] in all_names(root)
+    dimensions = open_array(path, "/" + levels[0]["path"]).GetDimensions()
+    assert [d.GetName() for d in dimensions] == ["t", "z", "y", "x"]
+    assert [d.GetType() for d in dimensions] == ["TEMPORAL", "VERTICAL", "HORIZONTAL_Y", "HORIZONTAL_X"]
+    attributes = {a.GetName(): a.Read() for a in root.GetAttributes()}
+    if "NGFF_VERSION=0.4" not in options:
+        assert attributes["ome"]["version"] == "0.5" if isinstance(attributes["ome"], dict) else "0.5" in attributes["ome"]
+
+
+def test_positions_units_and_georeference(tmp_path):
+    path = make_stack(tmp_path / "a.ome.zarr", t=[100.0, 101.0, 103.5], unit="days since 1850-01-01", NoDataValueDouble=7,
+                      Unit="K", Scale=0.5, Offset=3)
+    array = open_array(path, "/scale0/image")
+    t, z, y, x = array.GetDimensions()
+    assert positions(t) == [100.0, 101.0, 103.5] and t.GetIndexingVariable().GetUnit() == "days since 1850-01-01"
+    calendar = t.GetIndexingVariable().GetAttribute("calendar")
+    assert calendar.Read() == "noleap"
+    assert positions(z) == [10, 20] and z.GetIndexingVariable().GetUnit() in ("m", "meter")
+    assert positions(y) == [50 - 0.5 * i for i in range(40)] and positions(x) == [10 + 0.5 * i for i in range(50)]
+    assert y.GetIndexingVariable().GetUnit() == "degrees_north"
+    assert (array.GetNoDataValueAsDouble(), array.GetScale(), array.GetOffset(), array.GetUnit()) == (7, 0.5, 3, "K")
+    assert array.GetAttribute("time#calendar").Read() == "noleap"
+    half = open_array(path, "/ovr_2x/image").GetDimensions()
+    assert positions(half[3])[:2] == [10.25, 11.25] and positions(half[2])[:2] == [49.75, 48.75]
+    assert positions(half[0]) == [100.0, 101.0, 103.5]
+
+
+def test_crs_counts_dimensions(tmp_path):
+    source = gdaltest.mem(numbers((3, 20, 24), "uint16"), geotransform=(500000, 10, 0, 4000000, 0, -10), code="EPSG:32633")
+    gdaltest.write(tmp_path / "a.ome.zarr", source)
+    array = open_array(tmp_path / "a.ome.zarr", "/scale0/image")
+    crs = array.GetSpatialRef()
+    assert crs.GetAuthorityCode(None) == "32633" and list(crs.GetDataAxisToSRSAxisMapping()) == [3, 2]
+    classic = array.AsClassicDataset(2, 1)
+    assert classic.GetGeoTransform() == source.GetGeoTransform()
+    assert list(classic.GetSpatialRef().GetDataAxisToSRSAxisMapping()) == [1, 2]
+    np.testing.assert_array_equal(pixels(classic), pixels(source))
+
+
+def test_uneven_latitudes_come_back(tmp_path):
+    uneven = [50.0 - i - 0.01 * i * i for i in range(20)]
+    source = one(tmp_path / "in.nc", (("lat", "HORIZONTAL_Y", uneven, "degrees_north"), LON), numbers((20, 24)))
+    assert translate(source, tmp_path / "a.ome.zarr")[0] == 0
+    y, _ = open_array(tmp_path / "a.ome.zarr", "/scale0/image").GetDimensions()
+    assert positions(y) == uneven and y.GetIndexingVariable().GetUnit() == "degrees_north"
+
+
+def test_channels_have_names(tmp_path):
+    source = gdaltest.mem(numbers((3, 20, 24), "uint8"))
+    gdaltest.write(tmp_path / "a.ome.zarr", source, "CHANNEL_NAMES=DAPI,GFP,RFP")
+    c = open_array(tmp_path / "a.ome.zarr", "/scale0/image").GetDimensions()[0]
+    assert c.GetIndexingVariable().Read() == ["DAPI", "GFP", "RFP"]
+
+
+def test_steps_and_strides(tmp_path):
+    path = make_stack(tmp_path / "a.ome.zarr")
+    array = open_array(path, "/scale0/image")
+    for view, expected in (("[::-1,:,::-1,::-1]", STACK[::-1, :, ::-1, ::-1]), ("[1,::-1,3:40:7,49:2:-11]", STACK[1, ::-1, 3:40:7, 49:2:-11]),
+                           ("[0:3:2,0,20:40,::40]", STACK[0:3:2, 0, 20:40, ::40]), ("[:,1,5,:]", STACK[:, 1, 5, :])):
+        np.testing.assert_array_equal(values(array.GetView(view)), expected)
+    np.testing.assert_array_equal(values(array.Transpose([3, 1, 0, 2])), STACK.transpose(3, 1, 0, 2))
+    got = array.Read(array_start_idx=[2, 0, 39, 1], count=[3, 2, 13, 24], array_step=[-1, 1, -3, 2], buffer_stride=[1, 3, 6, 78],
+                     buffer_datatype=gdal.ExtendedDataType.Create(gdal.GDT_Float64))
+    expected = STACK[::-1, :, 39::-3, 1:49:2][:, :, :13].astype("float64")
+    assert expected.shape == (3, 2, 13, 24)
+    np.testing.assert_array_equal(np.frombuffer(got, "float64").reshape(24, 13, 2, 3).transpose(3, 2, 1, 0), expected)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float16", "uint64", "float64", "complex64"])
+def test_types_of_stores_of_others(tmp_path, dtype):
+    """Values are those of the store, also of types that an older GDAL shows in a larger one."""
+    zarr = pytest.importorskip("zarr")
+    array = np.arange(-60, 60).reshape(2, 6, 10).astype("int64").astype(dtype)
+    group = zarr.open_group(str(tmp_path / "a.zarr"), mode="w", zarr_format=3)
+    group.create_array("0", shape=array.shape, chunks=(1, 4, 4), dtype=dtype)[...] = array
+    scale = [1.0, 0.25, 0.25]
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{
+        "axes": [{"name": "z", "type": "space"}, {"name": "y", "type": "space", "unit": "micrometer"},
+                 {"name": "x", "type": "space", "unit": "micrometer"}],
+        "datasets": [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}]}]}
+    made = open_array(tmp_path / "a.zarr", "/0")
+    np.testing.assert_array_equal(values(made), array)
+    np.testing.assert_array_equal(values(made.GetView("[::-1,1:6:2,::-3]")), array[::-1, 1:6:2, ::-3])
+    z, y, x = made.GetDimensions()
+    assert positions(x) == [0.25 * i for i in range(10)] and x.GetIndexingVariable().GetUnit() == "micrometer"
+    assert positions(z) is None and made.GetNoDataValueAsRaw() is None
+
+
+def test_arrays_become_the_same_image_again(tmp_path):
+    path = make_stack(tmp_path / "a.ome.zarr", NoDataValueDouble=7, Unit="K")
+    got = translated(path, tmp_path / "b.ome.zarr", "-array", "/scale0/image")
+    np.testing.assert_array_equal(got, STACK.reshape(6, 40, 50))
+    assert axes_of(tmp_path / "b.ome.zarr") == "tzyx" and position_of(tmp_path / "b.ome.zarr") == position_of(path)
+    assert units_of(tmp_path / "b.ome.zarr") == units_of(path)
+    a, b = gdal.Open(path), gdal.Open(str(tmp_path / "b.ome.zarr"))
+    assert a.GetGeoTransform() == b.GetGeoTransform() and b.GetRasterBand(6).GetNoDataValue() == 7
+
+
+def test_rasters_open_as_before(tmp_path):
+    path = make_stack(tmp_path / "a.ome.zarr")
+    assert gdal.Open(path).RasterCount == 6
+    assert gdal.OpenEx(path, gdal.OF_RASTER).RasterCount == 6
+    arrays = open_arrays(path)
+    assert arrays.RasterCount == 0 and [f.rsplit("/", 1)[1] for f in arrays.GetFileList()] == ["zarr.json"]
+    with pytest.raises(RuntimeError, match="there is no array nothing"):
+        arrays.GetRootGroup().OpenMDArray("nothing")
+    with pytest.raises(RuntimeError, match="there is no group nothing"):
+        arrays.GetRootGroup().OpenGroup("nothing")
+
+
+def test_several_threads_read_one_array(tmp_path):
+    import concurrent.futures
+    array = open_array(make_stack(tmp_path / "a.ome.zarr"), "/scale0/image")
+
+    def read(number):
+        part = array.GetView(f"[{number % 3},:,::-1,{number}:]")
+        return np.array_equal(values(part), STACK[number % 3, :, ::-1, number:])
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(read, range(24)))
+
+
+def test_damaged_chunk_is_an_error(tmp_path):
+    path = make_stack(tmp_path / "a.ome.zarr")
+    open(path + "/scale0/image/c/0/0/0/0", "wb").write(b"no chunk")
+    array = open_array(path, "/scale0/image")
+    with pytest.raises(RuntimeError, match="c/0/0/0/0"):
+        array.Read()
+    np.testing.assert_array_equal(values(array.GetView("[1]")), STACK[1])
+
+
+@pytest.mark.skipif(not gdaltest.AT_LEAST(3, 13), reason="GDAL 3.13 or newer")
+def test_levels_are_overviews_of_the_array(tmp_path):
+    array = open_array(make_stack(tmp_path / "a.ome.zarr"), "/scale0/image")
+    assert array.GetOverviewCount() == 2
+    for i, name in enumerate(("ovr_2x", "ovr_4x")):
+        assert array.GetOverview(i).GetFullName() == f"/{name}/image"
+    assert array.GetOverview(2) is None
+
+
+def test_gdalmdiminfo_lists_it(tmp_path):
+    path = make_stack(tmp_path / "a.ome.zarr")
+    done = subprocess.run(["gdalmdiminfo", path], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    group = json.loads(done.stdout)["groups"]["scale0"]
+    assert group["arrays"]["image"]["dimensions"][0] in ("/scale0/t", {}) or group["arrays"]["image"]["dimension_size"] == [3, 2, 40, 50]

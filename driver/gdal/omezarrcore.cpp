@@ -247,6 +247,7 @@ static void describe_driver(GDALDriver *driver)
     driver->SetMetadataItem(GDAL_DMD_CONNECTION_PREFIX, connection_prefix);
     driver->SetMetadataItem(GDAL_DMD_HELPTOPIC, "https://ngff.openmicroscopy.org/");
     driver->SetMetadataItem(GDAL_DCAP_RASTER, "YES");
+    driver->SetMetadataItem(GDAL_DCAP_MULTIDIM_RASTER, "YES");
     driver->SetMetadataItem(GDAL_DCAP_OPEN, "YES");
     driver->SetMetadataItem(GDAL_DCAP_CREATE, "YES");
     driver->SetMetadataItem(GDAL_DCAP_CREATECOPY, "YES");

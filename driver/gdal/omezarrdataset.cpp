@@ -10,6 +10,7 @@
 #include "georef.h"
 #include "guard.h"
 #include "jsontext.h"
+#include "multidim.h"
 #include "omezarr.h"
 #include "pixeltype.h"
 #include "sidefile.h"
@@ -502,8 +503,7 @@ void tell_warnings(ngff_reader *reader)
         CPLError(CE_Warning, CPLE_AppDefined, "%s", warning);
 }
 
-/* The reader, or NULL, with an error unless the store is simply not there. */
-static ngff_reader *open_reader(const StoreName &name, const char *description, CSLConstList options)
+ngff_reader *open_reader(const StoreName &name, const char *description, CSLConstList options)
 {
     const CPLStringList limits(reader_options(options));
     ngff_reader *reader = ngff_reader_open_part(name.root.c_str(), name.part.c_str(), limits.List());
@@ -879,6 +879,8 @@ GDALDataset *omezarr_open(GDALOpenInfo *info)
         return nullptr;
     StoreName name(info->pszFilename);
     name.apply_options(info->papszOpenOptions);
+    if ((info->nOpenFlags & GDAL_OF_MULTIDIM_RASTER) != 0) /* gdalmdimtranslate takes rasters, too */
+        return omezarr_open_arrays(name, info->pszFilename, info->papszOpenOptions);
     if (STARTS_WITH_CI(info->pszFilename, connection_prefix) && is_tiff(name.root)) {
         if (info->eAccess != GA_Update)
             return open_stack(name, info->pszFilename).release();

@@ -56,6 +56,9 @@ struct RasterRequest {
 /* Gives the reader's warnings to GDAL. */
 void tell_warnings(ngff_reader *reader);
 
+/* The reader of a store, or NULL, with an error unless the store is simply not there. options: those of the driver. */
+ngff_reader *open_reader(const StoreName &name, const char *description, CSLConstList options);
+
 /* Bytes of decoded chunks to keep: enough for reading level 0 line by line, within GDAL's own limit for blocks. */
 int64_t reading_cache(const OpenStore &store, const LevelGrid &grid);
 
