@@ -336,13 +336,17 @@ bool OmeReader::load(const std::string &name, const std::string &uuid)
         return refuse("its OME-XML says that planes are in \"" + name +
                       "\", which is no name of a file in the same folder; correct the name");
     const std::string path = beside(m_first.path, name);
-    VSIStatBufL status;
-    if (VSIStatExL(path.c_str(), &status, VSI_STAT_EXISTS_FLAG) != 0)
-        return refuse("its OME-XML says that planes are in \"" + name +
-                      "\", which is not in the same folder; put it there");
     auto other = std::make_unique<TiffFile>();
-    if (!m_walk(path, other.get()))
-        return false;
+    bool is_walked = false;
+    std::string problem;
+    {
+        const QuietErrors quiet;
+        is_walked = m_walk(path, other.get());
+        problem = CPLGetLastErrorMsg();
+    }
+    if (!is_walked)
+        return refuse("its OME-XML says that planes are in \"" + name +
+                      "\" in the same folder, which cannot be read (" + problem + "); put it there");
     bool has_doctype = false;
     std::string reason;
     std::string tag = root_tag(other->description, &has_doctype);
