@@ -204,3 +204,232 @@ def test_what_is_no_label_image_is_refused(tmp_path, options, array, words):
     message = gdaltest.refused(tmp_path / "a.ome.zarr", gdaltest.mem(array), "LABELS=YES", *options)
     assert words in message and "LABELS=YES" in message or words == "LAYOUT=SCALES" and words in message
     assert list(tmp_path.iterdir()) == []
+
+
+# -- Beside an image ---------------------------------------------------------------------------------------------------------
+
+
+IMAGE = gdaltest.smooth_array((3, HEIGHT, WIDTH), "uint16")
+
+
+def image(path, *options, array=IMAGE):
+    return gdaltest.write(path, gdaltest.mem(array), f"BLOCKSIZE={BLOCK}", "AXIS_SCALE=y:0.5,x:0.25", "AXIS_UNITS=y:um,x:um", *options)
+
+
+def name_of(store, label="labels/cells"):
+    return f'OMEZARR:"{store}":{label}'
+
+
+def group_of(store):
+    document = gdaltest.attributes(store + "/labels")
+    return document.get("ome", document)["labels"]
+
+
+def copies_of(store, version):
+    document = gdaltest.read_json(f"{store}/.zmetadata" if version == "0.4" else f"{store}/zarr.json")
+    return (document if version == "0.4" else document["consolidated_metadata"])["metadata"]
+
+
+def assert_copies_are_right(store, version):
+    """Every document below labels/ has a copy in the root that is equal to it, and no other is there."""
+    names = (".zarray", ".zgroup", ".zattrs") if version == "0.4" else ("zarr.json",)
+    found = {}
+    for folder, _, files in os.walk(store + "/labels"):
+        for name in set(names) & set(files):
+            key = os.path.relpath(folder, store)
+            found[f"{key}/{name}" if version == "0.4" else key] = gdaltest.read_json(f"{folder}/{name}")
+    assert {key: value for key, value in copies_of(store, version).items() if key.split("/")[0] == "labels"} == found
+
+
+def verify(store):
+    done = subprocess.run([TOOL, "verify", store], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return done.returncode, done.stdout
+
+
+@VERSIONS
+def test_a_label_beside_an_image(tmp_path, version):
+    store = image(tmp_path / "a.ome.zarr", f"NGFF_VERSION={version}")
+    before = gdaltest.files_of(store)
+    array = labels()
+    with gdaltest.collected_messages() as messages:
+        name = gdaltest.write(name_of(store), source(array, COLORS, ["nothing"]), f"BLOCKSIZE={BLOCK}")
+    assert messages == [] and group_of(store) == ["cells"]
+    assert set(gdaltest.files_of(store)) > set(before) and not [n for n in os.listdir(store + "/labels") if "partial" in n or "dirty" in n]
+    assert gdal.Open(store).GetSubDatasets()[1] == (name, "label cells")
+    for found, expected in zip(gdaltest.zarr_levels(store + "/labels/cells"), ngffmodel.pyramid(array, FACTORS, "MODE"), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert image_label(store + "/labels/cells")["source"] == {"image": "../../"}
+    scales, ours = gdaltest.transforms(store), gdaltest.transforms(store + "/labels/cells")
+    assert [s[0][1:] for s in scales] == [s[0] for s in ours] and [s[1][1:] for s in scales] == [s[1] for s in ours]
+    assert [a.get("unit") for a in gdaltest.ome(store + "/labels/cells")["multiscales"][0]["axes"]] == ["micrometer"] * 2
+    assert gdal.Open(name).GetRasterBand(1).GetColorTable().GetColorEntry(3) == COLORS[3]
+    assert_copies_are_right(store, version)
+    validate(store)
+    assert verify(store) == (0, f"{store}: whole\n")
+
+
+def test_programs_of_others_see_it(tmp_path):
+    reader = pytest.importorskip("ome_zarr.reader")
+    io = pytest.importorskip("ome_zarr.io")
+    zarr = pytest.importorskip("zarr")
+    store, array = image(tmp_path / "a.ome.zarr"), labels("int32", (0, 3, 7, 70000))
+    gdaltest.write(name_of(store), source(array), f"BLOCKSIZE={BLOCK}")
+    nodes = list(reader.Reader(io.parse_url(store))())
+    found = [node for node in nodes if any(isinstance(spec, reader.Label) for spec in node.specs)]
+    assert len(found) == 1
+    np.testing.assert_array_equal(np.asarray(found[0].data[0]), array)
+    consolidated = zarr.open_consolidated(store)
+    assert list(consolidated["labels"].attrs["ome"]["labels"]) == ["cells"]
+    np.testing.assert_array_equal(consolidated["labels/cells/1"][:], ngffmodel.pyramid(array, FACTORS, "MODE")[1])
+
+
+def test_a_stack_and_the_depth_of_its_labels(tmp_path):
+    array = gdaltest.smooth_array((6, 40, 30), "uint8")
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "AXES=c:2,z:3", "AXIS_SCALE=z:2,y:0.5,x:0.25",
+                           "SCALE_FACTORS=y:2,x:2;z:2,y:4,x:4")
+    cells = np.stack([labels(shape=(40, 30))] * 3)
+    name = gdaltest.write(name_of(store), gdaltest.mem(cells), "AXES=z:3", f"BLOCKSIZE=z:2,y:{BLOCK},x:{BLOCK}")
+    assert [d["coordinateTransformations"][0]["scale"] for d in gdaltest.ome(store + "/labels/cells")["multiscales"][0]["datasets"]] == [
+        [2, 0.5, 0.25], [2, 1, 0.5], [4, 2, 1]]
+    np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(name)), cells)
+    assert "axis z" in gdaltest.refused(name_of(store, "labels/flat"), gdaltest.mem(cells[:1]))
+    assert group_of(store) == ["cells"]
+
+
+def test_overwrite_replaces_a_label_and_nothing_else(tmp_path):
+    store = image(tmp_path / "a.ome.zarr")
+    name = gdaltest.write(name_of(store), source(labels(values=(1, 2)), COLORS))
+    digest = gdaltest.tree_digest(store)
+    assert "OVERWRITE=YES" in gdaltest.refused(name, source())
+    assert gdaltest.tree_digest(store) == digest
+    second = labels("uint16", values=(5, 60000))
+    gdaltest.write(name, gdaltest.mem(second), "OVERWRITE=YES")
+    np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(name))[0], second)
+    gdaltest.write(name_of(store, "labels/other"), source())
+    assert group_of(store) == ["cells", "other"]
+    np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(store)), IMAGE)
+    assert_copies_are_right(store, "0.5")
+    os.makedirs(store + "/labels/mine")
+    with open(store + "/labels/mine/thesis.doc", "w") as file:
+        file.write("years of work")
+    assert "not an OME-Zarr" in gdaltest.refused(name_of(store, "labels/mine"), source(), "OVERWRITE=YES")
+    assert os.listdir(store + "/labels/mine") == ["thesis.doc"] and group_of(store) == ["cells", "other"]
+
+
+@pytest.mark.parametrize("name,array,options,words", [
+    ("labels/cells", labels()[:-1], [], "axis y"),
+    ("labels/cells", labels(), ["OVERVIEW_COUNT=1"], "OVERVIEW_COUNT=1"),
+    ("labels/cells", labels(), ["NGFF_VERSION=0.4"], "NGFF_VERSION=0.4"),
+    ("labels/cells", labels().astype("float32"), [], "whole numbers"),
+    ("labels/deep/inner", labels(), [], "no place for a label image"),
+    ("labels/.hidden", labels(), [], "no place for a label image"),
+    ("labels/../cells", labels(), [], "no place for a label image"),
+    ("scale0/image", labels(), [], "names a part of a store")])
+def test_what_does_not_fit_is_refused(tmp_path, name, array, options, words):
+    store = image(tmp_path / "a.ome.zarr")
+    digest = gdaltest.tree_digest(store)
+    assert words in gdaltest.refused(name_of(store, name), gdaltest.mem(array), *options)
+    assert gdaltest.tree_digest(store) == digest
+
+
+def test_one_file_and_no_image_are_refused(tmp_path):
+    store = image(tmp_path / "a.ozx")
+    assert "in which nothing is changed" in gdaltest.refused(name_of(store), source())
+    assert "b.ome.zarr" in gdaltest.refused(name_of(tmp_path / "b.ome.zarr"), source())
+    assert os.listdir(tmp_path) == ["a.ozx"]
+
+
+@VERSIONS
+def test_a_change_of_the_image_keeps_its_labels(tmp_path, version):
+    store = image(tmp_path / "a.ome.zarr", f"NGFF_VERSION={version}")
+    gdaltest.write(name_of(store), source(None, COLORS))
+    gdaltest.write(name_of(store, "labels/others"), source(None, COLORS))
+    with gdaltest.collected_messages() as messages:
+        dataset = gdal.OpenEx(store, gdal.OF_UPDATE)
+        dataset.GetRasterBand(2).WriteRaster(0, 0, 2, 1, bytes(4))
+        dataset = None
+    assert messages == [] and group_of(store) == ["cells", "others"]
+    assert_copies_are_right(store, version)
+    assert verify(store) == (0, f"{store}: whole\n")
+    with gdaltest.collected_messages() as messages:
+        dataset = gdal.OpenEx(store, gdal.OF_UPDATE)
+        dataset.BuildOverviews("AVERAGE", [8])
+        dataset = None
+    assert len(messages) == 1 and "4 levels now; its label images (2)" in messages[0][1], messages
+
+
+def test_a_change_of_a_label_keeps_what_it_is_of(tmp_path):
+    store = image(tmp_path / "a.ome.zarr")
+    gdaltest.write(name_of(store), source(None, COLORS))
+    label = store + "/labels/cells"
+    before = image_label(label)
+    dataset = gdal.OpenEx(label, gdal.OF_UPDATE)
+    dataset.GetRasterBand(1).WriteRaster(5, 6, 3, 2, bytes([50] * 6))
+    dataset = None
+    assert image_label(label)["source"] == before["source"] and 50 in rgba_of(image_label(label))
+
+
+def test_a_lost_chunk_of_a_label_is_found(tmp_path):
+    store = image(tmp_path / "a.ome.zarr")
+    gdaltest.write(name_of(store), source(labels(values=(1, 2))), f"BLOCKSIZE={BLOCK}")
+    os.remove(store + "/labels/cells/0/c/1/1")
+    code, said = verify(store)
+    assert code == 1 and "labels/cells" in said and "0/c/1/1" in said
+
+
+def test_deleting_and_copying_the_image_takes_its_labels_along(tmp_path):
+    store = image(tmp_path / "a.ome.zarr")
+    gdaltest.write(name_of(store), source())
+    copy = str(tmp_path / "b.ome.zarr")
+    gdaltest.OMEZARR.CopyFiles(copy, store)
+    assert gdaltest.tree_digest(copy) == gdaltest.tree_digest(store)
+    gdaltest.OMEZARR.Delete(store)
+    assert os.listdir(tmp_path) == ["b.ome.zarr"]
+
+
+# -- A kill at any call ------------------------------------------------------------------------------------------------------
+
+
+class Killed:
+    def __init__(self, folder):
+        self.tif = str(folder / "cells.tif")
+        dataset = gdal.GetDriverByName("GTiff").CreateCopy(self.tif, source(None, COLORS))
+        dataset = None
+        self.library = os.path.join(os.environ["GDAL_DRIVER_PATH"], "..", "..", "tests", "faults", "liblocalfault.so")
+
+    def run(self, store, fault=None):
+        environment = dict(os.environ, LD_PRELOAD=self.library, FAULT_LOG=store + ".log", FAULT_ROOT=store)
+        if fault:
+            environment["FAULT"] = fault
+        command = ["gdal_translate", "-q", "-of", "OMEZARR", "-co", f"BLOCKSIZE={BLOCK}", "-co", "NUM_THREADS=1", self.tif, name_of(store)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120)
+        return done.returncode, done.stderr
+
+
+@VERSIONS
+def test_a_kill_leaves_the_old_store_or_the_new_one(tmp_path, version):
+    killed = Killed(tmp_path)
+    first = image(tmp_path / "first.ome.zarr", f"NGFF_VERSION={version}")
+    whole = str(tmp_path / "whole.ome.zarr")
+    subprocess.run(["cp", "-r", first, whole], check=True)
+    assert killed.run(whole)[0] == 0
+    with open(whole + ".log") as log:
+        n_calls = sum(not line.startswith("r") for line in log)
+    assert n_calls > 40
+    array, states = labels(), set()
+    for number in sorted({*range(1, n_calls - 24, 12), *range(n_calls - 24, n_calls + 1, 2)}):
+        store = str(tmp_path / f"{number}.ome.zarr")
+        subprocess.run(["cp", "-r", first, store], check=True)
+        code, said = killed.run(store, f"{number}:kill")
+        assert code == -9, (number, code, said)
+        listed = group_of(store) if os.path.exists(store + "/labels/" + (".zattrs" if version == "0.4" else "zarr.json")) else []
+        states.add(tuple(listed))
+        if listed:  # then it is whole, whoever looks
+            np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(name_of(store)))[0], array)
+        np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(store)), IMAGE)
+        assert subprocess.run([TOOL, "validate", store], capture_output=True).returncode == 0
+        code, said = killed.run(store)
+        assert code == 0 or (listed and "OVERWRITE=YES" in said), (number, said)  # it had come to its end
+        assert gdaltest.tree_digest(store) == gdaltest.tree_digest(whole), number
+        assert verify(store) == (0, f"{store}: whole\n")
+    assert states == {(), ("cells",)}

@@ -72,6 +72,17 @@ def test_the_objects_are_the_files_of_a_local_store(there, tmp_path, options):
     assert there.objects(f"{name}.ome.zarr/") == files(local)
 
 
+@pytest.mark.parametrize("options", [[], ["NGFF_VERSION=0.4"]])
+def test_a_label_image_beside_an_image(there, tmp_path, options):
+    name = "label" + "".join(options).replace("=", "").replace(".", "")
+    cells = gdaltest.mem((gdaltest.smooth_array((1, 150, 157), "uint8") > 100).astype("uint8"))
+    local = gdaltest.write(tmp_path / "a.ome.zarr", source(), "BLOCKSIZE=64", *options)
+    gdaltest.write(f'OMEZARR:"{local}":labels/cells', cells, "BLOCKSIZE=64")
+    remote = gdaltest.write(f"{there.root}/{name}.ome.zarr", source(), "BLOCKSIZE=64", *options)
+    gdaltest.write(f'OMEZARR:"{remote}":labels/cells', cells, "BLOCKSIZE=64")
+    assert there.objects(f"{name}.ome.zarr/") == files(local)
+
+
 @pytest.mark.parametrize("n_threads", [1, 2, 4])
 def test_no_more_uploads_at_once_than_threads(there, n_threads):
     lock, at_once, most = threading.Lock(), [0], [0]

@@ -121,6 +121,12 @@ NGFF_API int32_t ngff_image_set_kind(ngff_image *image, int32_t kind);
  * is_table: the colours are a whole table, of which those are written whose value occurs in the pixels or has
  * properties. */
 NGFF_API int32_t ngff_image_set_label(ngff_image *image, const char *colors, const char *properties, int32_t is_table);
+typedef struct ngff_reader ngff_reader;
+/* The image, planned with LABELS=YES, will lie beside another, in the store of which `of` is the image: name is its place
+ * there ("labels/cells"). It gets that image's scale, translation, units of its axes, NGFF version, number and factors of
+ * levels; NGFF_E_ARGUMENT where sizes do not fit. ngff_writer_open then takes the path of that store, adds the label image
+ * and lists it; a store in one file (.ozx) is refused. */
+NGFF_API int32_t ngff_image_set_label_of(ngff_image *image, const ngff_reader *of, const char *name);
 /* Display label and colour (6 hexadecimal digits RRGGBB) of a channel; NULL leaves the default. An image without
  * axis c has one channel, 0. */
 NGFF_API int32_t ngff_image_set_channel(ngff_image *image, int64_t channel, const char *label, const char *color);
@@ -207,7 +213,6 @@ NGFF_API const char *ngff_plan_option(ngff_plan *plan, const char *name);
 /* -- Writer: pixels of level 0 in, a whole pyramid out --------------------------------------------------------- */
 
 typedef struct ngff_writer ngff_writer;
-typedef struct ngff_reader ngff_reader;
 
 /* Claims the destination. path: a plain path, or with GDAL any VSI path. An existing store is refused unless
  * OVERWRITE=YES; a folder that is not an OME-Zarr is always refused. Nothing opens there before ngff_writer_close

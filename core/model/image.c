@@ -101,6 +101,8 @@ static void image_destroy(ngff_image *image)
     free(image->georeference.projjson);
     free(image->label_colors);
     free(image->label_properties);
+    free(image->label_name);
+    free(image->label_options);
     free(image->name);
     free(image);
 }
@@ -148,6 +150,8 @@ struct ngff_image *image_copy(const struct ngff_image *from)
     *image = *from;
     image->name = copy_of(from->name, &is_whole);
     image->label_colors = copy_of(from->label_colors, &is_whole);
+    image->label_name = copy_of(from->label_name, &is_whole);
+    image->label_options = copy_of(from->label_options, &is_whole);
     image->label_properties = copy_of(from->label_properties, &is_whole);
     image->georeference.code = copy_of(from->georeference.code, &is_whole);
     image->georeference.wkt = copy_of(from->georeference.wkt, &is_whole);

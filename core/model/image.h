@@ -46,6 +46,8 @@ struct ngff_image {
     int64_t alpha; /* channel number or -1 */
     int has_mask;
     char *label_colors, *label_properties; /* lists of "image-label", JSON text, or NULL */
+    char *label_name;    /* where it lies in the store of the image that it is of, "labels/cells"; or NULL */
+    char *label_options; /* what that image asks of it, NAME=VALUE with line breaks between */
     int label_is_table;                    /* the colours are of all values that there can be */
     georeference georeference;
     attribute *attributes;

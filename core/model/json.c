@@ -725,6 +725,26 @@ json_span json_whole(const char *text)
     return (json_span){text, text ? strlen(text) : 0};
 }
 
+char *json_put(json_span object, const char *const *path, int n, const char *value)
+{
+    static const json_span empty = {"{}", 2};
+    json_span old = json_member(object, path[0]);
+    char *inner = n > 1 ? json_put(old.text ? old : empty, path + 1, n - 1, value) : NULL, *all = NULL;
+    const char *now = n > 1 ? inner : value, *from = old.text, *behind = old.text + old.n;
+    size_t room = now ? object.n + strlen(path[0]) + strlen(now) + 8 : 0;
+    int is_object = object.n >= 2 && object.text[0] == '{' && object.text[object.n - 1] == '}';
+    if (!old.text) { /* in front of the others */
+        from = object.text + 1;
+        behind = from + strspn(from, " \n\r\t");
+    }
+    if (now && is_object && (all = malloc(room)))
+        snprintf(all, room, old.text ? "%.*s%s%s%s%.*s" : "%.*s\"%s\":%s%s%.*s", (int)(from - object.text), object.text,
+                 old.text ? "" : path[0], now, old.text || *behind == '}' ? "" : ",",
+                 (int)(object.text + object.n - behind), behind);
+    free(inner);
+    return all;
+}
+
 char *json_copy(json_span span)
 {
     char *copy = span.text ? malloc(span.n + 1) : NULL;

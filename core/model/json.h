@@ -62,6 +62,10 @@ json_span json_whole(const char *text);
 /* The members of such an object, one after the other: the next one from *at on, 0 at first; the name without its
  * quotes, as it is written. Returns 0 after the last. */
 int json_next(json_span object, size_t *at, json_span *name, json_span *value);
+/* The text of such an object, malloc'ed, in which the member at a path of n names has another value; what is missing on
+ * the way is made, all else stays as it is written. Names need no escapes. NULL: out of memory, or what is on the way is
+ * no object. */
+char *json_put(json_span object, const char *const *path, int n, const char *value);
 /* A malloc'ed copy with NUL. */
 char *json_copy(json_span span);
 

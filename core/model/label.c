@@ -79,7 +79,20 @@ static cJSON *joined(const char *given, const cJSON *more)
     return list;
 }
 
-int32_t label_text(const struct ngff_plan *plan, const uint8_t *seen, char **text, error *e)
+/* Where the image lies that it is of: in a store's group "labels" two steps up. */
+static cJSON *source_of(const struct ngff_image *image, const char *before, int *is_whole)
+{
+    char *kept = before ? json_copy(json_member(json_whole(before), "source")) : NULL;
+    cJSON *source = kept ? cJSON_CreateRaw(kept) : NULL;
+    if (!source && image->label_name) {
+        source = cJSON_CreateObject();
+        tree_put(source, "image", cJSON_CreateString("../../"), is_whole);
+    }
+    free(kept);
+    return source;
+}
+
+int32_t label_text(const struct ngff_plan *plan, const uint8_t *seen, const char *before, char **text, error *e)
 {
     const struct ngff_image *image = plan->image;
     int is_chosen = label_has_table(plan) && seen, is_whole = 1;
@@ -100,6 +113,9 @@ int32_t label_text(const struct ngff_plan *plan, const uint8_t *seen, char **tex
                      &is_whole);
         if (image->label_properties)
             tree_put(label, "properties", joined(image->label_properties, more), &is_whole);
+        cJSON *source = source_of(image, before, &is_whole);
+        if (source)
+            tree_put(label, "source", source, &is_whole);
         *text = is_whole ? cJSON_PrintUnformatted(label) : NULL;
         if (!*text)
             error_set(e, NGFF_E_MEMORY, "out of memory");

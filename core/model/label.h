@@ -10,8 +10,9 @@ enum { n_table_values = 65536 };
 /* True if the colours that are written depend on the values that occur. */
 int label_has_table(const struct ngff_plan *plan);
 /* The JSON text of "image-label" (malloc'ed). seen: a flag per value of a table that occurs among the pixels; NULL: all
- * may. NULL in *text for a plan of no label image. NGFF_E_MEMORY. */
-int32_t label_text(const struct ngff_plan *plan, const uint8_t *seen, char **text, error *e);
+ * may. before: an earlier one, whose source goes on, or NULL. NULL in *text for a plan of no label image.
+ * NGFF_E_MEMORY. */
+int32_t label_text(const struct ngff_plan *plan, const uint8_t *seen, const char *before, char **text, error *e);
 /* Sets the flags of the values that have a colour in an "image-label" (JSON text). */
 void label_seen_before(const char *label, uint8_t *seen);
 

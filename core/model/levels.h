@@ -44,6 +44,7 @@ struct ngff_plan {
     codec_spec codec;
     uint8_t fill[16];      /* one pixel: the frozen fill_value */
     char *fingerprint;     /* of the source, or NULL */
+    char *kept_nodes;      /* documents of others below the root, for its copies: one JSON object; or NULL */
     char *kept_attributes; /* members that others put into the root's attributes, one JSON object; or NULL */
     int is_consolidated;
     int64_t group; /* channels in a cell: 1, or all that share a mask, an alpha channel or a source block */

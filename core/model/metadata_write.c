@@ -782,10 +782,24 @@ static int32_t root_attributes(walk *w, cJSON *attributes)
     return status;
 }
 
+/* Documents of others are in the root's copies as they were. */
+static void add_kept_nodes(walk *w)
+{
+    json_span kept = json_whole(w->plan->kept_nodes), name, value;
+    for (size_t at = 0; json_next(kept, &at, &name, &value);) {
+        char *key = json_copy(name), *text = json_copy(value);
+        tree_put(w->nodes, key ? key : "", text ? cJSON_CreateRaw(text) : NULL, &w->is_whole);
+        w->is_whole &= key != NULL;
+        free(key);
+        free(text);
+    }
+}
+
 /* Takes w->nodes. */
 static cJSON *consolidated_v3(walk *w)
 {
     cJSON *object = cJSON_CreateObject();
+    add_kept_nodes(w);
     tree_put(object, "kind", cJSON_CreateString("inline"), &w->is_whole);
     tree_put(object, "must_understand", cJSON_CreateFalse(), &w->is_whole);
     tree_put(object, "metadata", w->nodes, &w->is_whole);
@@ -809,6 +823,7 @@ static int32_t emit_root_v2(walk *w, cJSON *attributes)
     int32_t status = emit_node(w, "", ".zgroup", group_document(w, NULL));
     if (!status && w->plan->is_consolidated) {
         cJSON *document = cJSON_CreateObject();
+        add_kept_nodes(w);
         tree_put(w->nodes, ".zattrs", cJSON_Duplicate(attributes, 1), &w->is_whole);
         tree_put(document, "zarr_consolidated_format", tree_whole(1), &w->is_whole);
         tree_put(document, "metadata", w->nodes, &w->is_whole);

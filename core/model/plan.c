@@ -160,6 +160,39 @@ static int32_t apply_image_options(plan *p)
     return NGFF_OK;
 }
 
+/* The user's options, and what the image asks that a label image is of; they must not say otherwise. */
+static int32_t read_options(plan *p, const struct ngff_image *image, const char *const *list)
+{
+    static const char *const fixed[] = {"SCALE_FACTORS", "OVERVIEW_COUNT", "OVERVIEWS", "NGFF_VERSION"};
+    char *asked = image->label_options ? strdup(image->label_options) : NULL;
+    const char *all[200];
+    int n = 0;
+    if (!image->label_options)
+        return options_read(list, &p->options, &p->error);
+    if (!asked)
+        return error_set(&p->error, NGFF_E_MEMORY, "out of memory");
+    for (; list && list[n] && n < 190; n++)
+        all[n] = list[n];
+    for (char *line = strtok(asked, "\n"); line; line = strtok(NULL, "\n"))
+        all[n++] = line;
+    all[n] = NULL;
+    for (int i = 0; list && list[i] && p->error.status == NGFF_OK; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(list[i], "="), list[i]);
+        const char *canonical = options_canonical(name);
+        for (int k = 0; canonical && k < 4; k++)
+            if (strcmp(canonical, fixed[k]) == 0)
+                error_set(&p->error, NGFF_E_OPTION,
+                          "%s: a label image beside an image has the version, the number and the factors of that "
+                          "image's levels; leave it out",
+                          list[i]);
+    }
+    if (p->error.status == NGFF_OK)
+        options_read(all, &p->options, &p->error);
+    free(asked);
+    return p->error.status;
+}
+
 /* LABELS=YES: what the specification and its readers ask of a label image. */
 static int32_t apply_labels(plan *p)
 {
@@ -263,7 +296,7 @@ ngff_plan *ngff_plan_create(ngff_image *image, const char *const *list)
     }
     int32_t status = error_copy(&p->error, &image->error);
     if (status == NGFF_OK)
-        status = options_read(list, &p->options, &p->error);
+        status = read_options(p, image, list);
     if (status == NGFF_OK && !(p->image = image_copy(image)))
         status = error_set(&p->error, NGFF_E_MEMORY, "out of memory");
     if (status == NGFF_OK)
@@ -317,6 +350,7 @@ void ngff_plan_free(ngff_plan *p)
     free(p->losses);
     free(p->levels);
     free(p->kept_attributes);
+    free(p->kept_nodes);
     free(p->fingerprint);
     free(p->text);
     free(p);

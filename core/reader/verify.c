@@ -55,6 +55,7 @@ typedef struct {
     objects *beside;         /* theirs */
     size_t n_arrays;
     consolidated *copies;
+    int is_beside;    /* a label image: that its metadata is valid, and what lies there, is looked at with its image */
     int is_own;       /* the writer has left its record */
     int has_list;     /* the place could be listed */
     int64_t n_damage; /* and strays */
@@ -150,7 +151,7 @@ static int is_document(const check *c, const char *key)
     for (int i = 0; i < 3; i++)
         if (strcmp(name, v2[i]) == 0)
             return 1;
-    return strcmp(key, ".zmetadata") == 0;
+    return strcmp(name, ".zmetadata") == 0; /* the root's, and those of label images that were stores of their own */
 }
 
 /* Position of an array's object among all of them in C order, from the object's key; -1: it is below the array's folder
@@ -306,6 +307,7 @@ static void judge_document(check *c, const char *key)
     int is_root = 0;
     for (int i = 0; i < 3; i++)
         is_root |= strcmp(key, roots[i]) == 0 && strcmp(key, ".zattrs") != 0;
+    is_root |= strcmp(base_name(key), ".zmetadata") == 0; /* copies have no copies */
     int32_t status = reader_document(c->reader, key, &text, &n, &e);
     if (status == NGFF_OK && !is_root)
         status = consolidated_judge(c->copies, key, text, n, &e);
@@ -753,6 +755,25 @@ static int32_t check_levels(check *c, const char *kind, const stored_array *arra
     return status < 0 ? (int32_t)status : NGFF_OK;
 }
 
+/* The path of a label image below the image; NULL for other parts. */
+static const char *label_of_part(const ngff_reader *reader, int i)
+{
+    const char *path = ngff_reader_part_path(reader, i), *title = ngff_reader_part_title(reader, i);
+    return path && title && strncmp(title, "label ", 6) == 0 ? strstr(path, "labels/") : NULL;
+}
+
+/* True for an array of a listed label image, which is verified by itself. */
+static int is_in_label(const check *c, const char *path)
+{
+    for (int i = 0; i < ngff_reader_part_count(c->reader); i++) {
+        const char *label = label_of_part(c->reader, i);
+        size_t n = label ? strlen(label) : 0;
+        if (label && strncmp(path, label, n) == 0 && path[n] == '/')
+            return 1;
+    }
+    return 0;
+}
+
 /* Arrays beside the image. Those of our own writer are stored whole. */
 static int32_t check_others(check *c)
 {
@@ -763,6 +784,8 @@ static int32_t check_others(check *c)
                                      strncmp(a->path, "ovr_attributes/", 15) == 0);
         const recorded_chunks recorded = {{.is_known = is_whole}, is_whole ? chunk_count(a) : -1};
         char what[600];
+        if (is_in_label(c, a->path))
+            continue;
         snprintf(what, sizeof what, "array %s", a->path);
         int64_t status = check_chunks(c, a, what, &recorded, &c->beside[i]);
         if (status < 0)
@@ -848,7 +871,7 @@ static int32_t check_all(check *c)
     keys_sort(&c->documents);
     keys_sort(&c->others);
     status = check_documents(c);
-    if (status == NGFF_OK)
+    if (status == NGFF_OK && !c->is_beside)
         status = check_rules(c);
     if (status == NGFF_OK)
         status = find_beside(c);
@@ -868,16 +891,17 @@ static int32_t check_all(check *c)
         tell(c, NGFF_FINDING_DAMAGE, "%s: the mask is missing", reader_path(c->reader));
     if (status == NGFF_OK)
         status = check_others(c);
-    if (status == NGFF_OK)
+    if (status == NGFF_OK && !c->is_beside)
         tell_strays(c);
     return status;
 }
 
-int32_t ngff_reader_verify(ngff_reader *reader, int32_t n_threads,
-                           void (*finding)(void *user, int32_t kind, const char *text),
-                           int32_t (*progress)(void *user, double share), void *user)
+static int32_t verify(ngff_reader *reader, int32_t n_threads, int is_beside,
+                      void (*finding)(void *user, int32_t kind, const char *text),
+                      int32_t (*progress)(void *user, double share), void *user)
 {
     check c = {.reader = reader,
+               .is_beside = is_beside,
                .image = reader_image(reader),
                .n_threads = n_threads,
                .finding = finding,
@@ -898,7 +922,25 @@ int32_t ngff_reader_verify(ngff_reader *reader, int32_t n_threads,
     objects_release(c.beside, c.n_arrays);
     free(c.arrays);
     consolidated_free(c.copies);
+    for (int i = 0; i < ngff_reader_part_count(reader) && status == NGFF_OK; i++) {
+        const char *label = label_of_part(reader, i);
+        ngff_reader *one = label ? ngff_reader_open_part(reader_path(reader), label, NULL) : NULL;
+        int32_t found = one ? verify(one, n_threads, 1, finding, NULL, user) : NGFF_OK;
+        c.n_damage += found == NGFF_E_CORRUPT;
+        if (found == NGFF_E_MEMORY)
+            status = found;
+        else if (found < 0 && found != NGFF_E_CORRUPT && c.trouble == NGFF_OK)
+            c.trouble = found;
+        ngff_reader_free(one);
+    }
     if (status == NGFF_OK && progress && !progress(user, 1.0))
         status = NGFF_E_CANCELLED;
     return status < 0 ? status : c.n_damage > 0 ? NGFF_E_CORRUPT : c.trouble;
+}
+
+int32_t ngff_reader_verify(ngff_reader *reader, int32_t n_threads,
+                           void (*finding)(void *user, int32_t kind, const char *text),
+                           int32_t (*progress)(void *user, double share), void *user)
+{
+    return verify(reader, n_threads, 0, finding, progress, user);
 }

@@ -370,7 +370,7 @@ static int32_t mark_dirty(folder *f, error *e)
     static const char text[] = "This OME-Zarr is being changed, or the program that changed it has died.\n";
     char path[longest_path], cause[256] = "";
     pthread_mutex_lock(&f->lock);
-    int is_first = !f->is_dirty, has_failed = 0;
+    int is_first = !f->is_dirty && !f->base.is_unmarked, has_failed = 0;
     if (is_first) {
         snprintf(path, sizeof path, "%s/" STORE_DIRTY_KEY, f->path);
         has_failed = f->calls->write_file(path, text, sizeof text - 1, cause) != 0;
@@ -489,7 +489,7 @@ static int32_t end_update(folder *f, error *e)
 {
     char path[longest_path];
     int failure = 0;
-    if (f->is_dirty) {
+    if (f->is_dirty && !f->base.is_unmarked) {
         failure = f->calls->sync(f->path);
         if (failure)
             return cannot_sync(f->path, "its mark " STORE_DIRTY_KEY " stays", failure, e);

@@ -603,7 +603,7 @@ static void object_store_set_sync(store *s)
 static int32_t mark_dirty(object_store *o, error *e)
 {
     pthread_mutex_lock(&o->lock);
-    if (o->is_update && !o->is_dirty)
+    if (o->is_update && !o->is_dirty && !o->base.is_unmarked)
         o->is_dirty = put_object(o, STORE_DIRTY_KEY, "changing\n", 9, 0, e) == NGFF_OK;
     pthread_mutex_unlock(&o->lock);
     return e->status;
@@ -681,7 +681,7 @@ static int32_t check_claim_gone(object_store *o, error *e)
 static int32_t end_update(object_store *o, error *e)
 {
     char cause[256] = "", *mark = object_path(o, STORE_DIRTY_KEY);
-    if (o->is_dirty && (!mark || object_remove(o->calls, mark, cause) != 0))
+    if (o->is_dirty && !o->base.is_unmarked && (!mark || object_remove(o->calls, mark, cause) != 0))
         cannot_remove(mark ? mark : STORE_DIRTY_KEY, cause, e);
     free(mark);
     remove_claim(o);

@@ -80,6 +80,8 @@ struct store {
     const char *path;               /* where it is, for messages; may be NULL */
     const char *refusal;            /* why nothing can be written at this place, for a message; NULL: it can be tried */
     char warning[512];              /* what did not go well though publish succeeded; "" */
+    int is_unmarked;                /* set before begin_update: documents are replaced that levels do not depend on, so
+                                       that no mark is needed, and one that is there stays */
     int is_asked_once;              /* a request that fails is not made again: nobody waits for a server that is away */
     const thread_settings *threads; /* NULL: threads have no settings. A store over another has that one's */
 };

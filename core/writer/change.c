@@ -13,6 +13,7 @@
 
 #include "json.h"
 #include "label.h"
+#include "label_group.h"
 #include "sha256.h"
 #include "sizes.h"
 #include "writer.h"
@@ -635,6 +636,26 @@ static int32_t summarise(ngff_writer *w, int is_untrue, const channel_summary **
     return NGFF_OK;
 }
 
+/* Label images beside the image: their documents stay among the root's copies. */
+static int32_t take_labels(ngff_writer *w, error *e)
+{
+    int n = 0;
+    free(w->plan->kept_nodes);
+    w->plan->kept_nodes = NULL;
+    if (label_group_nodes(w->store, w->plan->options.version, &w->plan->kept_nodes, &n, e) != NGFF_OK)
+        return e->status;
+    if (n > 0 && w->before->n_levels != w->plan->n_levels)
+        snprintf(w->store->warning, sizeof w->store->warning,
+                 "the image has %d levels now; its label images (%d) must have as many, by the specification: write "
+                 "them again",
+                 w->plan->n_levels, n);
+    if (w->before == w->plan || !w->plan->kept_nodes)
+        return NGFF_OK;
+    free(w->before->kept_nodes);
+    w->before->kept_nodes = strdup(w->plan->kept_nodes);
+    return w->before->kept_nodes ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "out of memory");
+}
+
 /* after_repair: what the documents say cannot be trusted to be what the plan before says. */
 static int32_t put_documents(ngff_writer *w, int is_untrue, int after_repair, error *e)
 {
@@ -653,7 +674,7 @@ static int32_t put_documents(ngff_writer *w, int is_untrue, int after_repair, er
     if (w->before_label)
         old[n_old++] = (late_member){"image-label", w->before_label, 1};
     n_late += writer_label_member(w, &late[n_late], &label, e) == 1;
-    if (e->status == NGFF_OK &&
+    if (e->status == NGFF_OK && take_labels(w, e) == NGFF_OK &&
         metadata_write_late(w->before, w->summaries, old, n_old, put_document, &before, e) == NGFF_OK &&
         summarise(w, is_untrue, &summaries, e) == NGFF_OK) {
         qsort(before.list, before.n, sizeof *before.list, compare_keys);

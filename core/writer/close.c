@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "label.h"
+#include "label_group.h"
 #include "reader.h"
 #include "writer.h"
 #include "sizes.h"
@@ -67,7 +68,7 @@ int writer_stored_members(const ngff_writer *w, late_member *late, char **texts)
 
 int32_t writer_label_member(const ngff_writer *w, late_member *late, char **text, error *e)
 {
-    if (label_text(w->plan, label_values_flags(w->labels), text, e) != NGFF_OK)
+    if (label_text(w->plan, label_values_flags(w->labels), w->before_label, text, e) != NGFF_OK)
         return e->status;
     *late = (late_member){"image-label", *text, 1};
     return *text != NULL;
@@ -252,10 +253,14 @@ static void publish(ngff_writer *w, error *e)
         ngff_writer_verify(w, NULL, NULL);
     ngff_reader_free(w->preview);
     w->preview = NULL;
+    int is_beside = w->plan->image->label_name && w->path;
     if (writer_keep(w, e) != NGFF_OK || write_report(w, e) != NGFF_OK ||
+        (is_beside && label_group_mark(w->store, e) != NGFF_OK) ||
         w->store->ops->put(w->store, w->root.key, w->root.bytes, w->root.n, e) != NGFF_OK)
         return;
     w->is_published = w->store->ops->publish(w->store, e) == NGFF_OK;
+    if (w->is_published && is_beside && label_group_list(w->plan, w->path, e) != NGFF_OK)
+        return;
     if (w->is_published)
         report_publish(w->report, e);
 }

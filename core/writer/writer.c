@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "codec.h"
+#include "label_group.h"
 #include "sizes.h"
 #include "writer.h"
 #include "zip.h"
@@ -457,7 +458,10 @@ ngff_writer *writer_make(ngff_plan *plan, store *s, const char *path)
 static ngff_writer *open_pull(ngff_plan *plan, store *s, const char *path)
 {
     ngff_writer *w = writer_make(plan, s, path);
-    if (!w || w->error.status != NGFF_OK || report_begin(plan, path, &w->report, &w->error) != NGFF_OK)
+    if (!w || w->error.status != NGFF_OK)
+        return w;
+    if ((plan->image->label_name && label_group_begin(plan, path, &w->error) != NGFF_OK) ||
+        report_begin(plan, path, &w->report, &w->error) != NGFF_OK)
         return w;
     w->record = record_begin(plan, s, &w->update, &w->error);
     w->is_open = w->record != NULL;
@@ -480,7 +484,15 @@ ngff_writer *writer_open_path(ngff_plan *plan, const char *path,
 
 ngff_writer *ngff_writer_open(ngff_plan *plan, const char *path)
 {
-    return writer_open_path(plan, path, open_pull);
+    if (!plan || !path || plan->error.status != NGFF_OK || !plan->image->label_name)
+        return writer_open_path(plan, path, open_pull);
+    size_t room = strlen(path) + strlen(plan->image->label_name) + 2;
+    char *below = malloc(room);
+    if (below)
+        snprintf(below, room, "%s/%s", path, plan->image->label_name);
+    ngff_writer *w = writer_open_path(plan, below, open_pull);
+    free(below);
+    return w;
 }
 
 static int32_t first_pixels(void *user, const int64_t *index, uint8_t *pixels, error *e)

@@ -21,6 +21,7 @@
 #include "imagefrom.h"
 #include "jsontext.h"
 #include "ngff.h"
+#include "omezarrdataset.h"
 #include "overviews.h"
 #include "pages.h"
 #include "source.h"
@@ -401,8 +402,9 @@ static bool is_inside(const std::string &path, const std::string &folder)
     return path == folder || STARTS_WITH(path.c_str(), (folder + "/").c_str());
 }
 
-/* True if the source reads files of the destination, or the destination lies in the source. */
-static bool source_is_destination(GDALDataset *source, const std::string &root)
+/* True if the source reads files of the destination, or the destination lies in the source. may_be_inside: it may: a label
+ * image lies in the store of the image that it is made from. */
+static bool source_is_destination(GDALDataset *source, const std::string &root, bool may_be_inside)
 {
     const std::string destination = real_path(root);
     CPLStringList files;
@@ -414,7 +416,7 @@ static bool source_is_destination(GDALDataset *source, const std::string &root)
         if (*files[i] == '\0')
             continue;
         const std::string file = real_path(omezarr_root(files[i]));
-        if (is_inside(file, destination) || is_inside(destination, file))
+        if (is_inside(file, destination) || (!may_be_inside && is_inside(destination, file)))
             return true;
     }
     return false;
@@ -624,13 +626,30 @@ static bool write_image(ngff_plan *plan, const ImageFromSource &image, const std
     return is_written;
 }
 
+/* A label image beside the image of a store: it takes over how that lies and what levels it has. */
+static bool lies_beside(const StoreName &place, ImageFromSource *to)
+{
+    const std::unique_ptr<ngff_reader, void (*)(ngff_reader *)> reader(ngff_reader_open(place.root.c_str()),
+                                                                       ngff_reader_free);
+    if (reader && ngff_image_set_label_of(to->image.get(), reader.get(), place.part.c_str()) == NGFF_OK)
+        return true;
+    raise(reader ? ngff_image_status(to->image.get()) : NGFF_E_MEMORY,
+          (place.text() + ": " + (reader ? ngff_image_error(to->image.get()) : "out of memory")).c_str());
+    return false;
+}
+
 GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int strict, StringListIn options,
                                  GDALProgressFunc progress, void *progress_data)
 {
-    const std::string root = omezarr_root(name);
-    if (!is_whole_store(name))
+    const StoreName meant(name);
+    const bool is_label = STARTS_WITH(meant.part.c_str(), "labels/") && !meant.has_planes(); /* beside an image */
+    if (!is_label && !is_whole_store(name))
         return nullptr;
-    const CPLStringList own = own_options(options);
+    const std::string root = is_label ? meant.root : omezarr_root(name);
+    const std::string place = is_label ? root + "/" + meant.part : root;
+    CPLStringList own = own_options(options);
+    if (is_label)
+        own.SetNameValue("LABELS", "YES");
     /* Blocks are read past GDAL's block cache: what was written to the source and not flushed must be in it first. */
     if (source->GetAccess() == GA_Update)
         source->FlushCache(false);
@@ -649,6 +668,8 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
     if (stack)
         source = stack.get();
     if (!image_from_source(source, own.List(), strict != FALSE, &image))
+        return nullptr;
+    if (is_label && !lies_beside(meant, &image))
         return nullptr;
     const Plan plan = make_plan(image, own);
     if (!plan)
@@ -670,15 +691,15 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
         fflush(stdout);
         return plan_dataset(plan.get(), source);
     }
-    if (source_is_destination(source, root)) {
+    if (source_is_destination(source, place, is_label)) {
         CPLError(CE_Failure, CPLE_IllegalArg, "The source is part of the destination %s; write to another folder",
-                 root.c_str());
+                 place.c_str());
         return nullptr;
     }
     ProgressTeller teller(progress, progress_data);
     if (!teller.tell(0) || !write_image(plan.get(), image, levels, source, root, teller))
         return nullptr;
-    omezarr_note_published(root);
-    remove_side_file(root);
-    return omezarr_open_store(root, name);
+    omezarr_note_published(place);
+    remove_side_file(place);
+    return is_label ? OmeZarrDataset::open(meant, name, nullptr).release() : omezarr_open_store(root, name);
 }

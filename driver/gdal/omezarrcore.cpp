@@ -104,6 +104,14 @@ static bool is_store_on_server(const GDALOpenInfo *info)
     return omezarr_is_on_server(root) && ends_with(root, ".zarr");
 }
 
+#if !OMEZARR_GDAL_AT_LEAST(3, 9)
+/* OMEZARR:"path":labels/cells, which can be written to. */
+static bool is_label_name(GDALOpenInfo *info)
+{
+    return STARTS_WITH_CI(info->pszFilename, connection_prefix) && strstr(info->pszFilename, "\":labels/") != nullptr;
+}
+#endif
+
 enum class Look { other, ours, refused };
 
 /* A server that refuses x.ome.zarr is not asked by any other driver: who opens that is told why. */
@@ -146,7 +154,7 @@ int omezarr_identify(GDALOpenInfo *info)
     /* Before every Create and CreateCopy, of any driver, GDAL deletes a file at the destination that somebody
      * identifies, and the driver cannot see who asks for the deletion. But it sees who asks whose file it is: readers
      * say what they want to open, those who delete do not. */
-    if (info->nOpenFlags == 0 && (begins_as_archive(info) || is_store_on_server(info)))
+    if (info->nOpenFlags == 0 && (begins_as_archive(info) || is_store_on_server(info) || is_label_name(info)))
         return FALSE;
 #endif
     const Look look = look_at(info);

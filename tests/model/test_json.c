@@ -220,6 +220,25 @@ static void a_document_ends_in_front_of_its_copies(void)
     }
 }
 
+static void a_member_is_put_and_all_else_stays(void)
+{
+    static const char *const path[] = {"a", "b"};
+    static const struct {
+        const char *before, *after;
+    } cases[] = {{"{}", "{\"a\":{\"b\":[1]}}"},
+                 {"{ \"x\": 1e2 }", "{\"a\":{\"b\":[1]},\"x\": 1e2 }"},
+                 {"{\"x\":1, \"a\" : {\"b\" : {} , \"c\":12345678901234567890},\"y\":[]}",
+                  "{\"x\":1, \"a\" : {\"b\" : [1] , \"c\":12345678901234567890},\"y\":[]}"},
+                 {"{\"a\":{}}", "{\"a\":{\"b\":[1]}}"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *text = json_put(json_whole(cases[i].before), path, 2, "[1]");
+        CHECK_TEXT(text, cases[i].after);
+        free(text);
+    }
+    CHECK(json_put(json_whole("{\"a\":5}"), path, 2, "1") == NULL);
+    CHECK(json_put(json_whole("[]"), path, 1, "1") == NULL);
+}
+
 int main(void)
 {
     RUN(numbers_have_the_values_of_their_text);
@@ -230,5 +249,6 @@ int main(void)
     RUN(what_is_no_json_in_other_ways_is_not_mended);
     RUN(what_is_not_wanted_does_not_count);
     RUN(a_document_ends_in_front_of_its_copies);
+    RUN(a_member_is_put_and_all_else_stays);
     CHECK_EXIT();
 }

@@ -14,7 +14,7 @@ static char *text_of(const char *const *options, const char *properties_given, i
     ngff_plan *p = ngff_plan_create(image, options);
     error e = {0};
     char *text = NULL;
-    CHECK_INT(label_text(p, seen, &text, &e), NGFF_OK);
+    CHECK_INT(label_text(p, seen, NULL, &text, &e), NGFF_OK);
     ngff_plan_free(p);
     ngff_image_free(image);
     return text;

@@ -1,0 +1,20 @@
+/* label_group.h: the group "labels" of an image's store. A label image is made beside its name like any store; then it is
+ * listed there, and the root's copies of documents are made anew. */
+#ifndef NGFF_WRITER_LABEL_GROUP_H
+#define NGFF_WRITER_LABEL_GROUP_H
+
+#include "levels.h"
+#include "store.h"
+
+/* Before a label image is begun at path (the store's and plan->image->label_name): the store must be there and have the
+ * levels of the plan; the group is made if it is not there. What a killed run has left at the name may be replaced. */
+int32_t label_group_begin(struct ngff_plan *plan, const char *path, error *e);
+/* Marks a label image that is about to be published as not listed yet. */
+int32_t label_group_mark(store *label, error *e);
+/* Lists it, once it is published, and takes the mark away. */
+int32_t label_group_list(const struct ngff_plan *plan, const char *path, error *e);
+/* The documents in the group, for the root's copies: one JSON object by their names there (malloc'ed), NULL where there is
+ * no group; n_labels: the label images that are listed. version: VERSION_*. */
+int32_t label_group_nodes(store *s, int version, char **json, int *n_labels, error *e);
+
+#endif

@@ -1,0 +1,89 @@
+/* test_label_group.c: a label image beside an image, as hosts add it. On real files. */
+#include "ngff.h"
+#include "place.h"
+
+static const int64_t zero[3], shape[3] = {2, 40, 50};
+
+static void write_at(ngff_image *image, const char *const *options, const char *path, const int64_t *extent, int value)
+{
+    uint8_t pixels[2 * 40 * 50];
+    memset(pixels, value, sizeof pixels);
+    ngff_plan *plan = ngff_plan_create(image, options);
+    CHECK_TEXT(ngff_plan_error(plan), "");
+    ngff_writer *w = ngff_writer_open(plan, path);
+    CHECK_INT(ngff_writer_write(w, zero, extent, pixels, NULL, NULL, 0), NGFF_OK);
+    CHECK_INT(ngff_writer_close(w), NGFF_OK);
+    ngff_writer_free(w);
+    ngff_plan_free(plan);
+}
+
+static ngff_reader *image_at_a(void)
+{
+    static const char *const options[] = {"BLOCKSIZE=16", "SCALE_FACTORS=2;6", "AXIS_SCALE=y:0.5,x:0.25", NULL};
+    ngff_image *image = ngff_image_create("cyx", shape, NGFF_UINT8);
+    write_at(image, options, below("a"), shape, 7);
+    ngff_image_free(image);
+    return ngff_reader_open(below("a"));
+}
+
+static void a_label_has_the_levels_of_its_image_and_is_listed(void)
+{
+    static const char *const options[] = {"LABELS=YES", NULL};
+    ngff_reader *of = image_at_a();
+    ngff_image *image = ngff_image_create("yx", shape + 1, NGFF_UINT8);
+    CHECK_INT(ngff_image_set_label_of(image, of, "labels/cells"), NGFF_OK);
+    write_at(image, options, below("a"), shape + 1, 3);
+    ngff_reader_free(of);
+    ngff_reader *label = ngff_reader_open_part(below("a"), "labels/cells", NULL);
+    double scale[2] = {0};
+    uint8_t pixel = 0;
+    CHECK_INT(ngff_reader_level_count(label), 3);
+    ngff_reader_level_scale(label, 2, scale);
+    CHECK(scale[0] == 3 && scale[1] == 1.5);
+    CHECK_INT(ngff_reader_read(label, 0, (const int64_t[]){39, 49}, (const int64_t[]){1, 1}, &pixel, NULL, 1, NULL, 0),
+              NGFF_OK);
+    CHECK_INT(pixel, 3);
+    ngff_reader_free(label);
+    of = ngff_reader_open(below("a"));
+    CHECK_TEXT(ngff_reader_part_path(of, 1), "labels/cells");
+    CHECK_INT(ngff_reader_verify(of, 1, NULL, NULL, NULL), NGFF_OK);
+    ngff_reader_free(of);
+    ngff_image_free(image);
+    remove_below("a");
+}
+
+static void what_does_not_fit_is_refused(void)
+{
+    static const struct {
+        const char *dims, *name, *words;
+        int64_t shape[3];
+    } cases[] = {{"yx", "labels/cells", "49 pixels on axis x", {40, 49}},
+                 {"zyx", "labels/cells", "axis z", {2, 40, 50}},
+                 {"yx", "cells", "no place", {40, 50}},
+                 {"yx", "labels/", "no place", {40, 50}},
+                 {"yx", "labels/..", "no place", {40, 50}},
+                 {"yx", "labels/a/b", "no place", {40, 50}},
+                 {"yx", NULL, "no place", {40, 50}}};
+    ngff_reader *of = image_at_a();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ngff_image *image = ngff_image_create(cases[i].dims, cases[i].shape, NGFF_UINT8);
+        CHECK_INT(ngff_image_set_label_of(image, of, cases[i].name), NGFF_E_ARGUMENT);
+        CHECK(strstr(ngff_image_error(image), cases[i].words));
+        ngff_image_free(image);
+    }
+    ngff_image *image = ngff_image_create("yx", shape + 1, NGFF_UINT8);
+    CHECK_INT(ngff_image_set_label_of(image, NULL, "labels/cells"), NGFF_E_ARGUMENT);
+    CHECK_INT(ngff_image_set_label_of(NULL, of, "labels/cells"), NGFF_E_ARGUMENT);
+    ngff_image_free(image);
+    ngff_reader_free(of);
+    remove_below("a");
+}
+
+int main(void)
+{
+    place_begin();
+    RUN(a_label_has_the_levels_of_its_image_and_is_listed);
+    RUN(what_does_not_fit_is_refused);
+    place_end();
+    CHECK_EXIT();
+}
