@@ -387,6 +387,58 @@ def test_deleting_and_copying_the_image_takes_its_labels_along(tmp_path):
     assert os.listdir(tmp_path) == ["b.ome.zarr"]
 
 
+# -- Labels travel -----------------------------------------------------------------------------------------------------------
+
+
+def with_labels(path, *options):
+    store = image(path, *options)
+    gdaltest.write(name_of(store), source(None, COLORS, ["nothing"]), f"BLOCKSIZE={BLOCK}")
+    gdaltest.write(name_of(store, "labels/wide"), source(labels("int32", (0, 3, 70000))), f"BLOCKSIZE={BLOCK}")
+    return store
+
+
+@VERSIONS
+def test_labels_travel_with_a_copy(tmp_path, version):
+    first = with_labels(tmp_path / "a.ome.zarr")
+    with gdaltest.collected_messages() as messages:
+        second = gdaltest.write(tmp_path / "b.ome.zarr", gdal.Open(first), f"BLOCKSIZE={BLOCK}", f"NGFF_VERSION={version}", "VERIFY=SOURCE")
+    assert messages == [] and group_of(second) == ["cells", "wide"]
+    for name in ("cells", "wide"):
+        for found, expected in zip(gdaltest.zarr_levels(f"{second}/labels/{name}"), gdaltest.zarr_levels(f"{first}/labels/{name}"), strict=True):
+            np.testing.assert_array_equal(found, expected)
+        without = {k: v for k, v in image_label(f"{second}/labels/{name}").items() if k != "version"}
+        assert without == image_label(f"{first}/labels/{name}")
+    assert_copies_are_right(second, version)
+    assert verify(second)[0] == 0
+
+
+def test_what_another_writer_says_of_labels_travels(tmp_path):
+    writer = pytest.importorskip("ome_zarr.writer")
+    zarr = pytest.importorskip("zarr")
+    root = str(tmp_path / "a.zarr")
+    node = zarr.open_group(root, mode="w", zarr_format=3)
+    writer.write_image(IMAGE, node, axes="cyx", scale_factors=(2,))
+    said = {"colors": [{"label-value": 3, "rgba": [255, 0, 0, 255]}, {"label-value": 200, "rgba": [1, 2, 3, 4]}],
+            "properties": [{"label-value": 3, "class": "a"}, {"label-value": 200, "class": "b", "n": 1.5}]}
+    writer.write_labels(labels("int32"), node, name="cells", axes="yx", scale_factors=(2,), label_metadata=said)
+    store = gdaltest.write(tmp_path / "b.ome.zarr", gdal.Open(root), f"BLOCKSIZE={BLOCK}")
+    found = image_label(store + "/labels/cells")
+    assert found["colors"] == said["colors"] and found["properties"] == said["properties"]
+    np.testing.assert_array_equal(gdaltest.zarr_levels(store + "/labels/cells")[0], labels("int32"))
+
+
+def test_what_cannot_travel_is_one_warning(tmp_path):
+    first = with_labels(tmp_path / "a.ome.zarr")
+    for path, options in (("b.ome.zarr", {"srcWin": [0, 0, 50, 50]}), ("c.ome.zarr", {"width": 40}), ("d.ozx", {})):
+        with gdaltest.collected_messages() as messages:
+            gdal.Translate(str(tmp_path / path), first, format="OMEZARR", **options)
+        assert len(messages) == 1 and "2 label images of the source are not copied" in messages[0][1], (path, messages)
+    image_alone = image(tmp_path / "e.ome.zarr")
+    with gdaltest.collected_messages() as messages:
+        gdal.Translate(str(tmp_path / "f.ome.zarr"), image_alone, format="OMEZARR", srcWin=[0, 0, 50, 50])
+    assert messages == []
+
+
 # -- A kill at any call ------------------------------------------------------------------------------------------------------
 
 

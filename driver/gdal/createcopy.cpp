@@ -20,6 +20,7 @@
 #include "guard.h"
 #include "imagefrom.h"
 #include "jsontext.h"
+#include "labelcopies.h"
 #include "ngff.h"
 #include "omezarrdataset.h"
 #include "overviews.h"
@@ -701,5 +702,7 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
         return nullptr;
     omezarr_note_published(place);
     remove_side_file(place);
+    if (!is_label && !copy_labels(source, root, strict, own.List()))
+        return nullptr;
     return is_label ? OmeZarrDataset::open(meant, name, nullptr).release() : omezarr_open_store(root, name);
 }

@@ -21,14 +21,16 @@ static int is_driver(GDALDatasetH dataset, const char *name)
     return driver && EQUAL(GDALGetDriverShortName(driver), name);
 }
 
+/* Levels and label images of an OME-Zarr are no pages: a copy has levels of its own, and takes its labels along. */
 int listed_count(GDALDatasetH dataset)
 {
-    static const char level[] = "level ";
-    int n = 0;
+    static const char level[] = "level ", label[] = "label ";
+    int is_ours = is_driver(dataset, "OMEZARR"), n = 0;
     for (CSLConstList list = GDALGetMetadata(dataset, "SUBDATASETS"); list && *list; list++) {
         const char *text = strstr(*list, "_DESC=");
-        if (text && !(is_driver(dataset, "OMEZARR") && strncmp(text + strlen("_DESC="), level, strlen(level)) == 0))
-            n++;
+        const char *title = text ? text + strlen("_DESC=") : "";
+        int is_part = strncmp(title, level, strlen(level)) == 0 || strncmp(title, label, strlen(label)) == 0;
+        n += text && !(is_ours && is_part);
     }
     return n;
 }
