@@ -96,6 +96,7 @@ int32_t find_kind(const folder_calls *calls, const char *path, int *kind, error 
 {
     path_state what;
     char cause[256] = "";
+    *kind = KIND_NONE; /* also where it cannot be known: an error */
     if (calls->look(path, &what, cause) != 0)
         return cannot_look(path, cause, e);
     *kind = what.kind;
