@@ -423,3 +423,63 @@ def test_every_cut_of_a_stack_is_an_error_or_a_stack(tmp_path):
 def test_a_stack_is_not_opened_for_update(tmp_path):
     with pytest.raises(RuntimeError, match="reading only"):
         gdal.Open(f"OMEZARR:{stack(f'{tmp_path}/a.tif')}", gdal.GA_Update)
+
+
+# -- Lists of files ----------------------------------------------------------------------------------------------------
+
+
+def slices(folder, planes=PLANES, name="s{}.tif", **how):
+    """One file for each plane, numbered from 0 without zeros before the number, so that the order of letters is wrong."""
+    return [stack(folder / name.format(i), plane.reshape(-1, *plane.shape[-2:]), **how) for i, plane in enumerate(planes)]
+
+
+@pytest.mark.parametrize("how", [{}, {"compression": "zlib"}, {"byteorder": ">", "bigtiff": True}])
+def test_files_that_fit_a_pattern_are_one_stack_in_natural_order(tmp_path, how):
+    slices(tmp_path, **how)
+    tifffile.imwrite(tmp_path / "other.tif", PLANES[0])
+    store, warned = copied(tmp_path / "out.ome.zarr", f"OMEZARR:{tmp_path}/s*.tif", "VERIFY=SOURCE")
+    assert axes(store) == "zyx" and not warned
+    assert (level(store) == PLANES).all()
+
+
+def test_a_list_says_the_order_and_axes_what_the_files_are(tmp_path):
+    names = [os.path.basename(path) for path in slices(tmp_path)]
+    (tmp_path / "list.txt").write_text("\n".join(reversed(names)) + "\n\n")
+    store, _ = copied(tmp_path / "out.ome.zarr", f"OMEZARR:{tmp_path}/list.txt", "AXES=t:12")
+    assert axes(store) == "tyx"
+    assert (level(store) == PLANES[::-1]).all()
+    assert gdal.Open(f"OMEZARR:{tmp_path}/list.txt").GetFileList()[-1] == str(tmp_path / "s0.tif")
+
+
+def test_files_of_several_planes_are_times(tmp_path):
+    times = PLANES.reshape(3, 4, *PLANES.shape[1:])
+    slices(tmp_path, times, "t{}.tif")
+    store, _ = copied(tmp_path / "out.ome.zarr", f"OMEZARR:{tmp_path}/t?.tif")
+    assert axes(store) == "tzyx"
+    assert (level(store) == times).all()
+
+
+def test_files_of_colours_are_planes_along_z(tmp_path):
+    colours = np.random.default_rng(6).integers(0, 255, (11, 20, 30, 3), dtype="uint8")
+    for i, picture in enumerate(colours):
+        tifffile.imwrite(tmp_path / f"s{i}.tif", picture, photometric="rgb", metadata=None)
+    store, _ = copied(tmp_path / "out.ome.zarr", f"OMEZARR:{tmp_path}/s*.tif")
+    assert axes(store) == "czyx"
+    assert (level(store) == np.moveaxis(colours, 3, 0)).all()
+
+
+def test_a_list_of_other_files_is_refused_with_the_name_of_the_first_that_is_other(tmp_path):
+    slices(tmp_path)
+    cases = {"s7.tif": lambda path: tifffile.imwrite(path, PLANES[0, 1:]), "s3.tif": lambda path: open(path, "w").write("no TIFF"),
+             "s1.tif": lambda path: tifffile.imwrite(path, PLANES[0].astype("uint8"))}
+    for name, spoil in cases.items():
+        spoil(str(tmp_path / name))
+        with gdaltest.collected_messages() as messages, pytest.raises(RuntimeError):
+            gdal.Open(f"OMEZARR:{tmp_path}/s*.tif")
+        assert name in " ".join(messages.errors())
+    for name, words in (("nothing*.tif", "correct the pattern"), ("empty.txt", "names no file"), ("away.txt", "s99.tif")):
+        (tmp_path / "empty.txt").write_text("\n")
+        (tmp_path / "away.txt").write_text("s99.tif\n")
+        with gdaltest.collected_messages() as messages, pytest.raises(RuntimeError):
+            gdal.Open(f"OMEZARR:{tmp_path}/{name}")
+        assert words in " ".join(messages.errors())

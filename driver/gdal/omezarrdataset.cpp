@@ -14,6 +14,7 @@
 #include "omezarr.h"
 #include "pixeltype.h"
 #include "sidefile.h"
+#include "stack/filelist.h"
 #include "stack/stackdataset.h"
 #include "stack/tiff.h"
 #include "threads.h"
@@ -881,7 +882,7 @@ GDALDataset *omezarr_open(GDALOpenInfo *info)
     name.apply_options(info->papszOpenOptions);
     if ((info->nOpenFlags & GDAL_OF_MULTIDIM_RASTER) != 0) /* gdalmdimtranslate takes rasters, too */
         return omezarr_open_arrays(name, info->pszFilename, info->papszOpenOptions);
-    if (STARTS_WITH_CI(info->pszFilename, connection_prefix) && is_tiff(name.root)) {
+    if (STARTS_WITH_CI(info->pszFilename, connection_prefix) && (is_tiff(name.root) || is_file_list(name.root))) {
         if (info->eAccess != GA_Update)
             return open_stack(name, info->pszFilename).release();
         CPLError(CE_Failure, CPLE_NotSupported, "%s: the pages of a TIFF are opened for reading only",

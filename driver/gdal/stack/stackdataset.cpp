@@ -7,16 +7,18 @@
 #include <cstring>
 #include <tuple>
 
+#include "../describe/kinds.h"
 #include "../dimensions.h"
 #include "../georef.h"
 #include "../guard.h"
 #include "../jsontext.h"
 #include "../pages.h"
+#include "filelist.h"
 #include "tiff.h"
 
 /* -- Files ----------------------------------------------------------------------------------------------------- */
 
-std::shared_ptr<const StackFiles> read_stack(const std::string &path)
+static std::shared_ptr<StackFiles> read_file(const std::string &path)
 {
     auto stack = std::make_shared<StackFiles>();
     stack->files.emplace_back();
@@ -28,6 +30,69 @@ std::shared_ptr<const StackFiles> read_stack(const std::string &path)
             return nullptr;
     }
     return stack;
+}
+
+static bool refuse_list(const std::string &path, const std::string &why)
+{
+    CPLError(
+        CE_Failure, CPLE_NotSupported,
+        "%s: %s. The files of a list are TIFFs of one size and type with as many pages; what is not can be joined by "
+        "gdalbuildvrt -separate",
+        path.c_str(), why.c_str());
+    return false;
+}
+
+/* The images of files like the first one, one behind the other along the first axis of z, t, c that it does not have. */
+static bool join_files(const std::vector<std::string> &names, StackFiles *stack)
+{
+    StackDescription &description = stack->description;
+    StackImage &image = description.images[0];
+    const std::vector<StackPlane> planes = image.planes;
+    if (description.images.size() != 1 || description.files.size() != 1 ||
+        std::any_of(planes.begin(), planes.end(), [](const StackPlane &plane) { return plane.raw_at >= 0; }))
+        return refuse_list(names[0], "it holds several images, is one of a set, or has one page for all of its planes");
+    StackAxis *const axis = image.z.size == 1   ? &image.z
+                            : image.t.size == 1 ? &image.t
+                            : image.c.size == 1 ? &image.c
+                                                : nullptr;
+    if (axis == nullptr)
+        return refuse_list(names[0], "it has the axes t, c and z already, so that files have no axis left");
+    const std::vector<TiffPage> pages = stack->files[0].pages;
+    for (size_t i = 1; i < names.size(); i++) {
+        stack->files.emplace_back();
+        TiffFile &file = stack->files.back();
+        if (!walk_tiff(names[i], &file))
+            return false;
+        if (file.pages.size() != pages.size() || !std::equal(pages.begin(), pages.end(), file.pages.begin(), is_alike))
+            return refuse_list(names[i], "its pages are not like those of " + names[0]);
+        file.description.clear();
+    }
+    description.files = names;
+    axis->size = static_cast<int64_t>(names.size());
+    image.labels.clear();
+    if (axis == &image.c)
+        image.channels.clear();
+    image.planes.clear();
+    const int64_t n_c = axis == &image.c ? 1 : image.c.size, n_z = axis == &image.z ? 1 : image.z.size;
+    for (int64_t t = 0; t < image.t.size; t++)
+        for (int64_t c = 0; c < image.c.size; c++)
+            for (int64_t z = 0; z < image.z.size; z++) {
+                const int64_t file = axis == &image.z ? z : axis == &image.t ? t : c;
+                const int64_t of_t = axis == &image.t ? 0 : t, of_c = axis == &image.c ? 0 : c;
+                StackPlane plane = planes[static_cast<size_t>((of_t * n_c + of_c) * n_z + (axis == &image.z ? 0 : z))];
+                plane.file = static_cast<int>(file);
+                image.planes.push_back(plane);
+            }
+    return true;
+}
+
+std::shared_ptr<const StackFiles> read_stack(const std::string &path)
+{
+    if (!is_file_list(path))
+        return read_file(path);
+    std::vector<std::string> names;
+    std::shared_ptr<StackFiles> stack = read_file_list(path, &names) ? read_file(names[0]) : nullptr;
+    return stack && join_files(names, stack.get()) ? stack : nullptr;
 }
 
 std::string plane_axes_of(const StackImage &image, int64_t *sizes)
