@@ -150,7 +150,18 @@ def test_credentials_are_spoken_of_where_some_were_sent(web):
 
 
 @pytest.mark.parametrize("kind,level", [("alone", "ovr_2x/image/zarr.json"), ("alone04", "ovr_2x/image/.zarray")])
-def test_what_has_to_be_there_and_is_refused_is_an_error(web, kind, level):
+def test_a_level_that_is_refused_is_left_out(web, kind, level):
+    web.refuses = level
+    with gdaltest.collected_messages() as messages:
+        dataset = open_on(web, kind)
+    assert len(messages) == 1 and messages[0][0] == gdal.CE_Warning, messages
+    assert level in messages[0][1] and "403" in messages[0][1] and "the level is left out" in messages[0][1]
+    np.testing.assert_array_equal(gdaltest.pixels(dataset), ARRAY)
+    assert [dataset.GetRasterBand(1).GetOverview(i).XSize for i in range(dataset.GetRasterBand(1).GetOverviewCount())] == [83, 42]
+
+
+@pytest.mark.parametrize("kind,level", [("alone", "scale0/image/zarr.json"), ("alone04", "scale0/image/.zarray")])
+def test_the_full_size_that_is_refused_is_an_error(web, kind, level):
     web.refuses = level
     with pytest.raises(RuntimeError, match="403"):
         open_on(web, kind)

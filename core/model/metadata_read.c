@@ -274,11 +274,11 @@ static int sort_levels(stored_array *levels, entry *entries, int n)
     return is_changed;
 }
 
-/* What keeps one level from being read keeps the others not; a storage that fails, or refuses, may give it the next
- * time. */
+/* What keeps one level from being read keeps the others not; a storage that fails may give it the next time. */
 static int is_of_level(const error *e)
 {
-    return e->status == NGFF_E_NOT_FOUND || e->status == NGFF_E_CORRUPT || e->status == NGFF_E_UNSUPPORTED;
+    return e->is_refusal || e->status == NGFF_E_NOT_FOUND || e->status == NGFF_E_CORRUPT ||
+           e->status == NGFF_E_UNSUPPORTED;
 }
 
 static int32_t read_level(const document_source *source, int version, const cJSON *dataset, stored_array *a,
@@ -422,34 +422,54 @@ static int32_t read_levels(const document_source *source, const cJSON *multiscal
     return NGFF_OK;
 }
 
-/* Masks are found by their path, ovr_mask/<first part of the level's path>: all levels have one, or none. */
+/* The mask of a level, which is found by its path: ovr_mask/<first part of the level's path>. */
+static int32_t read_mask(const document_source *source, const stored_image *image, int level, stored_array *mask,
+                         error *e)
+{
+    const stored_array *at = &image->levels[level];
+    char path[most_path + 16];
+    snprintf(path, sizeof path, "ovr_mask/%.*s", (int)strcspn(at->path, "/"), at->path);
+    mask->rank = 2;
+    int32_t status = metadata_array_read(source, image->version, path, mask, NULL, e);
+    if (status == NGFF_E_NOT_FOUND)
+        return error_set(e, status, "the mask %s is missing", path);
+    if (status == NGFF_OK && (mask->type->data_type != NGFF_UINT8 ||
+                              memcmp(mask->shape, at->shape + at->rank - 2, 2 * sizeof(int64_t)) != 0 ||
+                              memcmp(mask->chunk, at->chunk + at->rank - 2, 2 * sizeof(int64_t)) != 0))
+        return error_set(e, NGFF_E_CORRUPT, "the mask %s does not have the type, shape and chunk of a mask", path);
+    return status;
+}
+
+/* All levels have a mask, or none: of a level whose mask cannot be read nobody knows which pixels are valid. */
 static int32_t read_masks(const document_source *source, stored_image *image, error *e)
 {
-    int rank = (int)strlen(image->dims);
     if (image->n_levels < 1)
         return NGFF_OK;
-    stored_array *masks = calloc((size_t)image->n_levels, sizeof *masks);
-    if (!masks)
+    image->masks = calloc((size_t)image->n_levels, sizeof *image->masks);
+    if (!image->masks)
         return error_set(e, NGFF_E_MEMORY, "memory is out");
-    image->masks = masks;
     for (int l = 0; l < image->n_levels; l++) {
-        const stored_array *at = &image->levels[l];
-        char path[most_path + 16];
-        snprintf(path, sizeof path, "ovr_mask/%.*s", (int)strcspn(at->path, "/"), at->path);
-        masks[l].rank = 2;
+        stored_array *mask = &image->masks[l];
         error own = {0};
-        int32_t status = metadata_array_read(source, image->version, path, &masks[l], NULL, &own);
+        int32_t status = read_mask(source, image, l, mask, &own);
+        if (status == NGFF_OK)
+            continue;
         if (l == 0 && (status == NGFF_E_NOT_FOUND || own.is_refusal)) /* most images have none */
             return NGFF_OK;
-        if (status == NGFF_E_NOT_FOUND)
-            return error_set(e, NGFF_E_CORRUPT, "the mask %s is missing", path);
-        if (status)
+        if (l == 0 || !is_of_level(&own))
             return error_copy(e, &own);
-        if (masks[l].type->data_type != NGFF_UINT8 ||
-            memcmp(masks[l].shape, at->shape + rank - 2, 2 * sizeof(int64_t)) != 0 ||
-            memcmp(masks[l].chunk, at->chunk + rank - 2, 2 * sizeof(int64_t)) != 0)
-            return error_set(e, NGFF_E_CORRUPT, "the mask %s does not have the type, shape and chunk of a mask", path);
+        free(mask->path);
+        mask->path = NULL;
+        leave_out(image, &image->levels[l], own.message);
     }
+    int n = 0;
+    for (int l = 0; l < image->n_levels; l++)
+        if (image->levels[l].path) {
+            image->levels[n] = image->levels[l];
+            image->masks[n] = image->masks[l];
+            image->declared[n++] = image->declared[l];
+        }
+    image->n_levels = n;
     image->has_mask = 1;
     return NGFF_OK;
 }
