@@ -373,13 +373,15 @@ class ODD:
     RasterXSize, RasterYSize = 1025, 333
 
 
+@pytest.mark.parametrize("access", [gdal.GA_ReadOnly, gdal.GA_Update])
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
-def test_views_take_the_pixels_that_lie_there(odd, number):
+def test_views_take_the_pixels_that_lie_there(odd, number, access):
+    """Also of a store that is open for update, as long as nothing is changed."""
     root, levels, masks = odd
     factor, level, mask = 2**number, levels[number], masks[number]
     assert level.shape == (2, -(-333 // factor), -(-1025 // factor)) and mask.shape == level.shape[1:]
-    chance, dataset = random.Random(number), gdal.Open(root)
-    views = [random_view(chance, factor) for _ in range(60)]
+    chance, dataset = random.Random(number), gdal.Open(root, access)
+    views = [random_view(chance, factor) for _ in range(60 if access == gdal.GA_ReadOnly else 20)]
     views.append(((0, 0, 1025, 333), [level.shape[2], level.shape[1]], None)) # as large as the level
     for window, size, fractions in views:
         x, y, width, height = fractions or window

@@ -45,6 +45,9 @@ CPLErr WritingBand::IRasterIO(GDALRWFlag flag, int x, int y, int width, int heig
 {
     if (flag == GF_Write)
         m_dataset->m_is_written = true;
+    if (m_dataset->is_view(flag, width, height, buffer_width, buffer_height))
+        return m_dataset->m_stored->GetRasterBand(nBand)->RasterIO(flag, x, y, width, height, data, buffer_width,
+                                                                   buffer_height, type, pixel_space, line_space, extra);
     return GDALRasterBand::IRasterIO(flag, x, y, width, height, data, buffer_width, buffer_height, type, pixel_space,
                                      line_space, extra);
 }
@@ -476,6 +479,9 @@ CPLErr WritingDataset::IRasterIO(GDALRWFlag flag, int x, int y, int width, int h
 {
     if (flag == GF_Write)
         m_is_written = true;
+    if (is_view(flag, width, height, buffer_width, buffer_height))
+        return m_stored->RasterIO(flag, x, y, width, height, data, buffer_width, buffer_height, type, n_bands, bands,
+                                  pixel_space, line_space, band_space, extra);
     return GDALDataset::IRasterIO(flag, x, y, width, height, data, buffer_width, buffer_height, type, n_bands, bands,
                                   pixel_space, line_space, band_space, extra);
 }

@@ -298,6 +298,12 @@ bool WritingDataset::has_overviews() const
     return m_stored && !m_is_written && !m_has_other_nodata;
 }
 
+/* A view is read as from a dataset that is open for reading, whose levels lie where they lie (rasterio.cpp). */
+bool WritingDataset::is_view(GDALRWFlag flag, int width, int height, int buffer_width, int buffer_height) const
+{
+    return flag == GF_Read && (buffer_width < width || buffer_height < height) && has_overviews();
+}
+
 int WritingBand::GetOverviewCount()
 {
     return m_dataset->has_overviews() ? m_dataset->m_stored->GetRasterBand(nBand)->GetOverviewCount()

@@ -62,6 +62,7 @@ class WritingDataset final : public GDALDataset
     void take_side_file();
     bool is_changed();
     bool has_overviews() const;
+    bool is_view(GDALRWFlag flag, int width, int height, int buffer_width, int buffer_height) const;
     std::vector<int> stored_factors() const;
 
   public:
@@ -202,6 +203,9 @@ class WritingMaskBand final : public GDALRasterBand
     {
         if (flag == GF_Write)
             m_dataset->m_is_written = true;
+        if (m_dataset->is_view(flag, width, height, buffer_width, buffer_height) && m_dataset->m_stored->has_mask())
+            return m_dataset->m_stored->GetRasterBand(1)->GetMaskBand()->RasterIO(
+                flag, x, y, width, height, data, buffer_width, buffer_height, type, pixel_space, line_space, extra);
         return GDALRasterBand::IRasterIO(flag, x, y, width, height, data, buffer_width, buffer_height, type,
                                          pixel_space, line_space, extra);
     }
