@@ -283,7 +283,7 @@ def test_parts_of_a_store_keep_their_axes(tmp_path, kind):
 
 
 def test_gdalwarp_keeps_axes_and_labels(tmp_path):
-    """Without a CRS gdalwarp turns rows around; metadata of bands are all that it copies."""
+    """Without a CRS gdalwarp turns rows around; it copies the default domain of metadata, and descriptions, by itself."""
     source = own(tmp_path / "a.zarr")
     warped = str(tmp_path / "b.zarr")
     with warnings() as found:
@@ -291,12 +291,97 @@ def test_gdalwarp_keeps_axes_and_labels(tmp_path):
     levels, channels, _ = said(warped)
     assert {axis: levels[0][axis] for axis in "tcz"} == {axis: expected(0)[axis] for axis in "tcz"}
     assert [levels[0][axis][0] for axis in "yx"] == pytest.approx([0.325, 0.325], rel=0.8)
-    assert [c["label"] for c in channels] == ["DAPI", "GFP µ"] and not found
+    assert (channels, said(warped)[2]) == (said(source)[1], "cells") and not found
     vrt = gdal.Warp(f"{tmp_path}/b.vrt", source, format="VRT")
     levels, channels, name = said(translate(vrt, tmp_path / "c.zarr"))
     assert {axis: levels[0][axis] for axis in "tcz"} == {axis: expected(0)[axis] for axis in "tcz"}
     assert (channels, name) == (said(source)[1], "cells")
     np.testing.assert_array_equal(gdaltest.zarr_levels(warped)[0].reshape(12, -1), gdaltest.pixels(vrt).reshape(12, -1))
+
+
+VIEW = {"defaultT": 1, "defaultZ": 2, "model": "greyscale"}
+
+
+def with_view(root, view=VIEW):
+    attributes = gdaltest.read_json(f"{root}/.zattrs")
+    attributes["omero"]["rdefs"] = view
+    with open(f"{root}/.zattrs", "w") as file:
+        json.dump(attributes, file)
+    return root
+
+
+@pytest.mark.parametrize("axes", ["tczyx", "czyx", "cyx"])
+@pytest.mark.parametrize("how", ["translate", "vrt", "tif", "warp", "twice"])
+def test_what_viewers_are_told_goes_along(tmp_path, axes, how):
+    """Through GDAL's own copying, by Create(), and through a file of another format, whose pixels may be scaled: there
+    only what the values do not matter for."""
+    array = {"tczyx": ARRAY, "czyx": ARRAY[0], "cyx": ARRAY[0, :, 0]}[axes]
+    source = with_view(foreign(tmp_path / "a.zarr", "0.4", array, axes))
+    copy = str(tmp_path / "b.zarr")
+    with warnings() as found:
+        if how == "warp":
+            assert gdal.Warp(copy, source, format="OMEZARR") is not None
+        elif how == "twice":
+            assert gdal.Warp(copy, translate(source, tmp_path / "first.zarr"), format="OMEZARR") is not None
+        elif how == "translate":
+            translate(source, copy)
+        else:
+            assert gdal.Translate(f"{tmp_path}/b.{how}", source, format={"vrt": "VRT", "tif": "GTiff"}[how]) is not None
+            translate(f"{tmp_path}/b.{how}", copy)
+    _, channels, name = said(copy)
+    if how == "tif":
+        assert all(c.pop("window")["end"] > 2000 for c in channels)
+    assert channels == [{k: v for k, v in c.items() if k in channels[0]} for c in CHANNELS] and name == "cells" and not found
+    assert gdaltest.ome(copy)["omero"]["rdefs"] == {"model": "greyscale", "defaultT": 1 if "t" in axes else 0, "defaultZ": 2 if "z" in axes else 0}
+    dataset = gdal.Open(copy)
+    assert all("NGFF_COLOR" in dataset.GetRasterBand(i + 1).GetMetadata() for i in range(dataset.RasterCount))
+
+
+@pytest.mark.parametrize("bands,expected", [
+    ([3, 2, 6, 5], {"model": "greyscale", "defaultT": 0, "defaultZ": 0}),  # t 0; z 2, 1: the plane 2 is the first now
+    ([7, 8, 10, 11], {"model": "greyscale", "defaultT": 0, "defaultZ": 1}),  # t 1; z 0, 1: the last one
+    ([9, 3], {"model": "greyscale", "defaultT": 0, "defaultZ": 0}),  # one channel of t 1 and 0
+])
+def test_the_planes_that_are_shown_first_are_those_of_the_picked_bands(tmp_path, bands, expected):
+    model = "greyscale" if len(bands) > 2 else "color"  # one channel of several is grey
+    source = with_view(foreign(tmp_path / "a.zarr", "0.4"), {**VIEW, "model": model})
+    copy = translate(source, tmp_path / "b.zarr", bandList=bands)
+    assert gdaltest.ome(copy)["omero"]["rdefs"] == expected
+
+
+@pytest.mark.parametrize("view", [{"defaultT": "1", "defaultZ": -1, "model": "rgb"}, {"defaultT": 1e300, "defaultZ": 1.5}, [], "color",
+                                  {"defaultT": 9, "defaultZ": 99999999999, "model": None}])
+def test_a_view_that_no_viewer_could_use(tmp_path, view):
+    copy = translate(with_view(foreign(tmp_path / "a.zarr", "0.4"), view), tmp_path / "b.zarr")
+    t = 1 if isinstance(view, dict) and view["defaultT"] == 9 else 0
+    assert gdaltest.ome(copy)["omero"]["rdefs"] == {"model": "color", "defaultT": t, "defaultZ": 1}
+
+
+def test_a_change_in_place_keeps_the_view(tmp_path):
+    copy = translate(with_view(foreign(tmp_path / "a.zarr", "0.4")), tmp_path / "b.zarr")
+    dataset = gdal.Open(copy, gdal.GA_Update)
+    dataset.GetRasterBand(1).WriteRaster(0, 0, 1, 1, b"\1\2")
+    dataset = None
+    assert gdaltest.ome(copy)["omero"]["rdefs"] == VIEW
+
+
+def test_what_a_program_says_of_colours_counts_more(tmp_path):
+    """NGFF_COLOR of a file is what was said before; the colours that it has now are its own. A range that its type does not
+    have is not taken."""
+    source = foreign(tmp_path / "a.zarr", "0.4", ARRAY[0, :, 0], "cyx")
+    gdal.Translate(f"{tmp_path}/b.tif", source, options=["-colorinterp", "red,undefined"])
+    colors = [c["color"] for c in said(translate(f"{tmp_path}/b.tif", tmp_path / "b.zarr"))[1]]
+    assert colors == ["FF0000", "12AB34"]
+    assert gdal.Warp(f"{tmp_path}/c.zarr", source, format="OMEZARR", outputType=gdal.GDT_Byte) is not None
+    windows = [c["window"] for c in said(f"{tmp_path}/c.zarr")[1]]
+    assert windows[0]["end"] <= 255 and (windows[1]["start"], windows[1]["end"]) == (30, 40)
+
+
+def test_plain_pictures_are_copied_without_words_for_viewers(tmp_path):
+    source = gdaltest.write(tmp_path / "a.zarr", gdaltest.mem(gdaltest.random_array((3, 50, 60), "uint8")))
+    dataset = gdal.Open(source)
+    assert not any(key.startswith("NGFF") for key in (dataset.GetMetadata() or {}))
+    assert not any(key.startswith("NGFF") for key in dataset.GetRasterBand(1).GetMetadata())
 
 
 def test_scaled_values_get_windows_of_their_own(tmp_path):

@@ -140,6 +140,10 @@ NGFF_API int32_t ngff_image_set_inverted(ngff_image *image, int64_t channel, int
 NGFF_API int32_t ngff_image_set_range(ngff_image *image, int64_t channel, double min, double max);
 /* Whether a viewer shows the channel at first; without it the first six that are no alpha channel are. */
 NGFF_API int32_t ngff_image_set_active(ngff_image *image, int64_t channel, int32_t is_active);
+/* What a viewer shows at first: the planes on t and z, counted from 0 (0 where there is no such axis), and channels in
+ * their colours (1) or one of them in grey (0). -1 leaves the default: the first t, the middle z, colours if there are
+ * several channels. */
+NGFF_API int32_t ngff_image_set_view(ngff_image *image, int64_t t, int64_t z, int32_t has_colors);
 /* The pixel value that means "no data" in a channel (-1: in all). value points to one pixel of the image's type.
  * Such pixels, and NaN always, are left out of levels, statistics and windows. */
 NGFF_API int32_t ngff_image_set_nodata(ngff_image *image, int64_t channel, const void *value);

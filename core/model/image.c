@@ -115,6 +115,7 @@ ngff_image *ngff_image_create(const char *dims, const int64_t *shape, int32_t da
     image->channel_axis = -1;
     image->alpha = -1;
     image->name = strdup("image");
+    image->view_t = image->view_z = image->has_view_colors = -1;
     if (image->name && describe(image, dims, shape, data_type))
         return image;
     if (image->name)
@@ -455,6 +456,26 @@ int32_t ngff_image_set_active(ngff_image *image, int64_t number, int32_t is_acti
         return image->error.status;
     c->has_active = 1;
     c->is_active = is_active != 0;
+    return NGFF_OK;
+}
+
+static int is_index_of(const ngff_image *image, char axis, int64_t index)
+{
+    int at = image_axis(image, axis);
+    return index >= -1 && index < (at < 0 ? 1 : image->shape[at]);
+}
+
+int32_t ngff_image_set_view(ngff_image *image, int64_t t, int64_t z, int32_t has_colors)
+{
+    if (begin_change(image))
+        return ngff_image_status(image);
+    if (!is_index_of(image, 't', t) || !is_index_of(image, 'z', z) || has_colors < -1 || has_colors > 1)
+        return error_set(&image->error, NGFF_E_ARGUMENT,
+                         "there is no plane t %" PRId64 ", z %" PRId64 ", or %" PRId32 " is none of -1, 0 and 1", t, z,
+                         has_colors);
+    image->view_t = t;
+    image->view_z = z;
+    image->has_view_colors = has_colors;
     return NGFF_OK;
 }
 

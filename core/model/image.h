@@ -39,6 +39,8 @@ struct ngff_image {
     double scale[MAX_RANK], translation[MAX_RANK];
     const char *unit[MAX_RANK]; /* a name of the unit table, or NULL */
     char *name;
+    int64_t view_t, view_z; /* ngff_image_set_view: -1 is the default, in has_view_colors, too */
+    int has_view_colors;
     int kind;         /* NGFF_KIND_* */
     int channel_axis; /* index of c, or -1 */
     int64_t n_channels;

@@ -735,9 +735,11 @@ static cJSON *omero(walk *w)
         tree_put(object, "version", cJSON_CreateString("0.4"), &w->is_whole);
     tree_put(object, "name", cJSON_CreateString(image->name), &w->is_whole);
     tree_put(object, "channels", channels, &w->is_whole);
-    tree_put(rdefs, "model", cJSON_CreateString(image->n_channels > 1 ? "color" : "greyscale"), &w->is_whole);
-    tree_put(rdefs, "defaultT", tree_whole(0), &w->is_whole);
-    tree_put(rdefs, "defaultZ", tree_whole(z < 0 ? 0 : image->shape[z] / 2), &w->is_whole);
+    int has_colors = image->has_view_colors < 0 ? image->n_channels > 1 : image->has_view_colors;
+    int64_t middle = z < 0 ? 0 : image->shape[z] / 2;
+    tree_put(rdefs, "model", cJSON_CreateString(has_colors ? "color" : "greyscale"), &w->is_whole);
+    tree_put(rdefs, "defaultT", tree_whole(image->view_t < 0 ? 0 : image->view_t), &w->is_whole);
+    tree_put(rdefs, "defaultZ", tree_whole(image->view_z < 0 ? middle : image->view_z), &w->is_whole);
     tree_put(object, "rdefs", rdefs, &w->is_whole);
     return object;
 }

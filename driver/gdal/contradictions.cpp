@@ -13,16 +13,6 @@
 
 using Type = CPLJSONObject::Type;
 
-static bool has_option(const CPLJSONObject &options, std::initializer_list<const char *> names)
-{
-    if (is_type(options, Type::Array))
-        for (const CPLJSONObject &option : options.ToArray())
-            for (const char *name : names)
-                if (STARTS_WITH_CI(option.ToString().c_str(), (std::string(name) + "=").c_str()))
-                    return true;
-    return false;
-}
-
 /* The descriptions of the bands and the labels of the channels, where each band is a channel. */
 static std::string label_contradiction(const CPLJSONObject &attributes, const CPLJSONObject &block)
 {

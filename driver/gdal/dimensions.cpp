@@ -14,6 +14,17 @@ std::string dimension_item(char axis, const char *what)
     return std::string("DIM_") + axis + "_" + what;
 }
 
+std::string ngff_item(const char *what)
+{
+    return std::string("NGFF_") + what;
+}
+
+const char *said_to_viewers(GDALMajorObject *object, const char *what)
+{
+    const char *text = object->GetMetadataItem(what, "NGFF");
+    return text != nullptr ? text : object->GetMetadataItem(ngff_item(what).c_str());
+}
+
 /* -- What the bands say ---------------------------------------------------------------------------------------- */
 
 namespace
@@ -330,6 +341,8 @@ static BandGrid grid_of(GDALDataset *source, std::vector<Dimension> dimensions)
                 axis.letter = letter;
                 axis.name = dimension.name;
                 axis.size = static_cast<int64_t>(dimension.first.size());
+                for (const size_t band : dimension.first)
+                    axis.indexes.push_back(dimension.places[band].index);
                 measure(dimension, &axis);
                 grid.axes.push_back(axis);
                 order.push_back(&dimension);

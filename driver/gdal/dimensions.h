@@ -18,6 +18,10 @@
 
 /* Names of our own items: DIM_t_INDEX, DIM_y_UNIT. */
 std::string dimension_item(char axis, const char *what);
+/* And of those that say once more what the domain NGFF says to viewers: NGFF_COLOR. */
+std::string ngff_item(const char *what);
+/* What the domain NGFF, or such an item, says; NULL where neither does. */
+const char *said_to_viewers(GDALMajorObject *object, const char *what);
 
 /* Bands at all places of t, c, z. */
 struct GridAxis {
@@ -26,7 +30,8 @@ struct GridAxis {
     double scale = 1, translation = 0;
     const char *unit = nullptr; /* NGFF's name of it */
     std::string name{}, unit_text{};
-    bool is_even = true; /* else scale and translation say nothing */
+    std::vector<int64_t> indexes{}; /* of its places in the bands' own words; 0 where they do not say it */
+    bool is_even = true;            /* else scale and translation say nothing */
 };
 
 struct BandGrid {

@@ -411,9 +411,26 @@ static void add_axis(std::string *list, char axis, const std::string &value)
         *list += (list->empty() ? "" : ",") + std::string(1, axis) + ":" + value;
 }
 
+/* What a viewer shows at first, as "omero" says it. */
+static void describe_view(const CPLJSONObject &omero, const std::string &dims, CPLStringList *items)
+{
+    const CPLJSONObject view = member_of(omero, "rdefs");
+    const std::string model = text_member(view, "model");
+    if (model == "color" || model == "greyscale")
+        items->SetNameValue("MODEL", model.c_str());
+    for (const auto &[axis, name, item] :
+         {std::make_tuple('t', "defaultT", "DEFAULT_T"), std::make_tuple('z', "defaultZ", "DEFAULT_Z")}) {
+        const CPLJSONObject index = member_of(view, name);
+        if (dims.find(axis) != std::string::npos && index.IsValid() && index.GetType() == Type::Integer &&
+            index.ToInteger() >= 0)
+            items->SetNameValue(item, std::to_string(index.ToInteger()).c_str());
+    }
+}
+
 /* The image as a whole: its name, and its axes in the words of the creation options. Units of y and x are also where
  * GDAL's copying keeps them, unless a CRS has them. */
-static void describe_image(const ngff_reader *reader, const CPLJSONObject &multiscale, DatasetAttributes *to)
+static void describe_image(const ngff_reader *reader, const CPLJSONObject &multiscale, const CPLJSONObject &omero,
+                           DatasetAttributes *to)
 {
     const std::string dims = ngff_reader_dims(reader), name = text_member(multiscale, "name");
     const int level = ngff_reader_part_level(reader);
@@ -437,6 +454,7 @@ static void describe_image(const ngff_reader *reader, const CPLJSONObject &multi
         items.SetNameValue("AXIS_UNITS", units.c_str());
     if (!name.empty())
         items.SetNameValue("NAME", name.c_str());
+    describe_view(omero, dims, &items);
 }
 
 /* A channel of "omero" as all its planes show it. */
@@ -530,14 +548,35 @@ static void describe_own(const ngff_reader *reader, const PlaneSelection &planes
     }
 }
 
+/* What viewers are told once more where GDAL's own copying keeps it: programs that write by Create(), such as gdalwarp,
+ * copy no other domain than the default one. */
+static void repeat_for_copies(std::vector<MetadataDomain> *domains, std::initializer_list<const char *> names)
+{
+    const CPLStringList from(items_of_domain(*domains, "NGFF"));
+    for (const char *name : names)
+        if (const char *value = from.FetchNameValue(name))
+            items_of_domain(*domains, "").SetNameValue(ngff_item(name).c_str(), value);
+}
+
+/* True where a copy could not find anew what viewers are told: of a store of ours what its user or its source said. */
+static bool has_told_viewers(const CPLJSONObject &attributes, DatasetAttributes *to)
+{
+    const CPLJSONObject options = member_of(member_of(attributes, "omezarr"), "options");
+    return !to->is_ours || has_option(options, {"CHANNEL_COLORS", "WINDOW", "NAME"}) ||
+           (!to->bands.empty() &&
+            items_of_domain(to->bands[0].metadata, "").FetchNameValue(ngff_item("COLOR").c_str()));
+}
+
 void foreign_description(ngff_reader *reader, const PlaneSelection &planes, const std::vector<std::string> &own_labels,
                          DatasetAttributes *to)
 {
     const std::string dims = ngff_reader_dims(reader);
     CPLJSONDocument group, array;
+    bool is_told = false;
     if (parse(ngff_reader_attributes(reader), "The image's attributes", &group)) {
         const CPLJSONObject ome = ome_of(group.GetRoot());
-        describe_image(reader, multiscale_of(reader, ome), to);
+        is_told = has_told_viewers(group.GetRoot(), to);
+        describe_image(reader, multiscale_of(reader, ome), member_of(ome, "omero"), to);
         const CPLJSONObject label = member_of(ome, "image-label");
         to->label_colors = label_entries(member_of(label, "colors"), true);
         to->label_properties = label_entries(member_of(label, "properties"), false);
@@ -555,6 +594,12 @@ void foreign_description(ngff_reader *reader, const PlaneSelection &planes, cons
         dims.find_first_of("tz") != std::string::npos ||
         std::any_of(axes.begin(), axes.end(), [](const PlaneAxis &c) { return c.scale != 1 || c.translation != 0; }) ||
         (!to->bands.empty() && has_other_dimensions(to->bands[0].metadata));
+    if (is_told || is_copied) {
+        repeat_for_copies(&to->metadata, {"NAME", "MODEL", "DEFAULT_T", "DEFAULT_Z"});
+        for (BandAttributes &band : to->bands)
+            repeat_for_copies(&band.metadata, {"COLOR", "ACTIVE", "INVERTED", "WINDOW_START", "WINDOW_END",
+                                               "WINDOW_MIN", "WINDOW_MAX"});
+    }
     if (dims.size() < 3 || (to->is_ours && !is_copied))
         return;
     for (size_t i = 0; i < to->bands.size(); i++) {

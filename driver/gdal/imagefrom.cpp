@@ -450,23 +450,44 @@ static void choose_kind(GDALDataset *source, CSLConstList options, const std::ve
                                with, without);
 }
 
+/* True for what a copy has taken along (NGFF_COLOR), in colours of the band's own that say something else. */
+static bool is_other_color(GDALRasterBand *shown, GDALColorInterp color, const char *said)
+{
+    const char *own = color == GCI_GrayIndex ? nullptr : color_of(color);
+    return shown->GetMetadataItem("COLOR", "NGFF") == nullptr && own != nullptr && said != nullptr && !EQUAL(own, said);
+}
+
+/* False for ranges of values that the pixels cannot have: what a copy has taken along was said of another type. */
+static bool is_of_type(GDALDataType type, double start, double end)
+{
+    int is_clamped[2] = {FALSE, FALSE}, is_rounded = FALSE;
+    GDALAdjustValueToDataType(type, start, &is_clamped[0], &is_rounded);
+    GDALAdjustValueToDataType(type, end, &is_clamped[1], &is_rounded);
+    return !is_clamped[0] && !is_clamped[1];
+}
+
 /* How a channel is shown, as an OME-Zarr says it of one of its bands. What no viewer could use is left out. */
 static bool describe_display(ngff_image *image, int64_t channel, GDALRasterBand *shown, bool has_same_color,
                              bool has_same_values)
 {
     const auto number = [shown](const char *name, double *value) {
-        const char *text = shown->GetMetadataItem(name, "NGFF");
+        const char *text = said_to_viewers(shown, name);
         *value = text != nullptr ? CPLAtof(text) : 0;
         return text != nullptr && std::isfinite(*value);
     };
+    const auto is_shown = [shown](double start, double end) {
+        return shown->GetMetadataItem("WINDOW_START", "NGFF") != nullptr ||
+               is_of_type(shown->GetRasterDataType(), start, end);
+    };
     double start, end, min, max;
-    const char *color = shown->GetMetadataItem("COLOR", "NGFF"), *active = shown->GetMetadataItem("ACTIVE", "NGFF");
-    const bool is_color =
-        has_same_color && color != nullptr && strlen(color) == 6 && strspn(color, "0123456789abcdefABCDEF") == 6;
+    const char *color = said_to_viewers(shown, "COLOR"), *active = said_to_viewers(shown, "ACTIVE");
+    const bool is_color = has_same_color && color != nullptr &&
+                          !is_other_color(shown, shown->GetColorInterpretation(), color) && strlen(color) == 6 &&
+                          strspn(color, "0123456789abcdefABCDEF") == 6;
     return (!is_color || ngff_image_set_channel(image, channel, nullptr, color) == NGFF_OK) &&
            (active == nullptr || ngff_image_set_active(image, channel, CPLTestBool(active)) == NGFF_OK) &&
            (!has_same_values || !number("WINDOW_START", &start) || !number("WINDOW_END", &end) || start >= end ||
-            ngff_image_set_window(image, channel, start, end) == NGFF_OK) &&
+            !is_shown(start, end) || ngff_image_set_window(image, channel, start, end) == NGFF_OK) &&
            (!has_same_values || !number("WINDOW_MIN", &min) || !number("WINDOW_MAX", &max) || min >= max ||
             ngff_image_set_range(image, channel, min, max) == NGFF_OK);
 }
@@ -502,12 +523,15 @@ static bool describe_channels(GDALDataset *source, const NgffSource &store, CSLC
         if (colors.back() != GCI_AlphaBand && is_min_white(source, band) &&
             ngff_image_set_inverted(image, channel, 1) != NGFF_OK)
             return false;
-        const char *inverted = shown != nullptr ? shown->GetMetadataItem("INVERTED", "NGFF") : nullptr;
+        const char *inverted = shown != nullptr ? said_to_viewers(shown, "INVERTED") : nullptr;
         if (inverted != nullptr && to->stored == nullptr && ngff_image_set_inverted(image, channel, 1) != NGFF_OK)
             return false;
         if (shown != nullptr &&
             !describe_display(image, channel, shown, shown->GetColorInterpretation() == colors.back(),
                               takes_windows && shown->GetRasterDataType() == band->GetRasterDataType()))
+            return false;
+        /* what was a store and is a file of another format now: its values may be scaled */
+        if (shown == nullptr && !describe_display(image, channel, band, true, false))
             return false;
     }
     choose_kind(source, options, colors, to);
@@ -576,12 +600,35 @@ static bool describe_validity(GDALDataset *source, CSLConstList options, bool is
     return true;
 }
 
-static bool describe_name(const NgffSource &store, ImageFromSource *to)
+static bool describe_name(GDALDataset *image, ImageFromSource *to)
 {
     constexpr size_t longest = 4096; /* of ngff_image_set_name */
-    GDALDataset *image = store.image();
-    const char *name = image != nullptr ? image->GetMetadataItem("NAME", "NGFF") : nullptr;
+    const char *name = said_to_viewers(image, "NAME");
     return name == nullptr || strlen(name) > longest || ngff_image_set_name(to->image.get(), name) == NGFF_OK;
+}
+
+/* The planes that a viewer shows at first, and whether in colours. */
+static bool describe_view(GDALDataset *image, const BandGrid &grid, ImageFromSource *to)
+{
+    const auto index = [=, &grid](char axis, const char *item) -> int64_t {
+        const char *text = said_to_viewers(image, item);
+        const size_t at = to->dims.find(axis);
+        if (text == nullptr || at == std::string::npos)
+            return -1;
+        const int64_t wanted = strtoll(text, nullptr, 10);
+        for (const GridAxis &of_bands : grid.axes) /* bands that were picked say which they were */
+            if (of_bands.letter == axis && of_bands.indexes.size() == static_cast<size_t>(to->shape[at]))
+                for (size_t i = 0; i < of_bands.indexes.size(); i++)
+                    if (of_bands.indexes[i] == wanted)
+                        return static_cast<int64_t>(i);
+        return std::clamp<int64_t>(wanted, 0, to->shape[at] - 1);
+    };
+    /* one channel of several is grey as any other */
+    const bool is_picked = channel_count(*to) == 1 && image->GetRasterCount() != static_cast<int>(to->bands.size());
+    const char *model = is_picked ? nullptr : said_to_viewers(image, "MODEL");
+    const int has_colors = model == nullptr ? -1 : EQUAL(model, "color");
+    return ngff_image_set_view(to->image.get(), index('t', "DEFAULT_T"), index('z', "DEFAULT_Z"), has_colors) ==
+           NGFF_OK;
 }
 
 /* -- Position -------------------------------------------------------------------------------------------------- */
@@ -702,6 +749,12 @@ static bool is_said_by_axis(const GridAxis &axis, const std::string &item)
     return is("INDEX") || is("STEP") || (is("VALUE") && axis.is_even) || (is("UNIT") && axis.is_even && has_unit);
 }
 
+/* True for what the channels of a stack say again. */
+static bool is_said_by_channels(const ImageFromSource &to, const char *item)
+{
+    return is_stack(to) && STARTS_WITH(item, ngff_item("").c_str());
+}
+
 /* True for DIM_t_..., DIM_c_..., DIM_z_..., our own words for places. */
 static bool is_own_place(const std::string &item)
 {
@@ -719,7 +772,9 @@ static CopiedMetadata copied_metadata(GDALDataset *source, const NgffSource &sto
     const bool has_units = source->GetSpatialRef() == nullptr;
     const bool is_other_axes = CSLFetchNameValue(options, "AXES") != nullptr && grid.axes.empty();
     copied.is_wanted = EQUAL(wanted, "AUTO") || CPLTestBool(wanted);
-    copied.is_said_by_ngff = [=, &grid, &store](int band, const char *item) {
+    copied.is_said_by_ngff = [=, &grid, &store, &to](int band, const char *item) {
+        if (is_said_by_channels(to, item))
+            return true;
         if (band == 0) {
             for (const char axis : {'y', 'x'})
                 if (STARTS_WITH(item, (dimension_item(axis, "UNIT") + "=").c_str()))
@@ -770,9 +825,10 @@ bool image_from_source(GDALDataset *source, CSLConstList options, bool is_strict
     }
     int what = GEOREF_NO_TRANSFORM;
     const NgffSource store(to->stored != nullptr ? to->stored : source, to->stored != nullptr);
+    GDALDataset *image_said = store.image() != nullptr ? store.image() : source;
     const bool is_type_kept = source->GetRasterBand(1)->GetRasterDataType() == to->type;
     const bool is_described =
-        ngff_image_status(image) == NGFF_OK && describe_name(store, to) &&
+        ngff_image_status(image) == NGFF_OK && describe_name(image_said, to) && describe_view(image_said, grid, to) &&
         describe_channels(source, store, options, to) && describe_labels(source, store, options, to) &&
         describe_validity(source, options, is_strict, to) && describe_position(source, grid, to, &what) &&
         attributes_to_image(source, to->bands, to->colors, image, copied_metadata(source, store, grid, options, *to),

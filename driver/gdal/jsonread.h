@@ -4,6 +4,8 @@
 
 #include <climits>
 #include <cstring>
+#include <initializer_list>
+#include <string>
 
 #include "cpl_conv.h"
 #include "cpl_error.h"
@@ -47,6 +49,17 @@ inline std::string text_member(const CPLJSONObject &object, const std::string &n
 {
     const CPLJSONObject child = member_of(object, name);
     return is_type(child, CPLJSONObject::Type::String) ? child.ToString() : std::string();
+}
+
+/* True if one of these options is in the list of those that a store was made with. */
+inline bool has_option(const CPLJSONObject &options, std::initializer_list<const char *> names)
+{
+    if (is_type(options, CPLJSONObject::Type::Array))
+        for (const CPLJSONObject &option : options.ToArray())
+            for (const char *name : names)
+                if (STARTS_WITH_CI(option.ToString().c_str(), (std::string(name) + "=").c_str()))
+                    return true;
+    return false;
 }
 
 /* What GDAL's tree of a text takes, or a little more: each value is an object of its own, and each object has a table

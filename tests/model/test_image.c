@@ -187,6 +187,30 @@ static void channels_take_labels_colours_windows_and_nodata(void)
     ngff_image_free(image);
 }
 
+static void view_is_a_plane_of_the_image(void)
+{
+    static const int64_t shape[] = {2, 3, 4, 5};
+    static const struct {
+        int64_t t, z;
+        int32_t has_colors, status;
+    } table[] = {{1, 2, 0, NGFF_OK},          {-1, -1, -1, NGFF_OK},        {2, 0, -1, NGFF_E_ARGUMENT},
+                 {0, 3, -1, NGFF_E_ARGUMENT}, {-2, 0, -1, NGFF_E_ARGUMENT}, {0, 0, 2, NGFF_E_ARGUMENT}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        ngff_image *image = ngff_image_create("tzyx", shape, NGFF_UINT8);
+        CHECK(image->view_t == -1 && image->view_z == -1 && image->has_view_colors == -1);
+        CHECK_INT(ngff_image_set_view(image, table[i].t, table[i].z, table[i].has_colors), table[i].status);
+        if (table[i].status == NGFF_OK)
+            CHECK(image->view_t == table[i].t && image->view_z == table[i].z &&
+                  image->has_view_colors == table[i].has_colors);
+        ngff_image_free(image);
+    }
+    ngff_image *image = three_bands(); /* without t and z */
+    CHECK_INT(ngff_image_set_view(image, 0, 0, 1), NGFF_OK);
+    CHECK_INT(ngff_image_set_view(image, 0, 1, 1), NGFF_E_ARGUMENT);
+    CHECK_INT(ngff_image_set_view(NULL, 0, 0, 1), NGFF_E_ARGUMENT);
+    ngff_image_free(image);
+}
+
 static void georeference_and_attributes_are_checked(void)
 {
     double north_up[] = {500000, 10, 0, 5000000, 0, -10}, flat[] = {0, 1, 2, 0, 2, 4};
@@ -254,6 +278,7 @@ int main(void)
     RUN(scale_and_translation_must_be_finite);
     RUN(common_spellings_of_units_are_known);
     RUN(channels_take_labels_colours_windows_and_nodata);
+    RUN(view_is_a_plane_of_the_image);
     RUN(georeference_and_attributes_are_checked);
     RUN(a_copy_has_all_and_shares_nothing);
     CHECK_EXIT();

@@ -546,6 +546,12 @@ static void omero_is_complete_or_absent(void)
     CHECK_TEXT(at(root, "omero/channels/0/color"), "\"00FFFF\"");
     CHECK_TEXT(at(root, "omero/channels/4/color"), "\"00FF00\"");
     forget(&m);
+    image = ngff_image_create("czyx", five, NGFF_UINT16);
+    ngff_image_set_view(image, -1, 2, 0);
+    write_store(image, summaries, &m, NULL, NULL, NULL, NULL);
+    CHECK_TEXT(at(object(&m, "zarr.json"), "attributes/ome/omero/rdefs"),
+               "{\"model\":\"greyscale\",\"defaultT\":0,\"defaultZ\":2}");
+    forget(&m);
     write_store(ngff_image_create("cyx", many, NGFF_UINT16), summaries, &m, NULL, NULL, NULL, NULL);
     CHECK_TEXT(at(object(&m, "zarr.json"), "attributes/ome/omero"), "(none)");
     forget(&m);
