@@ -5,6 +5,7 @@ import gdaltest
 import ngffmodel
 import numpy as np
 import pytest
+import webserver
 from osgeo import gdal
 
 from omezarr_pixels import assert_levels
@@ -192,6 +193,78 @@ def test_a_resumed_copy_leaves_the_same_holes(tmp_path):
     found, wanted = (gdaltest.snapshot(path) for path in (store, expected))
     assert found == {**wanted, **{name: found[name] for name in found if name == "zarr.json"}}  # which names the options
     np.testing.assert_array_equal(gdaltest.our_levels(store)[0], array)
+
+
+# -- Holes of stores -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def holed(tmp_path):
+    """Of a sparse GeoTIFF, and a store of it whose chunks are its tiles."""
+    array, grids = picture("int16", -5, 2)
+    sparse = geotiff(tmp_path / "s.tif", array, grids, -5)
+    return sparse, lambda *options: gdaltest.write(tmp_path / "a.ome.zarr", sparse, *(options or [f"BLOCKSIZE={TILE}"]))
+
+
+@pytest.mark.parametrize("options", [[f"BLOCKSIZE={TILE}"], [f"BLOCKSIZE={TILE}", "SHARD=64"], [f"BLOCKSIZE={TILE}", "NGFF_VERSION=0.4"]])
+def test_a_store_says_what_it_does_not_have(holed, tmp_path, options):
+    """As the GeoTIFF does, chunk by chunk; so a copy of it skips what is not there."""
+    sparse, write = holed
+    store = gdal.Open(write(*options))
+    assert n_holes(store) == n_holes(sparse) > 50
+    for band in (1, 2):
+        want = [sparse.GetRasterBand(band).GetDataCoverageStatus(*window) for window in ((0, 0, WIDTH, HEIGHT), (3, 5, 61, 40))]
+        assert [store.GetRasterBand(band).GetDataCoverageStatus(*window) for window in ((0, 0, WIDTH, HEIGHT), (3, 5, 61, 40))] == want
+    gdal.Translate(str(tmp_path / "t.tif"), store, creationOptions=[*TILED, "SPARSE_OK=TRUE", "INTERLEAVE=BAND"])
+    back = gdal.Open(str(tmp_path / "t.tif"))
+    assert n_holes(back) == n_holes(sparse)
+    np.testing.assert_array_equal(gdaltest.pixels(back), gdaltest.pixels(sparse))
+
+
+def test_a_level_and_a_mask_have_holes(tmp_path):
+    source = gdaltest.mem(np.ones((64, 128), "uint8"))
+    source.CreateMaskBand(gdal.GMF_PER_DATASET)
+    source.GetRasterBand(1).GetMaskBand().WriteRaster(64, 0, 64, 64, b"\xff" * 4096)
+    dataset = gdal.Open(gdaltest.write(tmp_path / "a.ome.zarr", source, "BLOCKSIZE=32"))
+    mask, level = dataset.GetRasterBand(1).GetMaskBand(), dataset.GetRasterBand(1).GetOverview(0)
+    assert [mask.GetDataCoverageStatus(x, 0, 64, 64)[0] for x in (0, 64)] == [4, 2]
+    assert [level.GetMaskBand().GetDataCoverageStatus(x, 0, 32, 32)[0] for x in (0, 32)] == [4, 2]
+    assert [level.GetDataCoverageStatus(x, 0, 32, 32)[0] for x in (0, 32)] == [4, 2]  # nothing valid is 0
+
+
+def test_what_reads_as_something_is_no_hole(holed):
+    """What is not stored is the store's nodata value; with another one, which the side file says, it is pixels."""
+    path = holed[1]()
+    dataset = gdal.Open(path)
+    for band in (1, 2):
+        dataset.GetRasterBand(band).SetNoDataValue(9)
+    assert n_holes(dataset) == 0
+    del dataset
+    store = gdal.Open(path)
+    assert store.GetRasterBand(1).GetNoDataValue() == 9 and n_holes(store) == 0
+
+
+def test_holes_of_other_stores_are_looked_for_on_disks_only(tmp_path, monkeypatch):
+    """By the record of its writer a store of ours knows its holes also on a server; nobody else's does, and no request is
+    made to find out."""
+    zarr = pytest.importorskip("zarr")
+    array, grids = picture("int16", 0)
+    group = zarr.open_group(str(tmp_path / "b.zarr"), mode="w", zarr_format=3)
+    stored = group.create_array("0", shape=array.shape[1:], chunks=(TILE, TILE), dtype="int16", fill_value=0, dimension_names=["y", "x"])
+    stored[...] = array[0]
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": [{"name": n, "type": "space"} for n in "yx"], "datasets": [
+        {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [1, 1]}]}]}]}
+    sparse = geotiff(tmp_path / "s.tif", array, grids)
+    gdaltest.write(tmp_path / "a.zarr", sparse, f"BLOCKSIZE={TILE}")
+    assert n_holes(gdal.Open(str(tmp_path / "b.zarr"))) == n_holes(gdal.Open(str(tmp_path / "a.zarr"))) == n_holes(sparse)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    gdal.VSICurlClearCache()
+    with webserver.serve(tmp_path) as web:
+        ours, other = (gdal.Open(f'OMEZARR:"/vsicurl/{web.url}/{name}.zarr"') for name in "ab")
+        web.asked.clear()
+        assert n_holes(other) == 0 and web.asked == []
+        assert n_holes(ours) == n_holes(sparse) and len(web.asked) <= 1  # .omezarr-dirty
+    gdal.VSICurlClearCache()
 
 
 def test_nothing_of_a_terapixel_is_done(tmp_path):

@@ -26,7 +26,7 @@ def domains_of(thing):
     found = {}
     for name in sorted(set(thing.GetMetadataDomainList() or []) | {"", "RPC"}):
         items = [] if name in OF_STORAGE else thing.GetMetadata_List(name) or []
-        items = [item for item in items if not re.match("DIM_[tcz]_", item)]  # the axes, in metadata that GDAL copies
+        items = [item for item in items if not re.match("DIM_[tcz]_|NGFF_", item)]  # the axes and channels, where GDAL copies them
         if not name.startswith(("xml:", "json:")):
             items = sorted(item for item in items if not item.startswith("STATISTICS_"))
         if items:

@@ -415,6 +415,12 @@ NGFF_API int32_t ngff_reader_read(ngff_reader *reader, int32_t level, const int6
 NGFF_API int32_t ngff_reader_read_mask(ngff_reader *reader, int32_t level, const int64_t *origin, const int64_t *extent,
                                        uint8_t *mask, const int64_t *strides, int32_t n_threads, char *error,
                                        int64_t error_size);
+/* 1 if no chunk that a box of a level (of its mask, whose axes are y, x) meets is stored: all its pixels are then the one
+ * that fill receives, which may be NULL. 0 if one is, or may be: servers are not asked, there the store's own record says
+ * it. Or an error. Thread-safe. error: as in ngff_reader_chunk. */
+NGFF_API int32_t ngff_reader_is_empty(ngff_reader *reader, int32_t level, int32_t is_mask, const int64_t *origin,
+                                      const int64_t *extent, void *fill, char *error, int64_t error_size);
+
 /* Most bytes of decoded chunks that ngff_reader_read keeps, at first 64 MiB; one chunk is always kept, none with 0,
  * which also forgets all else that is kept of the chunks: shard indices, the record of stored chunks, the directory of
  * an .ozx (for a host that knows of a change of the store). Thread-safe. */

@@ -407,6 +407,18 @@ static int32_t get_bytes(chunk_store *c, const stored_array *array, const chunk_
     return status;
 }
 
+static int32_t get_presence(chunk_store *c, const stored_array *array, const chunk_place *place, wanted *to, error *e)
+{
+    (void)to;
+    shard_entry entry = {0, 0};
+    uint64_t n = 0;
+    int is_there = 0;
+    if (array->is_sharded)
+        return entry_get(c, array, place, &entry, e);
+    int32_t status = store_find_size(c->store, place->key, &n, &is_there, e);
+    return status == NGFF_OK ? is_there : status;
+}
+
 /* Many servers refuse (403) what they do not have, and nobody can tell that from what they do not give. */
 static int32_t refused(const chunk_store *c, const chunk_rules *rules, const chunk_place *place, error *e)
 {
@@ -475,4 +487,11 @@ int32_t chunk_stored(chunk_store *c, const chunk_rules *rules, const stored_arra
     *bytes = to.bytes;
     *n = to.n;
     return status;
+}
+
+int32_t chunk_is_there(chunk_store *c, const chunk_rules *rules, const stored_array *array, const int64_t *index,
+                       error *e)
+{
+    chunk_place place;
+    return get_by_rules(c, rules, array, index, &place, get_presence, NULL, e);
 }

@@ -79,5 +79,8 @@ int32_t chunk_read(chunk_store *c, const chunk_rules *rules, const stored_array 
 /* The bytes of a chunk as they are stored, not decoded, for free(). Returns 1, 0 or an error, as chunk_decode. */
 int32_t chunk_stored(chunk_store *c, const chunk_rules *rules, const stored_array *array, const int64_t *index,
                      uint8_t **bytes, size_t *n, error *e);
+/* Whether a chunk is there, which is looked up and not read. Returns 1, 0 or an error, as chunk_decode. */
+int32_t chunk_is_there(chunk_store *c, const chunk_rules *rules, const stored_array *array, const int64_t *index,
+                       error *e);
 
 #endif

@@ -265,6 +265,43 @@ int32_t ngff_reader_read_mask(ngff_reader *reader, int32_t level, const int64_t 
     return error_give(&e, status, text, text_size);
 }
 
+/* 1 for a chunk of which nothing is stored; 0 for one that is, or of which only a server could say it; or an error. */
+static int32_t chunk_is_hole(ngff_reader *reader, const stored_array *array, const int64_t *index, error *e)
+{
+    const chunk_rules *rules = &reader->recorded.rules;
+    if (!reader->store->ops->is_remote) {
+        int32_t is_there = chunk_is_there(&reader->chunks, rules, array, index, e);
+        return is_there < 0 ? is_there : !is_there;
+    }
+    chunk_place place;
+    int32_t status = chunk_locate(&reader->chunks, array, index, &place, e);
+    return status == NGFF_OK ? rules->is_left_out(rules->user, array, place.number, e) : status;
+}
+
+int32_t ngff_reader_is_empty(ngff_reader *reader, int32_t level, int32_t is_mask, const int64_t *origin,
+                             const int64_t *extent, void *fill, char *text, int64_t text_size)
+{
+    error e;
+    error_clear(&e);
+    int32_t result = NGFF_OK;
+    if (!level_is_valid(reader, level))
+        result = level_error(reader, level, &e);
+    else if (is_mask && !reader->image.has_mask)
+        result = error_set(&e, NGFF_E_ARGUMENT, "%s: this image has no mask", reader->path);
+    if (result != NGFF_OK)
+        return error_give(&e, result, text, text_size);
+    region_read read = {.reader = reader};
+    read.array = is_mask ? &reader->image.masks[level] : &reader->image.levels[level];
+    result = region_set(&read, origin, extent, NULL, &e);
+    if (result == NGFF_OK && fill)
+        memcpy(fill, read.array->fill, (size_t)read.array->type->size);
+    if (result == NGFF_OK)
+        result = 1;
+    for (int64_t number = 0; result == 1 && number < read.n_chunks; number++)
+        result = chunk_is_hole(reader, read.array, part_of(&read, number).index, &e);
+    return error_give(&e, result, text, text_size);
+}
+
 int32_t ngff_reader_chunk(ngff_reader *reader, int32_t level_index, const int64_t *index, void *pixels, char *text,
                           int64_t text_size)
 {

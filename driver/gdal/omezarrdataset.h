@@ -93,6 +93,11 @@ class OmeZarrDataset final : public GDALPamDataset
     /* Reads planes to places that are band_space apart. planes: the index on each axis but y and x, of each. */
     CPLErr read_planes(const RasterRequest &request, const int64_t *const *planes, size_t n_planes, int n_threads);
     CPLErr read_mask(const RasterRequest &request, int n_threads);
+    /* What GDAL calls coverage, of a plane or, where that is NULL, of the mask. is_nothing: true for a value of pixels
+     * that nobody stored which a band reads as nothing. */
+    template <typename IsNothing>
+    int coverage(const int64_t *plane, int x, int y, int width, int height, int stop, double *percent,
+                 IsNothing is_nothing);
 
   public:
     OmeZarrDataset(std::shared_ptr<OpenStore> store, int level, const LevelGrid &grid);
@@ -184,6 +189,7 @@ class OmeZarrMaskBand final : public GDALRasterBand
   public:
     explicit OmeZarrMaskBand(OmeZarrDataset *dataset);
     CPLErr IReadBlock(int block_x, int block_y, void *pixels) override;
+    int IGetDataCoverageStatus(int x, int y, int width, int height, int stop, double *percent) override;
     int GetOverviewCount() override;
     GDALRasterBand *GetOverview(int index) override;
     bool IsMaskBand() const override
@@ -205,6 +211,7 @@ class OmeZarrBand final : public GDALPamRasterBand
     OmeZarrBand *base() const;
     CPLErr refuse_removal(const char *what) const;
     CPLErr changed_nodata(CPLErr status);
+    bool is_nothing(const void *pixel);
 
   protected:
     CPLXMLNode *SerializeToXML(const char *unused) override;
@@ -225,6 +232,7 @@ class OmeZarrBand final : public GDALPamRasterBand
     }
 
     CPLErr IReadBlock(int block_x, int block_y, void *pixels) override;
+    int IGetDataCoverageStatus(int x, int y, int width, int height, int stop, double *percent) override;
 #if OMEZARR_GDAL_AT_LEAST(3, 13)
     bool MayMultiBlockReadingBeMultiThreaded() const override
     {

@@ -675,3 +675,81 @@ CPLErr OmeZarrMaskBand::IReadBlock(int block_x, int block_y, void *pixels)
     return guarded(m_dataset->name(), CE_Failure,
                    [&] { return m_dataset->read_mask(block_request(this, block_x, block_y, pixels), 1); });
 }
+
+/* -- Holes --------------------------------------------------------------------------------------------------------- */
+
+/* Chunk by chunk, as far as the caller wants to know it. What is wrong with one is told when it is read. */
+template <typename IsNothing>
+int OmeZarrDataset::coverage(const int64_t *plane, int x, int y, int width, int height, int stop, double *percent,
+                             IsNothing is_nothing)
+{
+    constexpr int64_t most_chunks = 65536; /* that are looked for on a disk */
+    const int y_axis = plane != nullptr ? m_store->rank - 2 : 0;
+    const int64_t *chunk = m_grid.chunk + m_store->rank - 2;
+    const int64_t columns = (x + width - 1) / chunk[1] - x / chunk[1] + 1;
+    const int64_t rows = (y + height - 1) / chunk[0] - y / chunk[0] + 1;
+    int64_t origin[5] = {}, extent[5] = {1, 1, 1, 1, 1};
+    int status = 0;
+    double n_there = 0;
+    if (percent != nullptr)
+        *percent = 100;
+    if (columns * rows > most_chunks)
+        return GDAL_DATA_COVERAGE_STATUS_UNIMPLEMENTED | GDAL_DATA_COVERAGE_STATUS_DATA;
+    std::copy_n(plane, y_axis, origin);
+    for (int top = y; top < y + height; top += static_cast<int>(extent[y_axis])) {
+        origin[y_axis] = top;
+        extent[y_axis] = step_end(top, chunk[0], 1, y + height) - top;
+        for (int left = x; left < x + width; left += static_cast<int>(extent[y_axis + 1])) {
+            GByte fill[16] = {};
+            origin[y_axis + 1] = left;
+            extent[y_axis + 1] = step_end(left, chunk[1], 1, x + width) - left;
+            const bool is_empty = ngff_reader_is_empty(m_store->reader, m_level, plane == nullptr, origin, extent, fill,
+                                                       nullptr, 0) == 1 &&
+                                  is_nothing(fill);
+            status |= is_empty ? GDAL_DATA_COVERAGE_STATUS_EMPTY : GDAL_DATA_COVERAGE_STATUS_DATA;
+            n_there += is_empty ? 0 : static_cast<double>(extent[y_axis]) * static_cast<double>(extent[y_axis + 1]);
+            if ((status & stop) != 0)
+                return status;
+        }
+    }
+    if (percent != nullptr)
+        *percent = 100 * n_there / (static_cast<double>(width) * height);
+    return status;
+}
+
+/* True for the nodata value, and for 0 where there is none: what others read where nothing is. */
+bool OmeZarrBand::is_nothing(const void *pixel)
+{
+    int has = FALSE;
+    if (eDataType == GDT_Int64 || eDataType == GDT_UInt64) {
+        uint64_t value;
+        memcpy(&value, pixel, sizeof value);
+        const uint64_t nodata =
+            eDataType == GDT_Int64 ? static_cast<uint64_t>(GetNoDataValueAsInt64(&has)) : GetNoDataValueAsUInt64(&has);
+        return value == (has ? nodata : 0);
+    }
+    double value[2] = {0, 0};
+    if (m_dataset->m_store->type == NGFF_FLOAT16) {
+        uint16_t half;
+        memcpy(&half, pixel, sizeof half);
+        value[0] = float_from_half(half);
+    } else {
+        GDALCopyWords(pixel, eDataType, 0, value, GDT_CFloat64, 0, 1);
+    }
+    const double nodata = GetNoDataValue(&has), nothing = has ? nodata : 0;
+    const bool is_equal = value[0] == nothing || (std::isnan(value[0]) && std::isnan(nothing)) ||
+                          (eDataType == GDT_Float32 && static_cast<float>(value[0]) == static_cast<float>(nothing));
+    return is_equal && value[1] == 0;
+}
+
+int OmeZarrBand::IGetDataCoverageStatus(int x, int y, int width, int height, int stop, double *percent)
+{
+    return m_dataset->coverage(m_plane, x, y, width, height, stop, percent,
+                               [this](const void *pixel) { return is_nothing(pixel); });
+}
+
+int OmeZarrMaskBand::IGetDataCoverageStatus(int x, int y, int width, int height, int stop, double *percent)
+{
+    return m_dataset->coverage(nullptr, x, y, width, height, stop, percent,
+                               [](const void *pixel) { return *static_cast<const GByte *>(pixel) == 0; });
+}

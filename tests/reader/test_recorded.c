@@ -118,6 +118,51 @@ static void lost_chunk_of_a_mask_is_an_error_and_so_is_a_lost_mask(void)
     remove_below("a");
 }
 
+static int32_t is_empty(ngff_reader *reader, int is_mask, int64_t y, int64_t x, int64_t extent, uint8_t *fill)
+{
+    return ngff_reader_is_empty(reader, 0, is_mask, (const int64_t[]){y, x}, (const int64_t[]){extent, extent}, fill,
+                                problem, sizeof problem);
+}
+
+static void a_box_is_empty_where_no_chunk_of_it_is_stored(void)
+{
+    static const char *const forms[] = {NULL, "NGFF_VERSION=0.4", "SHARD=16", "SHARD=24"};
+    for (int f = 0; f < 4; f++)
+        for (int is_mask = 0; is_mask < 2; is_mask++) {
+            uint8_t fill = 77;
+            make_store("a", forms[f], NULL, 1);
+            ngff_reader *reader = open_with("a", "MISSING_CHUNKS=AUTO");
+            CHECK_INT(is_empty(reader, is_mask, 0, 0, 16, &fill), 1);
+            CHECK_INT(fill, 0);
+            CHECK_INT(is_empty(reader, is_mask, 15, 15, 1, NULL), 1);
+            CHECK_INT(is_empty(reader, is_mask, 15, 15, 2, NULL), 0);
+            CHECK_INT(is_empty(reader, is_mask, 16, 0, 1, NULL), 0);
+            CHECK_INT(is_empty(reader, is_mask, 0, 0, 40, NULL), 0);
+            CHECK_INT(is_empty(reader, is_mask, 39, 39, 2, NULL), NGFF_E_ARGUMENT);
+            CHECK(problem[0] != '\0');
+            CHECK_INT(ngff_reader_is_empty(reader, 1, is_mask, (const int64_t[]){0, 0}, (const int64_t[]){1, 1}, NULL,
+                                           NULL, 0),
+                      NGFF_E_ARGUMENT);
+            ngff_reader_free(reader);
+            remove_below("a");
+        }
+    make_store("a", "COMPRESS=NONE", NULL, 0);
+    ngff_reader *reader = open_with("a", "MISSING_CHUNKS=AUTO");
+    CHECK_INT(is_empty(reader, 1, 0, 0, 1, NULL), NGFF_E_ARGUMENT);
+    CHECK_INT(unlink(below("a/0/c/3/2")), 0); /* lost, which is no hole */
+    CHECK_INT(is_empty(reader, 0, 24, 16, 1, NULL), NGFF_E_CORRUPT);
+    CHECK(strstr(problem, "a/0/c/3/2") != NULL);
+    char chunk[65]; /* others have added one, without a record */
+    memset(chunk, 9, 64);
+    chunk[64] = 0;
+    CHECK(mkdir(below("a/0/c/1"), 0777) == 0 || access(below("a/0/c/1"), F_OK) == 0);
+    write_text("a/0/c/1/1", chunk);
+    CHECK_INT(is_empty(reader, 0, 8, 8, 1, NULL), 0);
+    CHECK_INT(is_empty(reader, 0, 0, 0, 8, NULL), 1);
+    ngff_reader_free(reader);
+    remove_below("a");
+}
+
 /* On a disk looking is cheap, and other programs do not keep the record. */
 static void chunk_that_others_have_added_is_read(void)
 {
@@ -378,6 +423,7 @@ int main(void)
     place_begin();
     RUN(recorded_chunk_that_is_gone_is_an_error_that_names_it);
     RUN(lost_chunk_of_a_mask_is_an_error_and_so_is_a_lost_mask);
+    RUN(a_box_is_empty_where_no_chunk_of_it_is_stored);
     RUN(chunk_that_others_have_added_is_read);
     RUN(record_does_not_count_while_a_change_is_unfinished);
     RUN(record_is_read_again_before_a_chunk_is_called_lost);
