@@ -2,6 +2,7 @@
 gdalmdimtranslate and, from GDAL 3.11 on, gdal mdim convert."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -278,6 +279,7 @@ def test_chunks_of_any_shape_are_read_right(tmp_path, block, size):
     np.testing.assert_array_equal(got, array.reshape(10, 40, 48))
 
 
+@pytest.mark.skipif(shutil.which("strace") is None, reason="no program strace")
 def test_each_chunk_of_an_hdf5_file_is_read_once(tmp_path):
     """Through GDAL's HDF5 driver, by the calls that it makes to read the file: a chunk holds eight planes."""
     random = np.random.default_rng(1)
@@ -525,10 +527,9 @@ def test_rasters_open_as_before(tmp_path):
     assert gdal.OpenEx(path, gdal.OF_RASTER).RasterCount == 6
     arrays = open_arrays(path)
     assert arrays.RasterCount == 0 and [f.rsplit("/", 1)[1] for f in arrays.GetFileList()] == ["zarr.json"]
-    with pytest.raises(RuntimeError, match="there is no array nothing"):
-        arrays.GetRootGroup().OpenMDArray("nothing")
-    with pytest.raises(RuntimeError, match="there is no group nothing"):
-        arrays.GetRootGroup().OpenGroup("nothing")
+    for open_it in (arrays.GetRootGroup().OpenMDArray, arrays.GetRootGroup().OpenGroup):
+        with pytest.raises(RuntimeError, match="nothing does not exist"):  # said by GDAL, as for any driver
+            open_it("nothing")
 
 
 def test_several_threads_read_one_array(tmp_path):

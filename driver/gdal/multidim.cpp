@@ -580,9 +580,7 @@ class OmeZarrGroup final : public GDALGroup
         for (const ArrayPointer &array : positions())
             if (array->GetName() == name)
                 return array;
-        CPLError(CE_Failure, CPLE_AppDefined, "%s: there is no array %s in %s", m_tree->store->root.c_str(),
-                 name.c_str(), GetFullName().c_str());
-        return nullptr;
+        return nullptr; /* without a word, as in other drivers: programs try names */
     }
 
     std::vector<std::string> GetGroupNames(CSLConstList) const override
@@ -606,9 +604,7 @@ class OmeZarrGroup final : public GDALGroup
         const auto names = GetGroupNames(nullptr);
         if (std::find(names.begin(), names.end(), name) != names.end())
             return create(m_tree, m_folder + "/" + name);
-        CPLError(CE_Failure, CPLE_AppDefined, "%s: there is no group %s in %s", m_tree->store->root.c_str(),
-                 name.c_str(), GetFullName().c_str());
-        return nullptr;
+        return nullptr; /* without a word, as in other drivers: programs try names */
     }
 
     Dimensions GetDimensions(CSLConstList) const override
