@@ -42,7 +42,7 @@ class Case:
         self.dtype = np.dtype(self.pick("uint8", "uint8", "uint8", *gdaltest.writable_types(with_complex=True)))
         size = lambda: int(self.pick(self.random.integers(1, 5), self.random.integers(5, 40), self.random.integers(20, 75)))  # noqa: E731
         self.shape = self.sizes + (size(), size())
-        kinds = ["none", "nodata", "mask"] + ["alpha"] * (self.dims == "c") + ["nan"] * (self.dtype.kind == "f") + ["bands"] * (self.dims == "c")
+        kinds = ["none", "nodata", "mask"] + ["alpha"] * (self.dims == "c" or (math.prod(self.sizes) > 1 and self.chance(0.1))) + ["nan"] * (self.dtype.kind == "f") + ["bands"] * (self.dims == "c")
         self.validity = "none" if self.dtype.kind == "c" else self.pick(*kinds)
         self.array = self.draw_pixels(self.shape)
         self.nodata = None  # per channel of the axis c
@@ -53,7 +53,8 @@ class Case:
             if self.nodata is not None and len(set(self.nodata)) > 1 and n == 1:
                 self.nodata = self.nodata[:1]
         self.mask = self.draw_mask() if self.validity == "mask" else None
-        if self.validity == "alpha":
+        self.is_refused = self.validity == "alpha" and self.dims != "c"
+        if self.validity == "alpha" and self.dims == "c":
             self.array[-1] = self.draw_mask() // self.pick(1, 3) if self.dtype.itemsize > 1 or self.dtype.kind == "u" else self.draw_mask() // 3
         self.colours = self.dims == "c" and self.sizes[0] >= 3 and self.chance(0.5)
         self.crs, self.unit = self.pick((None, 1), (None, 1), ("EPSG:32633", 1), ("EPSG:2263", FOOT))
@@ -466,6 +467,9 @@ def run(number, folder, disk):
     case = Case(SEED, number, folder, disk)
     done = []
     try:
+        if case.is_refused:
+            assert "alpha" in gdaltest.refused(case.path, case.source(), *case.options)
+            return None
         with gdaltest.collected_messages() as messages:
             for what, share, is_possible in (("write", 1, True), ("change", 0.4, not case.is_archive), ("copy", 0.3, True)):
                 if is_possible and case.chance(share):
