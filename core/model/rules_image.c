@@ -84,9 +84,16 @@ void judge_axes(judge *j, const cJSON *axes, const spot *at, int in_image)
 static void judge_vector(judge *j, const cJSON *transform, const spot *at, const char *type, int n_axes)
 {
     spot here = spot_member(at, type);
-    if (member(transform, type))
-        want_numbers(j, member(transform, type), &here, n_axes, "axes");
-    else if (!text_of(transform, "path"))
+    const cJSON *value, *values = member(transform, type);
+    if (values && want_numbers(j, values, &here, n_axes, "axes") && strcmp(type, "scale") == 0)
+        cJSON_ArrayForEach(value, values) if (value->valuedouble == 0)
+        {
+            tell_should(j, &here, "no number should be 0, which is no size of a pixel");
+            break;
+        }
+    if (values)
+        return;
+    if (!text_of(transform, "path"))
         tell_must(j, &here, "it is missing, and must be a list of numbers");
 }
 

@@ -94,6 +94,14 @@ static void a_valid_document_has_no_finding(void)
     CHECK_TEXT(of_attributes("{\"bioformats2raw.layout\":3}"), "");
 }
 
+static void a_scale_of_0_is_advice_before_0_6(void)
+{
+    CHECK_TEXT(of_attributes(IMAGE5(AXES, DATASETS("{\"type\":\"scale\",\"scale\":[0,-1]}"))),
+               "advice: a.json: multiscales[0].datasets[0].coordinateTransformations[0].scale: no number should be 0, "
+               "which is no size of a pixel");
+    CHECK_TEXT(of_attributes(IMAGE5(AXES, DATASETS(SCALE ",{\"type\":\"translation\",\"translation\":[0,0]}"))), "");
+}
+
 static void every_broken_rule_is_named(void)
 {
     static const struct {
@@ -458,6 +466,7 @@ static void errors_of_the_store_are_no_findings(void)
 int main(void)
 {
     RUN(a_valid_document_has_no_finding);
+    RUN(a_scale_of_0_is_advice_before_0_6);
     RUN(every_broken_rule_is_named);
     RUN(what_the_examples_break_is_tolerable_and_no_more);
     RUN(what_is_only_recommended_is_advice);
