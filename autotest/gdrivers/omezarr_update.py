@@ -47,6 +47,7 @@ CASES = {
     "sharded": ((2, 90, 70), "uint16", ["SHARD=32"], {}),
     "axes": ((6, 40, 30), "uint16", ["AXES=z:3,c:2"], {}),
     "axes in another order": ((6, 40, 30), "uint16", ["AXES=c:2,z:3"], {}),
+    "z is halved, too": ((6, 90, 70), "uint16", ["AXES=c:2,z:3", "SCALE_FACTORS=ISOTROPIC"], {}),
     "factors": ((1, 90, 70), "uint16", ["SCALE_FACTORS=3,6"], {}),
     "many bands in one chunk": ((5, 60, 50), "uint8", ["BLOCKSIZE=3,16,16"], {}),
     "64 bit": ((1, 60, 50), "int64", [], {"nodata": -5}),
