@@ -347,6 +347,20 @@ def test_gdaladdo_keeps_levels_whose_factor_is_not_the_ratio_of_sizes(tmp_path):
     assert gdaltest.transforms(path) == gdaltest.transforms(expected)
 
 
+@pytest.mark.parametrize("factors", ["z:2,y:2,x:2;z:4,y:4,x:4", "y:2,x:1;y:4,x:2"])
+def test_gdaladdo_keeps_levels_that_halve_other_axes(tmp_path, factors):
+    """GDAL names a level by its factor of y and x alone."""
+    array = gdaltest.smooth_array((8, 90, 70), "uint16")
+    path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "BLOCKSIZE=16", "AXES=z:8", f"SCALE_FACTORS={factors}")
+    before = gdaltest.zarr_levels(path)
+    assert [level.shape for level in before[1:3]] == ([(4, 45, 35), (2, 23, 18)] if factors[0] == "z" else [(8, 45, 70), (8, 23, 35)])
+    assert subprocess.run(["gdaladdo", "-q", "-r", "average", path, "8"]).returncode == 0
+    after = gdaltest.zarr_levels(path)
+    assert len(after) == len(before) + 1
+    for level in before:
+        assert any(level.shape == other.shape and (level == other).all() for other in after)
+
+
 def test_stale_overviews_are_not_shown(tmp_path):
     array = gdaltest.random_array((1, 100, 120), "uint8")
     path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "BLOCKSIZE=32")

@@ -5,6 +5,7 @@
 #include "omezarr.h"
 
 #include <algorithm>
+#include <map>
 #include <cmath>
 
 #include "attributes.h"
@@ -657,16 +658,20 @@ CPLErr WritingDataset::note_overviews(const char *resampling, int n_levels, cons
     CPLStringList options(m_options);
     for (const char *name : {"OVERVIEWS", "OVERVIEW_COUNT", "SCALE_FACTORS", "OVERVIEW_RESAMPLING", "RESAMPLING"})
         options.SetNameValue(name, nullptr);
-    std::vector<int> factors(levels, levels + n_levels);
-    if (n_levels > 0) /* levels that are there and not named stay */
-        for (const int factor : stored_factors())
-            factors.push_back(factor);
-    std::sort(factors.begin(), factors.end());
-    factors.erase(std::unique(factors.begin(), factors.end()), factors.end());
+    std::map<int, std::string> factors; /* along x; of all axes where theirs are not those of y and x alone */
+    if (n_levels > 0)                   /* levels that are there and not named stay, and all keep their other factors */
+        for (const auto &[factor, of_axes] : stored_factors())
+            factors[factor] = of_axes;
+    for (int i = 0; i < n_levels; i++)
+        factors.emplace(levels[i], "");
+    const bool is_plain =
+        std::all_of(factors.begin(), factors.end(), [](const auto &level) { return level.second.empty(); });
     std::string text;
-    for (const int factor : factors)
-        if (factor > 1)
+    for (const auto &[factor, of_axes] : factors)
+        if (factor > 1 && is_plain)
             text += (text.empty() ? "" : ",") + std::to_string(factor);
+        else if (factor > 1 || !of_axes.empty())
+            text += (text.empty() ? "" : ";") + (of_axes.empty() ? CPLSPrintf("y:%d,x:%d", factor, factor) : of_axes);
     if (text.empty())
         options.SetNameValue("OVERVIEWS", "NONE");
     else {

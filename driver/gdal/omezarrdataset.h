@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "attributes.h"
@@ -128,12 +129,24 @@ class OmeZarrDataset final : public GDALPamDataset
     {
         return m_store->type;
     }
-    /* Along x, of each overview: the store's own, since the ratio of sizes is another one where it does not divide them. */
-    std::vector<int> overview_factors() const
+    /* Of each overview along x, and of all axes as SCALE_FACTORS has it ("z:2,y:4,x:4") where y and x alone and alike do not say
+     * it: the store's own, since the ratio of sizes is another one where it does not divide them. */
+    std::vector<std::pair<int, std::string>> overview_factors() const
     {
-        std::vector<int> factors;
-        for (const auto &overview : m_overviews)
-            factors.push_back(static_cast<int>(overview->m_grid.factor[m_store->rank - 1] + 0.5));
+        std::vector<std::pair<int, std::string>> factors;
+        for (const auto &overview : m_overviews) {
+            const int x = m_store->rank - 1, of_x = static_cast<int>(overview->m_grid.factor[x] + 0.5);
+            std::string text;
+            bool is_plain = true;
+            for (int axis = 0; axis <= x; axis++) {
+                const int factor = static_cast<int>(overview->m_grid.factor[axis] + 0.5);
+                is_plain = is_plain && factor == (axis < x - 1 ? 1 : of_x);
+                if (m_store->dims[static_cast<size_t>(axis)] != 'c')
+                    text += (text.empty() ? "" : ",") + m_store->dims.substr(static_cast<size_t>(axis), 1) + ":" +
+                            std::to_string(factor);
+            }
+            factors.emplace_back(of_x, is_plain ? "" : text);
+        }
         return factors;
     }
     bool has_mask() const

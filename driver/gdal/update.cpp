@@ -316,8 +316,8 @@ GDALRasterBand *WritingBand::GetOverview(int index)
                                       : GDALRasterBand::GetOverview(index);
 }
 
-/* The factors of the stored levels, along x. */
-std::vector<int> WritingDataset::stored_factors() const
+/* The factors of the stored levels, along x and in words. */
+std::vector<std::pair<int, std::string>> WritingDataset::stored_factors() const
 {
-    return m_stored ? m_stored->overview_factors() : std::vector<int>();
+    return m_stored ? m_stored->overview_factors() : std::vector<std::pair<int, std::string>>();
 }

@@ -63,7 +63,7 @@ class WritingDataset final : public GDALDataset
     bool is_changed();
     bool has_overviews() const;
     bool is_view(GDALRWFlag flag, int width, int height, int buffer_width, int buffer_height) const;
-    std::vector<int> stored_factors() const;
+    std::vector<std::pair<int, std::string>> stored_factors() const;
 
   public:
     WritingDataset(const std::string &root, int width, int height, int n_bands, GDALDataType type);
