@@ -749,10 +749,14 @@ static bool is_said_by_axis(const GridAxis &axis, const std::string &item)
     return is("INDEX") || is("STEP") || (is("VALUE") && axis.is_even) || (is("UNIT") && axis.is_even && has_unit);
 }
 
-/* True for what the channels of a stack say again. */
-static bool is_said_by_channels(const ImageFromSource &to, const char *item)
+/* True for what the channels say again, where the store is one whose reader repeats it (foreign.cpp, has_told_viewers). */
+static bool is_said_by_channels(const ImageFromSource &to, CSLConstList options, const char *item)
 {
-    return is_stack(to) && STARTS_WITH(item, ngff_item("").c_str());
+    static const char *const told[] = {"CHANNEL_COLORS", "WINDOW", "NAME"};
+    const bool is_told = std::any_of(std::begin(told), std::end(told), [options](const char *name) {
+        return CSLFetchNameValue(options, name) != nullptr;
+    });
+    return (is_stack(to) || is_told) && STARTS_WITH(item, ngff_item("").c_str());
 }
 
 /* True for DIM_t_..., DIM_c_..., DIM_z_..., our own words for places. */
@@ -773,7 +777,7 @@ static CopiedMetadata copied_metadata(GDALDataset *source, const NgffSource &sto
     const bool is_other_axes = CSLFetchNameValue(options, "AXES") != nullptr && grid.axes.empty();
     copied.is_wanted = EQUAL(wanted, "AUTO") || CPLTestBool(wanted);
     copied.is_said_by_ngff = [=, &grid, &store, &to](int band, const char *item) {
-        if (is_said_by_channels(to, item))
+        if (is_said_by_channels(to, options, item))
             return true;
         if (band == 0) {
             for (const char axis : {'y', 'x'})
