@@ -161,7 +161,7 @@ step_chroot() { # GDAL 3.13's own Zarr driver, without our plugin, reads what we
 }
 
 step_newgdal() { # the plugin built for GDAL 3.13, and those of its tests that differ most by version
-    scripts/chroot_gdal.sh sid test omezarr_{driver,create,orders,update,options,gdal_cli,rasterio,verify,missing,sidefile,copy,classes,multidim}.py
+    scripts/chroot_gdal.sh sid test omezarr_{driver,create,orders,update,options,gdal_cli,rasterio,verify,missing,sidefile,copy,classes,multidim,stacks,labels}.py
 }
 
 # -- Run them -------------------------------------------------------------------------------------------------------

@@ -85,6 +85,7 @@ read)
 test)
     install gdal-bin python3-gdal python3-numpy python3-pytest python3-pytest-xdist libgdal-dev gcc g++ cmake \
         ninja-build pkgconf libblosc-dev libzstd-dev liblz4-dev libdeflate-dev libcjson-dev \
+        $([ "$suite" != sid ] || echo python3-tifffile python3-zarr) \
         $([ "$suite" != trixie ] || echo python3-qgis)
     rm -rf "$base/src" && mkdir "$base/src"
     tar -C "$root" --exclude='./build*' --exclude=./.git --exclude=./out -cf - . | tar -C "$base/src" -xf -

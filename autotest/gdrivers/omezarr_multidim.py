@@ -379,7 +379,9 @@ def dtype_of(array):
 def values(array, **arguments):
     """All of an array, or of a view of it."""
     shape = [dimension.GetSize() for dimension in array.GetDimensions()]
-    return np.frombuffer(array.Read(**arguments), dtype_of(array)).reshape(shape)
+    dtype = dtype_of(array)
+    given = "float32" if dtype == "float16" else dtype  # GDAL's Python has no buffers of the half of it
+    return np.frombuffer(array.Read(**arguments), given).astype(dtype).reshape(shape)
 
 
 def positions(dimension):

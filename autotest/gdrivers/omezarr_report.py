@@ -515,15 +515,17 @@ def test_subdatasets_and_overviews_are_counted(tmp_path):
     opened = gdal.Open(source)
     n = len(opened.GetSubDatasets())
     assert n == 2
-    _, report = write(tmp_path, opened)
+    _, report = write(tmp_path, opened, name="all")
+    assert not [text for text in report["not_kept"] if "ubdatasets" in text]  # both pages are written
+    _, report = write(tmp_path, opened, "PLANES=ONE")
     assert "Subdatasets of the source: 2" in report["not_kept"]
     assert "source.tif" not in json.dumps(report["not_kept"])
     opened = gdal.Open(source, gdal.GA_Update)
     opened.BuildOverviews("NEAREST", [2, 4])
     opened = None
-    _, report = write(tmp_path, gdal.Open(source), "SCALE_FACTORS=2,4", name="b")
+    _, report = write(tmp_path, gdal.Open(source), "SCALE_FACTORS=2,4", "PLANES=ONE", name="b")
     assert "Overviews of the source: 2; levels are made anew" in report["not_kept"]
-    _, report = write(tmp_path, gdal.Open(source), "SCALE_FACTORS=2,4", "OVERVIEWS=FORCE_USE_EXISTING", name="c")
+    _, report = write(tmp_path, gdal.Open(source), "SCALE_FACTORS=2,4", "OVERVIEWS=FORCE_USE_EXISTING", "PLANES=ONE", name="c")
     assert not [text for text in report["not_kept"] if "Overviews" in text]
 
 

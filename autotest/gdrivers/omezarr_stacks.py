@@ -474,12 +474,10 @@ def test_a_list_of_other_files_is_refused_with_the_name_of_the_first_that_is_oth
              "s1.tif": lambda path: tifffile.imwrite(path, PLANES[0].astype("uint8"))}
     for name, spoil in cases.items():
         spoil(str(tmp_path / name))
-        with gdaltest.collected_messages() as messages, pytest.raises(RuntimeError):
+        with gdaltest.collected_messages(), pytest.raises(RuntimeError, match=re.escape(name)):
             gdal.Open(f"OMEZARR:{tmp_path}/s*.tif")
-        assert name in " ".join(messages.errors())
     for name, words in (("nothing*.tif", "correct the pattern"), ("empty.txt", "names no file"), ("away.txt", "s99.tif")):
         (tmp_path / "empty.txt").write_text("\n")
         (tmp_path / "away.txt").write_text("s99.tif\n")
-        with gdaltest.collected_messages() as messages, pytest.raises(RuntimeError):
+        with gdaltest.collected_messages(), pytest.raises(RuntimeError, match=words):
             gdal.Open(f"OMEZARR:{tmp_path}/{name}")
-        assert words in " ".join(messages.errors())

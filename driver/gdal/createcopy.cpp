@@ -510,21 +510,22 @@ static void warn_of_pages(ngff_plan *plan, GDALDataset *source)
 {
     char *tiff = nullptr;
     const int n = page_count(GDALDataset::ToHandle(source), &tiff);
-    std::string text = CPLSPrintf("The source has %d pages or images (subdatasets), and one is written: ", n);
-    text += n == 2 ? "1 is left out. " : std::to_string(n - 1) + " are left out. ";
-    if (dynamic_cast<StackDataset *>(source) != nullptr)
-        text += "Their pixels are of other sizes or types: gdalinfo OMEZARR:FILE names them, and each can be copied by "
-                "its name";
-    else if (tiff != nullptr)
-        text += std::string("OMEZARR:\"") + tiff + "\" opens all of one size as one raster";
-    else
-        text += "gdalinfo names them, and each can be copied by its name";
+    const std::string file = tiff != nullptr ? std::string("\"") + tiff + "\"" : "FILE";
+    const bool is_stack = dynamic_cast<StackDataset *>(source) != nullptr, is_page = tiff != nullptr;
     CPLFree(tiff);
     if (n < 2)
         return;
+    const auto text = [=](const std::string &name) {
+        return std::string(CPLSPrintf("The source has %d pages or images (subdatasets), and one is written: ", n)) +
+               (n == 2 ? "1 is left out. " : std::to_string(n - 1) + " are left out. ") +
+               (is_stack ? "Their pixels are of other sizes or types: gdalinfo OMEZARR:" + name +
+                               " names them, and each can be copied by its name"
+                : is_page ? "OMEZARR:" + name + " opens all of one size as one raster"
+                          : "gdalinfo names them, and each can be copied by its name");
+    };
     const std::string name = source->GetDescription(); /* a VRT that lives in memory has none */
-    CPLError(CE_Warning, CPLE_AppDefined, "%s%s", name.empty() ? "" : (name + ": ").c_str(), text.c_str());
-    ngff_plan_add_loss(plan, text.c_str());
+    CPLError(CE_Warning, CPLE_AppDefined, "%s%s", name.empty() ? "" : (name + ": ").c_str(), text(file).c_str());
+    ngff_plan_add_loss(plan, text("FILE").c_str()); /* a report holds no paths */
 }
 
 /* PLANES=ALL: the pages of a TIFF are the source, not the one that GDAL opens of them. False, with an error, if they
