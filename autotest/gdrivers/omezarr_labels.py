@@ -333,6 +333,20 @@ def test_what_does_not_fit_is_refused(tmp_path, name, array, options, words):
     assert gdaltest.tree_digest(store) == digest
 
 
+def test_a_list_of_labels_that_is_none_is_not_made_anew(tmp_path):
+    """It may be the work of another program, and names labels that would be lost."""
+    store = image(tmp_path / "a.ome.zarr")
+    gdaltest.write(name_of(store), source())
+    group = f"{store}/labels/zarr.json"
+    document = gdaltest.read_json(group)
+    document["attributes"]["ome"]["labels"] = {"cells": 1}
+    with open(group, "w", encoding="utf-8") as file:
+        json.dump(document, file)
+    with pytest.raises(RuntimeError, match='"labels" is no list'):
+        gdaltest.write(name_of(store, "labels/more"), source())
+    assert gdaltest.read_json(group) == document
+
+
 def test_one_file_and_no_image_are_refused(tmp_path):
     store = image(tmp_path / "a.ozx")
     assert "in which nothing is changed" in gdaltest.refused(name_of(store), source())

@@ -50,7 +50,7 @@ struct ngff_image {
     char *label_colors, *label_properties; /* lists of "image-label", JSON text, or NULL */
     char *label_name;    /* where it lies in the store of the image that it is of, "labels/cells"; or NULL */
     char *label_options; /* what that image asks of it, NAME=VALUE with line breaks between */
-    int label_is_table;                    /* the colours are of all values that there can be */
+    int label_is_table;  /* the colours are of all values that there can be */
     georeference georeference;
     attribute *attributes;
     int n_attributes;

@@ -21,18 +21,26 @@ static const char not_listed[] =
 
 /* -- Documents ----------------------------------------------------------------------------------------------------- */
 
+/* Broken text is left alone, as the label image of another program; that memory is out is no reason to forget it. */
+static void keep_error(const error *found, error *e)
+{
+    if (found->status == NGFF_E_MEMORY)
+        error_set(e, NGFF_E_MEMORY, "%s", found->message);
+}
+
 /* The text of a document that is JSON, NULL where it is not there or none. */
 static char *text_at(store *s, const char *key, error *e)
 {
     uint8_t *bytes = NULL;
     size_t n = 0;
     int is_there = 0;
-    error ignored = {0};
+    error found = {0};
     json_limits limits = {json_max_bytes, json_max_depth, 1L << 30, NULL, NULL};
     if (store_find(s, key, 0, 0, &bytes, &n, &is_there, e) != NGFF_OK || !is_there)
         return NULL;
-    if (json_check((char *)bytes, n, &limits, key, &ignored) == NGFF_OK)
+    if (json_check((char *)bytes, n, &limits, key, &found) == NGFF_OK)
         return (char *)bytes;
+    keep_error(&found, e);
     free(bytes);
     return NULL;
 }
@@ -50,11 +58,13 @@ static json_span ome_span(const char *text, int version)
 }
 
 /* A tree of a part of a document; NULL where there is none. */
-static cJSON *tree_of(json_span span)
+static cJSON *tree_of(json_span span, error *e)
 {
-    error ignored = {0};
+    error found = {0};
     json_limits limits = json_limits_of(span.n);
-    return span.text ? json_parse(span.text, span.n, &limits, "labels", &ignored) : NULL;
+    cJSON *tree = span.text ? json_parse(span.text, span.n, &limits, "labels", &found) : NULL;
+    keep_error(&found, e);
+    return tree;
 }
 
 /* -- The root's copies --------------------------------------------------------------------------------------------- */
@@ -122,7 +132,7 @@ static void collect_label(collector *c, const char *path)
             error_set(c->e, NGFF_E_MEMORY, "out of memory");
         free(document);
     }
-    cJSON *multiscales = metadata.text ? NULL : tree_of(json_member(ome_span(text, c->version), "multiscales"));
+    cJSON *multiscales = metadata.text ? NULL : tree_of(json_member(ome_span(text, c->version), "multiscales"), c->e);
     const cJSON *dataset;
     cJSON_ArrayForEach(dataset, member(cJSON_GetArrayItem(multiscales, 0), "datasets"))
     {
@@ -142,7 +152,7 @@ static void collect_label(collector *c, const char *path)
 int32_t label_group_nodes(store *s, int version, char **json, int *n_labels, error *e)
 {
     char *text = text_at(s, group_key(version), e), path[longest_key];
-    cJSON *names = tree_of(json_member(ome_span(text, version), "labels"));
+    cJSON *names = tree_of(json_member(ome_span(text, version), "labels"), e);
     const cJSON *item;
     *json = NULL;
     *n_labels = 0;
@@ -303,11 +313,10 @@ static int32_t add_name(store *s, int version, const char *name, error *e)
     int is_v2 = version == VERSION_04, is_listed = 0;
     char *text = text_at(s, group_key(version), e), *list = NULL, *now = NULL;
     json_span ome = ome_span(text, version), old = json_member(ome, "labels");
-    cJSON *names = tree_of(old), *item;
-    if (!cJSON_IsArray(names)) {
-        cJSON_Delete(names);
-        names = cJSON_CreateArray();
-    }
+    cJSON *names = old.text ? tree_of(old, e) : cJSON_CreateArray(), *item;
+    if (e->status == NGFF_OK && !cJSON_IsArray(names)) /* made anew it would lose the labels that are there */
+        error_set(e, NGFF_E_CORRUPT, "%s/%s: \"labels\" is no list; correct it, then add the label image again",
+                  s->path, group_key(version));
     cJSON_ArrayForEach(item, names) is_listed |= cJSON_IsString(item) && strcmp(item->valuestring, name) == 0;
     if (!text && e->status == NGFF_OK)
         error_set(e, NGFF_E_CORRUPT, "%s/%s is missing, or no JSON", s->path, group_key(version));

@@ -40,7 +40,6 @@ Outcome read_aperio(const TiffFile &first, WalkFile, StackDescription *to)
              to);
         return Outcome::OTHER;
     }
-    StackImage image = image_of(base);
     std::vector<int64_t> pages = {0};
     std::vector<bool> is_taken(first.pages.size());
     is_taken[0] = true;
@@ -54,26 +53,12 @@ Outcome read_aperio(const TiffFile &first, WalkFile, StackDescription *to)
                 pages.push_back(static_cast<int64_t>(i));
             continue;
         }
-        StackImage other = image_of(page);
+        StackImage other = image_of_pages(first, {static_cast<int64_t>(i)});
         other.name = i == 1 && !page.is_tiled ? "thumbnail" : name_of(first, page);
-        other.c.size = page.samples;
-        other.planes.resize(static_cast<size_t>(page.samples));
-        for (int sample = 0; sample < page.samples; sample++) {
-            other.planes[static_cast<size_t>(sample)].page = static_cast<int64_t>(i);
-            other.planes[static_cast<size_t>(sample)].sample = sample;
-        }
         to->images.push_back(std::move(other));
     }
 
-    image.c.size = base.samples;
-    image.z.size = static_cast<int64_t>(pages.size());
-    for (int sample = 0; sample < base.samples; sample++)
-        for (const int64_t number : pages) {
-            StackPlane plane;
-            plane.page = number;
-            plane.sample = sample;
-            image.planes.push_back(plane);
-        }
+    StackImage image = image_of_pages(first, pages);
     const std::string &text = first.description;
     for (size_t at = 0, end; at <= text.size(); at = end + 1) {
         end = std::min(text.find('|', at), text.size());

@@ -41,6 +41,22 @@ StackImage image_of(const TiffPage &page)
     return image;
 }
 
+StackImage image_of_pages(const TiffFile &file, const std::vector<int64_t> &pages)
+{
+    const TiffPage &page = file.pages[static_cast<size_t>(pages[0])];
+    StackImage image = image_of(page);
+    image.c.size = page.samples;
+    image.z.size = static_cast<int64_t>(pages.size());
+    for (int sample = 0; sample < page.samples; sample++)
+        for (const int64_t number : pages) {
+            StackPlane plane;
+            plane.page = number;
+            plane.sample = sample;
+            image.planes.push_back(plane);
+        }
+    return image;
+}
+
 size_t plane_at(const StackImage &image, int64_t t, int64_t c, int64_t z)
 {
     return static_cast<size_t>((t * image.c.size + c) * image.z.size + z);
@@ -96,20 +112,8 @@ bool add_other_pages(const TiffFile &file, const std::vector<bool> &is_taken, St
             return false;
         }
     }
-    for (const std::vector<int64_t> &group : groups) {
-        const TiffPage &page = file.pages[static_cast<size_t>(group[0])];
-        StackImage image = image_of(page);
-        image.c.size = page.samples;
-        image.z.size = static_cast<int64_t>(group.size());
-        for (int sample = 0; sample < page.samples; sample++)
-            for (const int64_t number : group) {
-                StackPlane plane;
-                plane.page = number;
-                plane.sample = sample;
-                image.planes.push_back(plane);
-            }
-        to->images.push_back(std::move(image));
-    }
+    for (const std::vector<int64_t> &group : groups)
+        to->images.push_back(image_of_pages(file, group));
     return true;
 }
 

@@ -39,6 +39,9 @@ bool is_alike(const TiffPage &a, const TiffPage &b);
 /* An image of pages like this one, without planes yet. */
 StackImage image_of(const TiffPage &page);
 
+/* Of pages that are alike, along z; their samples are channels. */
+StackImage image_of_pages(const TiffFile &file, const std::vector<int64_t> &pages);
+
 /* Where a plane is in StackImage.planes. */
 size_t plane_at(const StackImage &image, int64_t t, int64_t c, int64_t z);
 
