@@ -421,6 +421,23 @@ def test_a_million_planes_open(tmp_path):
     assert gdal.Open(name_of(root, "T=999999")).RasterCount == 1
 
 
+def test_planes_times_levels_are_bounded(tmp_path):
+    """Each level has a band for each plane: a short document must not ask for gigabytes of them."""
+    root, n_levels = tmp_path / "a.zarr", 20
+    node = group(root)
+    for level in range(n_levels):
+        node.create_array(str(level), shape=(2, 100 - level, 100 - level), chunks=(1, 64, 64), dtype="uint8")
+    put(node, "0.5", multiscales=[{"axes": [{"name": d, "type": KINDS.get(d, "space")} for d in "tyx"], "datasets": [
+        {"path": str(level), "coordinateTransformations": [
+            {"type": "scale", "scale": [1, 100 / (100 - level), 100 / (100 - level)]}]} for level in range(n_levels)]}])
+    for most, n_overviews in [("65536", n_levels - 1), ("2", 16)]:
+        with gdaltest.config_option("GDAL_MAX_BAND_COUNT", most), gdaltest.collected_messages() as messages:
+            dataset = gdal.Open(str(root))
+            assert dataset.GetRasterBand(2).GetOverviewCount() == n_overviews
+        told = [text for text in messages.warnings() if "after level 16 are no overviews" in text]
+        assert len(told) == (n_overviews == 16)
+
+
 def test_more_portions_than_can_be_listed_are_told(tmp_path):
     root = tmp_path / "a.zarr"
     node = group(root)

@@ -389,18 +389,32 @@ OmeZarrDataset::~OmeZarrDataset()
         });
 }
 
+static int64_t most_bands()
+{
+    return std::clamp(atoi(CPLGetConfigOption("GDAL_MAX_BAND_COUNT", "65536")), 1, 1 << 20);
+}
+
 /* Levels with all channels. Where z or t is smaller, several bands share a plane of the level: the one that lies where
- * theirs lie. */
+ * theirs lie. Each level has a band object for each band of the image, so that a short document could ask for gigabytes
+ * of them: no more are made than 16 levels of as many bands as GDAL shows need. */
 void OmeZarrDataset::add_overviews()
 {
     const int n_levels = ngff_reader_level_count(m_store->reader), base = m_store->base_level;
+    const int64_t most_levels = std::max<int64_t>(16 * most_bands() / nBands, 1);
     for (int level = base + 1; level < n_levels; level++) {
         LevelGrid grid;
-        if (read_grid(*m_store, level, &grid) &&
-            ngff_reader_level_place(m_store->reader, base, level, grid.factor, grid.offset) == 1) {
-            m_overviews.push_back(std::make_unique<OmeZarrDataset>(m_store, level, grid));
-            m_overviews.back()->m_base = this;
+        if (!read_grid(*m_store, level, &grid) ||
+            ngff_reader_level_place(m_store->reader, base, level, grid.factor, grid.offset) != 1)
+            continue;
+        if (static_cast<int64_t>(m_overviews.size()) == most_levels) {
+            CPLError(CE_Warning, CPLE_AppDefined,
+                     "%s: %d planes of %d levels are too many bands: the levels after level %d are no overviews here; "
+                     "open fewer planes (T=, Z=, C=) to see them",
+                     m_store->root.c_str(), nBands, n_levels, level - 1);
+            break;
         }
+        m_overviews.push_back(std::make_unique<OmeZarrDataset>(m_store, level, grid));
+        m_overviews.back()->m_base = this;
     }
 }
 
@@ -517,11 +531,6 @@ ngff_reader *open_reader(const StoreName &name, const char *description, CSLCons
                  (server_hint(name.root) + file_hint(name.root)).c_str());
     ngff_reader_free(reader);
     return nullptr;
-}
-
-static int64_t most_bands()
-{
-    return std::clamp(atoi(CPLGetConfigOption("GDAL_MAX_BAND_COUNT", "65536")), 1, 1 << 20);
 }
 
 /* What lies in a group "labels" is a label image, also where its writer left out "image-label". */
