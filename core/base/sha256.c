@@ -2,14 +2,13 @@
  * that has one already is trouble; the standard's own words are 40 lines. The processor's instructions are five times
  * as fast: a digest then costs less than the fastest codec. */
 #include "sha256.h"
+#include "cpu.h"
 
 #include <string.h>
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define HAS_INSTRUCTIONS 1
-#include <cpuid.h>
 #include <immintrin.h>
-#include <stdatomic.h>
 #endif
 
 /* FIPS 180-4, section 4.2.2: the fractions of the cube roots of the first 64 primes. */
@@ -92,12 +91,7 @@ __attribute__((target("sha,sse4.1"))) static void with_instructions(uint32_t sta
 
 sha256_blocks sha256_fast(void)
 {
-    static atomic_int known; /* 0: not asked yet; asking is slow in a virtual machine */
-    if (!known) {
-        unsigned a = 0, b = 0, c = 0, d = 0;
-        known = __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b >> 29 & 1) ? 1 : -1;
-    }
-    return known > 0 ? with_instructions : NULL;
+    return cpu_has(CPU_SHA) ? with_instructions : NULL;
 }
 #else
 sha256_blocks sha256_fast(void)

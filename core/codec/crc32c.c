@@ -3,6 +3,7 @@
  * does t bytes later, so that eight independent look-ups replace a chain of eight (Kounavis and Berry's slicing-by-8).
  */
 #include "codec_table.h"
+#include "cpu.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -40,7 +41,7 @@ static uint32_t crc_by_tables(uint32_t crc, const uint8_t *p, size_t n)
 #if defined(__GNUC__) && defined(__x86_64__)
 #include <nmmintrin.h>
 
-__attribute__((target("sse4.2"))) static uint32_t crc_by_instruction(uint32_t crc, const uint8_t *p, size_t n)
+__attribute__((target("sse4.2,crc32"))) static uint32_t crc_by_instruction(uint32_t crc, const uint8_t *p, size_t n)
 {
     uint64_t wide = crc, eight;
     for (; n >= sizeof eight; n -= sizeof eight, p += sizeof eight) {
@@ -55,7 +56,7 @@ __attribute__((target("sse4.2"))) static uint32_t crc_by_instruction(uint32_t cr
 
 uint32_t crc32c(const void *bytes, size_t n)
 {
-    return ~(__builtin_cpu_supports("sse4.2") ? crc_by_instruction : crc_by_tables)(UINT32_MAX, bytes, n);
+    return ~(cpu_has(CPU_CRC32) ? crc_by_instruction : crc_by_tables)(UINT32_MAX, bytes, n);
 }
 #else
 uint32_t crc32c(const void *bytes, size_t n)

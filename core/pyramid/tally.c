@@ -3,6 +3,7 @@
  * looked through for its nodata value first, so that rows without one take the plain loop. */
 #include "tally.h"
 #include "box.h"
+#include "cpu.h"
 
 #include <float.h>
 #include <math.h>
@@ -147,7 +148,7 @@ static block_sums block_of_bytes(const uint8_t *p, int64_t n)
 {
 #ifdef HAS_WIDE
     int64_t n_wide = n / 32 * 32;
-    if (n_wide > 0 && __builtin_cpu_supports("avx2")) {
+    if (n_wide > 0 && cpu_has(CPU_AVX2)) {
         block_sums b = wide_bytes(p, n_wide);
         return n_wide == n ? b : add_blocks(b, narrow_bytes(p + n_wide, n - n_wide));
     }
@@ -161,7 +162,7 @@ static block_sums block_of_shorts(const void *p, int64_t n, int64_t bias)
     __m128i flip = _mm_set1_epi16((short)bias);
     block_sums b;
 #ifdef HAS_WIDE
-    if (__builtin_cpu_supports("avx2"))
+    if (cpu_has(CPU_AVX2))
         b = wide_shorts(p, n, flip);
     else
 #endif
