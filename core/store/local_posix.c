@@ -13,7 +13,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #ifdef __linux__
+#include <sys/syscall.h>
 #include <sys/vfs.h>
+#endif
+
+#ifdef RENAME_NOREPLACE
+/* The kernel has it whatever the C library: glibc has the function since 2.28, a library for all machines asks for 2.17. */
+static int rename_with(unsigned flags, const char *from, const char *to)
+{
+#if defined(__GLIBC__) && __GLIBC__ == 2 && __GLIBC_MINOR__ < 28
+    return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags);
+#else
+    return renameat2(AT_FDCWD, from, AT_FDCWD, to, flags);
+#endif
+}
 #endif
 
 static int failed(char cause[256], int number)
@@ -240,7 +253,7 @@ static int rename_without_flag(const char *from, const char *to)
 static int file_rename_new(const char *from, const char *to)
 {
 #ifdef RENAME_NOREPLACE
-    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+    if (rename_with(RENAME_NOREPLACE, from, to) == 0)
         return 0;
     if (errno != EINVAL && errno != ENOSYS)
         return errno;
@@ -293,7 +306,7 @@ static int file_exchange(const char *a, const char *b)
     struct stat before, after;
     if (lstat(b, &before) != 0)
         return errno;
-    if (renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) == 0)
+    if (rename_with(RENAME_EXCHANGE, a, b) == 0)
         return 0;
     int failure = errno;
     int is_done = lstat(a, &after) == 0 && after.st_ino == before.st_ino && after.st_dev == before.st_dev;
@@ -382,11 +395,11 @@ static int file_remove_empty(const char *path)
 }
 
 #ifdef __linux__
-static int is_mount_root(const char *path)
+static int is_mount_root(const char *path) /* statx is younger than 2.17, too */
 {
 #ifdef STATX_ATTR_MOUNT_ROOT
     struct statx s;
-    return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &s) == 0 &&
+    return syscall(SYS_statx, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &s) == 0 &&
            (s.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 #else
     (void)path;
