@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "machine.h"
+
 enum { n_sizes = 64, smallest = 64 };
 
 typedef struct {
@@ -34,7 +36,7 @@ static void keep_at_most(budget *b, int64_t bytes)
     for (int i = 0; i < n_sizes && b->kept > bytes; i++)
         while (b->lists[i].first && b->kept > bytes) {
             void *next = *(void **)b->lists[i].first;
-            free(b->lists[i].first);
+            aligned_give(b->lists[i].first);
             b->lists[i].first = next;
             b->kept -= b->lists[i].size;
         }
@@ -84,7 +86,7 @@ void *budget_take(budget *b, int64_t size_bytes)
     b->peak = b->used > b->peak ? b->used : b->peak;
     pthread_mutex_unlock(&b->lock);
     if (!buffer)
-        buffer = aligned_alloc(smallest, (size_t)size);
+        buffer = aligned_take((size_t)size);
     if (!buffer) {
         pthread_mutex_lock(&b->lock);
         b->used -= size;
@@ -108,7 +110,7 @@ void budget_give(budget *b, void *buffer, int64_t size_bytes)
     b->used -= size;
     pthread_mutex_unlock(&b->lock);
     if (!list)
-        free(buffer);
+        aligned_give(buffer);
 }
 
 int budget_is_over(budget *b, int64_t size_bytes)

@@ -1,15 +1,11 @@
 /* pool.c: see pool.h. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* sched_getaffinity */
-#endif
 #include "pool.h"
 
 #include <pthread.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "machine.h"
 
 typedef struct {
     void (*run)(void *);
@@ -63,18 +59,9 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* A worker, without the host's signals: its handlers expect the host's threads. What a fault or a profiler raises on the
- * thread that it is about stays. */
 static int start_worker(pool *p, const pthread_attr_t *attributes)
 {
-    static const int kept[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF};
-    sigset_t blocked, before;
-    sigfillset(&blocked);
-    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
-        sigdelset(&blocked, kept[i]);
-    pthread_sigmask(SIG_BLOCK, &blocked, &before); /* a new thread takes its creator's over */
-    int is_started = pthread_create(&p->threads[p->n_threads], attributes, work, p) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int is_started = thread_create(&p->threads[p->n_threads], attributes, work, p) == 0;
     p->n_threads += is_started;
     return is_started;
 }
@@ -177,31 +164,4 @@ void pool_free(pool *p)
     free(p->threads);
     free(p->queue);
     free(p);
-}
-
-/* CPUs that the control group's quota is worth, rounded up; 0 where there is no quota. */
-static int quota_cpus(void)
-{
-    long long quota = -1, period = 0;
-    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "r");
-    if (file) {
-        if (fscanf(file, "%lld %lld", &quota, &period) != 2)
-            quota = -1;
-        fclose(file);
-    }
-    return quota > 0 && period > 0 ? (int)((quota + period - 1) / period) : 0;
-}
-
-int pool_cpu_count(void)
-{
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-#ifdef __linux__
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0)
-        n = CPU_COUNT(&set);
-#endif
-    int quota = quota_cpus();
-    if (quota > 0 && quota < n)
-        n = quota;
-    return n > 0 ? (int)n : 1;
 }

@@ -10,8 +10,8 @@
 typedef struct pool pool;
 
 /* n_workers threads beside the callers; queue_depth jobs wait at most. on_start (may be NULL) runs first on every
- * worker. Workers leave the signals to
- * the host's threads. Returns NULL when memory is out; fewer threads than asked for are no error. */
+ * worker. Workers leave the signals to the host's threads. Returns NULL when memory is out; fewer threads than asked for
+ * are no error. */
 pool *pool_create(int n_workers, int queue_depth, void (*on_start)(void *), void *on_start_argument);
 /* Runs job(argument) now or later, on any thread. */
 void pool_submit(pool *p, void (*job)(void *), void *argument);
@@ -21,8 +21,5 @@ void pool_wait(pool *p);
 int pool_help(pool *p);
 /* pool_wait, then ends the workers. */
 void pool_free(pool *p);
-
-/* Threads that this process may usefully run: CPUs of its affinity, within the cgroup's quota; at least 1. */
-int pool_cpu_count(void);
 
 #endif

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "machine.h"
 #include "plan.h"
-#include "pool.h"
 #include "sizes.h"
 
 enum { most_interleaved = 16 };
@@ -267,7 +267,7 @@ static void make_memory(plan *p)
     int64_t encode = (int64_t)(p->n_threads + p->n_readers) * (chunk0 + chunk0 / 64 + 4096 + swapped);
     int64_t rest = size_plus(size_plus(encode, shards), size_plus(largest, 4 << 20));
     rest = size_plus(size_plus(rest, statistics_memory(p)), size_plus(report_memory(p), table_memory(p)));
-    int64_t machine = options_machine_memory();
+    int64_t machine = machine_memory();
     in_hands = size_times(in_hands, max_i64(p->n_threads, p->n_readers));
     p->memory_minimum = size_plus(size_plus(at_work, max_i64(each, in_hands)), rest);
     p->memory = size_plus(size_plus(at_work, waiting), size_plus(edge, rest));
@@ -286,7 +286,7 @@ int32_t flow_make(plan *p)
 {
     if (make_cells(p) != NGFF_OK)
         return p->error.status;
-    p->n_threads = p->options.n_threads > 0 ? p->options.n_threads : pool_cpu_count();
+    p->n_threads = p->options.n_threads > 0 ? p->options.n_threads : machine_processors();
     make_region(p);
     make_cell_bytes(p);
     make_memory(p);

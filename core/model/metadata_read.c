@@ -9,6 +9,7 @@
 
 #include "metadata_array.h"
 #include "metadata_transform.h"
+#include "text.h"
 
 enum { most_levels = 64 };
 static const int64_t most_member_bytes = (int64_t)256 << 20;
@@ -55,7 +56,7 @@ static int32_t assume_axes(stored_image *image, int rank, error *e)
     }
     snprintf(image->dims, sizeof image->dims, "%s", order + MAX_RANK - rank);
     for (int i = 0; i < rank; i++) {
-        image->axis_names[i] = strndup(image->dims + i, 1);
+        image->axis_names[i] = text_copy(image->dims + i, 1);
         if (!image->axis_names[i])
             return error_set(e, NGFF_E_MEMORY, "memory is out");
     }

@@ -1,19 +1,15 @@
 /* option_values.c: see option_values.h. */
 #include "option_values.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#if !defined(_WIN32)
-#include <unistd.h>
-#endif
-
 #include "ascii.h"
 #include "image.h"
 #include "json.h"
+#include "machine.h"
 #include "number.h"
 #include "options.h"
 
@@ -76,24 +72,6 @@ int32_t row_read_threads(const row *r, const char *value, void *to, error *e)
     return NGFF_OK;
 }
 
-int64_t options_machine_memory(void)
-{
-    int64_t bytes = 0;
-#if !defined(_WIN32)
-    static const char *const limits[] = {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
-    bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
-    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
-        FILE *file = fopen(limits[i], "r");
-        int64_t limit;
-        if (file && fscanf(file, "%" SCNd64, &limit) == 1 && limit > 0)
-            bytes = min_i64(bytes, limit);
-        if (file)
-            fclose(file);
-    }
-#endif
-    return max_i64(bytes, 0);
-}
-
 int32_t row_read_memory(const row *r, const char *value, void *to, error *e)
 {
     static const char units[] = "KMGT";
@@ -104,7 +82,7 @@ int32_t row_read_memory(const row *r, const char *value, void *to, error *e)
     while (*end == ' ')
         end++;
     if (*end == '%' && !end[1] && n <= 100) {
-        int64_t machine = options_machine_memory();
+        int64_t machine = machine_memory();
         if (machine == 0)
             return refuse(r, value, e, "the memory of this machine is unknown, so give bytes");
         n = n / 100 * (double)machine;

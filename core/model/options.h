@@ -98,9 +98,6 @@ int options_is_lasting(const char *typed);
 /* "gdal" or "markdown"; a malloc'ed string. */
 char *options_text(const char *format);
 
-/* Memory that this process may use: RAM, or the cgroup's limit where that is less; 0 if unknown. */
-int64_t options_machine_memory(void);
-
 /* Names as users write them, for messages and metadata: reduce_name(REDUCE_AVERAGE) = "AVERAGE". */
 const char *reduce_name(int resampling);
 const char *compress_name(int compress);

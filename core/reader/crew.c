@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "machine.h"
 #include "pool.h"
 
 /* -- The threads of this process that help ------------------------------------------------------------------------- */
@@ -41,7 +42,7 @@ static pool *threads_get(ngff_reader *reader, int n_wanted)
     threads_enter_process();
     pthread_mutex_lock(&threads_lock);
     if (reader->threads_of != getpid()) {
-        int n = pool_cpu_count() > n_wanted ? pool_cpu_count() : n_wanted;
+        int n = machine_processors() > n_wanted ? machine_processors() : n_wanted;
         if (!threads)
             threads = pool_create(n - 1, 4 * n, NULL, NULL);
         if (threads) {

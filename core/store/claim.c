@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "sha256.h"
+#include "text.h"
 
 enum { longest_path = 4096, seconds_without_owner = 60, deepest = 8 };
 
@@ -189,7 +190,7 @@ static void clean(const claim *c, const char *own, int64_t now)
     char *new_start = beside(c->path, ".new-"), *gone_start = beside(c->path, ".gone-");
     const char *slash = new_start ? strrchr(new_start, '/') : NULL;
     size_t n_parent = slash ? (size_t)(slash + 1 - new_start) : 0;
-    char *parent = new_start ? strndup(n_parent ? new_start : "./", n_parent ? n_parent : 2) : NULL;
+    char *parent = new_start ? text_copy(n_parent ? new_start : "./", n_parent ? n_parent : 2) : NULL;
     char **names = NULL, cause[256], path[longest_path], line[owner_size];
     if (parent && gone_start) {
         size_t n = strlen(parent);

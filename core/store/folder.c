@@ -3,6 +3,7 @@
 #include "claim.h"
 #include "destination.h"
 #include "sha256.h"
+#include "text.h"
 #include "walk.h"
 #include "zip.h"
 #include "zip_index.h"
@@ -352,7 +353,7 @@ static int make_folders(folder *f, const char *key, size_t n)
     failure = f->calls->make_folder(name);
     if (failure && failure != EEXIST)
         return failure;
-    *slot_of(f->made, f->n_slots, key, n) = strndup(key, n);
+    *slot_of(f->made, f->n_slots, key, n) = text_copy(key, n);
     f->n_made++;
     return 0;
 }

@@ -58,6 +58,7 @@ int folder_stand_at(store *s, const char *group);
  * of ours, and removing a tree must not leave the tree. local_sync: a file and its place in its folder, or a folder
  * with all on its file system, reach the disk. */
 extern const folder_calls local_calls;
+char *local_path(const char *path); /* as this library writes it, with '/' between names, for free() */
 int local_look(const char *path, path_state *what, char cause[256]);
 int local_remove_tree(const char *path);
 int local_sync(const char *path);

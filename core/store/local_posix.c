@@ -1,7 +1,7 @@
 /* local_posix.c: the calls of the protocol of folders on this machine's disks, by the system's own functions. Every
  * path that is not one of GDAL's "/vsi..." gets this table, with and without GDAL, since VSI loses errno and has no
  * rename that spares what is there. */
-#include "folder.h"
+#include "local.h"
 #include "side_file.h"
 
 #include <dirent.h>
@@ -54,6 +54,11 @@ int local_look(const char *path, path_state *what, char cause[256])
     return 0;
 }
 
+char *local_path(const char *path)
+{
+    return strdup(path);
+}
+
 static int file_make_folder(const char *path)
 {
     return mkdir(path, 0777) == 0 ? 0 : errno;
@@ -93,36 +98,6 @@ static int file_append(const char *path, const void *bytes, size_t n, char cause
     return write_with(path, O_APPEND, bytes, n, cause);
 }
 
-/* What "not there" means for a name that was followed: a symbolic link that leads nowhere, at the name or in the place
- * of a folder above it, is no missing file (a disk that is not mounted, a file of git-annex that was not fetched). */
-static int tell_missing(const char *path, char cause[256])
-{
-    char *name = strdup(path);
-    int number = name ? ENOENT : ENOMEM;
-    struct stat s;
-    while (number == ENOENT) {
-        if (lstat(name, &s) == 0) {
-            number = S_ISLNK(s.st_mode) && stat(name, &s) != 0 ? EIO : 0; /* a link to a folder is as good as one */
-            break;
-        }
-        if (!is_not_there(errno)) {
-            number = errno;
-            break;
-        }
-        char *slash = strrchr(name, '/');
-        if (!slash || slash == name)
-            break;
-        *slash = 0;
-    }
-    free(name);
-    if (number == 0 || number == ENOENT)
-        return failed(cause, ENOENT);
-    failed(cause, number);
-    if (number == EIO)
-        snprintf(cause, 256, "a symbolic link on the way there leads nowhere");
-    return number;
-}
-
 /* What is no regular file is not read. */
 static int check_regular(const struct stat *s, char cause[256])
 {
@@ -152,7 +127,7 @@ static int open_regular(const char *path, int *file, uint64_t *size, char cause[
     if (*file < 0 && errno == EAGAIN && stat(path, &s) == 0 && S_ISREG(s.st_mode))
         *file = try_open(path, 0);
     if (*file < 0)
-        return is_not_there(errno) ? tell_missing(path, cause) : failed(cause, errno);
+        return is_not_there(errno) ? local_missing(path, cause) : failed(cause, errno);
     int number = fstat(*file, &s) == 0 ? check_regular(&s, cause) : failed(cause, errno);
     *size = (uint64_t)s.st_size;
     if (number)
@@ -223,7 +198,7 @@ static int file_measure(const char *path, uint64_t *n, char cause[256])
 {
     struct stat s;
     if (stat(path, &s) != 0)
-        return is_not_there(errno) ? tell_missing(path, cause) : failed(cause, errno);
+        return is_not_there(errno) ? local_missing(path, cause) : failed(cause, errno);
     *n = (uint64_t)s.st_size;
     return check_regular(&s, cause);
 }
@@ -318,45 +293,36 @@ static int file_exchange(const char *a, const char *b)
 #endif
 }
 
-/* By names, one open folder at a time: nftw keeps a handle per level, and it says nothing of what could not be removed.
- * What somebody else removes meanwhile is no failure. */
-int local_remove_tree(const char *path)
+int local_leads_somewhere(const char *path)
 {
-    char cause[256];
-    path_state what;
-    char **names = NULL;
-    int first = local_look(path, &what, cause);
-    if (first || what.kind == KIND_NONE)
-        return first;
-    if (what.kind != KIND_FOLDER)
-        return unlink(path) == 0 || errno == ENOENT ? 0 : errno;
-    int failure = local_list(path, &names, cause);
-    first = is_not_there(failure) ? 0 : failure;
-    for (int i = 0; names && names[i]; i++) {
-        char *below = join(path, names[i]);
-        failure = below ? local_remove_tree(below) : ENOMEM;
-        first = first ? first : failure;
-        free(below);
-    }
-    free_names(names);
-    failure = rmdir(path) == 0 || errno == ENOENT ? 0 : errno;
-    return first ? first : failure;
+    struct stat s;
+    return stat(path, &s) == 0;
 }
 
-static int file_remove(const char *path)
+int local_remove_file(const char *path)
 {
     return unlink(path) == 0 ? 0 : errno;
+}
+
+int local_remove_folder(const char *path, int is_emptied)
+{
+    (void)is_emptied;
+    return rmdir(path) == 0 ? 0 : errno == EEXIST ? ENOTEMPTY : errno;
+}
+
+static int file_remove_empty(const char *path)
+{
+    return local_remove_folder(path, 0);
 }
 
 int local_list(const char *path, char ***names, char cause[256])
 {
     DIR *folder = opendir(path);
-    size_t n = 0, room = 16;
     *names = NULL;
     if (!folder)
         return failed(cause, errno == ENOTDIR ? ENOENT : errno);
-    char **found = calloc(room, sizeof *found);
-    int number = found ? 0 : ENOMEM;
+    name_list list = {.names = calloc(1, sizeof *list.names)};
+    int number = list.names ? 0 : ENOMEM;
     while (!number) {
         errno = 0;
         struct dirent *entry = readdir(folder);
@@ -364,34 +330,16 @@ int local_list(const char *path, char ***names, char cause[256])
             number = errno;
             break;
         }
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        if (n + 2 > room) {
-            char **more = realloc(found, 2 * room * sizeof *found);
-            if (!more) {
-                number = ENOMEM;
-                break;
-            }
-            found = more;
-            room *= 2;
-        }
-        found[n] = strdup(entry->d_name);
-        number = found[n] ? 0 : ENOMEM;
-        n += !number;
-        found[n] = NULL;
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            number = add_name(&list, strdup(entry->d_name));
     }
     closedir(folder);
     if (!number) {
-        *names = found;
+        *names = list.names;
         return 0;
     }
-    free_names(found);
+    free_names(list.names);
     return failed(cause, number);
-}
-
-static int file_remove_empty(const char *path)
-{
-    return rmdir(path) == 0 ? 0 : errno == EEXIST ? ENOTEMPTY : errno;
 }
 
 #ifdef __linux__
@@ -434,7 +382,7 @@ const folder_calls local_calls = {
     .exchange = file_exchange,
     .sync = local_sync,
     .remove_tree = local_remove_tree,
-    .remove_file = file_remove,
+    .remove_file = local_remove_file,
     .remove_empty = file_remove_empty,
 #ifdef __linux__
     .can_move = file_can_move,
@@ -453,11 +401,6 @@ const side_calls local_side_calls = {
     .write_file = file_write,
     .publish = file_put_in_place,
     .sync = local_sync,
-    .remove_file = file_remove,
+    .remove_file = local_remove_file,
     .may_be_part = 1,
 };
-
-store *store_file_open(const char *path)
-{
-    return folder_open(path, &local_calls);
-}

@@ -11,6 +11,10 @@ enum { owner_size = 400 };
 void owner_machine(char name[128]);
 /* When a process began, as a word: the machine's start and the ticks since then. "-" where that cannot be told. */
 void owner_start(long process, char start[64]);
+/* How such a word begins for this start of the machine, at most 13 characters; "" where nobody tells. */
+void owner_boot(char word[16]);
+/* True if no process has this number. */
+int owner_process_is_gone(long process);
 /* A word that nobody else makes, here or elsewhere, and whether the process that has made one has ended: no, if that is
  * not known. */
 void owner_unique(char word[64]);

@@ -1,5 +1,6 @@
 /* vsi_common.c: see vsi_common.h. */
 #include "vsi_common.h"
+#include "text.h"
 
 #include <cpl_conv.h>
 #include <cpl_string.h>
@@ -45,7 +46,7 @@ int is_lost_in_archive(const char *path, char cause[256])
     if (strncmp(path, "/vsizip/", 8) != 0 && strncmp(path, "/vsitar/", 8) != 0)
         return 0;
     const char *end = strncmp(path, begin, sizeof begin - 1) == 0 ? strrchr(path, '}') : NULL;
-    char *archive = end ? strndup(path, (size_t)(end + 1 - path)) : NULL;
+    char *archive = end ? text_copy(path, (size_t)(end + 1 - path)) : NULL;
     int is_lost = VSIStatL(path, &s) == 0 || (end && (!archive || VSIStatL(archive, &s) != 0));
     free(archive);
     if (is_lost)

@@ -1,6 +1,7 @@
 /* vsi_files.c: the calls of the protocol of folders through GDAL's VSI layer, for file systems with random writing:
  * /vsimem/ and what plugins add. */
 #include "vsi_common.h"
+#include "text.h"
 
 #include <cpl_conv.h>
 #include <cpl_string.h>
@@ -33,7 +34,7 @@ static int meaning_of(const char *path, int number, char cause[256])
     if (errno)
         return is_not_there(errno) ? ENOENT : errno;
     const char *slash = strrchr(path, '/');
-    char *parent = slash ? strndup(path, (size_t)(slash - path)) : NULL;
+    char *parent = slash ? text_copy(path, (size_t)(slash - path)) : NULL;
     char **names = parent ? VSIReadDir(parent) : NULL;
     int is_missing = names && CSLFindString(names, slash + 1) < 0;
     if (!is_missing)

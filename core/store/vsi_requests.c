@@ -1,6 +1,7 @@
 /* vsi_requests.c: the calls of the protocol of object stores through GDAL's VSI layer. Each object is one
  * open-write-close from a full buffer. */
 #include "vsi_common.h"
+#include "text.h"
 
 #include <cpl_conv.h>
 #include <cpl_string.h>
@@ -449,7 +450,7 @@ static void forget(const char *path)
 static void forget_list(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    char *parent = slash ? strndup(path, (size_t)(slash - path)) : NULL;
+    char *parent = slash ? text_copy(path, (size_t)(slash - path)) : NULL;
     VSICurlPartialClearCache(parent ? parent : path);
     free(parent);
 }

@@ -2,6 +2,7 @@
  * 4.3.14 to 4.3.16 (its end). What is beyond 4 GiB stands in a "zip64" field. */
 #include "zip.h"
 #include "ascii.h"
+#include "text.h"
 #include "walk.h"
 
 #include <errno.h>
@@ -48,7 +49,7 @@ int32_t zip_is_ngff(const folder_calls *calls, const char *path, int *is_ngff, e
     for (size_t at = n < end_size ? 0 : n - end_size + 1; at-- > 0 && !*is_ngff;)
         *is_ngff = memcmp(bytes + at, mark, sizeof mark) == 0 &&
                    at + end_size + (size_t)little_get(bytes + at + 20, 2) == n &&
-                   memmem(bytes + at + end_size, n - at - end_size, "\"ome\"", 5) != NULL;
+                   bytes_hold(bytes + at + end_size, n - at - end_size, "\"ome\"");
     free(bytes);
     return NGFF_OK;
 }

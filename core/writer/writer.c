@@ -13,6 +13,7 @@
 
 #include "codec.h"
 #include "label_group.h"
+#include "machine.h"
 #include "sizes.h"
 #include "writer.h"
 #include "zip.h"
@@ -308,7 +309,7 @@ static void enter_thread(void *user)
 static int64_t staging_memory(const ngff_plan *plan)
 {
     static const int64_t most = (int64_t)512 << 20;
-    int64_t machine = options_machine_memory();
+    int64_t machine = machine_memory();
     if (plan->options.memory_bytes > 0)
         return plan->options.memory_bytes / 2;
     return machine > 0 ? min_i64(machine / 4, most) : most;
