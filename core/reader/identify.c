@@ -75,7 +75,9 @@ int32_t ngff_identify(const char *path)
 {
     static const char *const keys[] = {"zarr.json", ".zmetadata", ".zattrs"};
     int is_found = 0, is_told = 0, is_away = 0, is_refused = 0;
-    store *s = store_open(path ? path : "");
+    char *place = store_path_of(path ? path : "");
+    store *s = place ? store_open(place) : NULL;
+    free(place);
     if (s)
         s->is_asked_once = 1;
     for (int i = 0; s && i < 3 && !is_told && !is_away; i++) {

@@ -332,15 +332,15 @@ ngff_reader *reader_at(const char *path)
 
 ngff_reader *ngff_reader_open_part(const char *path, const char *part, const char *const *options)
 {
-    ngff_reader *reader = reader_at(path ? path : "");
-    if (!reader)
-        return NULL;
-    if (reader_apply_options(reader, options) != NGFF_OK)
-        return reader;
-    error cause = {0};
-    int32_t status = part_open(reader, path ? path : "", part ? part : "", &cause);
-    if (status != NGFF_OK && reader->error.status == NGFF_OK)
-        metadata_error(reader, status, &cause);
+    char *root = store_path_of(path ? path : "");
+    ngff_reader *reader = root ? reader_at(root) : NULL;
+    if (reader && reader_apply_options(reader, options) == NGFF_OK) {
+        error cause = {0};
+        int32_t status = part_open(reader, root, part ? part : "", &cause);
+        if (status != NGFF_OK && reader->error.status == NGFF_OK)
+            metadata_error(reader, status, &cause);
+    }
+    free(root);
     return reader;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "reader.h"
+#include "text.h"
 #include "validate.h"
 
 /* Where the name of a single document begins in a path; NULL if the path is a store's. */
@@ -21,8 +22,11 @@ int32_t ngff_validate(const char *path, const char *const *options,
 {
     judge j = {.finding = finding, .user = user, .of_unknown_version = NGFF_FINDING_INVALID};
     error e = {0};
-    const char *name = document_name(path ? path : "");
-    char *folder = name == path ? strdup(".") : name ? strndup(path, (size_t)(name - path)) : strdup(path ? path : "");
+    char *place = store_path_of(path ? path : "");
+    const char *name = place ? document_name(place) : NULL;
+    char *folder = !place          ? NULL
+                   : name == place ? strdup(".")
+                                   : text_copy(place, name ? (size_t)(name - place) : strlen(place));
     ngff_reader *reader = folder ? reader_at(folder) : NULL;
     if (!reader)
         error_set(&e, NGFF_E_MEMORY, "out of memory");
@@ -37,6 +41,7 @@ int32_t ngff_validate(const char *path, const char *const *options,
         finding(user, NGFF_FINDING_UNREAD, e.message);
     }
     free(folder);
+    free(place);
     ngff_reader_free(reader);
     return e.status != NGFF_OK ? e.status : j.n_invalid > 0 ? NGFF_E_CORRUPT : NGFF_OK;
 }

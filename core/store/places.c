@@ -1,5 +1,6 @@
 /* places.c: which store, over which calls, a path gets: this machine's disks by the system's own functions, "/vsi..."
  * by GDAL, where it is there. */
+#include "folder.h"
 #include "side_file.h"
 #include "store.h"
 
@@ -19,6 +20,11 @@ static int is_vsi(const char *path)
 #define store_vsi_open store_file_open
 #define vsi_side_calls_for(path) (&local_side_calls)
 #endif
+
+char *store_path_of(const char *typed)
+{
+    return is_vsi(typed) ? strdup(typed) : local_path(typed);
+}
 
 store *store_open(const char *path)
 {

@@ -137,5 +137,8 @@ int is_zarr_document(const char *name);
 
 /* The store that this build uses for a path. */
 store *store_open(const char *path);
+/* A path as hosts give it, as all of this library takes it: '/' between names on every system. For free(); NULL when
+ * memory is out. Each path that enters goes through it. */
+char *store_path_of(const char *typed);
 
 #endif

@@ -53,23 +53,27 @@ static int32_t check_outside(const char *path, const char *store_path, error *e)
 
 int32_t report_begin(const struct ngff_plan *plan, const char *store_path, report **made, error *e)
 {
-    const char *path = plan->options.report;
     *made = NULL;
-    if (!path || (store_path && check_outside(path, store_path, e) != NGFF_OK))
-        return e->status;
+    if (!plan->options.report)
+        return NGFF_OK;
+    char *path = store_path_of(plan->options.report);
     report *r = calloc(1, sizeof *r);
-    if (!r)
-        return error_set(e, NGFF_E_MEMORY, "out of memory");
-    pthread_mutex_init(&r->lock, NULL);
     error why = {0};
-    r->file = side_file_begin(path, REPORT_START, &why);
-    if (!r->file) {
-        error_set(e, why.status, "REPORT=%s: %s", path, why.message);
-        report_free(r);
-        return e->status;
+    if (r)
+        pthread_mutex_init(&r->lock, NULL);
+    if (!path || !r)
+        error_set(e, NGFF_E_MEMORY, "out of memory");
+    else if (!store_path || check_outside(path, store_path, e) == NGFF_OK) {
+        r->file = side_file_begin(path, REPORT_START, &why);
+        if (!r->file)
+            error_set(e, why.status, "REPORT=%s: %s", path, why.message);
     }
-    *made = r;
-    return NGFF_OK;
+    free(path);
+    if (e->status == NGFF_OK)
+        *made = r;
+    else
+        report_free(r);
+    return e->status;
 }
 
 int32_t report_start(report *r, const struct ngff_plan *plan, error *e)

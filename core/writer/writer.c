@@ -479,8 +479,11 @@ ngff_writer *writer_open_store(ngff_plan *plan, store *s)
 ngff_writer *writer_open_path(ngff_plan *plan, const char *path,
                               ngff_writer *(*open)(ngff_plan *, store *, const char *path))
 {
-    store *s = plan && path ? store_open(path) : NULL;
-    return s ? open(plan, s, path) : NULL;
+    char *place = plan && path ? store_path_of(path) : NULL;
+    store *s = place ? store_open(place) : NULL;
+    ngff_writer *w = s ? open(plan, s, place) : NULL;
+    free(place);
+    return w;
 }
 
 ngff_writer *ngff_writer_open(ngff_plan *plan, const char *path)
