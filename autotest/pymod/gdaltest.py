@@ -256,6 +256,11 @@ def comes_true(condition):
     return False
 
 
+def has_aged(path):
+    """True, when the path is so old that it may be deleted: before GDAL 3.9 what others have just made may not."""
+    return comes_true(lambda: time.time_ns() - os.stat(path).st_ctime_ns > 20 * 10**6)
+
+
 @contextlib.contextmanager
 def collected_messages():
     """Collects GDAL's warnings and errors as (level, text)."""

@@ -24,6 +24,7 @@ class Rule:
     def __init__(self, action, method="PUT", first=1, count=1, part=""):
         self.action, self.method, self.first, self.count, self.part = action, method, first, count, part
         self.n_seen = self.n_done = 0
+        self.is_met = threading.Event()
 
     def take(self, method, path):
         if (method != self.method and not (self.method == "READ" and method in ("GET", "HEAD"))) or self.part not in path:
@@ -32,6 +33,7 @@ class Rule:
         if not self.first <= self.n_seen < self.first + self.count:
             return None
         self.n_done += 1
+        self.is_met.set()
         return self.action
 
 

@@ -1,5 +1,6 @@
 /* localfault.c: for LD_PRELOAD: faults of plain files below FAULT_ROOT, in front of libc's functions. What libc calls
- * inside itself (nftw, scandir) is out of reach here; the sweep of system calls has it (autotest/sweep_strace.py). */
+ * inside itself (nftw, scandir) is out of reach here; the sweep of system calls has it (autotest/sweep_strace.py).
+ * FAULT_NOW=NANOSECONDS: what the clock of the day says. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fault.h"
@@ -419,4 +421,15 @@ IN_FRONT int ftruncate64(int file, off64_t n)
     int result = ((int (*)(int, off64_t))next("ftruncate64"))(file, n);
     fault_after();
     return result;
+}
+
+IN_FRONT int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    const char *given = clock == CLOCK_REALTIME ? getenv("FAULT_NOW") : NULL;
+    if (!given)
+        return (int)syscall(SYS_clock_gettime, clock, now);
+    long long nanoseconds = atoll(given);
+    now->tv_sec = nanoseconds / 1000000000;
+    now->tv_nsec = nanoseconds % 1000000000;
+    return 0;
 }
