@@ -15,13 +15,13 @@ build=$root/build-fuzz
 log=$build/build.log
 mkdir -p "$build/crashes" "$build/corpus" "$build/kept"
 [ ! -e "$root/tests/fuzz/corpus.tar.gz" ] || tar -C "$build/kept" -xzf "$root/tests/fuzz/corpus.tar.gz"
-checks=(-fsanitize=address,undefined -fno-sanitize-recover=all -g -O1)
+checks=(-fsanitize=address,undefined -fno-sanitize-recover=all -g1 -O1)
 
 # configure FOLDER TARGET FLAGS...: one more build of the project by clang, with the coverage that libFuzzer looks at
 configure() {
     local folder=$1 target=$2
     shift 2
-    { cmake -S "$root" -B "$folder" -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=Debug \
+    { cmake -S "$root" -B "$folder" -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=None -DNGFF_SANITIZE=address,undefined \
         "-DCMAKE_C_FLAGS=${checks[*]} -fsanitize=fuzzer-no-link" "-DCMAKE_CXX_FLAGS=${checks[*]} -fsanitize=fuzzer-no-link" "$@" &&
         cmake --build "$folder" --target "$target"; } >"$log" 2>&1 || { tail -40 "$log"; exit 1; }
 }
@@ -35,7 +35,7 @@ build_target() {
         mutator=("$build/mutate-$name.o")
     fi
     if [ "$name" = fuzz_store ]; then
-        configure "$build/gdal" gdal_OMEZARR -DNGFF_SANITIZE=address,undefined -DBUILD_TESTING=OFF
+        configure "$build/gdal" gdal_OMEZARR -DBUILD_TESTING=OFF
         clang -std=gnu11 "${checks[@]}" -fsanitize=fuzzer $(gdal-config --cflags) -c "$source" -o "$build/$name.o"
         clang++ "${checks[@]}" -fsanitize=fuzzer "$build/$name.o" "${mutator[@]}" -rdynamic $(gdal-config --libs) \
             $(pkg-config --libs libcjson) -o "$build/$name"
@@ -43,21 +43,11 @@ build_target() {
     fi
     local includes=()
     for folder in "$root"/core/*/; do includes+=("-I$folder"); done
-    if [ "$name" = fuzz_describe ]; then
+    if [ "$name" = fuzz_describe ] || [ "$name" = fuzz_pages ]; then
+        configure "$build/gdal" driver_common -DBUILD_TESTING=OFF
         clang++ -std=c++17 "${checks[@]}" -fsanitize=fuzzer "${includes[@]}" "-I$root/driver/gdal" $(gdal-config --cflags) \
-            "$source" "$root"/driver/gdal/describe/*.cpp "$root/driver/gdal/dimensions.cpp" \
-            "$build/tests/libngff_internal.a" $(gdal-config --libs) -lpthread -lm -o "$build/$name"
-        return
-    fi
-    if [ "$name" = fuzz_pages ]; then
-        for source_in_c in georef pages; do
-            clang -std=c11 -D_GNU_SOURCE "${checks[@]}" -fsanitize=fuzzer-no-link "${includes[@]}" $(gdal-config --cflags) \
-                -c "$root/driver/gdal/$source_in_c.c" -o "$build/$source_in_c.o"
-        done
-        clang++ -std=c++17 "${checks[@]}" -fsanitize=fuzzer "${includes[@]}" "-I$root/driver/gdal" $(gdal-config --cflags) \
-            "$source" "$root"/driver/gdal/{describe,stack}/*.cpp "$root/driver/gdal/dimensions.cpp" "$build"/{georef,pages}.o \
-            "$build/tests/libngff_internal.a" $(gdal-config --libs) $(pkg-config --libs blosc libzstd liblz4 libdeflate libcjson) \
-            -lpthread -lm -o "$build/$name"
+            "$source" "$build/gdal/driver/gdal/libdriver_common.a" "$build/tests/libngff_internal.a" $(gdal-config --libs) \
+            $(pkg-config --libs blosc libzstd liblz4 libdeflate libcjson) -lpthread -lm -o "$build/$name"
         return
     fi
     clang -std=c11 -D_GNU_SOURCE "${checks[@]}" -fsanitize=fuzzer "${includes[@]}" "-I$root/tests" "$source" "${mutator[@]}" \
