@@ -7,7 +7,7 @@
 # what is in tests/fuzz/corpus.tar.gz; what is found on the way is kept in build-fuzz/corpus/.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
-seconds=${1:-20}
+seconds=${1:-12}
 only=${2:-}
 command -v clang >/dev/null || { echo "no clang on this machine"; exit 77; }
 

@@ -99,7 +99,7 @@ ctest --test-dir "$build" --output-on-failure -j"$(nproc)" -E '^(faults/alloc|wr
 
 unset PKG_CONFIG_LIBDIR PKG_CONFIG_SYSROOT_DIR
 here=$source/build-nogdal
-"$source/scripts/build.sh" "$here" -DNGFF_WITH_GDAL=OFF -DNGFF_WERROR=ON
+NGFF_TARGETS=machine_stores "$source/scripts/build.sh" "$here" -DNGFF_WITH_GDAL=OFF -DNGFF_WERROR=ON
 stores=$(mktemp -d)
 trap 'rm -rf "$stores"' EXIT
 there() {
