@@ -237,7 +237,8 @@ static void signals_stay_on_the_threads_of_the_host(void)
     signal(SIGUSR1, SIG_DFL);
 }
 
-#ifdef __GLIBC__
+#if defined(__GLIBC__) && __GLIBC_MINOR__ >= 18 /* the first with a default that can be changed */
+#define HAS_SMALL_STACKS 1
 static void look_at_stack(void *argument)
 {
     size_t bytes = 0;
@@ -286,7 +287,7 @@ int main(void)
     RUN(a_child_of_fork_does_not_wait_for_threads_that_it_has_not);
 #endif
     RUN(signals_stay_on_the_threads_of_the_host);
-#ifdef __GLIBC__
+#ifdef HAS_SMALL_STACKS
     RUN(a_worker_has_a_stack_for_codecs_and_tls);
 #endif
     RUN(there_is_at_least_one_cpu);

@@ -1022,6 +1022,7 @@ int main(void)
     RUN(broken_documents_are_refused_with_their_key);
     RUN(what_is_wrong_beside_the_full_size_is_left_out_and_told);
     RUN(what_a_server_refuses_is_not_there_where_it_need_not_be);
+    RUN(a_level_whose_mask_cannot_be_read_is_left_out);
     RUN(deep_and_cut_documents_are_refused);
     RUN(a_sink_that_fails_stops_the_writing);
     RUN(chunk_keys_follow_the_version);
