@@ -61,7 +61,12 @@ step_header() { # the public header compiles alone, pedantically
     local header=core/include/ngff.h
     ${CC:-cc} -std=c11 -pedantic-errors -Wall -Wextra -Werror -fsyntax-only -x c "$header" &&
         ${CXX:-c++} -std=c++17 -pedantic-errors -Wall -Wextra -Werror -fsyntax-only -x c++ "$header" &&
-        echo "ngff.h compiles alone as C11 and as C++17"
+        echo "ngff.h compiles alone as C11 and as C++17" || return 1
+    local case way # on Windows: what the library's own build, its users and those of a static library see
+    for case in -DNGFF_BUILDING:dllexport -UNGFF_BUILDING:dllimport -DNGFF_STATIC:; do
+        way=$(${CC:-cc} -E -P -D_WIN32 "${case%:*}" -x c "$header" | grep -oE 'dll(ex|im)port' | sort -u)
+        [ "$way" = "${case#*:}" ] || { echo "with ${case%:*} on Windows ngff.h says \"$way\"" && return 1; }
+    done
 }
 
 step_symbols() { # what the header declares is exported, and each function has a test in C, so that sanitizers see it

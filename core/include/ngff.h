@@ -24,8 +24,13 @@
 extern "C" {
 #endif
 
-#if defined(_WIN32)
+/* Where the library is linked statically its host defines NGFF_STATIC; NGFF_BUILDING is for the library's own build. */
+#if defined(NGFF_STATIC)
+#define NGFF_API
+#elif defined(_WIN32) && defined(NGFF_BUILDING)
 #define NGFF_API __declspec(dllexport)
+#elif defined(_WIN32)
+#define NGFF_API __declspec(dllimport)
 #elif defined(__GNUC__)
 #define NGFF_API __attribute__((visibility("default")))
 #else
