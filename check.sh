@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "$0")" || exit 2
 here=$PWD
-all="build ctest pytest header symbols nogdal machines sanitizers plugin threads fuzz chroot newgdal"
+all="build ctest pytest header symbols nogdal machines natives sanitizers plugin threads fuzz chroot newgdal"
 steps=${*:-$all}
 [ "$steps" = quick ] && steps="build ctest pytest"
 logs=$here/build/logs
@@ -91,6 +91,10 @@ step_machines() { # another byte order, 32 bits; after nogdal, whose build write
     scripts/other_machine.sh i386
     [ $? = 1 ] && return 1
     scripts/other_machine.sh s390x
+}
+
+step_natives() { # the library that people's own machines get: by zig, with its codecs in it
+    scripts/natives.sh check
 }
 
 build_asan() { # the plugin, and the test of what core does by GDAL; all other tests need none

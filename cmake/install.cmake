@@ -1,7 +1,11 @@
 # Installs libngff, its header, pkg-config and CMake config files.
 include(CMakePackageConfigHelpers)
-install(TARGETS ngff EXPORT ngff-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+install(TARGETS ngff EXPORT ngff-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
         PUBLIC_HEADER DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+if(NGFF_BUNDLED_CODECS)
+  install(FILES LICENSE licenses/THIRD-PARTY.txt DESTINATION ${CMAKE_INSTALL_DOCDIR})
+endif()
 install(EXPORT ngff-targets NAMESPACE ngff:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ngff)
 file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/ngff-config.cmake "include(\${CMAKE_CURRENT_LIST_DIR}/ngff-targets.cmake)\n")
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/ngff-config-version.cmake COMPATIBILITY SameMinorVersion)
