@@ -183,6 +183,12 @@ NGFF_API const char *ngff_plan_error(const ngff_plan *plan);
  * the number of threads that will call next/map/commit/write at the same time (>= 1). Before ngff_writer_open. */
 NGFF_API int32_t ngff_plan_set_source(ngff_plan *plan, const int64_t *block, int32_t n_readers);
 
+/* Bytes of decoded blocks that the caller keeps while it reads the source, beside the regions themselves: never less than
+ * least, and up to wanted (>= least >= 0; 0, 0 as long as nothing is said) as far as MEMORY allows. Both are part of
+ * ngff_plan_memory, and MEMORY is raised to hold least; ngff_plan_source_memory then says what the caller may keep.
+ * Before ngff_writer_open. */
+NGFF_API int32_t ngff_plan_set_source_memory(ngff_plan *plan, int64_t least, int64_t wanted);
+
 /* What tells this source apart from another or from a later state of itself (names, sizes, times): RESUME=YES goes on
  * only where an earlier run had the same text. Before ngff_writer_open. */
 NGFF_API int32_t ngff_plan_set_fingerprint(ngff_plan *plan, const char *text);
@@ -208,8 +214,10 @@ NGFF_API int32_t ngff_plan_level_translation(const ngff_plan *plan, int32_t leve
 NGFF_API int64_t ngff_plan_object_count(const ngff_plan *plan);
 /* Bytes of all levels before compression. */
 NGFF_API int64_t ngff_plan_raw_size(const ngff_plan *plan);
-/* Bytes that the writer will hold at most (the README has the formula), and the threads that compute. */
+/* Bytes that the writer will hold at most (the README has the formula), those of them that the source may keep, and the
+ * threads that compute. */
 NGFF_API int64_t ngff_plan_memory(const ngff_plan *plan);
+NGFF_API int64_t ngff_plan_source_memory(const ngff_plan *plan);
 NGFF_API int32_t ngff_plan_thread_count(const ngff_plan *plan);
 /* The plan in words, one line per level; owned by the plan. */
 NGFF_API const char *ngff_plan_text(ngff_plan *plan);

@@ -1,5 +1,6 @@
 /* flow.c: how pixels will flow through a plan: which chunks travel together as a cell, which region of level 0 is read
  * at once, and how much memory that takes. The README explains the terms of the formula. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "bytes.h"
@@ -182,13 +183,19 @@ static int64_t most_parents(const plan *p, const level *at)
     return n;
 }
 
-/* Reports once that MEMORY had to be raised, however often the flow is planned. */
+/* Reports once that MEMORY had to be raised, with the number of the flow that was planned last. */
 static void warn_memory(plan *p)
 {
     static const char start[] = "MEMORY=";
+    int n = 0;
     for (int i = 0; i < p->n_warnings; i++)
         if (strncmp(p->warnings[i], start, sizeof start - 1) == 0)
-            return;
+            free(p->warnings[i]);
+        else
+            p->warnings[n++] = p->warnings[i];
+    p->n_warnings = n;
+    if (p->options.memory_bytes == 0 || p->options.memory_bytes >= p->memory_minimum)
+        return;
     plan_warn(p, "%s: %lld bytes are too few for these blocks and threads; %lld (%lld MB) are used",
               plan_typed(p, "MEMORY"), (long long)p->options.memory_bytes, (long long)p->memory_minimum,
               (long long)((p->memory_minimum >> 20) + 1));
@@ -236,9 +243,10 @@ static int64_t report_memory(const plan *p)
 }
 
 /* memory = cells at work + cells that wait for their children + encode buffers + open shards + statistics + tables + what
- * codecs, filters and reading back a spilled cell take; the README explains the terms. minimum: the same with all
- * waiting cells spilled but those in the hands of a thread: one that it gives to others, and those that this completes.
- */
+ * codecs, filters and reading back a spilled cell take + what the source keeps; the README explains the terms. minimum:
+ * the same with all waiting cells spilled but those in the hands of a thread: one that it gives to others, and those
+ * that this completes; and the least for the source. Of what lies between, the source takes first: decoding a block
+ * again costs more than spilling a cell. */
 static void make_memory(plan *p)
 {
     const level *base = &p->levels[0];
@@ -269,16 +277,17 @@ static void make_memory(plan *p)
     rest = size_plus(size_plus(rest, statistics_memory(p)), size_plus(report_memory(p), table_memory(p)));
     int64_t machine = machine_memory();
     in_hands = size_times(in_hands, max_i64(p->n_threads, p->n_readers));
-    p->memory_minimum = size_plus(size_plus(at_work, max_i64(each, in_hands)), rest);
-    p->memory = size_plus(size_plus(at_work, waiting), size_plus(edge, rest));
+    p->pixel_least = size_plus(at_work, max_i64(each, in_hands));
+    p->memory_minimum = size_plus(size_plus(p->pixel_least, rest), p->source_least);
+    p->memory = size_plus(size_plus(at_work, waiting), size_plus(edge, size_plus(rest, p->source_wanted)));
     if (machine > 0)
         p->memory = min_i64(p->memory, machine / 4);
     if (p->options.memory_bytes > 0)
         p->memory = p->options.memory_bytes;
-    if (p->options.memory_bytes > 0 && p->memory < p->memory_minimum)
-        warn_memory(p);
+    warn_memory(p);
     p->memory = max_i64(p->memory, p->memory_minimum);
-    p->pixel_memory = p->memory - rest;
+    p->source_memory = min_i64(p->source_wanted, p->source_least + (p->memory - p->memory_minimum));
+    p->pixel_memory = p->memory - rest - p->source_memory;
 }
 
 /* What depends on the source: cells, regions, threads, memory. */

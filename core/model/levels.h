@@ -52,8 +52,10 @@ struct ngff_plan {
     int64_t region[MAX_RANK];       /* of level 0, read at once: a multiple of the cell */
     int64_t region_cells;           /* cells in a region */
     int n_readers, n_threads;
-    int64_t memory_minimum, memory; /* bytes */
-    int64_t pixel_memory;           /* the part of memory that cells may take */
+    int64_t memory_minimum, memory;      /* bytes */
+    int64_t pixel_memory, pixel_least;   /* the part of memory that cells may take, and must have */
+    int64_t source_least, source_wanted; /* bytes that the source keeps while it is read */
+    int64_t source_memory;               /* the part of memory that it gets */
     int64_t n_objects, raw_bytes;
     char *warnings[16];
     int n_warnings;

@@ -378,6 +378,19 @@ int32_t ngff_plan_set_source(ngff_plan *p, const int64_t *block, int32_t n_reade
     return flow_make(p);
 }
 
+int32_t ngff_plan_set_source_memory(ngff_plan *p, int64_t least, int64_t wanted)
+{
+    if (p->error.status != NGFF_OK)
+        return p->error.status;
+    if (least < 0 || wanted < least)
+        return error_set(&p->error, NGFF_E_ARGUMENT,
+                         "the source is to have at least %lld and at most %lld bytes; give 0 <= least <= wanted",
+                         (long long)least, (long long)wanted);
+    p->source_least = least;
+    p->source_wanted = wanted;
+    return flow_make(p);
+}
+
 int32_t ngff_plan_set_fingerprint(ngff_plan *p, const char *text)
 {
     if (p->error.status != NGFF_OK)
@@ -461,6 +474,11 @@ int64_t ngff_plan_raw_size(const ngff_plan *p)
 int64_t ngff_plan_memory(const ngff_plan *p)
 {
     return p->memory;
+}
+
+int64_t ngff_plan_source_memory(const ngff_plan *p)
+{
+    return p->source_memory;
 }
 
 int32_t ngff_plan_thread_count(const ngff_plan *p)

@@ -350,7 +350,7 @@ static int64_t stage_held(const stage *s)
 static int32_t share_memory(ngff_writer *w, int64_t *for_pass, error *e)
 {
     const ngff_plan *plan = w->plan;
-    int64_t least = plan->memory_minimum - (plan->memory - plan->pixel_memory), staged = 0;
+    int64_t least = plan->pixel_least, staged = 0;
     *for_pass = plan->pixel_memory;
     if (!w->is_push || plan->options.memory_bytes == 0)
         return NGFF_OK;

@@ -345,14 +345,16 @@ class BoxCache
         }
         Box box;
         while (!m_entries.empty() && m_bytes + bytes > m_room) {
-            m_bytes -= static_cast<int64_t>(m_entries.back().box.size());
+            m_bytes -= static_cast<int64_t>(m_entries.back().box.capacity());
             box.swap(m_entries.back().box); /* its memory serves again */
             m_places.erase(m_entries.back().key);
             m_entries.pop_back();
         }
+        if (static_cast<int64_t>(box.capacity()) < bytes) /* growing would copy it, and hold both */
+            box = Box();
         if (!read(&box))
             return nullptr;
-        m_bytes += static_cast<int64_t>(box.size());
+        m_bytes += static_cast<int64_t>(box.capacity());
         m_entries.push_front({key, std::move(box)});
         m_places[key] = m_entries.begin();
         return &m_entries.front().box;
@@ -412,6 +414,13 @@ class ArrayPixels
     GUInt64 box_size(size_t dimension) const
     {
         return m_box[dimension];
+    }
+    int64_t box_bytes() const
+    {
+        int64_t bytes = m_pixel_size;
+        for (const GUInt64 size : m_box)
+            bytes *= static_cast<int64_t>(size);
+        return bytes;
     }
     /* One plane of the array as a raster, which has all that GDAL says of it. */
     std::unique_ptr<GDALDataset> plane() const;
@@ -477,11 +486,11 @@ void ArrayPixels::find_pixels(GDALDataset *source)
 void ArrayPixels::choose_box()
 {
     constexpr double most_bytes = 256 << 20, wanted_bytes = 1 << 20;
-    const auto bytes = [this] {
-        double n = m_pixel_size;
-        for (const GUInt64 size : m_box)
-            n *= static_cast<double>(size);
-        return n;
+    const auto bytes = [this] { /* the sizes may be anything */
+                                double n = m_pixel_size;
+                                for (const GUInt64 size : m_box)
+                                    n *= static_cast<double>(size);
+                                return n;
     };
     m_box.resize(m_size.size());
     for (size_t i = 0; i < m_size.size(); i++)
@@ -557,8 +566,8 @@ bool ArrayPixels::read(const Sizes &plane, int x, int y, int width, int height, 
     for (size_t i = 0; i < m_others.size(); i++)
         index[m_others[i]] = plane[i] / m_box[m_others[i]];
     const int box_width = static_cast<int>(m_box[m_x]), box_height = static_cast<int>(m_box[m_y]);
-    for (int y0 = y / box_height * box_height; y0 < y + height; y0 += box_height)
-        for (int x0 = x / box_width * box_width; x0 < x + width; x0 += box_width) {
+    for (int64_t y0 = y / box_height * box_height; y0 < y + height; y0 += box_height)
+        for (int64_t x0 = x / box_width * box_width; x0 < x + width; x0 += box_width) {
             index[m_x] = static_cast<GUInt64>(x0 / box_width);
             index[m_y] = static_cast<GUInt64>(y0 / box_height);
             const Box *box = box_at(index);
@@ -570,9 +579,9 @@ bool ArrayPixels::read(const Sizes &plane, int x, int y, int width, int height, 
             for (size_t i = 0; i < m_others.size(); i++)
                 at = at * static_cast<size_t>(extent(index, m_others[i])) +
                      static_cast<size_t>(plane[i] % m_box[m_others[i]]);
-            const int left = std::max(x, x0), top = std::max(y, y0);
-            const int right = std::min(x + width, x0 + static_cast<int>(columns));
-            const int bottom = std::min(y + height, y0 + static_cast<int>(rows));
+            const int left = std::max(x, static_cast<int>(x0)), top = std::max(y, static_cast<int>(y0));
+            const int right = std::min(x + width, static_cast<int>(x0) + static_cast<int>(columns));
+            const int bottom = std::min(y + height, static_cast<int>(y0) + static_cast<int>(rows));
             for (int row = top; row < bottom; row++)
                 GDALCopyWords64(box->data() + ((at * rows + static_cast<size_t>(row - y0)) * columns +
                                                static_cast<size_t>(left - x0)) *
@@ -580,8 +589,6 @@ bool ArrayPixels::read(const Sizes &plane, int x, int y, int width, int height, 
                                 m_type, m_pixel_size,
                                 static_cast<GByte *>(to) + (row - y) * line_space + (left - x) * pixel_space, type,
                                 static_cast<int>(pixel_space), right - left);
-            if (x0 > INT_MAX - box_width)
-                break;
         }
     return true;
 }
@@ -864,8 +871,19 @@ void ArraysDataset::blocks(const std::string &dims, const int64_t *shape, int64_
     }
 }
 
+int64_t ArraysDataset::largest_box() const
+{
+    int64_t most = 0;
+    for (const auto &array : m_arrays)
+        most = std::max(most, array->box_bytes());
+    return most;
+}
+
+/* The C library gives memory at the end of its heap back to the system, and takes it again, with every chunk that is
+ * decoded: a fifth of all CPU time. It keeps as much as the largest block that it has seen come and go. */
 void ArraysDataset::set_room(int64_t bytes)
 {
+    VSIFree(VSIMalloc(static_cast<size_t>(4 * largest_box())));
     m_boxes->set_room(bytes);
 }
 

@@ -39,7 +39,8 @@ class ArraysDataset final : public GDALDataset
     }
     /* What is decoded at once, on those of these axes that the bands lie on. */
     void blocks(const std::string &dims, const int64_t *shape, int64_t *block);
-    /* Bytes of decoded boxes to keep. */
+    /* Bytes of the largest box that is decoded at once, and of decoded boxes to keep. */
+    int64_t largest_box() const;
     void set_room(int64_t bytes);
 
     CPLErr OMEZARR_GET_GEOTRANSFORM;

@@ -438,21 +438,22 @@ static int useful_readers(ngff_plan *plan, const ImageFromSource &image, const S
     return static_cast<int>(std::clamp<int64_t>(std::min<int64_t>(ngff_plan_thread_count(plan), n_chunks), 1, 64));
 }
 
-/* What arrays keep of the chunks that they decode: all that one region needs. */
+/* What arrays keep of the chunks that they decode: all that one region needs, or the image where that is small. */
 static int64_t box_bytes(ngff_plan *plan, const ImageFromSource &image, const SourceLayout &layout,
                          const int64_t *block)
 {
-    constexpr int64_t least = 32 << 20;
+    constexpr double least = 32 << 20, most = 1e12;
     int64_t chunk[5];
     ngff_plan_level_chunk(plan, 0, chunk);
-    double bytes = layout.pixel_size;
+    double bytes = layout.pixel_size, all = bytes;
     for (int axis = 0; axis < image.rank(); axis++) {
         const auto size = static_cast<double>(std::max<int64_t>(block[axis], 1));
         const double whole = std::ceil(static_cast<double>(image.shape[axis]) / size) * size;
         const double edges = static_cast<double>(chunk[axis]) > size ? 2 * size : 0;
         bytes *= std::min(whole, std::max(static_cast<double>(chunk[axis]), size) + edges);
+        all *= static_cast<double>(image.shape[axis]);
     }
-    return std::max(least, static_cast<int64_t>(std::min(bytes, 1e12)));
+    return static_cast<int64_t>(std::min({std::max(bytes, least), all, most}));
 }
 
 /* Tells the plan what the source decodes at once. */
@@ -466,14 +467,19 @@ static bool set_source(ngff_plan *plan, const ImageFromSource &image, GDALDatase
         block[c] = image.shape[c];
     block[y] = std::max(1, layout.block_height);
     block[y + 1] = std::max(1, layout.block_width);
-    if (auto *arrays = dynamic_cast<ArraysDataset *>(source)) {
+    auto *arrays = dynamic_cast<ArraysDataset *>(source);
+    if (arrays != nullptr) {
         arrays->blocks(image.dims, image.shape, block);
-        arrays->set_room(box_bytes(plan, image, layout, block));
+        const int64_t least = arrays->largest_box();
+        ngff_plan_set_source_memory(plan, least, std::max(least, box_bytes(plan, image, layout, block)));
     }
-    if (ngff_plan_set_source(plan, block, n_readers) == NGFF_OK)
-        return true;
-    raise(ngff_plan_status(plan), ngff_plan_error(plan));
-    return false;
+    if (ngff_plan_set_source(plan, block, n_readers) != NGFF_OK) {
+        raise(ngff_plan_status(plan), ngff_plan_error(plan));
+        return false;
+    }
+    if (arrays != nullptr)
+        arrays->set_room(ngff_plan_source_memory(plan));
+    return true;
 }
 
 /* Pixels of one axis that are decoded for one chunk: whole blocks. */

@@ -56,6 +56,37 @@ static void too_little_memory_is_raised_with_a_warning(void)
     ngff_plan_free(p);
 }
 
+/* What a source keeps is part of MEMORY: all that it wants by default, the least where the user gave too little, and
+ * between these it comes before cells that wait. */
+static void the_source_has_its_part_of_the_memory(void)
+{
+    const int64_t least = 1 << 20, wanted = 8 << 20;
+    ngff_plan *p = plan_of("yx", SHAPE(5000, 5000), NGFF_UINT16, OPTIONS("BLOCKSIZE=64", "NUM_THREADS=2"));
+    int64_t memory = ngff_plan_memory(p), minimum = p->memory_minimum, pixels = p->pixel_memory;
+    CHECK_INT(ngff_plan_source_memory(p), 0);
+    CHECK_INT(ngff_plan_set_source_memory(p, least, wanted), NGFF_OK);
+    CHECK_INT(ngff_plan_memory(p), memory + wanted);
+    CHECK_INT(ngff_plan_source_memory(p), wanted);
+    CHECK_INT(p->pixel_memory, pixels);
+    ngff_plan_free(p);
+    for (int64_t more = 0; more <= 2; more += 2) {
+        char option[40];
+        snprintf(option, sizeof option, "MEMORY=%lld", (long long)(minimum + (more ? least + (more << 20) : 0)));
+        p = plan_of("yx", SHAPE(5000, 5000), NGFF_UINT16, OPTIONS("BLOCKSIZE=64", "NUM_THREADS=2", option));
+        CHECK(ngff_plan_warning(p, 0) == NULL);
+        CHECK_INT(ngff_plan_set_source_memory(p, least, wanted), NGFF_OK);
+        CHECK_INT(ngff_plan_memory(p), minimum + least + (more << 20));
+        CHECK_INT(ngff_plan_source_memory(p), least + (more << 20));
+        CHECK_INT(p->pixel_memory, p->pixel_least);
+        CHECK((ngff_plan_warning(p, 0) != NULL) == (more == 0)); /* raised: now it is too little */
+        CHECK_INT(ngff_plan_set_source_memory(p, 2, 1), NGFF_E_ARGUMENT);
+        ngff_plan_free(p);
+    }
+    p = plan_of("yx", SHAPE(50, 50), NGFF_UINT8, OPTIONS("NUM_THREADS=1"));
+    CHECK_INT(ngff_plan_set_source_memory(p, -1, 1), NGFF_E_ARGUMENT);
+    ngff_plan_free(p);
+}
+
 static void memory_does_not_grow_with_the_image(void)
 {
     ngff_plan *small = plan_of("yx", SHAPE(20000, 20000), NGFF_UINT16, OPTIONS("NUM_THREADS=2"));
@@ -152,6 +183,7 @@ int main(void)
     RUN(cells_hold_all_channels_that_share_a_mask);
     RUN(regions_cover_whole_source_blocks);
     RUN(too_little_memory_is_raised_with_a_warning);
+    RUN(the_source_has_its_part_of_the_memory);
     RUN(memory_does_not_grow_with_the_image);
     RUN(fused_levels_have_one_parent_per_cell_and_no_margin);
     RUN(report_takes_memory_per_chunk_and_object);

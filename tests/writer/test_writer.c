@@ -43,7 +43,7 @@ static snapshot run_picture(const picture *p, const run *r)
     snapshot result = {0};
     ngff_plan *plan = make_plan(p, r->threads);
     set_source(plan, p, r->source, r->n_readers);
-    int64_t least = plan->memory_minimum - (plan->memory - plan->pixel_memory);
+    int64_t least = plan->pixel_least;
     if (r->pixel_memory)
         plan->pixel_memory = r->pixel_memory == AT_LEAST ? least : r->pixel_memory;
     store *s = store_memory_open();
