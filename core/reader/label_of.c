@@ -44,26 +44,23 @@ static char *version_text(const stored_image *of)
     return quoted;
 }
 
-/* Each axis of the label image must be one of the image's, of the same size; each of t, z, y, x with more than one plane
- * must be there. at: the image's axis of each of the label's, -1 for a single plane. */
+/* Each axis of the label image must be one of the image's, and of the same size. On t and z it may also have one plane, or
+ * the axis may be missing: then it is of all planes of the image, as the specification has it ("or 1 if that dimension
+ * of the label is irrelevant"). at: the image's axis of each of the label's, -1 where the image has none such. */
 static int32_t fit_axes(ngff_image *image, const stored_image *of, int *at)
 {
     const int64_t *shape = of->levels[0].shape;
-    int rank = (int)strlen(of->dims);
     for (int i = 0; i < image->rank; i++) {
         const char *axis = strchr(of->dims, image->dims[i]);
+        int is_plane = i < image->rank - 2;
+        int64_t n = axis ? shape[axis - of->dims] : 1;
         at[i] = axis ? (int)(axis - of->dims) : -1;
-        if ((axis ? shape[at[i]] : 1) != image->shape[i])
+        if (n != image->shape[i] && !(is_plane && image->shape[i] == 1))
             return error_set(&image->error, NGFF_E_ARGUMENT,
-                             "the label image has %lld pixels on axis %c, and the image %lld: they must be as many",
-                             (long long)image->shape[i], image->dims[i], (long long)(axis ? shape[at[i]] : 1));
+                             "the label image has %lld %s on axis %c, and the image %lld: they must be as many%s",
+                             (long long)image->shape[i], is_plane ? "planes" : "pixels", image->dims[i], (long long)n,
+                             is_plane ? ", or one for all of them; AXES says which planes the bands are" : "");
     }
-    for (int i = 0; i < rank; i++)
-        if (of->dims[i] != 'c' && shape[i] > 1 && image_axis(image, of->dims[i]) < 0)
-            return error_set(&image->error, NGFF_E_ARGUMENT,
-                             "the image has %lld planes on axis %c, and the label image no such axis: AXES says which "
-                             "planes its bands are",
-                             (long long)shape[i], of->dims[i]);
     return NGFF_OK;
 }
 
@@ -74,8 +71,9 @@ static int32_t print_factors(ngff_image *image, const stored_image *of, const in
     for (int l = 1; l < of->n_levels; l++) {
         int n_axes = 0;
         for (int i = 0; i < image->rank && n < room; i++) {
-            double ratio = at[i] < 0 ? 1 : (double)of->levels[0].shape[at[i]] / (double)of->levels[l].shape[at[i]];
-            double by_scale = at[i] < 0 ? 1 : of->levels[l].scale[at[i]] / of->levels[0].scale[at[i]];
+            int is_single = at[i] < 0 || image->shape[i] == 1;
+            double ratio = is_single ? 1 : (double)of->levels[0].shape[at[i]] / (double)of->levels[l].shape[at[i]];
+            double by_scale = is_single ? 1 : of->levels[l].scale[at[i]] / of->levels[0].scale[at[i]];
             int is_said = by_scale >= 1 && fabs(by_scale - ratio) < 0.5 * ratio;
             long long factor = llround(is_said ? by_scale : ratio);
             if (image->dims[i] == 't' || image->dims[i] == 'c')

@@ -356,3 +356,46 @@ int32_t label_group_list(const struct ngff_plan *plan, const char *path, error *
                : error_set(e, cause.status, "%s is whole, but could not be listed in its group: %s; run it again", path,
                            cause.message);
 }
+
+/* True if the root has copies of documents of this group. */
+static int has_copies(store *s, int version, error *e)
+{
+    int is_v2 = version == VERSION_04;
+    char *text = text_at(s, is_v2 ? ".zmetadata" : "zarr.json", e);
+    json_span all = json_whole(text), copies = is_v2 ? all : json_member(all, "consolidated_metadata");
+    int is_there = json_member(json_member(copies, "metadata"), is_v2 ? "labels/.zattrs" : "labels").text != NULL;
+    free(text);
+    return is_there;
+}
+
+int32_t label_group_renew(const struct ngff_plan *plan, const char *path, error *e)
+{
+    static const char group[] = "/labels/";
+    const char *name = path ? strrchr(path, '/') : NULL;
+    size_t n = name ? (size_t)(name - path) + 1 : 0, n_group = sizeof group - 1;
+    if (n <= n_group || strncmp(path + n - n_group, group, n_group) != 0)
+        return NGFF_OK;
+    error cause = {0};
+    char *root = strdup(path);
+    store *s = NULL;
+    if (root) {
+        root[n - n_group] = '\0';
+        s = store_open(root);
+    }
+    if (!s) {
+        error_set(&cause, NGFF_E_MEMORY, "out of memory");
+    } else {
+        s->is_unmarked = 1;
+        if (has_copies(s, plan->options.version, &cause) && s->ops->begin_update(s, &cause) == NGFF_OK &&
+            (renew_copies(s, plan->options.version, &cause) != NGFF_OK || s->ops->publish(s, &cause) != NGFF_OK))
+            s->ops->abandon(s);
+        s->ops->free(s);
+    }
+    if (cause.status != NGFF_OK)
+        error_set(
+            e, cause.status,
+            "%s is changed, but the copies of its documents at %s could not be made anew: %s; change it once more",
+            path, root ? root : "its image", cause.message);
+    free(root);
+    return e->status;
+}

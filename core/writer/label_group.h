@@ -13,6 +13,9 @@ int32_t label_group_begin(struct ngff_plan *plan, const char *path, error *e);
 int32_t label_group_mark(store *label, error *e);
 /* Lists it, once it is published, and takes the mark away. */
 int32_t label_group_list(const struct ngff_plan *plan, const char *path, error *e);
+/* After a label image was changed in place: where the store at path lies in the group of an image's store, the copies that
+ * the root has of its documents are made anew. */
+int32_t label_group_renew(const struct ngff_plan *plan, const char *path, error *e);
 /* The documents in the group, for the root's copies: one JSON object by their names there (malloc'ed), NULL where there is
  * no group; n_labels: the label images that are listed. version: VERSION_*. */
 int32_t label_group_nodes(store *s, int version, char **json, int *n_labels, error *e);

@@ -785,6 +785,15 @@ GDALDataset *omezarr_create(const char *name, int width, int height, int n_bands
         CPLError(CE_Failure, CPLE_NotSupported, "%s: an OME-Zarr needs at least one band", name);
         return nullptr;
     }
+    const StoreName meant(name);
+    if (STARTS_WITH(meant.part.c_str(), "labels/")) {
+        CPLError(CE_Failure, CPLE_NotSupported,
+                 "%s: a label image beside an image is only made by a copy, since all of its pixels must be there "
+                 "before it is listed. Write another file first, such as a GeoTIFF, then: gdal_translate -of OMEZARR "
+                 "FILE '%s'",
+                 name, name);
+        return nullptr;
+    }
     if (!is_whole_store(name))
         return nullptr;
     const GDALDataType stored = nearest_ngff_type(type);

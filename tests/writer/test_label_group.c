@@ -52,6 +52,48 @@ static void a_label_has_the_levels_of_its_image_and_is_listed(void)
     remove_below("a");
 }
 
+/* z 3 is halved by the image's second level; a label image of one plane has nothing there to halve. */
+static void a_label_may_have_one_plane_for_all(void)
+{
+    static const char *const of_stack[] = {"BLOCKSIZE=16", "SCALE_FACTORS=y:2,x:2;z:2,y:4,x:4",
+                                           "AXIS_SCALE=z:2,y:0.5,x:0.5", NULL};
+    static const char *const options[] = {"LABELS=YES", NULL};
+    static const int64_t stack[3] = {3, 25, 50}, flat[3] = {1, 25, 50};
+    static const struct {
+        const char *dims;
+        const int64_t *shape;
+        double scale[3]; /* of level 2 */
+    } labels[] = {{"zyx", flat, {2, 2, 2}}, {"yx", flat + 1, {2, 2}}, {"zyx", stack, {4, 2, 2}}};
+    ngff_image *image = ngff_image_create("zyx", stack, NGFF_UINT8);
+    write_at(image, of_stack, below("a"), stack, 7);
+    ngff_image_free(image);
+    for (int i = 0; i < 3; i++) {
+        char name[40];
+        double scale[3] = {0};
+        snprintf(name, sizeof name, "labels/cells%d", i);
+        ngff_reader *of = ngff_reader_open(below("a"));
+        image = ngff_image_create(labels[i].dims, labels[i].shape, NGFF_UINT8);
+        CHECK_INT(ngff_image_set_label_of(image, of, name), NGFF_OK);
+        write_at(image, options, below("a"), labels[i].shape, 3);
+        ngff_image_free(image);
+        ngff_reader_free(of);
+        ngff_reader *label = ngff_reader_open_part(below("a"), name, NULL);
+        CHECK_INT(ngff_reader_level_count(label), 3);
+        ngff_reader_level_scale(label, 2, scale);
+        for (size_t k = 0; k < strlen(labels[i].dims); k++)
+            CHECK(scale[k] == labels[i].scale[k]);
+        ngff_reader_free(label);
+    }
+    ngff_reader *of = ngff_reader_open(below("a"));
+    image = ngff_image_create("zyx", (const int64_t[]){2, 25, 50}, NGFF_UINT8);
+    CHECK_INT(ngff_image_set_label_of(image, of, "labels/more"), NGFF_E_ARGUMENT);
+    CHECK(strstr(ngff_image_error(image), "2 planes on axis z, and the image 3: they must be as many, or one for all"));
+    ngff_image_free(image);
+    CHECK_INT(ngff_reader_verify(of, 1, NULL, NULL, NULL), NGFF_OK);
+    ngff_reader_free(of);
+    remove_below("a");
+}
+
 static void what_does_not_fit_is_refused(void)
 {
     static const struct {
@@ -83,6 +125,7 @@ int main(void)
 {
     place_begin();
     RUN(a_label_has_the_levels_of_its_image_and_is_listed);
+    RUN(a_label_may_have_one_plane_for_all);
     RUN(what_does_not_fit_is_refused);
     place_end();
     CHECK_EXIT();
