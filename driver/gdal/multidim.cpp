@@ -1,11 +1,12 @@
-/* multidim.cpp: see multidim.h. All that a store says is read when it is opened, so that arrays can be asked by any thread;
- * pixels come from the reader, which takes any number of them. */
+/* multidim.cpp: see multidim.h. All that an image says is read when its group is opened, so that arrays can be asked by any
+ * thread; pixels come from the reader, which takes any number of them. */
 #include "multidim.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <set>
 
 #include "dimensions.h"
 #include "foreign.h"
@@ -145,9 +146,23 @@ struct LevelArray {
     Dimensions dimensions{};
 };
 
-/* What all groups and arrays of a store share. */
+struct StoreTree;
+
+/* An image below another one or a list of them: a label image, a field of a plate, a series. It is opened when its group
+ * is asked for. */
+struct TreePart {
+    std::string folder{};
+    StoreName name;
+    std::weak_ptr<StoreTree> tree{};
+};
+
+/* What all groups and arrays of an image, or of a list of them, share. */
 struct StoreTree {
     std::shared_ptr<OpenStore> store{};
+    std::string folder{}; /* the image's own: "", or "/labels/cells" of one that lies below others */
+    CPLStringList options{};
+    std::vector<TreePart> parts{};
+    std::mutex lock{}; /* of the parts' trees */
     std::vector<LevelArray> levels{};
     GDALDataType type = GDT_Unknown; /* in which pixels are shown */
     std::vector<GByte> nodata{};
@@ -156,6 +171,9 @@ struct StoreTree {
 };
 
 } // namespace
+
+static std::shared_ptr<StoreTree> open_tree(const StoreName &name, const std::string &folder, const char *description,
+                                            CSLConstList options);
 
 /* -- Pixels ---------------------------------------------------------------------------------------------------- */
 
@@ -586,24 +604,33 @@ class OmeZarrGroup final : public GDALGroup
     std::vector<std::string> GetGroupNames(CSLConstList) const override
     {
         std::vector<std::string> names;
-        for (const LevelArray &level : m_tree->levels) {
-            if (level.folder.size() <= m_folder.size() || level.folder.compare(0, m_folder.size(), m_folder) != 0 ||
-                level.folder[m_folder.size()] != '/')
-                continue;
-            const size_t from = m_folder.size() + 1, slash = level.folder.find('/', from);
-            const std::string name =
-                level.folder.substr(from, slash == std::string::npos ? std::string::npos : slash - from);
-            if (std::find(names.begin(), names.end(), name) == names.end())
+        std::set<std::string> known;
+        const auto add = [&](const std::string &folder) {
+            if (folder.size() <= m_folder.size() || folder.compare(0, m_folder.size(), m_folder) != 0 ||
+                folder[m_folder.size()] != '/')
+                return;
+            const size_t from = m_folder.size() + 1, slash = folder.find('/', from);
+            const std::string name = folder.substr(from, slash == std::string::npos ? std::string::npos : slash - from);
+            if (known.insert(name).second)
                 names.push_back(name);
-        }
+        };
+        for (const LevelArray &level : m_tree->levels)
+            add(level.folder);
+        for (const TreePart &part : m_tree->parts)
+            add(part.folder);
         return names;
     }
 
     std::shared_ptr<GDALGroup> OpenGroup(const std::string &name, CSLConstList) const override
     {
+        const std::string folder = m_folder + "/" + name;
+        for (TreePart &part : m_tree->parts)
+            if (part.folder == folder)
+                return guarded<std::shared_ptr<GDALGroup>>(m_tree->store->root.c_str(), nullptr,
+                                                           [&] { return open_part(part); });
         const auto names = GetGroupNames(nullptr);
         if (std::find(names.begin(), names.end(), name) != names.end())
-            return create(m_tree, m_folder + "/" + name);
+            return create(m_tree, folder);
         return nullptr; /* without a word, as in other drivers: programs try names */
     }
 
@@ -618,7 +645,20 @@ class OmeZarrGroup final : public GDALGroup
 
     Attributes GetAttributes(CSLConstList) const override
     {
-        return m_folder.empty() ? attributes_of_json(GetFullName(), m_tree->root_attributes) : Attributes();
+        return m_folder == m_tree->folder ? attributes_of_json(GetFullName(), m_tree->root_attributes) : Attributes();
+    }
+
+  private:
+    /* NULL, with an error, if it cannot be opened. */
+    std::shared_ptr<GDALGroup> open_part(TreePart &part) const
+    {
+        const std::lock_guard<std::mutex> guard(m_tree->lock);
+        std::shared_ptr<StoreTree> tree = part.tree.lock();
+        if (!tree) {
+            tree = open_tree(part.name, part.folder, part.name.text().c_str(), m_tree->options.List());
+            part.tree = tree;
+        }
+        return tree ? create(tree, part.folder) : nullptr;
     }
 };
 
@@ -851,10 +891,33 @@ static std::vector<GByte> nodata_of(const StoreTree &tree)
     return pixel;
 }
 
-GDALDataset *omezarr_open_arrays(const StoreName &name, const char *description, CSLConstList options)
+/* The images below this one or in this list. Its own levels, and further images that share its group, are none. */
+static void find_parts(StoreTree *tree, const StoreName &name)
+{
+    const std::string head = name.part.empty() ? "" : name.part + "/";
+    for (int i = 0; i < ngff_reader_part_count(tree->store->reader); i++) {
+        TreePart part{{}, name, {}};
+        part.name.part = ngff_reader_part_path(tree->store->reader, i);
+        part.folder =
+            tree->folder + "/" +
+            (part.name.part.compare(0, head.size(), head) == 0 ? part.name.part.substr(head.size()) : part.name.part);
+        const bool is_level = std::any_of(tree->levels.begin(), tree->levels.end(), [&part](const LevelArray &level) {
+            return level.folder + "/" + level.name == part.folder;
+        });
+        if (part.name.part.find('#') == std::string::npos && !is_level)
+            tree->parts.push_back(part);
+    }
+}
+
+/* The image, or list of images, of a name, whose group is folder; NULL, with an error unless the store is simply not
+ * there. */
+static std::shared_ptr<StoreTree> open_tree(const StoreName &name, const std::string &folder, const char *description,
+                                            CSLConstList options)
 {
     auto tree = std::make_shared<StoreTree>();
     tree->store = std::make_shared<OpenStore>();
+    tree->folder = folder;
+    tree->options.Assign(CSLDuplicate(const_cast<char **>(options)), TRUE);
     OpenStore &store = *tree->store;
     store.root = name.root;
     if (!reading_threads(CSLFetchNameValue(options, "NUM_THREADS"), &store.n_threads))
@@ -870,10 +933,8 @@ GDALDataset *omezarr_open_arrays(const StoreName &name, const char *description,
     tell_warnings(store.reader);
     const int n_levels = ngff_reader_level_count(store.reader);
     if (n_levels == 0) {
-        if (STARTS_WITH_CI(description, "OMEZARR:")) /* else GDAL's Zarr driver can list what is there */
-            CPLError(CE_Failure, CPLE_NotSupported, "%s holds several images: name one of them, as gdalinfo lists them",
-                     name.root.c_str());
-        return nullptr;
+        find_parts(tree.get(), name);
+        return tree;
     }
     store.dims = ngff_reader_dims(store.reader);
     store.rank = static_cast<int>(store.dims.size());
@@ -885,7 +946,7 @@ GDALDataset *omezarr_open_arrays(const StoreName &name, const char *description,
     }
     for (int i = 0; i < n_levels; i++) {
         LevelArray level;
-        const std::string path = std::string("/") + ngff_reader_level_path(store.reader, i);
+        const std::string path = folder + "/" + ngff_reader_level_path(store.reader, i);
         level.folder = path.substr(0, path.rfind('/'));
         level.name = path.substr(path.rfind('/') + 1);
         ngff_reader_level_shape(store.reader, i, level.grid.shape);
@@ -909,5 +970,12 @@ GDALDataset *omezarr_open_arrays(const StoreName &name, const char *description,
         CPLError(CE_Failure, CPLE_OpenFailed, "%s", ngff_reader_error(store.reader));
         return nullptr;
     }
-    return new MultidimDataset(OmeZarrGroup::create(tree, ""), store.root, description);
+    find_parts(tree.get(), name);
+    return tree;
+}
+
+GDALDataset *omezarr_open_arrays(const StoreName &name, const char *description, CSLConstList options)
+{
+    const std::shared_ptr<StoreTree> tree = open_tree(name, "", description, options);
+    return tree ? new MultidimDataset(OmeZarrGroup::create(tree, ""), name.root, description) : nullptr;
 }
