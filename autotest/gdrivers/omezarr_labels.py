@@ -3,6 +3,7 @@ and the attribute table, as the specification's schemas and readers of others se
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -81,9 +82,22 @@ def validate(*stores):
     for store in stores:
         done = subprocess.run([TOOL, "validate", "--strict", store], capture_output=True, text=True, stdin=subprocess.DEVNULL)
         assert (done.returncode, done.stdout) == (0, "valid\n")
-    if gdaltest.have("ngff_zarr", "ome_zarr_models", "yaozarrs"):
-        done = subprocess.run([sys.executable, VALIDATOR, "-q", *stores], capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_validators_of_others_agree(tmp_path):
+    """All in one run, because it takes them seconds to start."""
+    if not gdaltest.have("ngff_zarr", "ome_zarr_models", "yaozarrs"):
+        pytest.skip("no validators of others")
+    stores = []
+    for version in ("0.4", "0.5"):
+        options = [f"BLOCKSIZE={BLOCK}", f"NGFF_VERSION={version}"]
+        stores.append(gdaltest.write(tmp_path / f"{version}.ome.zarr", source(None, COLORS, rat=table_of_cells()), "LABELS=YES", *options))
+        stores.append(image(tmp_path / f"image-{version}.ome.zarr", f"NGFF_VERSION={version}"))
+        gdaltest.write(name_of(stores[-1]), source(None, COLORS, ["nothing"]), f"BLOCKSIZE={BLOCK}")
+        stores.append(gdaltest.write(tmp_path / f"stack-{version}.ome.zarr", gdaltest.mem(IMAGE), "AXES=z:3", *options))
+        gdaltest.write(name_of(stores[-1]), source(None, COLORS, ["nothing"]))  # one plane for all
+    done = subprocess.run([sys.executable, VALIDATOR, "-q", *stores], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 # -- A store of its own ------------------------------------------------------------------------------------------------------
@@ -293,8 +307,24 @@ def test_a_stack_and_the_depth_of_its_labels(tmp_path):
     assert [d["coordinateTransformations"][0]["scale"] for d in gdaltest.ome(store + "/labels/cells")["multiscales"][0]["datasets"]] == [
         [2, 0.5, 0.25], [2, 1, 0.5], [4, 2, 1]]
     np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(name)), cells)
-    assert "axis z" in gdaltest.refused(name_of(store, "labels/flat"), gdaltest.mem(cells[:1]))
-    assert group_of(store) == ["cells"]
+    two = gdaltest.refused(name_of(store, "labels/two"), gdaltest.mem(cells[:2]), "AXES=z:2")
+    assert "2 planes on axis z" in two and "the image 3" in two and "one for all of them" in two
+    flat = gdaltest.write(name_of(store, "labels/flat"), gdaltest.mem(cells[:1]))  # of all planes: the axis is irrelevant to it
+    np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(flat)), cells[:1])
+    assert group_of(store) == ["cells", "flat"]
+
+
+def test_readers_of_others_take_one_plane_for_all(tmp_path):
+    reader = pytest.importorskip("ome_zarr.reader")
+    io = pytest.importorskip("ome_zarr.io")
+    stack = gdaltest.smooth_array((3, 40, 30), "uint8")
+    store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(stack), "AXES=z:3", "AXIS_SCALE=z:2,y:0.5,x:0.5", f"BLOCKSIZE={BLOCK}")
+    array = labels(shape=(40, 30))
+    gdaltest.write(name_of(store), gdaltest.mem(array))
+    nodes = list(reader.Reader(io.parse_url(store))())
+    found = [node for node in nodes if any(isinstance(spec, reader.Label) for spec in node.specs)]
+    assert [node.data[0].shape for node in nodes if node.data] == [stack.shape, array.shape]
+    np.testing.assert_array_equal(np.asarray(found[0].data[0]), array)
 
 
 def test_overwrite_replaces_a_label_and_nothing_else(tmp_path):
@@ -384,6 +414,29 @@ def test_a_change_of_a_label_keeps_what_it_is_of(tmp_path):
     assert image_label(label)["source"] == before["source"] and 50 in rgba_of(image_label(label))
 
 
+@VERSIONS
+def test_a_change_of_a_label_reaches_the_copies_in_the_root(tmp_path, version):
+    """Readers of consolidated metadata would see its old levels, colours and statistics."""
+    store = image(tmp_path / "a.ome.zarr", f"NGFF_VERSION={version}")
+    gdaltest.write(name_of(store), source(None, COLORS))
+    before = copies_of(store, version)
+    dataset = gdal.OpenEx(store + "/labels/cells", gdal.OF_UPDATE)
+    dataset.GetRasterBand(1).WriteRaster(5, 6, 3, 2, bytes([50] * 6))
+    dataset.GetRasterBand(1).SetDescription("nuclei")
+    dataset = None
+    assert copies_of(store, version) != before
+    assert_copies_are_right(store, version)
+    assert verify(store) == (0, f"{store}: whole\n") and ".omezarr-dirty" not in os.listdir(store)
+
+
+def test_a_label_is_not_written_block_by_block(tmp_path):
+    store = image(tmp_path / "a.ome.zarr")
+    digest = gdaltest.tree_digest(store)
+    with pytest.raises(RuntimeError, match="gdal_translate -of OMEZARR FILE 'OMEZARR:\".*\":labels/cells'"):
+        gdaltest.OMEZARR.Create(name_of(store), WIDTH, HEIGHT, 1, gdal.GDT_Byte)
+    assert gdaltest.tree_digest(store) == digest
+
+
 def test_a_lost_chunk_of_a_label_is_found(tmp_path):
     store = image(tmp_path / "a.ome.zarr")
     gdaltest.write(name_of(store), source(labels(values=(1, 2))), f"BLOCKSIZE={BLOCK}")
@@ -400,6 +453,28 @@ def test_deleting_and_copying_the_image_takes_its_labels_along(tmp_path):
     assert gdaltest.tree_digest(copy) == gdaltest.tree_digest(store)
     gdaltest.OMEZARR.Delete(store)
     assert os.listdir(tmp_path) == ["b.ome.zarr"]
+
+
+@VERSIONS
+def test_label_arrays_are_groups_of_the_image(tmp_path, version):
+    store = image(tmp_path / "a.ome.zarr", f"NGFF_VERSION={version}")
+    array = labels("uint16", (0, 3, 60000))
+    gdaltest.write(name_of(store), source(array))
+    done = subprocess.run(["gdalmdiminfo", store], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(json.loads(done.stdout)["groups"]["labels"]["groups"]["cells"]["arrays"]) == ["0", "1", "2", "x", "x_1", "x_2", "y", "y_1", "y_2"]
+    root = gdal.OpenEx(store, gdal.OF_MULTIDIM_RASTER).GetRootGroup()
+    for level, expected in enumerate(ngffmodel.pyramid(array, FACTORS, "MODE")):
+        found = root.OpenMDArrayFromFullname(f"/labels/cells/{level}")
+        assert found.GetDimensions()[0].GetFullName() == "/labels/cells/y" + (f"_{level}" if level else "")
+        np.testing.assert_array_equal(np.frombuffer(found.Read(), "uint16").reshape(expected.shape), expected)
+    own = gdal.OpenEx(name_of(store), gdal.OF_MULTIDIM_RASTER).GetRootGroup()
+    assert set(own.GetMDArrayNames()) >= {"0", "1", "2"} and not own.GetGroupNames()
+    os.remove(store + ("/labels/cells/.zattrs" if version == "0.4" else "/labels/cells/zarr.json"))
+    root = gdal.OpenEx(store, gdal.OF_MULTIDIM_RASTER).GetRootGroup()
+    assert root.OpenGroup("labels").GetGroupNames() == ["cells"]
+    with pytest.raises(RuntimeError, match="labels/cells"):  # what is listed and cannot be opened is not absent
+        root.OpenGroup("labels").OpenGroup("cells")
 
 
 # -- Labels travel -----------------------------------------------------------------------------------------------------------
@@ -478,15 +553,15 @@ def test_a_kill_leaves_the_old_store_or_the_new_one(tmp_path, version):
     killed = Killed(tmp_path)
     first = image(tmp_path / "first.ome.zarr", f"NGFF_VERSION={version}")
     whole = str(tmp_path / "whole.ome.zarr")
-    subprocess.run(["cp", "-r", first, whole], check=True)
-    assert killed.run(whole)[0] == 0
+    shutil.copytree(first, whole)
+    assert killed.run(whole)[0] == 0 and verify(whole) == (0, f"{whole}: whole\n")
     with open(whole + ".log") as log:
         n_calls = sum(not line.startswith("r") for line in log)
     assert n_calls > 40
     array, states = labels(), set()
     for number in sorted({*range(1, n_calls - 24, 12), *range(n_calls - 24, n_calls + 1, 2)}):
         store = str(tmp_path / f"{number}.ome.zarr")
-        subprocess.run(["cp", "-r", first, store], check=True)
+        shutil.copytree(first, store)
         code, said = killed.run(store, f"{number}:kill")
         assert code == -9, (number, code, said)
         listed = group_of(store) if os.path.exists(store + "/labels/" + (".zattrs" if version == "0.4" else "zarr.json")) else []
@@ -498,5 +573,5 @@ def test_a_kill_leaves_the_old_store_or_the_new_one(tmp_path, version):
         code, said = killed.run(store)
         assert code == 0 or (listed and "OVERWRITE=YES" in said), (number, said)  # it had come to its end
         assert gdaltest.tree_digest(store) == gdaltest.tree_digest(whole), number
-        assert verify(store) == (0, f"{store}: whole\n")
+        shutil.rmtree(store)
     assert states == {(), ("cells",)}

@@ -279,6 +279,42 @@ def test_chunks_of_any_shape_are_read_right(tmp_path, block, size):
     np.testing.assert_array_equal(got, array.reshape(10, 40, 48))
 
 
+MEASURE = """
+import sys
+from osgeo import gdal
+gdal.UseExceptions()
+gdal.PushErrorHandler("CPLQuietErrorHandler")
+
+def kib(name):
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(name))
+
+def translate(target, *options):
+    return gdal.MultiDimTranslate(target, sys.argv[1], options=["-of", "OMEZARR", *[a for o in options for a in ("-co", o)]])
+
+options = ["BLOCKSIZE=128", "NUM_THREADS=1", *sys.argv[3:]]
+planned = int(translate(sys.argv[2], "DRY_RUN=YES", *options).GetMetadata("PLAN")["MEMORY"])
+before, code = kib("VmRSS:"), kib("RssFile:")
+assert translate(sys.argv[2], *options)
+print(kib("VmHWM:") - before - (kib("RssFile:") - code), planned >> 10)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux")
+@pytest.mark.parametrize("memory,most", [(["MEMORY=1MB"], 24), ([], 64)])
+def test_memory_is_what_the_plan_says(tmp_path, memory, most):
+    """Also what is kept of decoded chunks, by default 32 MiB: it would be in no plan. HDF5 and GDAL themselves get 12 MiB."""
+    dimensions = [("a", "", 16, ""), ("b", "", 1024, ""), ("c", "", 1024, "")]
+    array = np.random.default_rng(1).integers(0, 65536, (16, 1024, 1024)).astype("uint16")
+    one(tmp_path / "in.nc", dimensions, array, ("BLOCKSIZE=16,128,128",), name="data")
+    (tmp_path / "in.nc").rename(tmp_path / "in.h5")
+    done = subprocess.run([sys.executable, "-c", MEASURE, str(tmp_path / "in.h5"), str(tmp_path / "out.ome.zarr"), *memory],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    taken, planned = (int(word) / 1024 for word in done.stdout.split()[-2:])
+    assert taken < planned + 12 and planned < most
+    np.testing.assert_array_equal(pixels(gdal.Open(str(tmp_path / "out.ome.zarr"))), array)
+
+
 @pytest.mark.skipif(shutil.which("strace") is None, reason="no program strace")
 def test_each_chunk_of_an_hdf5_file_is_read_once(tmp_path):
     """Through GDAL's HDF5 driver, by the calls that it makes to read the file: a chunk holds eight planes."""
@@ -357,6 +393,55 @@ def test_hdf5_without_names_or_scales(tmp_path):
                                   np.arange(4 * 30 * 40, dtype="u2").reshape(4, 30, 40))
 
 
+STRANGE = """
+import h5py, numpy, sys
+file = h5py.File(sys.argv[1], "w")
+file.create_dataset("empty", shape=(3, 0, 5), maxshape=(None, None, None), dtype="u1")
+file.create_dataset("six", data=numpy.zeros((2,) * 6, "u1"))
+file.create_dataset("one", data=numpy.zeros(7, "u1"))
+file.create_dataset("value", data=3.5)
+file.create_dataset("null", data=h5py.Empty("f4"))
+file.create_dataset("text", data=numpy.array([[b"ab", b"c"]] * 3, "S2"))
+file.create_dataset("words", data=numpy.full((2, 2), "word", object), dtype=h5py.string_dtype())
+file.create_dataset("pairs", data=numpy.zeros((4, 4), [("a", "u1"), ("b", "f4")]))
+file.create_dataset("rows", shape=(2, 2), dtype=h5py.vlen_dtype("i4"))
+file.create_dataset("things", data=numpy.zeros((2, 2), "V3"))
+"""
+WANTED = """
+file.create_dataset("huge_chunks", shape=(2, 12, 9), maxshape=(None,) * 3, chunks=(1, 60000, 60000), dtype="u1", fillvalue=7)
+file.create_dataset("image", data=numpy.arange(2 * 12 * 9, dtype="u1").reshape(2, 12, 9))
+"""
+
+
+def test_strange_arrays_are_told_apart(tmp_path):
+    """Each by its name, without a crash; a file of nothing else is refused with the reasons."""
+    if not gdaltest.have("h5py"):
+        pytest.skip("no module h5py")
+    for name, script in (("strange.h5", STRANGE), ("all.h5", STRANGE + WANTED)):
+        subprocess.run([sys.executable, "-c", script, str(tmp_path / name)], check=True)
+    status, said = translate(tmp_path / "strange.h5", tmp_path / "a.ome.zarr")
+    assert status != 0 and "strange.h5: no array in it can be an image" in said and not (tmp_path / "a.ome.zarr").exists()
+    for words in ("empty: it has no pixels", "six: it has 6 dimensions", "one: it has 1 dimension,", "value: it has 0 dimensions",
+                  "text: it holds text", "words: it holds text", "pairs: its type is compound"):
+        assert words in said, (words, said)
+    status, said = translate(tmp_path / "all.h5", tmp_path / "b.ome.zarr")
+    assert status == 0 and "arrays are not written" in said
+    expected = np.arange(2 * 12 * 9, dtype="uint8").reshape(2, 12, 9)
+    both = pixels(gdal.Open(str(tmp_path / "b.ome.zarr")))
+    assert all(any(np.array_equal(plane, wanted) for plane in both) for wanted in [*expected, np.full((12, 9), 7)])
+    status, said = translate(tmp_path / "all.h5", tmp_path / "c.ome.zarr", "-array", "huge_chunks")
+    assert (status, said) == (0, "")
+    np.testing.assert_array_equal(pixels(gdal.Open(str(tmp_path / "c.ome.zarr"))), np.full((2, 12, 9), 7))
+
+
+def test_two_dimensions_of_one_name(tmp_path):
+    """As a matrix of correlations has them; netCDF's driver cannot make it, and a VRT can."""
+    (tmp_path / "in.vrt").write_text("""<VRTDataset><Group name="/"><Dimension name="n" size="3"/><Array name="m"><DataType>Float32</DataType>
+        <DimensionRef ref="n"/><DimensionRef ref="n"/><DimensionRef ref="n"/><ConstantValue>2.5</ConstantValue></Array></Group></VRTDataset>""")
+    got = translated(tmp_path / "in.vrt", tmp_path / "out.ome.zarr")
+    np.testing.assert_array_equal(got, np.full((3, 3, 3), 2.5, "float32"))
+
+
 # -- Reading -------------------------------------------------------------------------------------------------------
 
 
@@ -432,6 +517,26 @@ def test_levels_are_what_zarr_python_reads(tmp_path, options):
     attributes = {a.GetName(): a.Read() for a in root.GetAttributes()}
     if "NGFF_VERSION=0.4" not in options:
         assert attributes["ome"]["version"] == "0.5" if isinstance(attributes["ome"], dict) else "0.5" in attributes["ome"]
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_arrays_are_what_xarray_reads(tmp_path, version):
+    """Dimensions, pixels, and the coordinates that there are; steps and views as xarray slices."""
+    xarray = pytest.importorskip("xarray")
+    array = numbers((2, 3, 4, 40, 50), "uint16")
+    source = gdaltest.mem(array.reshape(24, 40, 50), geotransform=(500000, 10, 0, 4000000, 0, -10), code="EPSG:32633")
+    path = gdaltest.write(tmp_path / "a.ome.zarr", source, "AXES=t:2,c:3,z:4", "BLOCKSIZE=16", f"NGFF_VERSION={version}")
+    for level in ("scale0", "ovr_2x"):
+        theirs = xarray.open_zarr(path, group=level, consolidated=False, mask_and_scale=False, decode_times=False).load()
+        ours = open_array(path, f"/{level}/image")
+        assert [d.GetName() for d in ours.GetDimensions()] == list(theirs["image"].dims) == list("tczyx")
+        assert dtype_of(ours) == theirs["image"].dtype
+        np.testing.assert_array_equal(values(ours), theirs["image"].values)
+        assert set(theirs.coords) == {"y", "x"}
+        for dimension in ours.GetDimensions()[3:]:
+            np.testing.assert_array_equal(positions(dimension), theirs[dimension.GetName()].values)
+        for view in ("[::-1,:,::-1,::-1,::-1]", "[1,::-2,3:0:-1,2:20:7,19:2:-11]", "[0:2:2,0,1:3,5,::40]", "[:,2,...]"):
+            np.testing.assert_array_equal(values(ours.GetView(view)), eval(f"theirs['image']{view}").values)
 
 
 def test_positions_units_and_georeference(tmp_path):

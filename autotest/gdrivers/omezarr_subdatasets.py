@@ -551,3 +551,62 @@ def test_a_plate_is_deleted_whole_or_not_at_all(tmp_path, version):
     assert gdaltest.has_aged(root)
     gdal.GetDriverByName("OMEZARR").Delete(str(root))
     assert not root.exists()
+
+
+# -- Groups of arrays ------------------------------------------------------------------------------------------------
+
+
+def arrays_below(group, head=""):
+    """The pixels of all arrays of two and more dimensions below a group, by their full names."""
+    found = {}
+    for name in group.GetMDArrayNames() or []:
+        array = group.OpenMDArray(name)
+        shape = [dimension.GetSize() for dimension in array.GetDimensions()]
+        if len(shape) > 1:
+            assert array.GetFullName() == f"{head}/{name}"
+            found[array.GetFullName()] = np.frombuffer(array.Read(), gdaltest.NAMES[array.GetDataType().GetNumericDataType()]).reshape(shape)
+    for name in group.GetGroupNames() or []:
+        found.update(arrays_below(group.OpenGroup(name), f"{head}/{name}"))
+    return found
+
+
+def arrays_of(path):
+    dataset = gdal.OpenEx(str(path), gdal.OF_MULTIDIM_RASTER)
+    assert dataset.GetDriver().ShortName == "OMEZARR"
+    return arrays_below(dataset.GetRootGroup())
+
+
+def assert_arrays(found, expected):
+    assert sorted(found) == sorted(expected)
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array)
+
+
+@VERSIONS
+def test_series_are_groups_of_arrays(tmp_path, version):
+    root = tmp_path / "a.zarr"
+    put(group(root, version), version, **{"bioformats2raw.layout": 3})
+    written = {f"/{i}/{level}": array for i in range(3)
+               for level, array in enumerate(image(group(root / str(i), version), "zyx", random(2, 40, 50 + i), version))}
+    assert_arrays(arrays_of(root), written)
+
+
+@VERSIONS
+def test_a_plate_is_a_tree_of_groups(tmp_path, version):
+    root = tmp_path / "p.zarr"
+    written = {f"/{field}/{level}": array for field, levels in make_plate(root, version).items() for level, array in enumerate(levels)}
+    put(group(root / "A/1/0/labels", version), version, labels=["cells"])
+    label = image(group(root / "A/1/0/labels/cells", version), "yx", random(20, 30, dtype="uint16"), version)
+    written.update({f"/A/1/0/labels/cells/{level}": array for level, array in enumerate(label)})
+    assert_arrays(arrays_of(root), written)
+    assert_arrays(arrays_of(name_of(root, "A/1")), {name[4:]: array for name, array in written.items() if name.startswith("/A/1/")})
+    assert_arrays(arrays_of(name_of(root, "A/1/0")), {name[6:]: array for name, array in written.items() if name.startswith("/A/1/0/")})
+    shutil.rmtree(root / "A/1/1")
+    document = root / "B/2" / (".zattrs" if version == "0.4" else "zarr.json")
+    document.write_text(document.read_text()[:-3])
+    top = gdal.OpenEx(str(root), gdal.OF_MULTIDIM_RASTER).GetRootGroup()
+    assert top.OpenGroup("A").OpenGroup("1").GetGroupNames() == ["0", "1"] and top.OpenGroup("B").GetGroupNames() == ["2"]
+    with pytest.raises(RuntimeError, match="A/1/1"):
+        top.OpenGroup("A").OpenGroup("1").OpenGroup("1")
+    with pytest.raises(RuntimeError, match="B/2"):
+        top.OpenGroup("B").OpenGroup("2")
