@@ -393,8 +393,11 @@ static void packing_fails_cleanly(void)
     free(mask);
 }
 
-int main(void)
+/* Two halves, which CTest runs side by side: alloc making, and alloc changing. */
+int main(int n_arguments, char **arguments)
 {
+    int is_making = n_arguments < 2 || strcmp(arguments[1], "making") == 0;
+    int is_changing = n_arguments < 2 || strcmp(arguments[1], "changing") == 0;
     const char *base = getenv("TMPDIR");
     cJSON_Hooks hooks = {__wrap_malloc, free};
     cJSON_InitHooks(&hooks);
@@ -405,12 +408,17 @@ int main(void)
     CHECK(mkdtemp(place) != NULL);
     snprintf(path, sizeof path, "%s/a.ome.zarr", place);
     snprintf(report, sizeof report, "%s/report.json", place);
-    RUN(a_reader_fails_cleanly);
-    RUN(a_pull_fails_cleanly);
-    RUN(a_pull_with_threads_fails_cleanly);
-    RUN(a_push_fails_cleanly_and_leaves_no_report);
-    RUN(a_change_fails_cleanly_and_is_mended);
-    RUN(packing_fails_cleanly);
+    CHECK(is_making || is_changing);
+    if (is_making) {
+        RUN(a_pull_fails_cleanly);
+        RUN(a_pull_with_threads_fails_cleanly);
+    }
+    if (is_changing) {
+        RUN(a_reader_fails_cleanly);
+        RUN(a_push_fails_cleanly_and_leaves_no_report);
+        RUN(a_change_fails_cleanly_and_is_mended);
+        RUN(packing_fails_cleanly);
+    }
     CHECK_INT(rmdir(place), 0);
     CHECK_EXIT();
 }

@@ -396,10 +396,10 @@ static void a_failed_change_is_mended_by_the_next(void)
     for (size_t i = 0; i < sizeof which / sizeof which[0]; i++) {
         const picture *p = &pictures[which[i]];
         int is_whole = 0;
+        ngff_plan *plan = make_plan(p, "NUM_THREADS=2");
+        uint8_t *pixels = make_pixels(p), *mask = p->has_mask ? make_mask(p) : NULL;
+        snapshot before = pulled(p, plan, pixels, mask), expected = {0};
         for (int64_t n = 0; !is_whole; n++) {
-            ngff_plan *plan = make_plan(p, "NUM_THREADS=2");
-            uint8_t *pixels = make_pixels(p), *mask = p->has_mask ? make_mask(p) : NULL;
-            snapshot before = pulled(p, plan, pixels, mask);
             store *s = store_of(&before);
             ngff_writer *w = writer_update_store(plan, s);
             change_some(p, pixels, mask, 1, w);
@@ -417,19 +417,22 @@ static void a_failed_change_is_mended_by_the_next(void)
             w = writer_update_store(plan, s);
             change_some(p, pixels, mask, 1, w);
             CHECK_INT(ngff_writer_close(w), NGFF_OK);
-            snapshot found = take_snapshot(s), expected = pulled(p, plan, pixels, mask);
+            if (n == 0) { /* what is changed again is the same */
+                expected = pulled(p, plan, pixels, mask);
+                drop_root_documents(&expected);
+            }
+            snapshot found = take_snapshot(s);
             drop_root_documents(&found);
-            drop_root_documents(&expected);
             CHECK(same_snapshots(&expected, &found, p->name));
-            free_snapshot(&before);
             free_snapshot(&after);
             free_snapshot(&found);
-            free_snapshot(&expected);
             ngff_writer_free(w);
-            ngff_plan_free(plan);
-            free(pixels);
-            free(mask);
         }
+        free_snapshot(&before);
+        free_snapshot(&expected);
+        ngff_plan_free(plan);
+        free(pixels);
+        free(mask);
     }
     CHECK(n_dirty > 50);
 }
