@@ -97,8 +97,8 @@ step_natives() { # the library that people's own machines get: by zig, with its 
     scripts/natives.sh check
 }
 
-build_asan() { # the plugin, and the test of what core does by GDAL; all other tests need none
-    NGFF_TARGETS="store_test_store_vsi gdal_OMEZARR" scripts/build.sh build-asan -DNGFF_SANITIZE=address,undefined -DNGFF_WERROR=ON
+build_asan() { # the plugin, and the test of what core does by GDAL; all other tests need none (no -Werror: -O1 warns of other things)
+    NGFF_TARGETS="store_test_store_vsi gdal_OMEZARR" scripts/build.sh build-asan -DNGFF_SANITIZE=address,undefined
 }
 
 step_sanitizers() {
