@@ -1,9 +1,10 @@
 """Pairs of features: random images with random options are written, changed, resumed and copied, and all that is there is
 compared with a model by NumPy (pymod/ngffmodel.py, from docs/details.md): pixels and masks of every level, positions,
-statistics, display windows, fill. OMEZARR_PAIRS_SEED=N draws other cases, OMEZARR_PAIRS_CASE=N only that one."""
+statistics, display windows, fill; a flipped bit is found, or changes nothing for any reader. OMEZARR_PAIRS_SEED=N draws other cases, OMEZARR_PAIRS_CASE=N only that one."""
 
 import math
 import os
+import subprocess
 import traceback
 
 import gdaltest
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from osgeo import gdal
 
+TOOL = os.path.join(os.environ["GDAL_DRIVER_PATH"].split(":")[0], "omezarr")
 SEED = int(os.environ.get("OMEZARR_PAIRS_SEED", "14"))
 N_ITEMS, N_CASES = 20, 50  # cases of an item
 WINDOWED = ["AVERAGE", "MODE", "NEAREST", "MIN", "MAX", "RMS"]
@@ -106,7 +108,7 @@ class Case:
         self.statistics = self.pick("AUTO", "YES", "NO")
         self.window = self.pick("AUTO", "PERCENTILE", "MINMAX")
         options += [f"STATISTICS={self.statistics}", f"WINDOW={self.window}"]
-        if self.chance(0.2) and self.way != "create":
+        if self.chance(0.2):
             options.append(self.pick("VERIFY=STORE", "VERIFY=SOURCE"))
         self.options = options
 
@@ -270,8 +272,13 @@ class Case:
             yield y, x, int(self.random.integers(1, height - y + 1)), int(self.random.integers(1, width - x + 1))
 
     def write(self, messages):
+        if self.way == "create" and "VERIFY=SOURCE" in self.options:
+            with pytest.raises(RuntimeError, match=r"VERIFY=SOURCE compares .* Create\(\) .* has none: use VERIFY=STORE"):
+                self.create()
+            self.options = [option for option in self.options if option != "VERIFY=SOURCE"]
+            messages.clear()
         if self.way == "create":
-            dataset = gdaltest.OMEZARR.Create(self.path, self.shape[-1], self.shape[-2], len(self.planes()), gdaltest.TYPES[self.dtype.name], self.options)
+            dataset = self.create()
             noise = self.planes()[::-1].copy()
             dataset.WriteRaster(0, 0, self.shape[-1], self.shape[-2], noise.tobytes())  # written over by what follows
             self.fill(dataset, self.planes())
@@ -290,6 +297,10 @@ class Case:
                 self.options = self.options + ["RESUME=YES"]
             gdaltest.write(self.path, source, *self.options)
         assert not messages.errors(), messages
+        assert not any("MEMORY=0 MB" in text or "(0 MB)" in text for text in messages.warnings()), messages
+
+    def create(self):
+        return gdaltest.OMEZARR.Create(self.path, self.shape[-1], self.shape[-2], len(self.planes()), gdaltest.TYPES[self.dtype.name], self.options)
 
     def kill(self, source):
         """A child of this process writes and dies at a call of the progress function."""
@@ -343,6 +354,31 @@ class Case:
         self.options = options + self.levels_options + [f"STATISTICS={self.statistics}", f"WINDOW={self.window}"]
         gdaltest.write(self.path, source, *self.options)
         assert not messages.errors(), messages
+
+    def damage(self, messages):
+        """A bit of a chunk is flipped, in its head as a rule: verify says so, or all readers find what was there before."""
+        codec = next(option[9:] for option in self.options if option.startswith("COMPRESS="))
+        has_sum = codec in ("ZSTD", "GZIP", "ZLIB") or (codec == "AUTO" and self.dtype.itemsize == 1) or "CHECKSUM=YES" in self.options
+        chunks = sorted(os.path.join(folder, name) for level in gdaltest.level_paths(self.path) for folder, _, names in os.walk(level)
+                        for name in names if not name.startswith(".z") and name != "zarr.json")
+        if not has_sum or not chunks or not gdaltest.have("zarr"):
+            return
+        before = gdaltest.our_levels(self.path), gdaltest.zarr_levels(self.path)
+        path = self.pick(*chunks)
+        with open(path, "rb") as file:
+            whole = file.read()
+        for _ in range(3):
+            at, bit = int(self.random.integers(min(12, len(whole)) if self.chance(0.7) else len(whole))), int(self.random.integers(8))
+            with open(path, "wb") as file:
+                file.write(whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :])
+            if subprocess.run([TOOL, "verify", self.path], stdin=subprocess.DEVNULL, capture_output=True).returncode != 0:
+                continue
+            what = f"{path}, byte {at}, bit {bit}, called whole"
+            assert "CHECKSUM=YES" not in self.options and (codec != "GZIP" or at >= 10 or at == 8), what  # 8: how hard was compressed
+            for found, expected in zip(gdaltest.our_levels(self.path) + gdaltest.zarr_levels(self.path), before[0] + before[1]):
+                np.testing.assert_array_equal(found, expected, what)
+        with open(path, "wb") as file:
+            file.write(whole)
 
     # -- Checks ------------------------------------------------------------------------------------------------------------
 
@@ -441,7 +477,7 @@ class Case:
         for number, channel in enumerate(gdaltest.ome(self.path)["omero"]["channels"]):
             window, values = channel["window"], self.counted(channels, number).astype("float64")
             is_alpha = self.validity == "alpha" and number == len(channels) - 1
-            is_colour = self.colours and number < 3
+            is_colour = self.colours and number < 3 and len(channels) - (self.validity == "alpha") >= 3
             if self.dtype.itemsize == 1:
                 info = np.iinfo(self.dtype)
                 assert (window["min"], window["max"]) == (info.min, info.max)
@@ -453,6 +489,8 @@ class Case:
             if is_colour or is_alpha or not len(values):
                 if is_colour and self.dtype == "uint8" and self.window == "AUTO":
                     assert (window["start"], window["end"]) == (0, 255)
+                elif is_colour and self.dtype.itemsize > 1 and self.window != "MINMAX" and len(values):
+                    self.check_joint_window(window, values, [self.counted(channels, k).astype("float64") for k in range(3)])
                 continue
             share = [0, 100] if self.window == "MINMAX" else [2, 98]
             start, end = np.percentile(values, share)
@@ -460,6 +498,16 @@ class Case:
                 continue
             span = float(np.abs(values).max())
             assert abs(window["start"] - start) <= 1e-9 * span and abs(window["end"] - end) <= 1e-9 * span, (number, window, start, end)
+
+
+    def check_joint_window(self, window, values, colours):
+        """Red, green and blue share start and end; the least and the largest value are widened to hold them."""
+        start, end = np.percentile(np.concatenate(colours), [2, 98])
+        if start == end:
+            return
+        span = float(np.abs(np.concatenate(colours)).max())
+        expected = [min(values.min(), start), start, end, max(values.max(), end)]
+        np.testing.assert_allclose([window[key] for key in ("min", "start", "end", "max")], expected, rtol=0, atol=1e-9 * span)
 
 
 def run(number, folder, disk):
@@ -471,11 +519,13 @@ def run(number, folder, disk):
             assert "alpha" in gdaltest.refused(case.path, case.source(), *case.options)
             return None
         with gdaltest.collected_messages() as messages:
-            for what, share, is_possible in (("write", 1, True), ("change", 0.4, not case.is_archive), ("copy", 0.3, True)):
+            for what, share, is_possible in (("write", 1, True), ("change", 0.4, not case.is_archive), ("copy", 0.3, True),
+                                             ("damage", 0.3, case.is_on_disk and not case.is_archive)):
                 if is_possible and case.chance(share):
                     done.append(what)
                     getattr(case, what)(messages)
-                    case.check()
+                    if what != "damage":
+                        case.check()
     except Exception:
         return (f"OMEZARR_PAIRS_SEED={SEED} OMEZARR_PAIRS_CASE={number}: {' '.join(done)}: {case.way} of {case.dims}yx {case.shape} {case.dtype}, "
                 f"{case.validity} {case.nodata}, {' '.join(case.options)}\n{traceback.format_exc(limit=-3)}")
