@@ -1,9 +1,9 @@
 #!/bin/bash
 # fuzz.sh SECONDS [TARGET]: builds every tests/fuzz/fuzz_*.c and .cpp (LLVMFuzzerTestOneInput) with libFuzzer, ASan and
-# UBSan and runs each for SECONDS, as many at a time as there are cores. fuzz_store runs the plugin in GDAL, fuzz_describe
-# the driver's parsers of descriptions, fuzz_pages its walk over TIFFs with GDAL's TIFF driver, the others the library
-# without GDAL. fuzz_store and fuzz_tree take whole stores, which tests/fuzz/mutate.c changes as trees. Memory is limited:
-# 1 GiB in all, 256 MiB for one allocation, where documents and chunks may have 1 MiB. Seeds: tests/fuzz/seeds/<target>/ and
+# UBSan and runs each for SECONDS, as many at a time as there are cores. fuzz_store and fuzz_arrays run the plugin in GDAL,
+# fuzz_describe the driver's parsers of descriptions, fuzz_pages its walk over TIFFs with GDAL's TIFF driver, the others the
+# library without GDAL. fuzz_store, fuzz_arrays and fuzz_tree take whole stores, which tests/fuzz/mutate.c changes as trees. Memory is
+# limited: 1 GiB in all, 256 MiB for one allocation, where documents and chunks may have 1 MiB. Seeds: tests/fuzz/seeds/<target>/ and
 # what is in tests/fuzz/corpus.tar.gz; what is found on the way is kept in build-fuzz/corpus/.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -30,11 +30,11 @@ build_target() {
     local source=$1 name
     name=$(basename "${source%.*}")
     local mutator=()
-    if [ "$name" = fuzz_store ] || [ "$name" = fuzz_tree ]; then
+    if [[ "$name" = fuzz_store || "$name" = fuzz_arrays || "$name" = fuzz_tree ]]; then
         clang -std=gnu11 "${checks[@]}" $(pkg-config --cflags libcjson) -c "$root/tests/fuzz/mutate.c" -o "$build/mutate-$name.o"
         mutator=("$build/mutate-$name.o")
     fi
-    if [ "$name" = fuzz_store ]; then
+    if [[ "$name" = fuzz_store || "$name" = fuzz_arrays ]]; then
         configure "$build/gdal" gdal_OMEZARR -DBUILD_TESTING=OFF
         clang -std=gnu11 "${checks[@]}" -fsanitize=fuzzer $(gdal-config --cflags) -c "$source" -o "$build/$name.o"
         clang++ "${checks[@]}" -fsanitize=fuzzer "$build/$name.o" "${mutator[@]}" -rdynamic $(gdal-config --libs) \
@@ -58,12 +58,12 @@ build_target() {
 run_target() {
     local name=$1 seeds=() leaks=1
     mkdir -p "$build/corpus/$name"
-    local alike=$name
-    case $name in fuzz_store) alike=fuzz_tree ;; fuzz_tree) alike=fuzz_store ;; esac
-    for folder in "$root/tests/fuzz/seeds/$name" "$root/tests/fuzz/seeds/$alike" "$build/kept/$name"; do
-        [ ! -d "$folder" ] || [[ " ${seeds[*]} " = *" $folder "* ]] || seeds+=("$folder")
+    local alike=("$name") folder
+    case $name in fuzz_store | fuzz_arrays | fuzz_tree) alike=(fuzz_store fuzz_tree) ;; esac
+    for folder in "${alike[@]/#/$root/tests/fuzz/seeds/}" "${alike[@]/#/$build/kept/}"; do
+        [ ! -d "$folder" ] || seeds+=("$folder")
     done
-    [[ "$name" != fuzz_store && "$name" != fuzz_pages ]] || leaks=0
+    [[ "$name" != fuzz_store && "$name" != fuzz_arrays && "$name" != fuzz_pages ]] || leaks=0
     if ! GDAL_DRIVER_PATH=$build/gdal/driver/gdal ASAN_OPTIONS=detect_leaks=$leaks UBSAN_OPTIONS=print_stacktrace=1 \
         "$build/$name" -max_total_time="$seconds" -rss_limit_mb=1024 -malloc_limit_mb=256 -timeout=10 -verbosity=0 -print_final_stats=1 \
         -artifact_prefix="$build/crashes/$name-" "$build/corpus/$name" "${seeds[@]}" >"$build/$name.log" 2>&1; then
