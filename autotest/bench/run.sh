@@ -40,6 +40,6 @@ fi
 case " $* " in *" --peers "*) packages=(-r "$here/requirements.txt") ;; esac
 "$venv/bin/python" -m pip install -q --disable-pip-version-check "${packages[@]}"
 
-echo "$(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2-), $(nproc) cores; $(gdalinfo --version)"
+echo "$(date -u +%F), commit $(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown), $(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2-), $(nproc) cores; $(gdalinfo --version)"
 # The parent of every timed process stays small: no packages in this interpreter.
 exec /usr/bin/python3 "$here/$bench" --build "$build" --driver "$build/driver/gdal" --python "$venv/bin/python" "$@"
