@@ -51,6 +51,7 @@ static int number_of(DWORD error)
         {ERROR_INVALID_NAME, EINVAL},
         {ERROR_INVALID_PARAMETER, EINVAL},
         {ERROR_FILE_TOO_LARGE, EFBIG},
+        {ERROR_DIRECTORY_NOT_SUPPORTED, EISDIR},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         if (numbers[i].error == error)
@@ -58,23 +59,24 @@ static int number_of(DWORD error)
     return EIO;
 }
 
-/* In Windows' own words, which say more than errno's. */
+/* In the words of errno, as elsewhere; of what it has none for, in Windows'. */
 static int failed(char cause[256], DWORD error)
 {
     WCHAR words[200];
-    DWORD n =
-        FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL, error, 0, words, 200, NULL);
-    while (n > 0 && (words[n - 1] <= ' ' || words[n - 1] == '.'))
-        n--;
-    int n_text = n > 0 ? WideCharToMultiByte(CP_UTF8, 0, words, (int)n, cause, 230, NULL, NULL) : 0;
+    int number = number_of(error), n_text = 0;
+    if (number == EBUSY)
+        n_text = snprintf(cause, 200, "another program has it open");
+    else if (number != EIO)
+        n_text = snprintf(cause, 200, "%s", strerror(number));
+    else {
+        DWORD n = FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL, error, 0, words, 200,
+                                 NULL);
+        while (n > 0 && (words[n - 1] <= ' ' || words[n - 1] == '.'))
+            n--;
+        n_text = n > 0 ? WideCharToMultiByte(CP_UTF8, 0, words, (int)n, cause, 200, NULL, NULL) : 0;
+    }
     snprintf(cause + n_text, 256 - (size_t)n_text, "%sWindows error %lu%s", n_text ? " (" : "", (unsigned long)error,
              n_text ? ")" : "");
-    return number_of(error);
-}
-
-static int failed_so(char cause[256], int number, const char *words)
-{
-    snprintf(cause, 256, "%s", words);
     return number;
 }
 
@@ -158,6 +160,11 @@ static DWORD attributes_of(const wide_path *path)
     return attributes == INVALID_FILE_ATTRIBUTES ? 0 : attributes;
 }
 
+static int is_folder(const wide_path *path)
+{
+    return (attributes_of(path) & FILE_ATTRIBUTE_DIRECTORY) != 0;
+}
+
 /* A file that may not be written to may be removed and replaced all the same, as elsewhere. True if it was such a one. */
 static int make_writable(const wide_path *path)
 {
@@ -175,16 +182,11 @@ static DWORD open_wide(const wide_path *path, DWORD access, DWORD share, DWORD h
     for (;;) {
         *file = CreateFileW(path->name, access, share, NULL, how, flags, NULL);
         DWORD error = *file == INVALID_HANDLE_VALUE ? GetLastError() : 0;
-        int is_folder = error == ERROR_ACCESS_DENIED && (attributes_of(path) & FILE_ATTRIBUTE_DIRECTORY) != 0;
-        if (!error || is_folder || !may_pass(error, &end))
+        if (error == ERROR_ACCESS_DENIED && is_folder(path))
+            return ERROR_DIRECTORY_NOT_SUPPORTED;
+        if (!error || !may_pass(error, &end))
             return error;
     }
-}
-
-static int is_folder(const char *path)
-{
-    wide_path wide;
-    return widen(path, &wide) == 0 && (attributes_of(&wide) & FILE_ATTRIBUTE_DIRECTORY) != 0;
 }
 
 /* What is open. */
@@ -246,7 +248,7 @@ static int file_measure(const char *path, uint64_t *n, char cause[256])
     if (error)
         return number_of(error) == ENOENT ? local_missing(path, cause) : failed(cause, error);
     *n = what.size;
-    return what.kind == KIND_FOLDER ? failed_so(cause, EISDIR, strerror(EISDIR)) : 0;
+    return what.kind == KIND_FOLDER ? failed(cause, ERROR_DIRECTORY_NOT_SUPPORTED) : 0;
 }
 
 static int write_with(const char *path, DWORD access, DWORD how, const void *bytes, size_t n, char cause[256])
@@ -258,8 +260,7 @@ static int write_with(const char *path, DWORD access, DWORD how, const void *byt
     if (!error)
         error = open_wide(&wide, access, FILE_SHARE_READ | FILE_SHARE_DELETE, how, FILE_ATTRIBUTE_NORMAL, &file);
     if (error)
-        return error == ERROR_ACCESS_DENIED && is_folder(path) ? failed_so(cause, EISDIR, strerror(EISDIR))
-                                                               : failed(cause, error);
+        return failed(cause, error);
     while (n > 0 && !error) {
         DWORD written = 0;
         if (!WriteFile(file, at, (DWORD)(n < most_at_once ? n : most_at_once), &written, NULL))
@@ -292,14 +293,12 @@ static int open_regular(const char *path, HANDLE *file, uint64_t *size, char cau
     DWORD error = widen(path, &wide);
     if (!error)
         error = open_wide(&wide, GENERIC_READ, for_all, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, file);
-    if (error == ERROR_ACCESS_DENIED && is_folder(path))
-        return failed_so(cause, EISDIR, strerror(EISDIR));
     if (error)
         return number_of(error) == ENOENT ? local_missing(path, cause) : failed(cause, error);
-    int number = GetFileType(*file) == FILE_TYPE_DISK
-                     ? 0
-                     : failed_so(cause, EINVAL, "it is a pipe, a socket or a device, not a file");
-    if (!number && !GetFileSizeEx(*file, &n))
+    int number = GetFileType(*file) == FILE_TYPE_DISK ? 0 : EINVAL;
+    if (number)
+        snprintf(cause, 256, "it is a pipe, a socket or a device, not a file");
+    else if (!GetFileSizeEx(*file, &n))
         number = failed(cause, GetLastError());
     *size = (uint64_t)n.QuadPart;
     if (number)
@@ -400,6 +399,8 @@ static DWORD move(const char *from, const char *to, DWORD flags)
         int is_there = attributes_of(&wide_to) != 0;
         if (error == ERROR_ACCESS_DENIED && is_there && flags == 0)
             return ERROR_ALREADY_EXISTS;
+        if (error == ERROR_ACCESS_DENIED && is_folder(&wide_to))
+            return ERROR_DIRECTORY_NOT_SUPPORTED;
         if (error == ERROR_ACCESS_DENIED && is_there && make_writable(&wide_to))
             continue;
         if (!may_pass(error, &end))
@@ -434,15 +435,16 @@ int local_remove_file(const char *path)
     DWORD error = widen(path, &wide);
     if (error)
         return number_of(error);
-    int is_link_to_folder = (attributes_of(&wide) & FILE_ATTRIBUTE_REPARSE_POINT) != 0 &&
-                            (attributes_of(&wide) & FILE_ATTRIBUTE_DIRECTORY) != 0;
+    int is_link_to_folder = (attributes_of(&wide) & FILE_ATTRIBUTE_REPARSE_POINT) != 0 && is_folder(&wide);
     for (;;) {
         if (is_link_to_folder ? RemoveDirectoryW(wide.name) : DeleteFileW(wide.name))
             return 0;
         error = GetLastError();
         if (error == ERROR_ACCESS_DENIED && make_writable(&wide))
             continue;
-        if ((error == ERROR_ACCESS_DENIED && is_folder(path)) || !may_pass(error, &end))
+        if (error == ERROR_ACCESS_DENIED && !is_link_to_folder && is_folder(&wide))
+            return EISDIR;
+        if (!may_pass(error, &end))
             return number_of(error);
     }
 }

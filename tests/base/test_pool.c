@@ -284,9 +284,9 @@ int main(void)
     RUN(many_threads_may_submit_and_wait);
     RUN(jobs_may_submit_jobs);
 #ifndef __SANITIZE_THREAD__ /* which ends a child of several threads */
-    RUN(a_child_of_fork_does_not_wait_for_threads_that_it_has_not);
+    RUN_POSIX(a_child_of_fork_does_not_wait_for_threads_that_it_has_not, "fork");
 #endif
-    RUN(signals_stay_on_the_threads_of_the_host);
+    RUN_POSIX(signals_stay_on_the_threads_of_the_host, "signals");
 #ifdef HAS_SMALL_STACKS
     RUN(a_worker_has_a_stack_for_codecs_and_tls);
 #endif

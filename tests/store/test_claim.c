@@ -429,11 +429,11 @@ int main(void)
     calls.list = do_list;
     calls.read_file = do_read;
     use_local_place(open_with_calls);
-    RUN(kill_at_any_call_leaves_nothing_that_blocks);
-    RUN(kill_at_publication_keeps_what_is_done);
-    RUN(slower_of_two_that_find_a_dead_claim_is_refused);
+    RUN_POSIX(kill_at_any_call_leaves_nothing_that_blocks, "fork");
+    RUN_POSIX(kill_at_publication_keeps_what_is_done, "fork");
+    RUN_POSIX(slower_of_two_that_find_a_dead_claim_is_refused, "fork");
     RUN(owner_of_another_start_or_machine);
-    RUN(heir_that_has_died_has_an_heir);
+    RUN_POSIX(heir_that_has_died_has_an_heir, "fork");
     RUN(old_store_that_cannot_be_removed_blocks_nobody);
     RUN(owner_that_cannot_be_read_back_blocks_nobody);
     RUN(what_is_left_when_handles_run_out_blocks_nobody);

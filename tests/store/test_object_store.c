@@ -465,7 +465,7 @@ int main(void)
     RUN(list_that_does_not_show_the_claim_is_not_believed);
     RUN(record_is_found_again_and_removed_in_the_end);
     RUN(change_leaves_its_mark_first_and_takes_it_last);
-    RUN(child_of_fork_asks_for_no_removal);
+    RUN_POSIX(child_of_fork_asks_for_no_removal, "fork");
     RUN(claim_of_a_number_in_use_again_is_dead);
     RUN(claim_that_cannot_be_read_is_an_error);
     CHECK_EXIT();

@@ -91,9 +91,9 @@ static void machine_of_the_same_name_is_another(void)
 
 int main(void)
 {
-    RUN(machine_of_the_same_name_is_another);
+    RUN_POSIX(machine_of_the_same_name_is_another, "/etc/machine-id");
     RUN(own_line_lives_and_is_never_made_twice);
-    RUN(process_that_has_ended_is_gone);
+    RUN_POSIX(process_that_has_ended_is_gone, "fork; test_windows kills one");
     RUN(number_in_use_again_is_another_process);
     RUN(what_is_not_known_lives);
     CHECK_EXIT();

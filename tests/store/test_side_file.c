@@ -106,7 +106,7 @@ int main(void)
     use_local_place(store_file_open);
     RUN(name_comes_at_the_end);
     RUN(what_was_not_published_is_removed_and_an_old_one_stays);
-    RUN(what_is_not_ours_is_not_replaced);
+    RUN_POSIX(what_is_not_ours_is_not_replaced, "pipes");
     RUN(place_that_cannot_be_written_is_refused_at_once);
     RUN(what_cannot_get_its_name_is_not_lost);
     leave_local_place();

@@ -15,10 +15,13 @@ static char place[200], report_path[240], option[300];
 
 static int names_in_place(void)
 {
-    char command[260];
-    snprintf(command, sizeof command, "exit $(ls -A '%s' | wc -l)", place);
-    int status = system(command);
-    return WEXITSTATUS(status);
+    char **names = NULL, cause[256];
+    int n = 0;
+    CHECK_INT(local_list(place, &names, cause), 0);
+    while (names && names[n])
+        n++;
+    free_names(names);
+    return n;
 }
 
 static char *read_report(void)
