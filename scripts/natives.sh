@@ -57,7 +57,7 @@ same_stores() {
 case ${1:-} in
 check)
     target=x86_64-linux-gnu.2.17
-    by_zig $target
+    by_zig $target -DBUILD_TESTING=ON
     look_at $target
     needed=$(objdump -p "$build/$target/libngff.so" | awk '$1 == "NEEDED" { print $2 }' | grep -vE '^(libc|libm|libpthread)\.so' || true)
     [ -z "$needed" ] || { echo "The library needs $needed" && exit 1; }
@@ -72,7 +72,7 @@ arm64)
         { $as_root apt-get update -qq && $as_root apt-get install -y -qq --no-install-recommends qemu-user libc6-arm64-cross; } \
             >/dev/null 2>&1 </dev/null || { echo "skipped: qemu-user and libc6-arm64-cross cannot be installed" && exit 77; }
     fi
-    by_zig $target "-DCMAKE_CROSSCOMPILING_EMULATOR=qemu-aarch64;-L;$root"
+    by_zig $target -DBUILD_TESTING=ON "-DCMAKE_CROSSCOMPILING_EMULATOR=qemu-aarch64;-L;$root"
     same_stores $target qemu-aarch64 -L $root
     # reader/crew: qemu-user 7.2 ends with an assertion of its own where a process that has threads forks.
     ctest --test-dir "$build/$target" --output-on-failure -E '^(writer/memory|reader/crew)$' -j"$(nproc)"
