@@ -13,10 +13,23 @@ static const int64_t most_region_bytes = (int64_t)1 << 30, most_edge_bytes = (in
 
 /* -- Cells, order, memory ----------------------------------------------------------------------------------------- */
 
+/* The opacity of a cell is one plane of it. */
+static int32_t check_alpha(plan *p)
+{
+    for (int i = 0; p->image->alpha >= 0 && i < p->image->rank - 2; i++)
+        for (int l = 0; i != p->image->channel_axis && l < p->n_levels; l++)
+            if (p->levels[l].chunk[i] != 1 || p->levels[l].factor[i] != 1)
+                return error_set(&p->error, NGFF_E_UNSUPPORTED,
+                                 "an alpha channel needs a block size and factors of 1 on axis %c", p->image->dims[i]);
+    return NGFF_OK;
+}
+
 static int32_t make_cells(plan *p)
 {
     int c = p->image->channel_axis;
     p->group = 1;
+    if (check_alpha(p) != NGFF_OK)
+        return p->error.status;
     if (c >= 0) {
         int64_t chunk = p->levels[0].chunk[c];
         int64_t together = p->image->has_mask || p->image->alpha >= 0 ? p->image->n_channels : p->source_block[c];

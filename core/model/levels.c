@@ -22,11 +22,13 @@ static int is_spatial(char dim)
 int64_t levels_block(const plan *p, int axis)
 {
     int64_t given = plan_size_for(&p->options.blocksize, p->image, axis);
-    int has_z = image_axis(p->image, 'z') >= 0;
+    int has_z = image_axis(p->image, 'z') >= 0 && p->image->alpha < 0; /* the opacity of a cell is one plane */
     char dim = p->image->dims[axis];
     if (given)
         return given;
-    return dim == 'z' ? default_block_z : dim != 'y' && dim != 'x' ? 1 : has_z ? default_block_3d : default_block;
+    if (dim != 'y' && dim != 'x')
+        return dim == 'z' && has_z ? default_block_z : 1;
+    return has_z ? default_block_3d : default_block;
 }
 
 /* The next step of the default ladder: y and x double until they are one pixel. z keeps its planes, since many viewers ask
@@ -39,7 +41,8 @@ static int next_factors(const plan *p, const int64_t *factor, int64_t *next)
     double spacing = fmin(image->scale[y] * (double)factor[y], image->scale[x] * (double)factor[x]);
     for (int i = 0; i < image->rank; i++) {
         int doubles = i == x || i == y ||
-                      (i == z && p->options.is_isotropic && image->scale[z] * (double)factor[z] < 1.5 * spacing);
+                      (i == z && p->options.is_isotropic && image->alpha < 0 &&
+                       image->scale[z] * (double)factor[z] < 1.5 * spacing);
         int can_shrink = ceil_div(image->shape[i], factor[i]) > 1;
         next[i] = doubles && can_shrink ? 2 * factor[i] : factor[i];
         is_smaller |= next[i] != factor[i];

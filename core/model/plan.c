@@ -154,9 +154,6 @@ static int32_t apply_image_options(plan *p)
         return error_set(&p->error, NGFF_E_OPTION, "NAME: %s", ngff_image_error(image));
     if (o->origin == ORIGIN_SOUTHING && apply_southing(p) != NGFF_OK)
         return p->error.status;
-    if (image->alpha >= 0 && image_axis(image, 'z') >= 0)
-        return error_set(&p->error, NGFF_E_UNSUPPORTED, "an alpha channel needs an image of axes cyx or tcyx, not %s",
-                         image->dims);
     return NGFF_OK;
 }
 

@@ -564,16 +564,23 @@ static bool is_all_valid(GDALRasterBand *mask)
 
 static bool describe_validity(GDALDataset *source, CSLConstList options, bool is_strict, ImageFromSource *to)
 {
-    for (int i = 1; i <= source->GetRasterCount() && to->dims != "yx"; i++)
-        if (to->colors[i - 1] == GCI_AlphaBand) {
-            if (to->dims != "cyx") /* whose planes would it be? */
-                return fail(
-                    CPLSPrintf("Band %d is alpha, which goes with the axes c, y, x only, not with %s: leave it out "
-                               "(gdal_translate -b), or say that it is none (-colorinterp_%d undefined)",
-                               i, to->dims.c_str(), i));
-            to->alpha = i - 1;
-            return ngff_image_set_alpha(to->image.get(), to->alpha) == NGFF_OK;
-        }
+    for (int64_t channel = 0; channel < channel_count(*to) && to->dims != "yx"; channel++) {
+        const auto is_alpha = [&](size_t plane) {
+            return to->colors[static_cast<size_t>(to->bands[plane] - 1)] == GCI_AlphaBand;
+        };
+        const std::vector<size_t> planes = planes_of_channel(*to, channel);
+        const auto first = std::find_if(planes.begin(), planes.end(), is_alpha);
+        if (first == planes.end())
+            continue;
+        const int band = to->bands[*first];
+        if (channel_count(*to) == 1 || !std::all_of(planes.begin(), planes.end(), is_alpha)) /* whose would it be? */
+            return fail(
+                CPLSPrintf("Band %d is alpha, which goes with axes where it is a channel, for all planes, and not with "
+                           "%s: leave it out (gdal_translate -b), or say that it is none (-colorinterp_%d undefined)",
+                           band, to->dims.c_str(), band));
+        to->alpha = channel;
+        return ngff_image_set_alpha(to->image.get(), channel) == NGFF_OK;
+    }
     for (int i = 1; i <= source->GetRasterCount(); i++) {
         const int flags = source->GetRasterBand(i)->GetMaskFlags();
         if ((flags & (GMF_ALL_VALID | GMF_ALPHA)) != 0)

@@ -202,14 +202,34 @@ static void impossible_requests_are_refused_in_words(void)
     refused("cyx", s, NGFF_UINT8, "NO_SUCH=1", NGFF_E_OPTION, "NO_SUCH");
 }
 
+static void opacity_of_planes_along_z_takes_blocks_of_one_plane(void)
+{
+    int64_t shape[4], chunk[4];
+    ngff_image *image = ngff_image_create("czyx", SHAPE(4, 20, 4000, 4000), NGFF_UINT8);
+    ngff_image_set_alpha(image, 3);
+    ngff_plan *p = ngff_plan_create(image, OPTIONS("SCALE_FACTORS=ISOTROPIC"));
+    CHECK_INT(ngff_plan_status(p), NGFF_OK);
+    for (int32_t l = 0; l < 2; l++) {
+        ngff_plan_level_shape(p, l, shape);
+        ngff_plan_level_chunk(p, l, chunk);
+        CHECK_INT(shape[1], 20);
+        CHECK_INT(chunk[1], 1);
+    }
+    ngff_plan_free(p);
+    ngff_image_free(image);
+}
+
 static void image_that_the_writer_cannot_hold_is_refused(void)
 {
     ngff_image *image = ngff_image_create("czyx", SHAPE(2, 4, 10, 10), NGFF_UINT8);
     ngff_image_set_alpha(image, 1);
-    ngff_plan *p = ngff_plan_create(image, NULL);
-    CHECK_INT(ngff_plan_status(p), NGFF_E_UNSUPPORTED);
-    CHECK(strstr(ngff_plan_error(p), "alpha"));
-    ngff_plan_free(p);
+    ngff_plan *p = NULL;
+    for (int i = 0; i < 2; i++) { /* opacity is read plane by plane */
+        p = ngff_plan_create(image, OPTIONS(i == 0 ? "BLOCKSIZE=2,2,8,8" : "SCALE_FACTORS=1,2,2,2"));
+        CHECK_INT(ngff_plan_status(p), NGFF_E_UNSUPPORTED);
+        CHECK(strstr(ngff_plan_error(p), "axis z"));
+        ngff_plan_free(p);
+    }
     ngff_image_free(image);
     image = ngff_image_create("tcyx", SHAPE(4, 2, 10, 10), NGFF_UINT8);
     ngff_image_set_alpha(image, 1);
@@ -284,6 +304,7 @@ int main(void)
     RUN(southing_puts_the_first_pixels_centre_into_the_translation);
     RUN(southing_is_in_the_unit_of_the_scale);
     RUN(impossible_requests_are_refused_in_words);
+    RUN(opacity_of_planes_along_z_takes_blocks_of_one_plane);
     RUN(image_that_the_writer_cannot_hold_is_refused);
     RUN(classes_are_averaged_only_when_asked_for);
     RUN(source_and_given_levels_are_checked);

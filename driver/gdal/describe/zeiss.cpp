@@ -1,0 +1,107 @@
+/* zeiss.cpp: confocal stacks by Zeiss (LSM): tag 34412 of the first page says how many planes lie on z and t, and how large a
+ * pixel is, in metres; channels are samples of a page. Each page is followed by a thumbnail. */
+#include "kinds.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "cpl_vsi.h"
+
+namespace
+{
+
+/* Where the numbers stand. */
+enum { MAGIC = 0, SIZE_Z = 16, SIZE_CHANNELS = 20, SIZE_T = 24, VOXEL = 40, SCAN = 88, TIME_STEP = 112, ALL = 120 };
+
+struct Info {
+    const unsigned char *bytes;
+
+    uint64_t number(int at, int n) const
+    {
+        uint64_t value = 0;
+        for (int i = n - 1; i >= 0; i--) /* always of this order */
+            value = value << 8 | bytes[at + i];
+        return value;
+    }
+    int64_t count(int at) const
+    {
+        const auto value = static_cast<int64_t>(number(at, 4));
+        return value >= 1 && value <= INT32_MAX ? value : 1;
+    }
+    double real(int at) const
+    {
+        const uint64_t bits = number(at, 8);
+        double value = 0;
+        memcpy(&value, &bits, sizeof value);
+        return std::isfinite(value) && value > 0 ? value : 0;
+    }
+};
+
+} // namespace
+
+bool is_zeiss(const TiffFile &file)
+{
+    return file.lsm.size >= ALL;
+}
+
+Outcome read_zeiss(const TiffFile &first, WalkFile, StackDescription *to)
+{
+    unsigned char bytes[ALL] = {};
+    VSILFILE *open = VSIFOpenL(first.path.c_str(), "rb");
+    const bool is_read = open != nullptr && VSIFSeekL(open, static_cast<vsi_l_offset>(first.lsm.at), SEEK_SET) == 0 &&
+                         VSIFReadL(bytes, 1, sizeof bytes, open) == sizeof bytes;
+    if (open != nullptr)
+        VSIFCloseL(open);
+    const Info info{bytes};
+    const uint64_t magic = info.number(MAGIC, 4), scan = info.number(SCAN, 2);
+    const auto no_use = [&](const std::string &why) {
+        warn(first, "Zeiss's tag 34412 " + why + "; the pages are taken for planes along z, AXES says otherwise", to);
+        return Outcome::OTHER;
+    };
+    if (!is_read || (magic != 0x00300494C && magic != 0x00400494C))
+        return no_use("is broken");
+    if (scan != 0 && scan != 3 && scan != 6) /* stack, times of a plane, times of a stack */
+        return no_use("says scan type " + std::to_string(scan) + ", whose pages are no planes of x and y");
+
+    const TiffPage &page = first.pages[0];
+    std::vector<int64_t> pages;
+    std::vector<bool> is_taken(first.pages.size());
+    for (size_t i = 0; i < first.pages.size(); i++)
+        if (!first.pages[i].is_reduced && is_alike(first.pages[i], page)) {
+            pages.push_back(static_cast<int64_t>(i));
+            is_taken[i] = true;
+        }
+    const int64_t n_z = info.count(SIZE_Z), n_t = info.count(SIZE_T), n_said = plane_product(n_z, n_t);
+    const auto n_pages = static_cast<int64_t>(pages.size());
+    if (n_said != n_pages || info.count(SIZE_CHANNELS) != page.samples)
+        return no_use("says " + std::to_string(n_t) + " times " + std::to_string(n_z) + " planes of " +
+                      std::to_string(info.count(SIZE_CHANNELS)) + " channels, and there are " +
+                      std::to_string(n_pages) + " pages of " + std::to_string(page.samples) + " samples");
+    if (plane_product(n_pages, page.samples) < 0)
+        return no_use("says more planes than " + std::to_string(most_planes));
+
+    StackImage image = image_of(page);
+    image.t.size = n_t;
+    image.c.size = page.samples;
+    image.z.size = n_z;
+    image.planes.resize(static_cast<size_t>(n_pages * page.samples));
+    for (int64_t i = 0; i < n_pages; i++)
+        for (int sample = 0; sample < page.samples; sample++) {
+            StackPlane &plane = image.planes[plane_at(image, i / n_z, sample, i % n_z)];
+            plane.page = pages[static_cast<size_t>(i)];
+            plane.sample = sample;
+        }
+    StackAxis *const axes[] = {&image.x, &image.y, &image.z};
+    for (int i = 0; i < 3; i++)
+        if (const double size = info.real(VOXEL + 8 * i); size > 0) {
+            axes[i]->scale = size * 1e6;
+            axes[i]->unit = unit_of_text('x', "um").name;
+        }
+    if (const double step = info.real(TIME_STEP); step > 0 && n_t > 1) {
+        image.t.scale = step;
+        image.t.unit = unit_of_text('t', "s").name;
+    }
+    to->files = {first.path};
+    to->images.push_back(std::move(image));
+    return add_other_pages(first, is_taken, to) ? Outcome::READ : Outcome::REFUSED;
+}
