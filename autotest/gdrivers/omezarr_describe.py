@@ -5,6 +5,7 @@ zarr-python."""
 import ctypes
 import itertools
 import os
+import struct
 import types
 import warnings
 
@@ -564,3 +565,109 @@ def test_slides_of_aperio(tmp_path):
     opened = gdal.Open(f"OMEZARR:{source}")
     assert opened.GetRasterBand(1).GetOverviewCount() == 0
     assert [name for _, name in opened.GetSubDatasets() if "label" in name or "macro" in name or "thumbnail" in name] != []
+
+
+def test_modulo_axes_are_told_and_have_no_spacing(tmp_path):
+    """FLIM: 2 times of 3 lifetimes each. NGFF has no axis of lifetimes."""
+    annotation = ('<StructuredAnnotations><XMLAnnotation ID="Annotation:3" Namespace="openmicroscopy.org/omero/dimension/modulo"><Value>'
+                  '<Modulo namespace="http://www.openmicroscopy.org/Schemas/Additions/2011-09"><ModuloAlongT Type="lifetime" Unit="ps" '
+                  'Start="0" Step="100" End="200"/></Modulo></Value></XMLAnnotation></StructuredAnnotations>')
+    text = ome(sizes=(24, 20, 1, 1, 6), attributes='TimeIncrement="60" PhysicalSizeX="0.5"').replace("</OME>", annotation + "</OME>")
+    planes = PIXELS.reshape(-1, 20, 24)[:6]
+    store = converted(pages(tmp_path / "a.ome.tif", text, planes))
+    assert len(store.warnings) == 1 and "lifetime (ModuloAlongT)" in store.warnings[0]
+    assert store.axes == "tyx" and store.scale == {"t": 1, "y": 1, "x": 0.5} and store.unit["t"] is None
+    np.testing.assert_array_equal(store.array, planes)
+    assert store.metadata["OME_ModuloAlongT_Step"] == "100"
+
+
+# -- Tags of microscopes ---------------------------------------------------------------------------------------------------
+
+
+def metamorph(path, planes, distances, times, order="<", unit="um", **how):
+    """tifffile writes one page with MetaMorph's tags, which are patched to what follows the pixels of all planes."""
+    n = len(planes)
+    tags = [(33628, "I", 4, [0] * 4, True), (33629, "2I", n, [1] * 2 * n, True)]
+    tifffile.imwrite(path, planes[0], metadata=None, photometric="minisblack", byteorder=order, extratags=tags, **how)
+    with tifffile.TiffFile(path) as file:
+        at = {tag.code: tag.offset for tag in file.pages[0].tags}
+    with open(path, "r+b") as file:
+        file.seek(0, 2)
+        if not how:
+            file.write(planes[1:].astype(planes.dtype.newbyteorder(order)).tobytes())
+        uic2, pack = file.tell(), lambda text, *numbers: struct.pack(order + text, *numbers)
+        for distance, time in zip(distances, times):
+            file.write(pack("6I", *distance, 2450000, time, 2450000, time))
+        of_size = file.tell()
+        file.write(pack("4I", 1, 4, 1, 2) + pack("I", len(unit) + 1) + unit.encode() + b"\0")
+        uic1 = file.tell()
+        file.write(pack("8I", 3, 1, 4, of_size, 5, of_size + 8, 6, of_size + 16))
+        for tag, place in ((33628, uic1), (33629, uic2)):
+            file.seek(at[tag] + 8)
+            file.write(pack("I", place))
+    return str(path)
+
+
+@pytest.mark.parametrize("distances, times, axes, scale, unit", [
+    ([(3, 2)] * 6, [0] * 6, "zyx", 1.5, "micrometer"), ([(0, 1)] * 6, range(0, 3000, 500), "tyx", 500, "millisecond"),
+    ([(0, 1)] * 6, [0] * 6, "zyx", 1, None)], ids=["z", "t", "nothing"])
+def test_metamorph_stacks_have_all_planes(tmp_path, distances, times, axes, scale, unit):
+    planes = PIXELS.reshape(-1, 20, 24)[:6]
+    source = metamorph(tmp_path / "a.stk", planes, distances, times)
+    with tifffile.TiffFile(source) as file:
+        assert file.is_stk and file.series[0].axes[0] == {"t": "T", "z": "Z"}[axes[0]] if unit else "I"
+        np.testing.assert_array_equal(file.series[0].asarray(), planes)
+        assert file.stk_metadata["XCalibration"] == 0.25 and file.stk_metadata["CalibrationUnits"] == "um"
+    store = converted(source, "VERIFY=SOURCE")
+    assert store.warnings == [] and store.axes == axes
+    np.testing.assert_array_equal(store.array, planes)
+    assert store.scale == {axes[0]: scale, "y": 0.5, "x": 0.25}
+    assert store.unit == {axes[0]: unit, "y": "micrometer", "x": "micrometer"}
+
+
+def test_metamorph_planes_that_cannot_be_read_are_told(tmp_path):
+    planes = PIXELS.reshape(-1, 20, 24)[:6]
+    store = converted(metamorph(tmp_path / "a.stk", planes, [(1, 1)] * 6, [0] * 6, compression="zlib"))
+    np.testing.assert_array_equal(store.array, planes[0])
+    assert len(store.warnings) == 1 and "6 planes" in store.warnings[0]
+    source = metamorph(tmp_path / "b.stk", planes, [(1, 1)] * 6, [0] * 6)
+    os.truncate(source, os.path.getsize(source) - 1500)
+    with gdaltest.collected_messages(), pytest.raises(RuntimeError, match="b.stk.*6 planes.*incomplete"):
+        gdal.Open(f"OMEZARR:{source}")
+
+
+def zeiss(path, planes, scan=6, magic=0x00400494C, n_z=None):
+    """Pages of tifffile, each with its thumbnail, and the tag of the first one: planes are t, z, c, y, x."""
+    n_t, z, n_c = planes.shape[:3]
+    info = struct.pack("<Ii5i3i6dHH5Id", magic, 120, 24, 20, z if n_z is None else n_z, n_c, n_t, 2, 8, 8, 2.5e-7, 5e-7, 1.5e-6, 0, 0, 0, scan, 0, 0, 0, 0, 0, 0, 2.5)
+    how = {"metadata": None, "contiguous": False, "planarconfig": "separate" if n_c > 1 else None}
+    with tifffile.TiffWriter(path) as file:
+        for i, page in enumerate(planes.reshape(-1, n_c, 20, 24)):
+            tags = [(34412, "B", len(info), info, True)] if i == 0 else []
+            file.write(page if n_c > 1 else page[0], photometric="rgb" if n_c == 3 else "minisblack", extratags=tags, **how)
+            file.write(np.zeros((n_c, 8, 8) if n_c > 1 else (8, 8), "uint8"), photometric="rgb" if n_c == 3 else "minisblack", subfiletype=1, **how)
+    return str(path)
+
+
+@pytest.mark.parametrize("shape, scan", [((2, 4, 3), 6), ((1, 6, 3), 0), ((6, 1, 1), 3)], ids=["time series", "stack", "times of a plane"])
+def test_zeiss_stacks_have_times_and_sizes_and_no_thumbnails(tmp_path, shape, scan):
+    planes = PIXELS.reshape(-1, 20, 24)[:np.prod(shape)].reshape(*shape, 20, 24)
+    source = zeiss(tmp_path / "a.lsm", planes, scan)
+    with tifffile.TiffFile(source) as file:
+        series = file.series[0]
+        assert file.is_lsm and series.axes.strip("C") and file.lsm_metadata["VoxelSizeZ"] == 1.5e-6
+        np.testing.assert_array_equal(series.asarray().ravel(), planes.ravel())
+    store = converted(source, "VERIFY=SOURCE")
+    assert store.warnings == []
+    same_pixels(store, planes.transpose(0, 2, 1, 3, 4))
+    of_axes = {"t": 2.5, "c": 1, "z": 1.5, "y": 0.5, "x": 0.25}
+    assert store.scale == pytest.approx({axis: of_axes[axis] for axis in store.axes}, rel=1e-15)
+    assert store.unit == {axis: {"t": "second", "c": None}.get(axis, "micrometer") for axis in store.axes}
+
+
+@pytest.mark.parametrize("how, words", [({"scan": 4}, "scan type 4"), ({"magic": 7}, "is broken"), ({"n_z": 5}, "3 times 5 planes")])
+def test_zeiss_stacks_of_another_kind_are_planes_along_z_with_a_warning(tmp_path, how, words):
+    planes = PIXELS.reshape(3, 4, 2, 20, 24)
+    store = converted(zeiss(tmp_path / "a.lsm", planes, **how))
+    assert len(store.warnings) == 1 and words in store.warnings[0]
+    np.testing.assert_array_equal(store.array, planes.reshape(12, 2, 20, 24).transpose(1, 0, 2, 3))

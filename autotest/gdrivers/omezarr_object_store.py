@@ -2,6 +2,7 @@
 Microsoft's client, not with GDAL; and behind a proxy that fails, hangs up, and loses answers."""
 
 import contextlib
+import io
 import os
 import re
 import signal
@@ -615,3 +616,47 @@ def test_a_killed_run_goes_on(there, tmp_path, request):
         again = start(there, source, path, "RESUME=YES")
         assert (again.wait(), again.stderr.read()) == (0, "")
         assert there.objects(path + "/") == whole
+
+
+# -- Stacks of pages as source ---------------------------------------------------------------------------------------------
+
+
+def stack_of_pages(there, name):
+    """Its pixels; what they are named by, for GDAL's two ways to the object."""
+    tifffile = pytest.importorskip("tifffile")
+    planes, bytes_of_it = np.random.default_rng(5).integers(0, 60000, (40, 40, 56), dtype="uint16"), io.BytesIO()
+    with tifffile.TiffWriter(bytes_of_it) as file:
+        for plane in planes:
+            file.write(plane, contiguous=False, compression="zlib", photometric="minisblack", metadata=None)
+    is_s3 = there.root.startswith("/vsis3/")
+    if is_s3:
+        there.client.put_object(Bucket="bucket", Key=name, Body=bytes_of_it.getvalue(), ACL="public-read")
+    else:
+        there.put(name, bytes_of_it.getvalue())
+    return planes, [f"{there.root}/{name}"] + [f"/vsicurl/http://127.0.0.1:{there.proxy.port}/bucket/{name}"] * is_s3
+
+
+def test_all_pages_of_a_stack_are_read(there, tmp_path):
+    planes, names = stack_of_pages(there, "pages.tif")
+    for i, name in enumerate(names):
+        store = gdaltest.write(tmp_path / f"{i}.ome.zarr", gdal.Open(name), "VERIFY=SOURCE")
+        np.testing.assert_array_equal(gdaltest.zarr_levels(store)[0], planes)
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_page_that_the_server_does_not_give_is_an_error_with_its_path(there, tmp_path, status):
+    """From the first or the last request for pixels on, the server gives nothing."""
+    _, names = stack_of_pages(there, "fault.tif")
+    for name in names:
+        opened = gdal.Open(name)
+        gdal.VSICurlClearCache()
+        n_before = there.proxy.count("GET")
+        gdaltest.write(tmp_path / "a.ome.zarr", opened, "OVERWRITE=YES")
+        n = there.proxy.count("GET") - n_before
+        assert n > 1
+        for first in (1, n):
+            gdal.VSICurlClearCache()
+            with there.proxy.rule(status, "GET", first=first, count=1000) as rule, gdaltest.collected_messages():
+                with pytest.raises(RuntimeError, match="fault.tif"):
+                    gdaltest.write(tmp_path / "b.ome.zarr", opened)
+            assert rule.n_done > 0 and not os.path.exists(tmp_path / "b.ome.zarr")

@@ -5,6 +5,7 @@ import os
 import re
 import struct
 import subprocess
+import zipfile
 
 import gdaltest
 import numpy as np
@@ -26,6 +27,8 @@ WAYS = {
     "tiled, deflate": {"tile": (32, 16), "compression": "zlib"},
     "strips of 7 rows": {"rowsperstrip": 7},
     "strips of 7 rows, deflate": {"rowsperstrip": 7, "compression": "zlib"},
+    "strips of 8 rows, BigTIFF, big-endian": {"rowsperstrip": 8, "compression": "zlib", "bigtiff": True, "byteorder": ">"},
+    "tiles that end with the pages": {"tile": (48, 64), "compression": "zlib", "predictor": True},
 }
 every_way = pytest.mark.parametrize("way", WAYS)
 
@@ -97,6 +100,79 @@ def test_samples_of_pages_are_channels(tmp_path, planarconfig, how):
     assert warnings == [] and axes(store) == "czyx"
     np.testing.assert_array_equal(level(store), pages.transpose(3, 0, 1, 2))
     assert [c["color"] for c in gdaltest.ome(store)["omero"]["channels"]] == ["FF0000", "00FF00", "0000FF"]
+
+
+@pytest.mark.parametrize("how", [["COMPRESS=LZW", "PREDICTOR=2"], ["COMPRESS=PACKBITS"], ["COMPRESS=ZSTD", "BLOCKYSIZE=8"],
+                                 ["COMPRESS=LZMA", "TILED=YES", "BLOCKXSIZE=32", "BLOCKYSIZE=16"], ["NBITS=12", "COMPRESS=DEFLATE"]])
+def test_pages_that_gdal_wrote(tmp_path, how):
+    pages = PLANES >> 4
+    for i, page in enumerate(pages):
+        options = [*how, "ENDIANNESS=BIG", "APPEND_SUBDATASET=YES"][:None if i else -1]
+        gdal.GetDriverByName("GTiff").CreateCopy(f"{tmp_path}/a.tif", gdaltest.mem(page), options=options)
+    np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(f"OMEZARR:{tmp_path}/a.tif")), pages)
+
+
+def test_pages_of_jpeg_are_those_that_gdal_reads(tmp_path):
+    colours = np.random.default_rng(6).integers(0, 255, (5, 3, 40, 56), dtype="uint8")
+    for i, picture in enumerate(colours):
+        options = ["COMPRESS=JPEG", "PHOTOMETRIC=YCBCR", "BLOCKYSIZE=8", "APPEND_SUBDATASET=YES"][:None if i else -1]
+        gdal.GetDriverByName("GTiff").CreateCopy(f"{tmp_path}/a.tif", gdaltest.mem(picture), options=options)
+    alone = np.stack([gdaltest.pixels(gdal.Open(f"GTIFF_DIR:{i + 1}:{tmp_path}/a.tif")) for i in range(5)])
+    opened = gdal.Open(f"OMEZARR:{tmp_path}/a.tif")
+    np.testing.assert_array_equal(gdaltest.pixels(opened).reshape(3, 5, 40, 56), alone.transpose(1, 0, 2, 3))
+    assert len(open_pages()) == 2
+
+
+def open_pages():
+    return [name for name in gdal.ReadDir("/vsimem/") or [] if name.startswith("omezarr-page") and name.endswith(".tif")]
+
+
+def test_small_pages_are_opened_together_and_others_alone(tmp_path):
+    """Pages of three codings, with texts of their own, in turn: two kinds of several pages, and two that are alone."""
+    path, pages = f"{tmp_path}/a.tif", PLANES[:9]
+    with tifffile.TiffWriter(path) as file:
+        for i, page in enumerate(pages):
+            how = {"rowsperstrip": 7} if i == 4 else {"predictor": True} if i % 2 else {"tile": (16, 16)} if i == 8 else {}
+            file.write(page, contiguous=False, compression="zlib", description=f"page {i}", **how, **GREY)
+    opened = gdal.Open(f"OMEZARR:{path}")
+    np.testing.assert_array_equal(gdaltest.pixels(opened), pages)
+    assert len(open_pages()) == 5  # the first one, whose type and blocks are those of all, 4, 8, and the two kinds
+    opened = None
+    assert open_pages() == []
+
+
+@pytest.mark.parametrize("how", [{"planarconfig": "separate", "tile": (16, 16)}, {"planarconfig": "separate", "rowsperstrip": 20},
+                                 {"planarconfig": "contig", "rowsperstrip": 10}], ids=["tiles", "strips", "contig"])
+def test_pages_that_are_opened_together_have_all_samples(tmp_path, how):
+    pages = np.random.default_rng(6).integers(0, 60000, (5, 3, 40, 56), dtype="uint16")
+    written = pages if how["planarconfig"] == "separate" else np.ascontiguousarray(pages.transpose(0, 2, 3, 1))
+    opened = gdal.Open(f"OMEZARR:{stack(f'{tmp_path}/a.tif', written, compression='zlib', photometric='rgb', **how)}")
+    np.testing.assert_array_equal(gdaltest.pixels(opened), pages.transpose(1, 0, 2, 3).reshape(15, 40, 56))
+    assert len(open_pages()) == 2
+
+
+@pytest.mark.parametrize("separate", [False, True])
+@pytest.mark.parametrize("axes", ["z", "t"])
+def test_opacity_of_pages_counts_in_levels(tmp_path, separate, axes):
+    """As that of one page: colours under opacity 0 are no part of a mean, opacity itself is a plain mean."""
+    random = np.random.default_rng(9)
+    pages = random.integers(0, 255, (3, 40, 56, 4), dtype="uint8")
+    pages[..., 3] *= random.integers(0, 2, (3, 40, 56), dtype="uint8")
+    written = np.ascontiguousarray(np.moveaxis(pages, 3, 1)) if separate else pages
+    source = stack(f"{tmp_path}/a.tif", written, photometric="rgb", extrasamples=["unassalpha"], compression="zlib",
+                   planarconfig="separate" if separate else "contig")
+    store, warnings = copied(tmp_path / "a.zarr", source, "AXES=c:4,t:3" if axes == "t" else "PLANES=ALL")
+    assert warnings == []
+    colours, opacity = pages[..., :3].astype(float), pages[..., 3:].astype(float)
+    cells = lambda array: array.reshape(3, 20, 2, 28, 2, -1).sum((2, 4))
+    n_valid = cells((opacity > 0).astype(float))
+    mean = np.floor(cells(colours * (opacity > 0)) / np.maximum(n_valid, 1) + 0.5)
+    expected = np.concatenate([mean, np.floor(cells(opacity) / 4 + 0.5)], axis=3).astype("uint8")
+    np.testing.assert_array_equal(level(store), np.moveaxis(pages, 3, 1 if axes == "t" else 0))
+    np.testing.assert_array_equal(level(store, 1), np.moveaxis(expected, 3, 1 if axes == "t" else 0))
+    opened = gdal.Open(store)
+    alpha = [i for i in range(1, 13) if opened.GetRasterBand(i).GetColorInterpretation() == gdal.GCI_AlphaBand]
+    assert alpha == ([4, 8, 12] if axes == "t" else [10, 11, 12])
 
 
 def test_pages_of_another_size_are_left_out_by_name(tmp_path):
@@ -282,17 +358,36 @@ def test_one_file_of_a_set_has_all_planes(tmp_path):
         assert len(warnings) == 1 and "2 are left out" in warnings[0] and f'OMEZARR:"{path}"' in warnings[0]
 
 
-def test_masks_of_pages_are_a_warning(tmp_path):
-    path = f"{tmp_path}/a.tif"
+def pages_with_masks(path, masks):
     with gdaltest.config_option("GDAL_TIFF_INTERNAL_MASK", "YES"):
-        for i in range(3):
+        for i, mask in enumerate(masks):
             page = gdaltest.mem(PLANES[i])
             page.CreateMaskBand(gdal.GMF_PER_DATASET)
+            page.GetRasterBand(1).GetMaskBand().WriteRaster(0, 0, 56, 40, (mask * 255).astype("uint8").tobytes())
             gdal.GetDriverByName("GTiff").CreateCopy(path, page, options=["APPEND_SUBDATASET=YES"] if i else [])
-    store, warnings = copied(tmp_path / "a.zarr", path, f"REPORT={tmp_path}/r.json")
+
+
+def test_masks_of_pages_that_differ_are_a_warning(tmp_path):
+    pages_with_masks(f"{tmp_path}/a.tif", [PLANES[0] > 30000, PLANES[1] > 30000, PLANES[2] > 30000])
+    store, warnings = copied(tmp_path / "a.zarr", f"{tmp_path}/a.tif", f"REPORT={tmp_path}/r.json")
     np.testing.assert_array_equal(level(store), PLANES[:3])
-    assert len(warnings) == 1 and "masks of its pages, 3," in warnings[0]
+    assert len(warnings) == 1 and "masks of its pages, 3," in warnings[0] and "not the same" in warnings[0]
     assert warnings[0] in gdaltest.read_json(f"{tmp_path}/r.json")["not_kept"]
+
+
+def test_one_mask_of_all_pages_is_that_of_the_store(tmp_path):
+    valid = PLANES[0] > 30000
+    pages_with_masks(f"{tmp_path}/a.tif", [valid] * 3)
+    store, warnings = copied(tmp_path / "a.zarr", f"{tmp_path}/a.tif", "VERIFY=SOURCE")
+    assert warnings == []
+    np.testing.assert_array_equal(level(store), PLANES[:3])
+    for opened in (gdal.Open(store), gdal.Open(f"OMEZARR:{tmp_path}/a.tif")):
+        for i in range(1, 4):
+            assert opened.GetRasterBand(i).GetMaskFlags() == gdal.GMF_PER_DATASET
+            np.testing.assert_array_equal(gdaltest.pixels(opened.GetRasterBand(i).GetMaskBand()), valid * 255)
+    counted = np.where(valid, PLANES[:3], 0).reshape(3, 20, 2, 28, 2).astype(float).sum((2, 4))
+    n = valid.reshape(20, 2, 28, 2).sum((1, 3))
+    np.testing.assert_array_equal(level(store, 1), np.floor(counted / np.maximum(n, 1) + 0.5))
 
 
 def test_one_plane_keeps_its_mask_whatever_its_description(tmp_path):
@@ -320,6 +415,28 @@ def test_a_stack_on_a_server(tmp_path):
             store, warnings = copied(tmp_path / name, f"/vsicurl/{server.url}/{name}")
         assert warnings == []
         np.testing.assert_array_equal(level(store), PLANES)
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED], ids=["stored", "deflated"])
+def test_a_stack_in_a_zip(tmp_path, how):
+    with zipfile.ZipFile(f"{tmp_path}/a.zip", "w", how) as file:
+        file.write(stack(f"{tmp_path}/a.tif", compression="zlib"), "folder/a.tif")
+    store, warnings = copied(tmp_path / "a.zarr", f"/vsizip/{tmp_path}/a.zip/folder/a.tif", "VERIFY=SOURCE")
+    assert warnings == []
+    np.testing.assert_array_equal(level(store), PLANES)
+
+
+@pytest.mark.parametrize("how", [{}, {"predictor": True, "rowsperstrip": 7}], ids=["opened together", "opened alone"])
+def test_a_page_that_cannot_be_decoded_is_an_error_with_its_name(tmp_path, how):
+    source = stack(f"{tmp_path}/a.tif", compression="zlib", **how)
+    with tifffile.TiffFile(source) as file:
+        at = file.pages[7].dataoffsets[0]
+    with open(source, "r+b") as file:
+        file.seek(at)
+        file.write(bytes(40))
+    refusal = gdaltest.refused(f"{tmp_path}/a.zarr", gdal.Open(source))
+    assert f"{source}: page 8 cannot be read" in refusal
+    assert not os.path.exists(f"{tmp_path}/a.zarr")
 
 
 # -- Verify ------------------------------------------------------------------------------------------------------------
@@ -464,6 +581,42 @@ def test_files_of_colours_are_planes_along_z(tmp_path):
     for i, picture in enumerate(colours):
         tifffile.imwrite(tmp_path / f"s{i}.tif", picture, photometric="rgb", metadata=None)
     store, _ = copied(tmp_path / "out.ome.zarr", f"OMEZARR:{tmp_path}/s*.tif")
+    assert axes(store) == "czyx"
+    assert (level(store) == np.moveaxis(colours, 3, 0)).all()
+
+
+@pytest.mark.parametrize("driver", ["PNG", "JP2OpenJPEG", "HFA"])
+def test_a_list_of_rasters_of_any_format_is_a_stack(tmp_path, driver):
+    extension, options = {"PNG": ("png", []), "JP2OpenJPEG": ("jp2", ["QUALITY=100", "REVERSIBLE=YES"]), "HFA": ("img", [])}[driver]
+    if gdal.GetDriverByName(driver) is None:
+        pytest.skip(f"GDAL has no {driver}")
+    for i, plane in enumerate(PLANES):
+        gdal.GetDriverByName(driver).CreateCopy(f"{tmp_path}/s{i}.{extension}", gdaltest.mem(plane), options=options)
+    store, warned = copied(tmp_path / "out.ome.zarr", f"OMEZARR:{tmp_path}/s*.{extension}", "VERIFY=SOURCE")
+    assert axes(store) == "zyx" and not warned
+    assert (level(store) == PLANES).all()
+
+
+def test_levels_of_files_are_levels_of_their_stack(tmp_path):
+    """Overviews that differ from what would be made, so that it is seen that they are taken."""
+    for i in range(3):
+        file = gdal.GetDriverByName("HFA").CreateCopy(f"{tmp_path}/s{i}.img", gdaltest.mem(PLANES[i]))
+        file.BuildOverviews("NEAREST", [2])
+        file.GetRasterBand(1).GetOverview(0).WriteRaster(0, 0, 28, 20, (PLANES[i, ::2, ::2] // 2).tobytes())
+        file = None
+    store, _ = copied(tmp_path / "out.ome.zarr", f"OMEZARR:{tmp_path}/s*.img", "OVERVIEWS=AUTO")
+    assert (level(store, 1) == PLANES[:3, ::2, ::2] // 2).all()
+
+
+def test_a_list_may_mix_formats_and_pictures_have_channels(tmp_path):
+    colours = np.random.default_rng(6).integers(0, 255, (3, 20, 30, 3), dtype="uint8")
+    for i, picture in enumerate(colours):
+        if i == 1:
+            tifffile.imwrite(tmp_path / "s1.tif", picture, photometric="rgb", metadata=None)
+        else:
+            gdal.GetDriverByName("PNG").CreateCopy(f"{tmp_path}/s{i}.png", gdaltest.mem(np.moveaxis(picture, 2, 0)))
+    (tmp_path / "list.txt").write_text("s0.png\ns1.tif\ns2.png\n")
+    store, _ = copied(tmp_path / "out.ome.zarr", f"OMEZARR:{tmp_path}/list.txt")
     assert axes(store) == "czyx"
     assert (level(store) == np.moveaxis(colours, 3, 0)).all()
 

@@ -3,18 +3,25 @@
 
 #include "cpl_error.h"
 
-static bool is_anything(const std::string &)
+static bool is_anything(const TiffFile &)
 {
     return true;
 }
 
+template <bool (*is_kind)(const std::string &)> static bool says(const TiffFile &file)
+{
+    return is_kind(file.description);
+}
+
 static const struct {
     const char *name;
-    bool (*is_kind)(const std::string &description);
+    bool (*is_kind)(const TiffFile &file);
     ReadKind read;
 } kinds[] = {
-    {"OME-XML", is_ome_xml, read_ome_xml}, {"ImageJ", is_imagej, read_imagej}, {"tifffile", is_shaped, read_shaped},
-    {"Aperio", is_aperio, read_aperio},    {"pages", is_anything, read_pages},
+    {"OME-XML", says<is_ome_xml>, read_ome_xml}, {"ImageJ", says<is_imagej>, read_imagej},
+    {"tifffile", says<is_shaped>, read_shaped},  {"Aperio", says<is_aperio>, read_aperio},
+    {"MetaMorph", is_metamorph, read_metamorph}, {"Zeiss", is_zeiss, read_zeiss},
+    {"pages", is_anything, read_pages},
 };
 
 bool speaks_of_planes(const std::string &description)
@@ -30,7 +37,7 @@ bool describe_stack(const TiffFile &first, WalkFile walk, StackDescription *to)
         return false;
     }
     for (const auto &kind : kinds) {
-        if (!kind.is_kind(first.description))
+        if (!kind.is_kind(first))
             continue;
         StackDescription found;
         found.warnings = to->warnings; /* of kinds that were of no use */

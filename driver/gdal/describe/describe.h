@@ -23,6 +23,16 @@ struct TiffPage {
     std::vector<int64_t> levels{};            /* SubIFDs */
     uint64_t place = 0;                       /* a digest of its georeference: the same for pages of one place */
     int64_t text_at = 0, text_size = 0;       /* ImageDescription */
+    uint64_t coding = 0;                      /* a digest of all that says how its blocks are decoded */
+    int64_t first_block = 0, n_blocks = 0;    /* its strips or tiles, in TiffFile.blocks; 0: not listed there */
+    int64_t block_rows = 0;                   /* of one of them */
+    int film = -1;                            /* in TiffFile.films */
+    int64_t film_index = 0;                   /* which page of it */
+};
+
+/* Where a strip or tile stands. */
+struct TiffBlock {
+    int64_t at = 0, size = 0;
 };
 
 /* What a description may be made of. */
@@ -31,12 +41,17 @@ struct TiffFile {
     int64_t size = 0;
     bool is_big = false, is_big_endian = false;
     std::vector<TiffPage> pages{};
+    std::vector<TiffBlock> blocks{};           /* of small pages */
+    std::vector<std::vector<int64_t>> films{}; /* pages whose blocks are decoded alike; see stack/openpages.cpp */
     std::string description{}; /* ImageDescription of the first page; bytes as they stand, cut at the first NUL */
     std::string software{};
     double x_resolution = 0, y_resolution = 0; /* pixels per unit; 0: not said */
     int resolution_unit = 1;                   /* 1 none, 2 inch, 3 centimetre */
     std::vector<uint32_t> imagej_counts{};     /* tag 50838 */
     std::vector<uint8_t> imagej_data{};        /* tag 50839 */
+    TiffBlock uic1{}, uic2{};                  /* tags 33628, 33629 of the first page; size: their count */
+    TiffBlock lsm{};                           /* tag 34412 */
+    bool is_of_other_format = false;           /* no TIFF: GDAL opens its only page by the path */
 };
 
 /* An axis: pixel i lies at translation + i * scale, or at values[i] where these are uneven (the scale is 1 then, and the
@@ -76,7 +91,7 @@ struct StackImage {
 };
 
 struct StackDescription {
-    std::string kind{};                  /* "OME-XML", "ImageJ", "tifffile", "Aperio", "pages" */
+    std::string kind{};                  /* its name in the table */
     std::vector<std::string> files{};    /* paths; the first is the one that was opened */
     std::vector<StackImage> images{};    /* at least one; the first is what the file is opened as */
     std::vector<std::string> warnings{}; /* whole sentences for the user */

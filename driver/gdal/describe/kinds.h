@@ -17,12 +17,16 @@ bool is_ome_xml(const std::string &description);
 bool is_imagej(const std::string &description);
 bool is_shaped(const std::string &description);
 bool is_aperio(const std::string &description);
+bool is_metamorph(const TiffFile &file);
+bool is_zeiss(const TiffFile &file);
 
 /* Of files whose description is of this kind. */
 Outcome read_ome_xml(const TiffFile &first, WalkFile walk, StackDescription *to);
 Outcome read_imagej(const TiffFile &first, WalkFile walk, StackDescription *to);
 Outcome read_shaped(const TiffFile &first, WalkFile walk, StackDescription *to);
 Outcome read_aperio(const TiffFile &first, WalkFile walk, StackDescription *to);
+Outcome read_metamorph(const TiffFile &first, WalkFile walk, StackDescription *to);
+Outcome read_zeiss(const TiffFile &first, WalkFile walk, StackDescription *to);
 Outcome read_pages(const TiffFile &first, WalkFile walk, StackDescription *to);
 
 /* -- Planes ---------------------------------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* metamorph.cpp: stacks by MetaMorph (STK). The only page has tag 33629 (UIC2), whose count is that of the planes; they
  * follow each other without compression. Its values are, for each plane, the distance to the one before in z (a fraction, in
  * micrometres), day and milliseconds of its making, and of its last change. Tag 33628 (UIC1) is pairs of a number and a
- * value, or the place of one: 4 whether the next two are of use, 5 and 6 the size of a pixel, 7 its unit. */
+ * value, or the place of one: 3 whether the next two are of use, 4 and 5 the size of a pixel, 6 its unit. */
 #include "kinds.h"
 
 #include <algorithm>
@@ -69,13 +69,13 @@ void read_pixel_size(const TiffFile &file, Numbers *numbers, StackImage *image)
     double sizes[2] = {};
     const char *unit = nullptr;
     for (size_t i = 0; i + 2 <= pairs.size(); i += 2) {
-        if (pairs[i] == 4)
+        if (pairs[i] == 3)
             is_of_use = pairs[i + 1] != 0;
-        if (pairs[i] == 5 || pairs[i] == 6) {
+        if (pairs[i] == 4 || pairs[i] == 5) {
             const std::vector<uint32_t> size = numbers->at(pairs[i + 1], 2);
-            sizes[pairs[i] - 5] = size.size() == 2 ? fraction(size.data()) : 0;
+            sizes[pairs[i] - 4] = size.size() == 2 ? fraction(size.data()) : 0;
         }
-        if (pairs[i] == 7) {
+        if (pairs[i] == 6) {
             const std::vector<uint32_t> length = numbers->at(pairs[i + 1], 1);
             const int64_t most = 64, n = length.empty() ? 0 : std::min<int64_t>(length[0], most);
             const std::string text = numbers->bytes(static_cast<int64_t>(pairs[i + 1]) + 4, n);

@@ -222,6 +222,7 @@ class OmeReader
     bool read_run(Node tiff_data, Run *run);
     bool read_runs(Node pixels, bool has_no_data_at_all, int64_t *next_page, std::vector<Run> *runs);
     bool read_image(Node element, bool has_no_data_at_all, int64_t *next_page);
+    void read_modulo(Node element, const std::string &title, StackImage *image);
     const TiffPage *key_page(const std::vector<Run> &runs) const;
     bool place_planes(const std::string &order, const std::vector<Run> &runs, const TiffPage &key,
                       const std::string &title, StackImage *image);
@@ -681,6 +682,46 @@ static void read_channels(Node element, Node pixels, const TiffPage &key, StackI
 
 /* -- Images ---------------------------------------------------------------------------------------------------- */
 
+static bool is_annotated(Node element, const std::string &id)
+{
+    for (Node of : {element, pixels_of(element)})
+        for (Node ref = child(of, "AnnotationRef"); ref != nullptr; ref = find(ref->psNext, "AnnotationRef"))
+            if (text_attribute(ref, "ID") == id)
+                return true;
+    return false;
+}
+
+/* Annotations "ModuloAlongT" and its kin say that an axis holds a second one: a lifetime within each time. NGFF has no axis
+ * for it, so that the planes stay along the first one, without its spacing, which holds only between groups of planes. */
+void OmeReader::read_modulo(Node element, const std::string &title, StackImage *image)
+{
+    const Node first = child(m_root, "Image");
+    const bool is_only = first != nullptr && find(first->psNext, "Image") == nullptr;
+    Node annotation = child(child(m_root, "StructuredAnnotations"), "XMLAnnotation");
+    for (; annotation != nullptr; annotation = find(annotation->psNext, "XMLAnnotation")) {
+        const Node modulo = child(child(annotation, "Value"), "Modulo");
+        if (modulo == nullptr || (!is_only && !is_annotated(element, text_attribute(annotation, "ID"))))
+            continue;
+        for (const auto &[letter, axis] :
+             {std::make_pair('t', &image->t), std::make_pair('c', &image->c), std::make_pair('z', &image->z)}) {
+            const std::string name = std::string("ModuloAlong") + static_cast<char>(letter - 'a' + 'A');
+            const Node along = child(modulo, name.c_str());
+            if (along == nullptr || axis->size == 1)
+                continue;
+            StackAxis plain;
+            plain.size = axis->size;
+            *axis = plain;
+            keep_attributes(along, "OME_" + name + "_", "", image);
+            const std::string type = text_attribute(along, "Type");
+            warn(m_first,
+                 title + ": its axis " + letter + " holds a second one, " + (type.empty() ? "of some type" : type) +
+                     " (" + name + "), which NGFF has no axis for: all planes stay along " + letter +
+                     ", without spacing. AXES, AXIS_SCALE and AXIS_UNITS say otherwise",
+                 m_to);
+        }
+    }
+}
+
 /* The objective that an image was taken with, and what else is short and of use. */
 static void keep_others(Node root, Node element, StackImage *image)
 {
@@ -758,6 +799,7 @@ bool OmeReader::read_image(Node element, bool has_no_data_at_all, int64_t *next_
         return leave_out("none of its planes is in a page");
     m_n_planes += n_planes;
     read_positions(element, pixels, &image);
+    read_modulo(element, title, &image);
     read_channels(element, pixels, *key, &image);
     keep_others(m_root, element, &image);
     m_to->images.push_back(std::move(image));

@@ -1,4 +1,4 @@
-/* filelist.h: several TIFFs as one stack, named by a pattern ("slices/s*.tif") or by a text file with a name per line. */
+/* filelist.h: several files as one stack, named by a pattern ("slices/s*.tif") or by a text file with a name per line. */
 #ifndef OMEZARR_STACK_FILELIST_H
 #define OMEZARR_STACK_FILELIST_H
 

@@ -1,13 +1,17 @@
-/* openpages.cpp: see openpages.h. A page is cut out of its file by GDAL's own /vsisparse/:
+/* openpages.cpp: see openpages.h. What GDAL opens is put together by its own /vsisparse/:
  *
- *     header, whose first directory is the page's | the file | 0 instead of the next directory | the file
+ *     a page  header, whose first directory is the page's | the file | 0 instead of the next directory | the file
+ *     a film  header, whose first directory is behind the file | the file | a directory of the blocks of all pages
  *
- * What stands in rows is read without any of this. */
+ * A page costs GDAL and libtiff far more to open than 64 x 64 pixels to decode; a film is opened once. What stands in rows is
+ * read without any of this. */
 #include "openpages.h"
 
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+
+#include "tiff.h"
 
 namespace
 {
@@ -19,32 +23,14 @@ constexpr int64_t most_cached = 64 << 20;
 std::atomic<int> n_open{0};
 std::atomic<unsigned> n_names{0};
 
-void add_region(std::string *xml, const std::string &file, int64_t from, int64_t to)
+void add_region(std::string *xml, const std::string &file, int64_t from, int64_t to, int64_t source_from)
 {
     char *escaped = CPLEscapeString(file.c_str(), -1, CPLES_XML);
     if (to > from)
         *xml += std::string("<SubfileRegion><Filename relative='0'>") + escaped + "</Filename><DestinationOffset>" +
-                std::to_string(from) + "</DestinationOffset><SourceOffset>" + std::to_string(from) +
+                std::to_string(from) + "</DestinationOffset><SourceOffset>" + std::to_string(source_from) +
                 "</SourceOffset><RegionLength>" + std::to_string(to - from) + "</RegionLength></SubfileRegion>";
     CPLFree(escaped);
-}
-
-/* The header of a file in which the directory at offset is the first. */
-std::vector<GByte> header_of(const TiffFile &file, int64_t offset)
-{
-    const char letter = file.is_big_endian ? 'M' : 'I';
-    std::vector<GByte> header(2, static_cast<GByte>(letter));
-    const auto put = [&](uint64_t value, int n) {
-        for (int i = 0; i < n; i++)
-            header.push_back(static_cast<GByte>(value >> (8 * (file.is_big_endian ? n - 1 - i : i))));
-    };
-    put(file.is_big ? 43 : 42, 2);
-    if (file.is_big) {
-        put(8, 2);
-        put(0, 2);
-    }
-    put(static_cast<uint64_t>(offset), file.is_big ? 8 : 4);
-    return header;
 }
 
 /* True for tiles that no program makes: GDAL takes memory for a whole one, whatever the file has of it. */
@@ -85,45 +71,107 @@ bool OpenPages::fail(int file, int64_t page, const char *what) const
     return false;
 }
 
-GDALDataset *OpenPages::open(int number, int64_t page_number)
+OpenPages::Page *OpenPages::find(int file, int64_t page)
 {
     for (auto at = m_pages.begin(); at != m_pages.end(); ++at)
-        if (at->page == page_number && at->file == number) {
+        if (at->page == page && at->file == file) {
             m_pages.splice(m_pages.begin(), m_pages, at);
-            return m_pages.front().dataset.get();
+            return &m_pages.front();
         }
+    return nullptr;
+}
+
+/* Makes room for it, and gives it names. */
+OpenPages::Page *OpenPages::add(int file, int64_t page)
+{
     while (!m_pages.empty() && (m_pages.size() >= most_pages || n_open >= most_pages_of_all))
         m_pages.pop_back();
-
-    const TiffFile &file = m_files->files[static_cast<size_t>(number)];
-    const TiffPage &page = file.pages[static_cast<size_t>(page_number)];
-    const std::vector<GByte> header = header_of(file, page.offset);
-    const auto begin = static_cast<int64_t>(header.size()), width = static_cast<int64_t>(file.is_big ? 8 : 4);
     m_pages.emplace_front();
-    Page &opened = m_pages.front();
-    opened.file = number;
-    opened.page = page_number;
+    Page *added = &m_pages.front();
     const std::string name = "/vsimem/omezarr-page-" + std::to_string(n_names++);
-    opened.names[0] = name + ".header";
-    opened.names[1] = name + ".tif"; /* not .xml: GDAL 3.13 looks into such for more */
-    std::string xml = "<VSISparseFile><Length>" + std::to_string(file.size) + "</Length>";
-    add_region(&xml, opened.names[0], 0, begin);
-    add_region(&xml, file.path, begin, page.next_at);
-    xml += "<ConstantRegion><DestinationOffset>" + std::to_string(page.next_at) + "</DestinationOffset><RegionLength>" +
-           std::to_string(width) + "</RegionLength><Value>0</Value></ConstantRegion>";
-    add_region(&xml, file.path, page.next_at + width, file.size);
-    xml += "</VSISparseFile>";
+    added->file = file;
+    added->page = page;
+    added->names[0] = name + ".header";
+    added->names[1] = name + ".tif"; /* not .xml: GDAL 3.13 looks into such for more */
+    return added;
+}
+
+/* Opens what the regions make of a file and the bytes of its own. */
+std::unique_ptr<GDALDataset> OpenPages::open_regions(const Page &page, const std::vector<GByte> &own, int64_t size,
+                                                     const std::string &regions, std::string *message)
+{
     static const char *const drivers[] = {"GTiff", nullptr};
     static const char *const no_siblings[] = {nullptr};
-    std::string message = "no memory";
-    if (write_file(opened.names[0], header.data(), header.size()) &&
-        write_file(opened.names[1], xml.data(), xml.size())) {
-        const CPLErrorStateBackuper state;
-        const CPLErrorHandlerPusher quiet(CPLQuietErrorHandler);
-        opened.dataset.reset(GDALDataset::Open(("/vsisparse/" + opened.names[1]).c_str(),
-                                               GDAL_OF_RASTER | GDAL_OF_INTERNAL, drivers, nullptr, no_siblings));
-        message = CPLGetLastErrorMsg();
+    const std::string xml =
+        "<VSISparseFile><Length>" + std::to_string(size) + "</Length>" + regions + "</VSISparseFile>";
+    *message = "no memory";
+    if (!write_file(page.names[0], own.data(), own.size()) || !write_file(page.names[1], xml.data(), xml.size()))
+        return nullptr;
+    const CPLErrorStateBackuper state;
+    const CPLErrorHandlerPusher quiet(CPLQuietErrorHandler);
+    std::unique_ptr<GDALDataset> opened(GDALDataset::Open(
+        ("/vsisparse/" + page.names[1]).c_str(), GDAL_OF_RASTER | GDAL_OF_INTERNAL, drivers, nullptr, no_siblings));
+    *message = opened ? "" : CPLGetLastErrorMsg();
+    return opened;
+}
+
+static std::unique_ptr<GDALDataset> open_raster(const std::string &path, std::string *message)
+{
+    const CPLErrorStateBackuper state;
+    const CPLErrorHandlerPusher quiet(CPLQuietErrorHandler);
+    std::unique_ptr<GDALDataset> opened(
+        GDALDataset::Open(path.c_str(), GDAL_OF_RASTER | GDAL_OF_INTERNAL | GDAL_OF_VERBOSE_ERROR));
+    *message = opened ? "" : CPLGetLastErrorMsg();
+    return opened;
+}
+
+/* Two of them are alike if all is that planes of one array have in common; so it is said in the words of TIFF. */
+bool OpenPages::look_at(const std::string &path, TiffFile *to)
+{
+    *to = TiffFile();
+    to->path = path;
+    to->is_of_other_format = true;
+    std::string message;
+    const std::unique_ptr<GDALDataset> raster = open_raster(path, &message);
+    GDALRasterBand *band = raster ? raster->GetRasterBand(1) : nullptr;
+    if (raster && (band == nullptr || raster->GetRasterCount() > 65535))
+        message = "it has " + std::to_string(raster->GetRasterCount()) + " bands";
+    for (int i = 2; message.empty() && i <= raster->GetRasterCount(); i++)
+        if (raster->GetRasterBand(i)->GetRasterDataType() != band->GetRasterDataType())
+            message = "its bands are of several types";
+    if (!message.empty()) {
+        CPLError(CE_Failure, CPLE_OpenFailed, "%s: this is no raster that can be a page: %s", path.c_str(),
+                 message.c_str());
+        return false;
     }
+    const GDALDataType type = band->GetRasterDataType();
+    const bool is_complex = GDALDataTypeIsComplex(type), is_float = GDALDataTypeIsFloating(type);
+    TiffPage page;
+    page.width = raster->GetRasterXSize();
+    page.height = raster->GetRasterYSize();
+    page.bits = GDALGetDataTypeSizeBits(type);
+    page.sample_format = is_complex ? (is_float ? 6 : 5) : is_float ? 3 : GDALDataTypeIsSigned(type) ? 2 : 1;
+    page.samples = raster->GetRasterCount();
+    page.levels.resize(static_cast<size_t>(band->GetOverviewCount()));
+    double place[6];
+    if (GDALGetGeoTransform(GDALDataset::ToHandle(raster.get()), place) == CE_None)
+        page.place = digest(page.place, place, sizeof place);
+    if (const char *crs = raster->GetProjectionRef(); crs != nullptr)
+        page.place = digest(page.place, crs, strlen(crs));
+    to->pages.push_back(std::move(page));
+    return true;
+}
+
+GDALDataset *OpenPages::open(int number, int64_t page_number)
+{
+    if (const Page *known = find(number, page_number))
+        return known->dataset.get();
+    const TiffFile &file = m_files->files[static_cast<size_t>(number)];
+    const TiffPage &page = file.pages[static_cast<size_t>(page_number)];
+    Page &opened = *add(number, page_number);
+    std::string message;
+    opened.dataset =
+        file.is_of_other_format ? open_raster(file.path, &message) : cut_page(file, page, opened, &message);
     if (opened.dataset && has_huge_blocks(opened.dataset.get())) {
         message = "its tiles are larger than the image by far";
         opened.dataset.reset();
@@ -138,6 +186,53 @@ GDALDataset *OpenPages::open(int number, int64_t page_number)
     fail(number, page_number,
          ("cannot be opened: " + (message.empty() ? "GDAL finds no image in it" : message)).c_str());
     return nullptr;
+}
+
+std::unique_ptr<GDALDataset> OpenPages::cut_page(const TiffFile &file, const TiffPage &page, const Page &opened,
+                                                 std::string *message)
+{
+    const std::vector<GByte> header = tiff_header(file, page.offset);
+    const auto begin = static_cast<int64_t>(header.size()), width = static_cast<int64_t>(file.is_big ? 8 : 4);
+    std::string regions;
+    add_region(&regions, opened.names[0], 0, begin, 0);
+    add_region(&regions, file.path, begin, page.next_at, begin);
+    regions += "<ConstantRegion><DestinationOffset>" + std::to_string(page.next_at) +
+               "</DestinationOffset><RegionLength>" + std::to_string(width) +
+               "</RegionLength><Value>0</Value></ConstantRegion>";
+    add_region(&regions, file.path, page.next_at + width, file.size, page.next_at + width);
+    return open_regions(opened, header, file.size, regions, message);
+}
+
+/* The band of the film that has the plane; NULL, without an error, if it is in none, or in one that cannot be opened. */
+GDALRasterBand *OpenPages::film_band(const StackPlane &plane)
+{
+    const TiffFile &file = m_files->files[static_cast<size_t>(plane.file)];
+    const int film = file.pages[static_cast<size_t>(plane.page)].film;
+    if (film < 0 || file.films[static_cast<size_t>(film)].size() < 2)
+        return nullptr;
+    const Page *known = find(plane.file, -1 - film);
+    if (known == nullptr) {
+        const int64_t at = file.size + file.size % 2; /* where a directory may stand */
+        std::vector<GByte> own = tiff_header(file, at);
+        const auto begin = static_cast<int64_t>(own.size());
+        const std::vector<unsigned char> directory = film_directory(file, film, at);
+        const int64_t size = at + static_cast<int64_t>(directory.size());
+        Page &opened = *add(plane.file, -1 - film); /* stays, so that it is not tried for each plane */
+        known = &opened;
+        own.resize(own.size() + static_cast<size_t>(at - file.size));
+        own.insert(own.end(), directory.begin(), directory.end());
+        std::string regions, message;
+        add_region(&regions, opened.names[0], 0, begin, 0);
+        add_region(&regions, file.path, begin, file.size, begin);
+        add_region(&regions, opened.names[0], file.size, size, begin);
+        if (!directory.empty() && (file.is_big || size <= UINT32_MAX))
+            opened.dataset = open_regions(opened, own, size, regions, &message);
+        if (opened.dataset)
+            n_open++;
+    }
+    GDALDataset *dataset = known->dataset.get();
+    return dataset != nullptr && plane.sample < dataset->GetRasterCount() ? dataset->GetRasterBand(plane.sample + 1)
+                                                                          : nullptr;
 }
 
 GDALRasterBand *OpenPages::band(const StackPlane &plane, int width, int height)
@@ -163,30 +258,36 @@ GDALRasterBand *OpenPages::band(const StackPlane &plane, int width, int height)
 bool OpenPages::read(const StackPlane &plane, int width, int height, const PixelBox &box, void *pixels,
                      GDALDataType type, GSpacing row_bytes, int room_rows)
 {
-    GDALRasterBand *band = this->band(plane, width, height);
+    const TiffPage &page = m_files->files[static_cast<size_t>(plane.file)].pages[static_cast<size_t>(plane.page)];
+    GDALRasterBand *band = width == 0 ? film_band(plane) : nullptr;
+    const bool is_film = band != nullptr;
+    band = is_film ? band : this->band(plane, width, height);
     if (band == nullptr)
         return false;
     int block[2] = {1, 1};
     band->GetBlockSize(&block[0], &block[1]);
     const int size = GDALGetDataTypeSizeBytes(type);
-    const TiffPage &page = m_files->files[static_cast<size_t>(plane.file)].pages[static_cast<size_t>(plane.page)];
+    const int n_rows = is_film ? static_cast<int>(page.height) : band->GetYSize();
+    const int first_row =
+        is_film ? static_cast<int>(page.film_index * ((n_rows - 1) / block[1] + 1) * block[1]) : 0; /* of the film */
     const auto is_whole = [](int from, int extent, int block_size, int all) {
         return from % block_size == 0 && (extent == block_size || (extent < block_size && from + extent == all));
     };
     /* A block of one sample goes straight to its place; of several, GDAL keeps the others in its cache. */
     if ((page.samples == 1 || page.planar == 2) && type == band->GetRasterDataType() && room_rows >= block[1] &&
         row_bytes == static_cast<GSpacing>(block[0]) * size && is_whole(box.x, box.width, block[0], band->GetXSize()) &&
-        is_whole(box.y, box.height, block[1], band->GetYSize()))
-        return band->ReadBlock(box.x / block[0], box.y / block[1], pixels) == CE_None ||
+        is_whole(box.y, box.height, block[1], n_rows))
+        return band->ReadBlock(box.x / block[0], (first_row + box.y) / block[1], pixels) == CE_None ||
                fail(plane.file, plane.page, "cannot be read");
     m_cached += static_cast<int64_t>(box.width + block[0]) * (box.height + block[1]) * size;
     if (m_cached > most_cached) { /* the limit of GDAL's cache is everybody's */
         for (const Page &one : m_pages)
-            one.dataset->FlushCache(false);
+            if (one.dataset)
+                one.dataset->FlushCache(false);
         m_cached = 0;
     }
-    return band->RasterIO(GF_Read, box.x, box.y, box.width, box.height, pixels, box.width, box.height, type, size,
-                          row_bytes, nullptr) == CE_None ||
+    return band->RasterIO(GF_Read, box.x, first_row + box.y, box.width, box.height, pixels, box.width, box.height, type,
+                          size, row_bytes, nullptr) == CE_None ||
            fail(plane.file, plane.page, "cannot be read");
 }
 

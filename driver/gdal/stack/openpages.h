@@ -1,5 +1,6 @@
-/* openpages.h: pixels of planes. A page of a TIFF is opened as if it were the only one of its file: GDAL finds page k
- * by reading all before it, and asks all others what they are to this one. */
+/* openpages.h: pixels of planes. GDAL finds page k of a TIFF by reading all before it, and asks all others what they are to
+ * this one. So a page is opened as if it were the only one of its file; and small pages that are coded alike, together, as one
+ * page that is as high as all of them: a film. */
 #ifndef OMEZARR_STACK_OPENPAGES_H
 #define OMEZARR_STACK_OPENPAGES_H
 
@@ -26,7 +27,7 @@ class OpenPages
 {
     struct Page {
         int file = 0;
-        int64_t page = 0;
+        int64_t page = 0;       /* below 0: film -1 - page */
         std::string names[2]{}; /* in /vsimem/ */
         std::unique_ptr<GDALDataset> dataset{};
 
@@ -50,6 +51,13 @@ class OpenPages
     int64_t m_cached = 0; /* bytes that the pages may have left in GDAL's block cache */
 
     bool fail(int file, int64_t page, const char *what) const;
+    Page *find(int file, int64_t page);
+    Page *add(int file, int64_t page);
+    static std::unique_ptr<GDALDataset> open_regions(const Page &page, const std::vector<GByte> &own, int64_t size,
+                                                     const std::string &regions, std::string *message);
+    static std::unique_ptr<GDALDataset> cut_page(const TiffFile &file, const TiffPage &page, const Page &opened,
+                                                 std::string *message);
+    GDALRasterBand *film_band(const StackPlane &plane);
 
   public:
     explicit OpenPages(std::shared_ptr<const StackFiles> files) : m_files(std::move(files))
@@ -58,6 +66,8 @@ class OpenPages
     OpenPages(const OpenPages &) = delete;
     OpenPages &operator=(const OpenPages &) = delete;
 
+    /* A raster of another format as a file of one page; false, with an error that names it, if GDAL cannot open it. */
+    static bool look_at(const std::string &path, TiffFile *to);
     /* Valid until the next call; NULL, with an error that names file and page. */
     GDALDataset *open(int file, int64_t page);
     /* A band of the page, or its overview of this size (0: the page itself); NULL, with an error, if it has none. */

@@ -18,11 +18,22 @@
 
 /* -- Files ----------------------------------------------------------------------------------------------------- */
 
-static std::shared_ptr<StackFiles> read_file(const std::string &path)
+/* A TIFF, or any other raster as a file of one page. */
+static bool read_pages_of(const std::string &path, TiffFile *to)
+{
+    unsigned char begin[8] = {};
+    VSILFILE *file = VSIFOpenL(path.c_str(), "rb");
+    const size_t n = file != nullptr ? VSIFReadL(begin, 1, sizeof begin, file) : 0;
+    if (file != nullptr)
+        VSIFCloseL(file);
+    return is_tiff_header(begin, static_cast<int>(n)) ? walk_tiff(path, to) : OpenPages::look_at(path, to);
+}
+
+static std::shared_ptr<StackFiles> read_file(const std::string &path, WalkFile read_first)
 {
     auto stack = std::make_shared<StackFiles>();
     stack->files.emplace_back();
-    if (!walk_tiff(path, &stack->files[0]) || !describe_stack(stack->files[0], walk_tiff, &stack->description))
+    if (!read_first(path, &stack->files[0]) || !describe_stack(stack->files[0], walk_tiff, &stack->description))
         return nullptr;
     for (size_t i = 1; i < stack->description.files.size(); i++) {
         stack->files.emplace_back();
@@ -36,8 +47,8 @@ static bool refuse_list(const std::string &path, const std::string &why)
 {
     CPLError(
         CE_Failure, CPLE_NotSupported,
-        "%s: %s. The files of a list are TIFFs of one size and type with as many pages; what is not can be joined by "
-        "gdalbuildvrt -separate",
+        "%s: %s. The files of a list are rasters of one size, type and number of bands, and TIFFs have as many pages; "
+        "what is not can be joined by gdalbuildvrt -separate",
         path.c_str(), why.c_str());
     return false;
 }
@@ -61,7 +72,7 @@ static bool join_files(const std::vector<std::string> &names, StackFiles *stack)
     for (size_t i = 1; i < names.size(); i++) {
         stack->files.emplace_back();
         TiffFile &file = stack->files.back();
-        if (!walk_tiff(names[i], &file))
+        if (!read_pages_of(names[i], &file))
             return false;
         if (file.pages.size() != pages.size() || !std::equal(pages.begin(), pages.end(), file.pages.begin(), is_alike))
             return refuse_list(names[i], "its pages are not like those of " + names[0]);
@@ -89,9 +100,9 @@ static bool join_files(const std::vector<std::string> &names, StackFiles *stack)
 std::shared_ptr<const StackFiles> read_stack(const std::string &path)
 {
     if (!is_file_list(path))
-        return read_file(path);
+        return read_file(path, walk_tiff);
     std::vector<std::string> names;
-    std::shared_ptr<StackFiles> stack = read_file_list(path, &names) ? read_file(names[0]) : nullptr;
+    std::shared_ptr<StackFiles> stack = read_file_list(path, &names) ? read_file(names[0], read_pages_of) : nullptr;
     return stack && join_files(names, stack.get()) ? stack : nullptr;
 }
 
@@ -177,6 +188,34 @@ class StackBand final : public GDALRasterBand
     }
     int GetOverviewCount() override;
     GDALRasterBand *GetOverview(int index) override;
+    int GetMaskFlags() override
+    {
+        return m_dataset->m_mask ? GMF_PER_DATASET : GDALRasterBand::GetMaskFlags();
+    }
+    GDALRasterBand *GetMaskBand() override
+    {
+        return m_dataset->m_mask ? m_dataset->m_mask.get() : GDALRasterBand::GetMaskBand();
+    }
+};
+
+/* The mask of all pages, 0 or 255. */
+class StackMaskBand final : public GDALRasterBand
+{
+    StackDataset *m_dataset;
+
+  protected:
+    CPLErr IReadBlock(int block_x, int block_y, void *pixels) override;
+
+  public:
+    explicit StackMaskBand(StackDataset *dataset) : m_dataset(dataset)
+    {
+        poDS = dataset;
+        nRasterXSize = dataset->GetRasterXSize();
+        nRasterYSize = dataset->GetRasterYSize();
+        eDataType = GDT_Byte;
+        nBlockXSize = dataset->m_stack->block_width;
+        nBlockYSize = dataset->m_stack->block_height;
+    }
 };
 
 StackBand::StackBand(StackDataset *dataset, int number, int width, int height) : m_dataset(dataset)
@@ -285,14 +324,35 @@ bool StackBand::read(const PixelBox &box, void *pixels, GSpacing row_bytes)
     return true;
 }
 
+static PixelBox box_of_block(GDALRasterBand *band, int block_x, int block_y)
+{
+    int width = 1, height = 1;
+    band->GetBlockSize(&width, &height);
+    PixelBox box;
+    box.x = block_x * width;
+    box.y = block_y * height;
+    box.width = std::min(width, band->GetXSize() - box.x);
+    box.height = std::min(height, band->GetYSize() - box.y);
+    return box;
+}
+
+CPLErr StackMaskBand::IReadBlock(int block_x, int block_y, void *pixels)
+{
+    const PixelBox box = box_of_block(this, block_x, block_y);
+    const bool is_read = guarded(m_dataset->GetDescription(), false, [&] {
+        return m_dataset->m_pages->read(m_dataset->m_stack->mask, 0, 0, box, pixels, GDT_Byte, nBlockXSize,
+                                        nBlockYSize);
+    });
+    auto *bytes = static_cast<GByte *>(pixels);
+    std::transform(bytes, bytes + static_cast<size_t>(nBlockXSize) * nBlockYSize, bytes,
+                   [](GByte value) { return static_cast<GByte>(value != 0 ? 255 : 0); });
+    return is_read ? CE_None : CE_Failure;
+}
+
 CPLErr StackBand::IReadBlock(int block_x, int block_y, void *pixels)
 {
     const int size = GDALGetDataTypeSizeBytes(eDataType);
-    PixelBox box;
-    box.x = block_x * nBlockXSize;
-    box.y = block_y * nBlockYSize;
-    box.width = std::min(nBlockXSize, nRasterXSize - box.x);
-    box.height = std::min(nBlockYSize, nRasterYSize - box.y);
+    const PixelBox box = box_of_block(this, block_x, block_y);
     const bool is_read = guarded(m_dataset->GetDescription(), false,
                                  [&] { return read(box, pixels, static_cast<GSpacing>(nBlockXSize) * size); });
     return is_read ? CE_None : CE_Failure;
@@ -431,6 +491,59 @@ bool StackDataset::find_layout(GDALDataset *page)
     return true;
 }
 
+/* The mask page that follows a page; -1: none. */
+static int64_t mask_of_page(const TiffFile &file, int64_t number)
+{
+    const TiffPage &page = file.pages[static_cast<size_t>(number)];
+    for (size_t i = static_cast<size_t>(number) + 1; i < file.pages.size(); i++) {
+        const TiffPage &other = file.pages[i];
+        if (other.is_mask && other.width == page.width && other.height == page.height && other.samples == 1)
+            return static_cast<int64_t>(i);
+        if (!other.is_mask && !other.is_reduced)
+            break;
+    }
+    return -1;
+}
+
+/* A raster has one mask for all its bands: that of the pages if each has one and all are the same. False, with an error, if
+ * one cannot be read. */
+bool StackDataset::find_mask()
+{
+    constexpr int64_t most_bytes = 16 << 20;
+    std::vector<StackPlane> masks;
+    for (const int64_t number : m_stack->planes) {
+        StackPlane mask = m_stack->of().planes[static_cast<size_t>(number)];
+        if (mask.page < 0)
+            return true;
+        mask.page = mask_of_page(m_stack->files->files[static_cast<size_t>(mask.file)], mask.page);
+        mask.sample = 0;
+        if (mask.page < 0)
+            return true;
+        if (masks.empty() || mask.page != masks.back().page || mask.file != masks.back().file)
+            masks.push_back(mask);
+    }
+    PixelBox box;
+    box.width = nRasterXSize;
+    const int rows = static_cast<int>(std::clamp<int64_t>(most_bytes / nRasterXSize, 1, nRasterYSize));
+    std::vector<GByte> first(static_cast<size_t>(rows) * static_cast<size_t>(nRasterXSize)), other(first.size());
+    for (; box.y < nRasterYSize; box.y += rows) {
+        box.height = std::min(rows, nRasterYSize - box.y);
+        const auto read = [&](const StackPlane &mask, std::vector<GByte> *to) {
+            return m_own_pages.read(mask, 0, 0, box, to->data(), GDT_Byte, nRasterXSize, rows);
+        };
+        if (!read(masks[0], &first))
+            return false;
+        for (size_t i = 1; i < masks.size(); i++) {
+            if (!read(masks[i], &other))
+                return false;
+            if (first != other)
+                return true;
+        }
+    }
+    m_stack->mask = masks[0];
+    return true;
+}
+
 /* -- Description ----------------------------------------------------------------------------------------------- */
 
 /* Where a plane lies on an axis, in the words of our own stores (dimensions.h). */
@@ -480,9 +593,9 @@ void StackDataset::describe_bands(GDALDataset *page)
                                  plane % image.z.size};
         GDALRasterBand *of_page = page->GetRasterBand(std::min(page->GetRasterCount(), band->plane().sample + 1));
         band->take(of_page);
-        /* The grey of a page says nothing of its channel; and alpha is not that of other planes. */
+        /* The grey of a page says nothing of its channel; and the alpha of a page is not that of other channels. */
         const GDALColorInterp color = of_page->GetColorInterpretation();
-        const bool is_alpha = color == GCI_AlphaBand && m_stack->planes.size() > static_cast<size_t>(image.samples);
+        const bool is_alpha = color == GCI_AlphaBand && image.c.size > image.samples;
         band->m_color = is_alpha || (color == GCI_GrayIndex && image.c.size > 1) ? GCI_Undefined : color;
         band->m_table = table;
         const size_t channel = static_cast<size_t>(index[1]);
@@ -617,8 +730,12 @@ std::unique_ptr<StackDataset> StackDataset::open(std::shared_ptr<const StackFile
         return nullptr;
     const StackPlane &plane = *first_plane(stack->of());
     GDALDataset *page = dataset->m_own_pages.open(plane.file, plane.page);
-    if (page == nullptr || !dataset->find_layout(page) || !dataset->check_planes())
+    if (page == nullptr || !dataset->find_layout(page) || !dataset->check_planes() || !dataset->find_mask())
         return nullptr;
+    page = dataset->m_own_pages.open(plane.file, plane.page); /* masks may have taken its place */
+    if (page == nullptr)
+        return nullptr;
+    dataset->add_mask();
     for (int band = 1; band <= static_cast<int>(stack->planes.size()); band++)
         dataset->SetBand(band, new StackBand(dataset.get(), band, dataset->nRasterXSize, dataset->nRasterYSize));
     /* Files beside the TIFF, such as world files, say where its first page is. */
@@ -658,12 +775,19 @@ std::unique_ptr<StackDataset> StackDataset::again() const
         }
     };
     add_bands(dataset.get(), this);
+    dataset->add_mask();
     for (int level = 0; level < static_cast<int>(m_overviews.size()); level++) {
         dataset->m_overviews.emplace_back(new StackDataset(m_stack, level, &dataset->m_own_pages));
         add_bands(dataset->m_overviews.back().get(), this);
     }
     dataset->SetDescription(GetDescription());
     return dataset;
+}
+
+void StackDataset::add_mask()
+{
+    if (m_stack->mask.page >= 0)
+        m_mask = std::make_unique<StackMaskBand>(this);
 }
 
 std::vector<std::string> StackDataset::warnings() const
@@ -674,10 +798,11 @@ std::vector<std::string> StackDataset::warnings() const
     for (const TiffFile &file : files.files)
         n_masks +=
             std::count_if(file.pages.begin(), file.pages.end(), [](const TiffPage &page) { return page.is_mask; });
-    if (n_masks > 0)
+    if (n_masks > 0 && m_stack->mask.page < 0)
         list.push_back(files.files[0].path + ": the masks of its pages, " + std::to_string(n_masks) +
-                       ", are not read: all pixels count as valid. GTIFF_DIR:1:" + files.files[0].path +
-                       " is the first page with its mask");
+                       ", are not read: they are not the same for all planes, and a store has one for all. All pixels "
+                       "count as valid. GTIFF_DIR:1:" +
+                       files.files[0].path + " is the first page with its mask");
     return list;
 }
 
@@ -736,9 +861,11 @@ static bool is_worth_it(const StackFiles &files)
     return says_more || image.planes.size() > static_cast<size_t>(image.samples);
 }
 
-static std::unique_ptr<StackDataset> open_all_planes(GDALDataset *raster)
+static std::unique_ptr<StackDataset> open_all_planes(GDALDataset *raster, std::vector<std::string> *warnings)
 {
     const std::shared_ptr<const StackFiles> files = read_stack(raster->GetDescription());
+    if (files)
+        *warnings = files->description.warnings;
     if (!files || !is_worth_it(*files))
         return nullptr;
     std::vector<int64_t> planes(files->description.images[0].planes.size());
@@ -762,20 +889,23 @@ bool find_stack(GDALDataset *raster, std::unique_ptr<StackDataset> *found, std::
     if (!is_file_of_pages(raster))
         return true;
     const char *text = raster->GetMetadataItem("TIFFTAG_IMAGEDESCRIPTION");
-    const bool is_told = text != nullptr && speaks_of_planes(text);
+    const std::string path = raster->GetDescription();
+    const bool is_metamorph =
+        path.size() > 4 && EQUAL(path.c_str() + path.size() - 4, ".stk"); /* GDAL knows not its tag */
+    const bool is_told = (text != nullptr && speaks_of_planes(text)) || is_metamorph;
     const bool is_listed = listed_count(GDALDataset::ToHandle(raster)) > 1;
     if (!is_listed && !is_told)
         return true;
     std::string problem;
     if (is_listed) {
         CPLErrorReset();
-        *found = open_all_planes(raster);
+        *found = open_all_planes(raster, warnings);
         if (!*found && CPLGetLastErrorType() >= CE_Failure)
             return false;
     } else {
         const QuietErrors quiet;
         CPLErrorReset();
-        *found = open_all_planes(raster);
+        *found = open_all_planes(raster, warnings);
         problem = !*found && CPLGetLastErrorType() >= CE_Failure ? CPLGetLastErrorMsg() : "";
         if (*found && is_better_alone(raster, **found))
             found->reset();

@@ -28,6 +28,7 @@ struct OpenStack {
     int block_width = 1, block_height = 1;
     std::vector<std::pair<int, int>> overviews{}; /* width and height of each */
     bool is_raw = false;                          /* all pixels stand in rows, where any shape is cheap to read */
+    StackPlane mask{};                            /* of all pages; page -1: there is none, or theirs differ */
 
     const StackImage &of() const
     {
@@ -38,12 +39,14 @@ struct OpenStack {
 class StackDataset final : public GDALDataset
 {
     friend class StackBand;
+    friend class StackMaskBand;
 
     std::shared_ptr<OpenStack> m_stack;
     OpenPages m_own_pages;
     OpenPages *m_pages; /* of the dataset whose overview this is, or its own */
     int m_level = -1;   /* of the overviews; -1: full size */
     std::vector<std::unique_ptr<StackDataset>> m_overviews{};
+    std::unique_ptr<GDALRasterBand> m_mask{};
     std::unique_ptr<OGRSpatialReference> m_crs{};
     std::vector<GDAL_GCP> m_gcps{};
     std::unique_ptr<OGRSpatialReference> m_gcp_crs{};
@@ -53,6 +56,8 @@ class StackDataset final : public GDALDataset
     StackDataset(std::shared_ptr<OpenStack> stack, int level, OpenPages *pages);
     bool find_layout(GDALDataset *page);
     bool check_planes() const;
+    bool find_mask();
+    void add_mask();
     void describe(GDALDataset *first, GDALDataset *page);
     void describe_place(GDALDataset *first);
     void describe_bands(GDALDataset *page);

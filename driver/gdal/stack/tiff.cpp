@@ -10,7 +10,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <memory>
+#include <tuple>
 #include <unordered_map>
 
 #include "cpl_error.h"
@@ -32,13 +34,16 @@ enum Tag {
     STRIP_OFFSETS = 273,
     SAMPLES_PER_PIXEL = 277,
     ROWS_PER_STRIP = 278,
+    STRIP_BYTE_COUNTS = 279,
     X_RESOLUTION = 282,
     Y_RESOLUTION = 283,
     PLANAR_CONFIGURATION = 284,
     RESOLUTION_UNIT = 296,
     SOFTWARE = 305,
     TILE_WIDTH = 322,
+    TILE_LENGTH = 323,
     TILE_OFFSETS = 324,
+    TILE_BYTE_COUNTS = 325,
     SUB_IFDS = 330,
     SAMPLE_FORMAT = 339,
     PIXEL_SCALE = 33550,
@@ -47,6 +52,9 @@ enum Tag {
     GEO_KEYS = 34735,
     GEO_DOUBLES = 34736,
     GEO_TEXTS = 34737,
+    METAMORPH_1 = 33628,
+    METAMORPH_2 = 33629,
+    ZEISS = 34412,
     IMAGEJ_COUNTS = 50838,
     IMAGEJ_DATA = 50839
 };
@@ -102,7 +110,7 @@ struct Entry {
 class Walker
 {
     static constexpr int64_t window_size = 16 << 10, most_text = 256 << 20;
-    static constexpr int most_levels = 64;
+    static constexpr int most_levels = 64, most_blocks = 64;
 
     struct Window {
         int64_t at = 0;
@@ -140,12 +148,21 @@ class Walker
     bool read_page(int64_t at, int64_t *next);
     bool read_description(const Entry &entry);
     bool take_entry(const Entry &entry, TiffPage *page);
-    bool find_pixels(const Entry &strips, int64_t rows_per_strip, TiffPage *page);
+    bool is_inside(const Entry &entry) const
+    {
+        return entry.at >= 0 && entry.at <= m_to->size && entry.count <= (m_to->size - entry.at) / size_of(entry.type);
+    }
+    bool find_pixels(TiffPage *page);
+    bool list_blocks(TiffPage *page);
+    bool digest_coding(const unsigned char *bytes, const Entry &entry, TiffPage *page);
+    void make_films();
 
     /* Of the page that is being read. */
-    Entry m_strips{};
-    int64_t m_rows_per_strip = 0, m_fill_order = 1;
-    bool m_has_same_samples = true;
+    struct Blocks {
+        Entry offsets{}, sizes{};
+        int64_t rows_per_strip = INT32_MAX, tile_width = 0, tile_rows = 0, fill_order = 1;
+        bool has_same_samples = true, has_coding = true;
+    } m_blocks{};
 
   public:
     explicit Walker(TiffFile *to) : m_to(to)
@@ -330,7 +347,7 @@ bool Walker::take_entry(const Entry &entry, TiffPage *page)
         if (entry.count > 65535 || !read_values(entry))
             return entry.count > 65535 ? fail(this->page() + " has more than 65535 samples per pixel") : false;
         for (const uint64_t other : m_values)
-            m_has_same_samples = m_has_same_samples && other == m_values[0];
+            m_blocks.has_same_samples = m_blocks.has_same_samples && other == m_values[0];
         if (!m_values.empty())
             *to = static_cast<int>(std::min<uint64_t>(m_values[0], INT32_MAX));
         return true;
@@ -360,19 +377,26 @@ bool Walker::take_entry(const Entry &entry, TiffPage *page)
     case PHOTOMETRIC:
         return take(&page->photometric);
     case FILL_ORDER:
-        return read_value(entry, &m_fill_order);
+        return read_value(entry, &m_blocks.fill_order);
     case SAMPLES_PER_PIXEL:
         return take(&page->samples);
     case PLANAR_CONFIGURATION:
         return take(&page->planar);
     case ROWS_PER_STRIP:
-        return read_value(entry, &m_rows_per_strip);
-    case STRIP_OFFSETS:
-        m_strips = entry;
-        return true;
+        return read_value(entry, &m_blocks.rows_per_strip);
     case TILE_WIDTH:
-    case TILE_OFFSETS:
         page->is_tiled = true;
+        return read_value(entry, &m_blocks.tile_width);
+    case TILE_LENGTH:
+        return read_value(entry, &m_blocks.tile_rows);
+    case TILE_OFFSETS:
+    case STRIP_OFFSETS:
+        page->is_tiled = page->is_tiled || entry.tag == TILE_OFFSETS;
+        m_blocks.offsets = entry;
+        return true;
+    case TILE_BYTE_COUNTS:
+    case STRIP_BYTE_COUNTS:
+        m_blocks.sizes = entry;
         return true;
     case SUB_IFDS:
         if (entry.count > most_levels)
@@ -401,11 +425,18 @@ bool Walker::take_entry(const Entry &entry, TiffPage *page)
     case TRANSFORMATION:
     case GEO_KEYS:
     case GEO_DOUBLES:
-    case GEO_TEXTS: /* FNV-1a */
+    case GEO_TEXTS:
         if (!read_bytes(entry, &bytes))
             return false;
-        for (const char byte : bytes)
-            page->place = (page->place ^ static_cast<unsigned char>(byte)) * UINT64_C(1099511628211);
+        page->place = digest(page->place, bytes.data(), bytes.size());
+        return true;
+    case METAMORPH_1:
+    case METAMORPH_2:
+    case ZEISS:
+        if (is_first && (entry.tag != METAMORPH_1 || entry.type == LONG)) /* before 2.5 it was another thing */
+            (entry.tag == ZEISS         ? m_to->lsm
+             : entry.tag == METAMORPH_1 ? m_to->uic1
+                                        : m_to->uic2) = {entry.at, entry.count};
         return true;
     case IMAGEJ_COUNTS:
         if (!is_first)
@@ -428,22 +459,23 @@ bool Walker::take_entry(const Entry &entry, TiffPage *page)
 }
 
 /* Says where all pixels stand if they stand in rows, one after the other, as GDAL would give them. */
-bool Walker::find_pixels(const Entry &strips, int64_t rows_per_strip, TiffPage *page)
+bool Walker::find_pixels(TiffPage *page)
 {
-    const bool is_plain = page->compression == 1 && !page->is_tiled && m_fill_order == 1 && m_has_same_samples &&
-                          page->photometric <= 3 && (page->planar == 1 || page->samples == 1) && page->bits % 8 == 0 &&
-                          page->bits >= 8 && page->bits <= 64;
-    if (!is_plain || strips.count < 1 || rows_per_strip < 1)
+    const bool is_plain = page->compression == 1 && !page->is_tiled && m_blocks.fill_order == 1 &&
+                          m_blocks.has_same_samples && page->photometric <= 3 &&
+                          (page->planar == 1 || page->samples == 1) && page->bits % 8 == 0 && page->bits >= 8 &&
+                          page->bits <= 64;
+    if (!is_plain || m_blocks.offsets.count < 1 || m_blocks.rows_per_strip < 1)
         return true;
     if (static_cast<double>(page->width) * static_cast<double>(page->height) * page->samples * (page->bits / 8) >
         static_cast<double>(m_to->size))
         return true;
-    rows_per_strip = std::min(rows_per_strip, page->height);
+    const int64_t rows_per_strip = std::min(m_blocks.rows_per_strip, page->height);
     const int64_t n_strips = (page->height - 1) / rows_per_strip + 1;
     const int64_t strip_bytes = rows_per_strip * page->width * page->samples * (page->bits / 8);
-    if (strips.count != n_strips || n_strips > m_to->size / 2)
+    if (m_blocks.offsets.count != n_strips || n_strips > m_to->size / 2)
         return true;
-    if (!read_values(strips))
+    if (!read_values(m_blocks.offsets))
         return false;
     bool is_one = m_values[0] > 0;
     for (size_t i = 1; is_one && i < m_values.size(); i++)
@@ -453,16 +485,117 @@ bool Walker::find_pixels(const Entry &strips, int64_t rows_per_strip, TiffPage *
     return true;
 }
 
+/* Adds what an entry says of how pixels are coded: all tags of TIFF itself that are not places, texts or resolutions, and those
+ * private ones that GDAL reads pixels by. Where a value cannot be looked at, the page is like no other. */
+bool Walker::digest_coding(const unsigned char *bytes, const Entry &entry, TiffPage *page)
+{
+    static constexpr int others[] = {NEW_SUBFILE_TYPE,
+                                     SUBFILE_TYPE,
+                                     STRIP_OFFSETS,
+                                     STRIP_BYTE_COUNTS,
+                                     TILE_OFFSETS,
+                                     TILE_BYTE_COUNTS,
+                                     SUB_IFDS,
+                                     X_RESOLUTION,
+                                     Y_RESOLUTION,
+                                     RESOLUTION_UNIT,
+                                     IMAGE_DESCRIPTION,
+                                     SOFTWARE,
+                                     269 /* name */,
+                                     271 /* maker */,
+                                     272 /* model */,
+                                     285 /* page name */,
+                                     286 /* x */,
+                                     287 /* y */,
+                                     297 /* number */,
+                                     306 /* date */,
+                                     315 /* artist */,
+                                     316 /* computer */,
+                                     700 /* XMP */};
+    static constexpr int private_ones[] = {42112 /* GDAL_METADATA */, 42113 /* GDAL_NODATA */, 50674 /* LERC */};
+    const bool is_private = entry.tag >= 32768;
+    const bool is_told =
+        is_private ? std::find(std::begin(private_ones), std::end(private_ones), entry.tag) == std::end(private_ones)
+                   : std::find(std::begin(others), std::end(others), entry.tag) != std::end(others);
+    if (is_told)
+        return true;
+    const int width = m_to->is_big ? 8 : 4;
+    const int64_t n_bytes = entry.count * size_of(entry.type);
+    page->coding = digest(page->coding, bytes, 4 + static_cast<size_t>(width));
+    if (n_bytes <= width) { /* also types that are not read here, whose values may be elsewhere: places differ */
+        page->coding = digest(page->coding, bytes + 4 + width, static_cast<size_t>(width));
+        return true;
+    }
+    m_blocks.has_coding = m_blocks.has_coding && n_bytes <= window_size / 2 && is_inside(entry);
+    const unsigned char *value = m_blocks.has_coding ? read(entry.at, n_bytes) : nullptr;
+    if (value != nullptr)
+        page->coding = digest(page->coding, value, static_cast<size_t>(n_bytes));
+    return value != nullptr || !m_blocks.has_coding;
+}
+
+/* Lists the strips or tiles of a page of few, if the last one in each column is as high as the others. */
+bool Walker::list_blocks(TiffPage *page)
+{
+    constexpr int old_jpeg = 6, jpeg = 7, ycbcr = 6;
+    if (!m_blocks.has_coding || page->pixels_at >= 0 || page->compression == old_jpeg ||
+        (page->photometric > 3 && !(page->photometric == ycbcr && page->compression == jpeg)))
+        return true;
+    const int64_t rows = page->is_tiled ? m_blocks.tile_rows : std::min(m_blocks.rows_per_strip, page->height);
+    const int64_t width = page->is_tiled ? m_blocks.tile_width : page->width;
+    if (rows < 1 || width < 1 || (!page->is_tiled && page->height % rows != 0))
+        return true;
+    const int64_t across = (page->width - 1) / width + 1, down = (page->height - 1) / rows + 1;
+    const int64_t n_planes = page->planar == 2 ? page->samples : 1;
+    if (across > most_blocks || down > most_blocks || across * down * n_planes > most_blocks ||
+        m_blocks.offsets.count != across * down * n_planes || m_blocks.sizes.count != m_blocks.offsets.count ||
+        !is_inside(m_blocks.offsets) || !is_inside(m_blocks.sizes))
+        return true;
+    const size_t first = m_to->blocks.size();
+    if (!read_values(m_blocks.offsets))
+        return false;
+    for (const uint64_t at : m_values)
+        m_to->blocks.push_back({static_cast<int64_t>(std::min<uint64_t>(at, INT64_MAX)), 0});
+    if (!read_values(m_blocks.sizes))
+        return false;
+    for (size_t i = 0; i < m_values.size(); i++)
+        m_to->blocks[first + i].size = static_cast<int64_t>(std::min<uint64_t>(m_values[i], INT64_MAX));
+    page->first_block = static_cast<int64_t>(first);
+    page->n_blocks = static_cast<int64_t>(m_values.size());
+    page->block_rows = rows;
+    return true;
+}
+
+/* Pages that are coded alike are one film, up to as many rows and blocks as GDAL takes with ease. */
+void Walker::make_films()
+{
+    constexpr int64_t most_rows = 1 << 30, most_blocks_of_film = 1 << 16;
+    std::map<std::tuple<uint64_t, int64_t, int64_t, int64_t, int64_t, int>, size_t> newest;
+    for (size_t i = 0; i < m_to->pages.size(); i++) {
+        TiffPage &page = m_to->pages[i];
+        if (page.n_blocks == 0)
+            continue;
+        const int64_t rows = ((page.height - 1) / page.block_rows + 1) * page.block_rows;
+        const auto [at, is_new] = newest.try_emplace(
+            {page.coding, page.width, page.height, page.n_blocks, page.block_rows, page.samples}, m_to->films.size());
+        const auto n = is_new ? 0 : static_cast<int64_t>(m_to->films[at->second].size());
+        if (is_new || (n + 1) * rows > most_rows || (n + 1) * page.n_blocks > most_blocks_of_film) {
+            at->second = m_to->films.size();
+            m_to->films.emplace_back();
+        }
+        std::vector<int64_t> &film = m_to->films[at->second];
+        page.film = static_cast<int>(at->second);
+        page.film_index = static_cast<int64_t>(film.size());
+        film.push_back(static_cast<int64_t>(i));
+    }
+}
+
 bool Walker::read_page(int64_t at, int64_t *next)
 {
     const int width = m_to->is_big ? 8 : 4, count_width = m_to->is_big ? 8 : 2, entry_size = m_to->is_big ? 20 : 12;
     constexpr uint64_t most_entries = 65535; /* as many tags as there are */
     TiffPage page;
     page.offset = at;
-    m_strips = Entry();
-    m_rows_per_strip = INT32_MAX;
-    m_fill_order = 1;
-    m_has_same_samples = true;
+    m_blocks = Blocks();
     const unsigned char *bytes = read(at, count_width);
     if (bytes == nullptr)
         return false;
@@ -483,7 +616,9 @@ bool Walker::read_page(int64_t at, int64_t *next)
     for (int64_t i = 0; i < static_cast<int64_t>(n_entries); i++) {
         Entry entry;
         const int64_t from = i * entry_size;
-        if (read_entry(directory.data() + from, entries_at + from, &entry) && !take_entry(entry, &page))
+        const unsigned char *bytes_of_it = directory.data() + from;
+        const bool is_known = read_entry(bytes_of_it, entries_at + from, &entry);
+        if (!digest_coding(bytes_of_it, entry, &page) || (is_known && !take_entry(entry, &page)))
             return false;
     }
     page.next_at = entries_at + n_bytes;
@@ -496,7 +631,7 @@ bool Walker::read_page(int64_t at, int64_t *next)
         return fail(this->page() + ", at " + std::to_string(at) + ": an image of " + std::to_string(page.width) +
                     " x " + std::to_string(page.height) + " pixels and " + std::to_string(page.samples) +
                     " samples cannot be");
-    if (!find_pixels(m_strips, m_rows_per_strip, &page))
+    if (!find_pixels(&page) || !list_blocks(&page))
         return false;
     m_to->pages.push_back(std::move(page));
     return true;
@@ -522,11 +657,20 @@ bool Walker::walk()
         if (!read_page(at, &at))
             return false;
     }
+    make_films();
     m_to->software.resize(strlen(m_to->software.c_str()));
     return !m_to->pages.empty() || fail("a TIFF without a page");
 }
 
 } // namespace
+
+/* FNV-1a */
+uint64_t digest(uint64_t of, const void *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        of = (of ^ static_cast<const unsigned char *>(bytes)[i]) * UINT64_C(1099511628211);
+    return of;
+}
 
 bool is_tiff_header(const unsigned char *bytes, int n_bytes)
 {
@@ -541,4 +685,96 @@ bool walk_tiff(const std::string &path, TiffFile *to)
     *to = TiffFile();
     to->path = path;
     return Walker(to).walk();
+}
+
+/* -- Files that GDAL shall see ---------------------------------------------------------------------------------- */
+
+namespace
+{
+
+struct Bytes {
+    const TiffFile &file;
+    std::vector<unsigned char> bytes{};
+
+    void put(uint64_t value, int n)
+    {
+        for (int i = 0; i < n; i++)
+            bytes.push_back(static_cast<unsigned char>(value >> (8 * (file.is_big_endian ? n - 1 - i : i))));
+    }
+    int width() const
+    {
+        return file.is_big ? 8 : 4;
+    }
+    void put_entry(int tag, int64_t count, int64_t value)
+    {
+        put(static_cast<uint64_t>(tag), 2);
+        put(static_cast<uint64_t>(file.is_big ? LONG8 : LONG), 2);
+        put(static_cast<uint64_t>(count), width());
+        put(static_cast<uint64_t>(value), width());
+    }
+};
+
+} // namespace
+
+std::vector<unsigned char> tiff_header(const TiffFile &file, int64_t first)
+{
+    Bytes to{file};
+    to.bytes.assign(2, file.is_big_endian ? 'M' : 'I');
+    to.put(file.is_big ? 43 : 42, 2);
+    if (file.is_big) {
+        to.put(8, 2);
+        to.put(0, 2);
+    }
+    to.put(static_cast<uint64_t>(first), to.width());
+    return to.bytes;
+}
+
+std::vector<unsigned char> film_directory(const TiffFile &file, int film, int64_t at)
+{
+    const std::vector<int64_t> &pages = file.films[static_cast<size_t>(film)];
+    const TiffPage &first = file.pages[static_cast<size_t>(pages[0])];
+    const auto n_pages = static_cast<int64_t>(pages.size()), n_blocks = n_pages * first.n_blocks;
+    const int64_t rows = (first.height - 1) / first.block_rows * first.block_rows + first.block_rows;
+    Bytes to{file};
+    const int width = to.width(), count_width = file.is_big ? 8 : 2, entry_size = 4 + 2 * width;
+    std::vector<unsigned char> old(static_cast<size_t>(first.next_at - first.offset - count_width));
+    const std::unique_ptr<VSILFILE, FileCloser> open(VSIFOpenL(file.path.c_str(), "rb"));
+    if (!open || VSIFSeekL(open.get(), static_cast<vsi_l_offset>(first.offset + count_width), SEEK_SET) != 0 ||
+        VSIFReadL(old.data(), 1, old.size(), open.get()) != old.size())
+        return {};
+    const size_t step = static_cast<size_t>(entry_size);
+    const auto tag_at = [&](size_t i) {
+        return file.is_big_endian ? old[i] << 8 | old[i + 1] : old[i + 1] << 8 | old[i];
+    };
+    uint64_t n_entries = 0;
+    for (size_t i = 0; i < old.size(); i += step)
+        n_entries += tag_at(i) != SUB_IFDS;
+    const int64_t tables_at = at + count_width + static_cast<int64_t>(n_entries) * entry_size + width;
+    to.put(n_entries, count_width);
+    for (size_t i = 0; i < old.size(); i += step) {
+        const int tag = tag_at(i);
+        if (tag == IMAGE_LENGTH)
+            to.put_entry(tag, 1, n_pages * rows);
+        else if (tag == ROWS_PER_STRIP)
+            to.put_entry(tag, 1, first.block_rows);
+        else if (tag == STRIP_OFFSETS || tag == TILE_OFFSETS)
+            to.put_entry(tag, n_blocks, tables_at);
+        else if (tag == STRIP_BYTE_COUNTS || tag == TILE_BYTE_COUNTS)
+            to.put_entry(tag, n_blocks, tables_at + n_blocks * width);
+        else if (tag != SUB_IFDS)
+            to.bytes.insert(to.bytes.end(), old.begin() + static_cast<ptrdiff_t>(i),
+                            old.begin() + static_cast<ptrdiff_t>(i + step));
+    }
+    to.put(0, width);
+    const int64_t n_samples = first.planar == 2 ? first.samples : 1, n_each = first.n_blocks / n_samples;
+    for (const bool is_size : {false, true})
+        for (int64_t sample = 0; sample < n_samples; sample++)
+            for (const int64_t page : pages) {
+                const int64_t begin = file.pages[static_cast<size_t>(page)].first_block + sample * n_each;
+                for (int64_t i = begin; i < begin + n_each; i++) {
+                    const TiffBlock &block = file.blocks[static_cast<size_t>(i)];
+                    to.put(static_cast<uint64_t>(is_size ? block.size : block.at), width);
+                }
+            }
+    return to.bytes;
 }
