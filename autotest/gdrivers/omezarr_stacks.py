@@ -1,6 +1,7 @@
 """TIFFs of several pages as one raster, and as one OME-Zarr: all planes, or one warning. Files are written by tifffile, and
 pixels are compared with the arrays that it was given."""
 
+import json
 import os
 import re
 import struct
@@ -634,3 +635,29 @@ def test_a_list_of_other_files_is_refused_with_the_name_of_the_first_that_is_oth
         (tmp_path / "away.txt").write_text("s99.tif\n")
         with gdaltest.collected_messages(), pytest.raises(RuntimeError, match=words):
             gdal.Open(f"OMEZARR:{tmp_path}/{name}")
+
+
+# -- Pages that are decoded as a whole ---------------------------------------------------------------------------------
+
+
+def test_pages_of_one_strip_get_blocks_of_few_planes_where_memory_is_small(tmp_path):
+    pages = (np.arange(8 * 900 * 900) % 65521).astype("uint16").reshape(8, 900, 900)
+    source = "OMEZARR:" + stack(tmp_path / "a.tif", pages, rowsperstrip=900, compression="zlib")
+    ways = {("MEMORY=30MB",): (4, None), ("MEMORY=60MB", "BLOCKSIZE=z:8,y:256,x:256"): (8, None),
+            ("MEMORY=30MB", "BLOCKSIZE=z:8,y:256,x:256"): (8, r"\(1 x 900 x 900\) is read \d+ times.*MEMORY is 30 MB")}
+    for i, (options, (depth, warning)) in enumerate(ways.items()):
+        with gdaltest.collected_messages() as messages:
+            made = gdal.Translate(f"{tmp_path}/{i}.ome.zarr", source, format="OMEZARR", creationOptions=["NUM_THREADS=2", *options])
+        assert made is not None
+        made = None
+        assert len(messages.warnings()) == (warning is not None)
+        assert warning is None or re.search(warning, messages.warnings()[0])
+        array = json.loads((tmp_path / f"{i}.ome.zarr" / "scale0" / "image" / "zarr.json").read_text())
+        assert array["chunk_grid"]["configuration"]["chunk_shape"][0] == depth
+        assert (level(f"{tmp_path}/{i}.ome.zarr") == pages).all()
+    # the blocks that were chosen are those of the store from then on
+    changed = gdal.Open(f"{tmp_path}/0.ome.zarr", gdal.GA_Update)
+    changed.GetRasterBand(3).WriteRaster(100, 100, 5, 5, np.full((5, 5), 7, "uint16").tobytes())
+    changed = None
+    pages[2, 100:105, 100:105] = 7
+    assert (level(f"{tmp_path}/0.ome.zarr") == pages).all()

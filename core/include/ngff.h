@@ -180,7 +180,17 @@ NGFF_API int32_t ngff_plan_status(const ngff_plan *plan);
 NGFF_API const char *ngff_plan_error(const ngff_plan *plan);
 
 /* How the source is best read: block, the box that it decodes at once per axis (NULL: no preference), and n_readers,
- * the number of threads that will call next/map/commit/write at the same time (>= 1). Before ngff_writer_open. */
+ * the number of threads that will call next/map/commit/write at the same time (>= 1). Before ngff_writer_open.
+ *
+ * A host that has its pixels plane by plane must say so: block is 1 on all axes but y and x, and there the whole plane.
+ * Then ngff_writer_next gives the region of all planes that a chunk holds; the host reads one plane of it after the other
+ * and gives each to ngff_writer_write. Each plane is read once, and the planes of a chunk are what waits in memory: where
+ * neither BLOCKSIZE nor SHARD says how deep chunks are on axis z, this call chooses fewer planes for large ones (16, 8, 4,
+ * 2 or 1: at most 512 MiB, or half of MEMORY where it is given), so that chunks, shards and the number of objects are
+ * known after it. Where BLOCKSIZE asks for more than MEMORY holds, regions are parts of planes, each plane is read once
+ * for each of them, and a warning says how often, and what MEMORY would do. Without this call regions are single chunks:
+ * a plane is then read once for each chunk that it meets, or, where planes are written in any order, what does not fit
+ * into MEMORY goes to scratch files and comes back for each plane. */
 NGFF_API int32_t ngff_plan_set_source(ngff_plan *plan, const int64_t *block, int32_t n_readers);
 
 /* Bytes of decoded blocks that the caller keeps while it reads the source, beside the regions themselves: never less than

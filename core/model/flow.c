@@ -9,7 +9,8 @@
 #include "sizes.h"
 
 enum { most_interleaved = 16 };
-static const int64_t most_region_bytes = (int64_t)1 << 30, most_edge_bytes = (int64_t)40 << 20;
+static const int64_t most_region_bytes = (int64_t)1 << 30, most_band_bytes = (int64_t)512 << 20;
+static const int64_t most_edge_bytes = (int64_t)40 << 20;
 
 /* -- Cells, order, memory ----------------------------------------------------------------------------------------- */
 
@@ -112,7 +113,6 @@ int plan_is_fused(const struct ngff_plan *p, int l)
 static void make_region(plan *p)
 {
     const level *base = &p->levels[0];
-    int64_t pixels = 1;
     for (int i = 0; i < p->image->rank; i++) {
         int64_t cell = base->cell[i], block = p->source_block[i], whole = base->cell_grid[i] * cell;
         p->region[i] = cell;
@@ -122,13 +122,37 @@ static void make_region(plan *p)
             p->region[i] = whole;
         else if (block % cell == 0)
             p->region[i] = block;
-        pixels = size_times(pixels, p->region[i]);
     }
-    if (pixels > most_region_bytes / p->image->type->size)
-        memcpy(p->region, base->cell, sizeof p->region);
-    p->region_cells = 1;
-    for (int i = 0; i < p->image->rank; i++)
-        p->region_cells *= ceil_div(p->region[i], base->cell[i]);
+}
+
+/* Cells of a level under a region of level 0, from this axis on. */
+static int64_t cells_under(const plan *p, const level *at, int axis)
+{
+    int64_t n = 1;
+    for (int i = axis; i < p->image->rank; i++)
+        n = size_times(n, ceil_div(p->region[i], size_times(at->cell[i], at->factor[i])));
+    return n;
+}
+
+/* True where what comes in the order of rows completes whole cells of a level on the axes before y, so that of a region
+ * only a row of them is open at once: blocks of the source do on level 0, regions above it. Planes that fill a deeper
+ * cell one after the other do not. */
+static int completes_rows(const plan *p, const level *at, const int64_t *come)
+{
+    for (int i = 0; i < p->image->rank - 2; i++) {
+        int64_t span = size_times(at->cell[i], at->factor[i]);
+        if (come[i] < p->levels[0].shape[i] && max_i64(come[i], 1) % span != 0)
+            return 0;
+    }
+    return 1;
+}
+
+/* Cells of a level that a region keeps open at once. */
+static int64_t open_cells(const plan *p, const level *at)
+{
+    const int64_t *come = at == p->levels ? p->source_block : p->region;
+    int y = p->image->rank - 2;
+    return cells_under(p, at, completes_rows(p, at, come) ? y + 1 : 0);
 }
 
 /* The memory of the cells of each level. Sizes that are about the same are made the same, so that cells take each
@@ -156,12 +180,25 @@ static int64_t cells_under_way(const plan *p)
     return p->n_readers + workers + (workers ? queue_depth : 0);
 }
 
-/* What waits for its children on one level: a cell for each that is under way; regions of whole rows keep a row of
- * them open. */
+/* What waits for its children on one level: a cell for each that is under way; regions of several cells keep more open.
+ */
 static int64_t waiting_bytes(const plan *p, const level *at, int64_t one)
 {
-    int64_t row = p->region_cells > 1 ? p->n_readers * ceil_div(p->region_cells, at->factor[p->image->rank - 1]) : 0;
-    return size_times(min_i64(cells_under_way(p) + row, product_checked(at->cell_grid, p->image->rank)), one);
+    int64_t open = p->region_cells > 1 ? size_times(p->n_readers, open_cells(p, at)) : 0;
+    return size_times(min_i64(size_plus(cells_under_way(p), open), product_checked(at->cell_grid, p->image->rank)),
+                      one);
+}
+
+/* Shards of a level that are open at once, as far as a region of several cells crosses them, and one that is stored. */
+static int64_t open_shards(const plan *p, const level *at)
+{
+    int64_t n = 1;
+    int rank = p->image->rank, y = rank - 2, is_deeper = 0;
+    for (int i = 0; i < y; i++)
+        is_deeper |= at->shard[i] > at->cell[i] && size_times(at->shard[i], at->factor[i]) > p->region[i];
+    for (int i = is_deeper ? y : y + 1; i < rank; i++)
+        n = size_times(n, ceil_div(p->region[i], size_times(at->shard[i], at->factor[i])));
+    return size_plus(size_times(p->region_cells > 1 ? p->n_readers : 1, n), 1);
 }
 
 /* Where cells have margins, or do not nest in the boxes of the walk (order.c), those along the edge of the walk stay
@@ -179,7 +216,7 @@ static int nests_in_walk(const plan *p, const level *at, int64_t *walk)
     int64_t next[MAX_RANK];
     for (int i = 0; i < p->image->rank; i++) {
         next[i] = at->cell[i] * at->factor[i];
-        if (at->cell_grid[i] > 1 && next[i] % walk[i] != 0)
+        if (at->cell_grid[i] > 1 && walk[i] < p->levels[0].shape[i] && next[i] % walk[i] != 0)
             return 0;
         next[i] = max_i64(next[i], walk[i]);
     }
@@ -196,22 +233,14 @@ static int64_t most_parents(const plan *p, const level *at)
     return n;
 }
 
-/* Reports once that MEMORY had to be raised, with the number of the flow that was planned last. */
+/* Says that MEMORY had to be raised, with the number of the flow that was planned last. */
 static void warn_memory(plan *p)
 {
-    static const char start[] = "MEMORY=";
-    int n = 0;
-    for (int i = 0; i < p->n_warnings; i++)
-        if (strncmp(p->warnings[i], start, sizeof start - 1) == 0)
-            free(p->warnings[i]);
-        else
-            p->warnings[n++] = p->warnings[i];
-    p->n_warnings = n;
-    if (p->options.memory_bytes == 0 || p->options.memory_bytes >= p->memory_minimum)
-        return;
-    plan_warn(p, "%s: %lld bytes are too few for these blocks and threads; %lld (%lld MB) are used",
-              plan_typed(p, "MEMORY"), (long long)p->options.memory_bytes, (long long)p->memory_minimum,
-              (long long)((p->memory_minimum >> 20) + 1));
+    plan_unwarn(p, "MEMORY=");
+    if (p->options.memory_bytes > 0 && p->options.memory_bytes < p->memory_minimum)
+        plan_warn(p, "%s: %lld bytes are too few for these blocks and threads; %lld (%lld MB) are used",
+                  plan_typed(p, "MEMORY"), (long long)p->options.memory_bytes, (long long)p->memory_minimum,
+                  (long long)((p->memory_minimum >> 20) + 1));
 }
 
 /* Moments per chunk, and a histogram for each channel of 8 or 16 bit that is under way: of a source that stores
@@ -265,7 +294,9 @@ static void make_memory(plan *p)
     const level *base = &p->levels[0];
     int rank = p->image->rank;
     int64_t chunk0 = product_checked(base->chunk, rank) * p->image->type->size;
-    int64_t at_work = size_times(cells_under_way(p) + size_times(p->n_readers, p->region_cells - 1), base->cell_bytes);
+    p->region_cells = cells_under(p, base, 0);
+    int64_t more = size_times(p->n_readers, open_cells(p, base) - 1);
+    int64_t at_work = size_times(size_plus(cells_under_way(p), more), base->cell_bytes);
     int64_t waiting = 0, each = 0, in_hands = 0, largest = base->cell_bytes, edge = 0, shards = 0, walk[MAX_RANK];
     memcpy(walk, base->is_sharded ? base->shard : p->region, sizeof walk);
     for (int l = 0; l < p->n_levels; l++) {
@@ -281,8 +312,8 @@ static void make_memory(plan *p)
             edge = min_i64(edge + (has_edge ? edge_bytes(p, at, one) : 0), most_edge_bytes);
         }
         if (at->is_sharded)
-            shards =
-                size_plus(shards, size_times(size_times(2, product_checked(at->shard, rank)), p->image->type->size));
+            shards = size_plus(shards, size_times(size_times(open_shards(p, at), product_checked(at->shard, rank)),
+                                                  p->image->type->size));
     }
     int64_t swapped = numbers_differ_in_files(p->image->type->item_size) ? chunk0 : 0;
     int64_t encode = (int64_t)(p->n_threads + p->n_readers) * (chunk0 + chunk0 / 64 + 4096 + swapped);
@@ -292,25 +323,116 @@ static void make_memory(plan *p)
     in_hands = size_times(in_hands, max_i64(p->n_threads, p->n_readers));
     p->pixel_least = size_plus(at_work, max_i64(each, in_hands));
     p->memory_minimum = size_plus(size_plus(p->pixel_least, rest), p->source_least);
-    p->memory = size_plus(size_plus(at_work, waiting), size_plus(edge, size_plus(rest, p->source_wanted)));
+    p->memory_needed = size_plus(size_plus(at_work, waiting), size_plus(edge, size_plus(rest, p->source_least)));
+    p->memory = size_plus(p->memory_needed, p->source_wanted - p->source_least);
     if (machine > 0)
         p->memory = min_i64(p->memory, machine / 4);
     if (p->options.memory_bytes > 0)
         p->memory = p->options.memory_bytes;
-    warn_memory(p);
     p->memory = max_i64(p->memory, p->memory_minimum);
     p->source_memory = min_i64(p->source_wanted, p->source_least + (p->memory - p->memory_minimum));
     p->pixel_memory = p->memory - rest - p->source_memory;
 }
 
+/* -- Sources of planes: each is read once, within MEMORY -----------------------------------------------------------
+ */
+
+/* Several rows of cells lie under one block of the source: planes, or large parts of them. */
+static int64_t rows_of_region(const plan *p)
+{
+    int y = p->image->rank - 2;
+    return ceil_div(p->region[y], p->levels[0].cell[y]);
+}
+
+/* Planes come one after the other, so all cells under a plane wait until the last plane of their chunks has come. Where
+ * nothing says how deep chunks are, they are as deep as leaves this band within half of MEMORY. Threads and the machine
+ * have no say, since chunks must not depend on them. */
+static int32_t choose_depth(plan *p)
+{
+    int z = image_axis(p->image, 'z');
+    int is_free =
+        z >= 0 && plan_size_for(&p->options.blocksize, p->image, z) == 0 && p->options.shard_mode != SHARD_GIVEN;
+    int64_t most = p->options.memory_bytes > 0 ? p->options.memory_bytes / 2 : most_band_bytes;
+    if (levels_set_depth(p, 0) != NGFF_OK || make_cells(p) != NGFF_OK)
+        return p->error.status;
+    make_region(p);
+    while (is_free && rows_of_region(p) > 1 && levels_block(p, z) / 2 >= max_i64(p->source_block[z], 1) &&
+           !completes_rows(p, p->levels, p->source_block) && buffer_bytes(p, p->region) > most) {
+        if (levels_set_depth(p, levels_block(p, z) / 2) != NGFF_OK || make_cells(p) != NGFF_OK)
+            return p->error.status;
+        make_region(p);
+    }
+    return NGFF_OK;
+}
+
+/* How often a block of the source is read, at most. */
+static int64_t count_reads(const plan *p)
+{
+    int64_t n = 1;
+    for (int i = p->image->rank - 2; i < p->image->rank; i++)
+        n *= ceil_div(min_i64(p->source_block[i], p->levels[0].shape[i]), p->region[i]);
+    return n;
+}
+
+/* The most cells of the region along an axis with which the memory stays within a limit, at least one. */
+static int64_t most_that_fit(plan *p, int axis, int64_t most)
+{
+    int64_t cell = p->levels[0].cell[axis], low = 1, high = ceil_div(p->region[axis], cell);
+    while (low < high) {
+        int64_t middle = low + (high - low + 1) / 2;
+        p->region[axis] = middle * cell;
+        make_memory(p);
+        if (p->memory_needed <= most)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+/* Where the cells under a plane are more than MEMORY holds, they are taken in as few parts as possible, and each part
+ * reads the plane again: of rows of cells, then of columns. A band of at most half of MEMORY is not cut, and rows and
+ * tiles of a source only where one region would be very large: there MEMORY is raised, or cells are spilled. */
+static void fit_region(plan *p)
+{
+    static const char start[] = "each block of the source";
+    const level *base = &p->levels[0];
+    int rank = p->image->rank, y = rank - 2, is_cut = 0;
+    int64_t machine = machine_memory();
+    int64_t memory = p->options.memory_bytes > 0 ? p->options.memory_bytes : machine > 0 ? machine / 4 : INT64_MAX;
+    int is_plane = p->source_block[y] >= base->shape[y] && p->source_block[y + 1] >= base->shape[y + 1] &&
+                   !completes_rows(p, base, p->source_block) && buffer_bytes(p, p->region) > memory / 2;
+    int64_t most = is_plane ? memory : max_i64(memory, most_region_bytes);
+    char block[128], chunk[128];
+    make_memory(p);
+    plan_unwarn(p, start);
+    int64_t needed = p->memory_needed, megabytes = (needed >> 20) + 1;
+    for (int i = y; i < rank && p->memory_needed > most; i++) {
+        int64_t n = ceil_div(p->region[i], base->cell[i]), fit = most_that_fit(p, i, most);
+        p->region[i] = ceil_div(n, ceil_div(n, fit)) * base->cell[i];
+        make_memory(p);
+        is_cut |= fit < n;
+    }
+    if (!is_cut)
+        return;
+    plan_print_sizes(p->source_block, rank, block);
+    plan_print_sizes(base->chunk, rank, chunk);
+    plan_warn(
+        p,
+        "%s (%s) is read %lld times: with blocks of %s it takes %lld MB to read it once, and MEMORY is %lld MB. Give "
+        "MEMORY=%lldMB, or a BLOCKSIZE of fewer planes",
+        start, block, (long long)count_reads(p), chunk, (long long)megabytes, (long long)(memory >> 20),
+        (long long)megabytes);
+}
+
 /* What depends on the source: cells, regions, threads, memory. */
 int32_t flow_make(plan *p)
 {
-    if (make_cells(p) != NGFF_OK)
-        return p->error.status;
     p->n_threads = p->options.n_threads > 0 ? p->options.n_threads : machine_processors();
-    make_region(p);
+    if (choose_depth(p) != NGFF_OK)
+        return p->error.status;
     make_cell_bytes(p);
-    make_memory(p);
+    fit_region(p);
+    warn_memory(p);
     return NGFF_OK;
 }

@@ -27,7 +27,7 @@ int64_t levels_block(const plan *p, int axis)
     if (given)
         return given;
     if (dim != 'y' && dim != 'x')
-        return dim == 'z' && has_z ? default_block_z : 1;
+        return dim != 'z' || !has_z ? 1 : p->depth > 0 ? p->depth : default_block_z;
     return has_z ? default_block_3d : default_block;
 }
 
@@ -133,14 +133,21 @@ static void find_source(plan *p, int l)
         to->ratio[i] = l == 0 ? 1 : to->factor[i] / p->levels[to->source].factor[i];
 }
 
+static void make_chunks(plan *p, int l)
+{
+    level *to = &p->levels[l];
+    for (int i = 0; i < p->image->rank; i++) {
+        to->chunk[i] = min_i64(levels_block(p, i), to->shape[i]);
+        to->grid[i] = ceil_div(to->shape[i], to->chunk[i]);
+    }
+}
+
 static void make_geometry(plan *p, int l)
 {
     level *to = &p->levels[l];
     for (int i = 0; i < p->image->rank; i++) {
         double f = (double)to->factor[i], s = p->image->scale[i];
         to->shape[i] = ceil_div(p->image->shape[i], to->factor[i]);
-        to->chunk[i] = min_i64(levels_block(p, i), to->shape[i]);
-        to->grid[i] = ceil_div(to->shape[i], to->chunk[i]);
         to->scale[i] = f * s;
         to->translation[i] = p->image->translation[i] + (f - 1) / 2 * s;
     }
@@ -178,6 +185,7 @@ int32_t levels_make(plan *p)
     for (int l = 0; l < p->n_levels; l++) {
         find_source(p, l);
         make_geometry(p, l);
+        make_chunks(p, l);
         make_path(p, l);
     }
     int64_t chunk_pixels = product_checked(p->levels[0].chunk, p->image->rank);
@@ -262,6 +270,8 @@ static int grow_shards(const plan *p, int64_t *chunks)
     return 1;
 }
 
+static const char many_objects[] = "the store will have up to";
+
 /* The smallest power-of-two shard that keeps the store under most_objects, at most most_shard_bytes. */
 int32_t levels_make_shards(plan *p)
 {
@@ -280,9 +290,20 @@ int32_t levels_make_shards(plan *p)
             memcpy(chunks, more, sizeof chunks);
         }
     int64_t n = levels_count_objects(p);
+    plan_unwarn(p, many_objects);
     if (n > most_objects && p->options.shard_mode == SHARD_AUTO)
-        plan_warn(p, "the store will have up to %lld objects; %s", (long long)n,
+        plan_warn(p, "%s %lld objects; %s", many_objects, (long long)n,
                   p->options.version == VERSION_04 ? "NGFF_VERSION=0.5 can put many chunks into one shard"
                                                    : "a larger SHARD or BLOCKSIZE makes fewer");
     return NGFF_OK;
+}
+
+int32_t levels_set_depth(plan *p, int64_t depth)
+{
+    if (p->depth == depth)
+        return NGFF_OK;
+    p->depth = depth;
+    for (int l = 0; l < p->n_levels; l++)
+        make_chunks(p, l);
+    return levels_make_shards(p);
 }

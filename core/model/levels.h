@@ -48,11 +48,13 @@ struct ngff_plan {
     char *kept_attributes; /* members that others put into the root's attributes, one JSON object; or NULL */
     int is_consolidated;
     int64_t group; /* channels in a cell: 1, or all that share a mask, an alpha channel or a source block */
+    int64_t depth; /* planes of a chunk on axis z where BLOCKSIZE says nothing; 0: the default */
     int64_t source_block[MAX_RANK]; /* 0: no preference */
     int64_t region[MAX_RANK];       /* of level 0, read at once: a multiple of the cell */
     int64_t region_cells;           /* cells in a region */
     int n_readers, n_threads;
     int64_t memory_minimum, memory;      /* bytes */
+    int64_t memory_needed;               /* bytes with which no cell is spilled in the order of the walk */
     int64_t pixel_memory, pixel_least;   /* the part of memory that cells may take, and must have */
     int64_t source_least, source_wanted; /* bytes that the source keeps while it is read */
     int64_t source_memory;               /* the part of memory that it gets */
@@ -71,6 +73,8 @@ struct ngff_plan *plan_retain(struct ngff_plan *plan);
 /* True where each cell of the level's source lies in one parent and no window straddles two cells: then a finished cell
  * is shrunk straight into its parent. */
 int plan_is_fused(const struct ngff_plan *plan, int level);
+/* The block size in axis order, "1,4,256,256", as BLOCKSIZE takes it. */
+void plan_blocksize(const struct ngff_plan *plan, char text[256]);
 /* Path of the mask array of a level: "ovr_mask/scale0". */
 void plan_mask_path(const struct ngff_plan *plan, int level, char path[64]);
 

@@ -530,9 +530,14 @@ static cJSON *statistics_member(walk *w)
 static cJSON *options_member(walk *w)
 {
     cJSON *list = cJSON_CreateArray();
+    char chosen[32 + 256] = "BLOCKSIZE=";
     for (char **typed = w->plan->options.typed; typed && *typed; typed++)
-        if (options_is_lasting(*typed))
+        if (options_is_lasting(*typed) && (w->plan->depth == 0 || strncmp(*typed, "BLOCK", 5) != 0))
             tree_add(list, cJSON_CreateString(*typed), &w->is_whole);
+    if (w->plan->depth > 0) { /* a change of the store plans the same blocks */
+        plan_blocksize(w->plan, chosen + strlen(chosen));
+        tree_add(list, cJSON_CreateString(chosen), &w->is_whole);
+    }
     return list;
 }
 

@@ -26,6 +26,16 @@ void plan_warn(plan *p, const char *format, ...)
             p->n_warnings++;
 }
 
+void plan_unwarn(plan *p, const char *beginning)
+{
+    for (int i = 0; i < p->n_warnings; i++)
+        if (strncmp(p->warnings[i], beginning, strlen(beginning)) == 0) {
+            free(p->warnings[i]);
+            memmove(&p->warnings[i], &p->warnings[i + 1], (size_t)(--p->n_warnings - i) * sizeof *p->warnings);
+            return;
+        }
+}
+
 /* The value that a size list gives for an axis: by letter, in axis order, or one number for y and x. 0: none. */
 int64_t plan_size_for(const size_list *list, const struct ngff_image *image, int axis)
 {
@@ -317,6 +327,13 @@ ngff_plan *ngff_plan_create(ngff_image *image, const char *const *list)
     return p;
 }
 
+void plan_blocksize(const plan *p, char text[256])
+{
+    int n = 0;
+    for (int i = 0; i < p->image->rank; i++)
+        n += snprintf(text + n, (size_t)(256 - n), "%s%lld", i ? "," : "", (long long)levels_block(p, i));
+}
+
 int32_t plan_keep(plan *p, const uint8_t fill[16], const char *kept_attributes)
 {
     char *copy = kept_attributes ? strdup(kept_attributes) : NULL;
@@ -372,7 +389,10 @@ int32_t ngff_plan_set_source(ngff_plan *p, const int64_t *block, int32_t n_reade
     for (int i = 0; i < p->image->rank; i++)
         p->source_block[i] = block ? block[i] : 0;
     p->n_readers = n_readers;
-    return flow_make(p);
+    int64_t n_before = levels_count_objects(p);
+    int32_t status = flow_make(p);
+    p->n_objects += levels_count_objects(p) - n_before;
+    return status;
 }
 
 int32_t ngff_plan_set_source_memory(ngff_plan *p, int64_t least, int64_t wanted)
@@ -488,8 +508,7 @@ const char *ngff_plan_warning(const ngff_plan *p, int32_t index)
     return index >= 0 && index < p->n_warnings ? p->warnings[index] : NULL;
 }
 
-/* "1 x 512 x 512" */
-static void print_sizes(const int64_t *sizes, int rank, char to[128])
+void plan_print_sizes(const int64_t *sizes, int rank, char to[128])
 {
     int n = 0;
     for (int i = 0; i < rank; i++)
@@ -523,9 +542,9 @@ const char *ngff_plan_text(ngff_plan *p)
                           reduce_name(p->resampling));
     for (int l = 0; l < p->n_levels; l++) {
         const level *at = &p->levels[l];
-        print_sizes(at->shape, p->image->rank, shape);
-        print_sizes(at->chunk, p->image->rank, chunk);
-        print_sizes(at->shard, p->image->rank, shard);
+        plan_print_sizes(at->shape, p->image->rank, shape);
+        plan_print_sizes(at->chunk, p->image->rank, chunk);
+        plan_print_sizes(at->shard, p->image->rank, shard);
         n += (size_t)snprintf(p->text + n, room - n, "  %-20s %s, chunks of %s%s%s\n", at->path, shape, chunk,
                               at->is_sharded ? " in shards of " : "", at->is_sharded ? shard : "");
     }
@@ -546,6 +565,9 @@ const char *ngff_plan_option(ngff_plan *p, const char *name)
     resolved.resampling = p->resampling;
     resolved.n_threads = p->n_threads;
     resolved.memory_bytes = p->memory;
-    options_print(&resolved, canonical, p->answer, sizeof p->answer);
+    if (p->depth > 0 && strcmp(canonical, "BLOCKSIZE") == 0)
+        plan_blocksize(p, p->answer);
+    else
+        options_print(&resolved, canonical, p->answer, sizeof p->answer);
     return p->answer;
 }

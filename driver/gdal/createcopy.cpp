@@ -143,6 +143,26 @@ static bool copy_in_steps(CopyJob &job, SourceReader &reader, const GivenLevel &
     return true;
 }
 
+/* Where one block of the source is a whole plane, a region of several goes through a buffer of one. */
+static bool copy_by_planes(CopyJob &job, SourceReader &reader, const GivenLevel &level, std::vector<GByte> &buffer,
+                           const int64_t *origin, const int64_t *extent)
+{
+    const int rank = job.image.rank(), y = rank - 2;
+    if (job.layout.decodes_all_bands || job.layout.decodes_channels || job.layout.block_height < extent[y])
+        return copy_in_steps(job, reader, level, buffer, origin, extent);
+    const int64_t strides[5] = {};
+    int64_t at[5], one[5] = {1, 1, 1, 1, 1};
+    std::copy_n(extent + y, 2, one + y);
+    return for_planes(job.image, origin, extent, strides, [&](size_t plane, int64_t) {
+        std::copy_n(origin, rank, at);
+        for (int axis = y - 1; axis >= 0; axis--) {
+            at[axis] = static_cast<int64_t>(plane) % job.image.shape[axis];
+            plane /= static_cast<size_t>(job.image.shape[axis]);
+        }
+        return copy_in_steps(job, reader, level, buffer, at, one);
+    });
+}
+
 /* True if the source has nothing in the region, and says so. */
 static bool is_hole(const CopyJob &job, SourceReader &reader, const GivenLevel &level, const int64_t *origin,
                     const int64_t *extent)
@@ -176,7 +196,7 @@ static bool copy_region(CopyJob &job, SourceReader &reader, const GivenLevel &le
     const int32_t is_cell =
         ngff_writer_level_map(job.writer, level.level, origin, extent, &pixels, strides, &mask, &mask_stride);
     if (is_cell == 0)
-        return copy_in_steps(job, reader, level, buffer, origin, extent);
+        return copy_by_planes(job, reader, level, buffer, origin, extent);
     return is_cell == 1 &&
            read_region(job, reader, level, origin, extent, pixels, strides, mask, mask_stride, level.chunk_width,
                        level.chunk_height) &&
