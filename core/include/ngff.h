@@ -444,8 +444,11 @@ NGFF_API int32_t ngff_reader_read_mask(ngff_reader *reader, int32_t level, const
 NGFF_API int32_t ngff_reader_is_empty(ngff_reader *reader, int32_t level, int32_t is_mask, const int64_t *origin,
                                       const int64_t *extent, void *fill, char *error, int64_t error_size);
 
-/* Most bytes of decoded chunks that ngff_reader_read keeps, at first 64 MiB; one chunk is always kept, none with 0,
- * which also forgets all else that is kept of the chunks: shard indices, the record of stored chunks, the directory of
+/* Most bytes of decoded chunks that ngff_reader_read keeps. Without this call that is an eighth of the machine's memory, at
+ * least 64 MiB and at most 512, and the reader finds out what it needs of it: it begins with four chunks and keeps one more
+ * whenever one is asked for again that it has dropped. So planes that are read one after the other from chunks of 16
+ * planes are decoded twice in the first 16, and once from then on, if the chunks of one plane are within the limit; a host
+ * of larger planes sets it. One chunk is always kept, none with 0, which also forgets all else that is kept of the chunks: shard indices, the record of stored chunks, the directory of
  * an .ozx (for a host that knows of a change of the store). Thread-safe. */
 NGFF_API void ngff_reader_set_cache(ngff_reader *reader, int64_t size_bytes);
 

@@ -3,8 +3,8 @@
  *
  * New memory costs as much as decoding into it, and most windows are read once. So only a few chunks keep their pixels
  * at first, in memory that stays warm. Those that the limit would allow beyond that are remembered without pixels; when
- * one of them is asked for again, keeping it would have paid, and one more is kept from then on. Reading line by line
- * thus decodes the first row of chunks twice, and all others once. */
+ * one of them is asked for again, keeping it would have paid, and one more is kept from then on. Reading line by line, or
+ * plane by plane, thus decodes the first row, or plane, of chunks twice, and all others once. */
 #include "chunk_cache.h"
 
 #include <pthread.h>

@@ -13,6 +13,7 @@
 #include "crew.h"
 #include "json.h"
 #include "level_place.h"
+#include "machine.h"
 #include "number.h"
 #include "reader.h"
 #include "zip.h"
@@ -302,6 +303,13 @@ static int32_t part_open(ngff_reader *reader, const char *root, const char *part
     return status == NGFF_OK ? part_find(reader, root, part, cause) : status;
 }
 
+/* How far the cache may grow: what it takes of that is seen from what is asked for again (chunk_cache.c). */
+static int64_t cache_limit(void)
+{
+    int64_t machine = machine_memory();
+    return machine > 0 ? max_i64(least_cache, min_i64(machine / 8, most_cache)) : least_cache;
+}
+
 /* A reader that is nowhere yet; NULL when memory is out. */
 static ngff_reader *make_reader(void)
 {
@@ -311,9 +319,9 @@ static ngff_reader *make_reader(void)
     pthread_mutex_init(&reader->recorded.lock, NULL);
     reader->recorded.is_dirty = -1;
     reader->limits = (stored_limits){json_max_bytes, default_chunk_bytes};
-    reader->buffers = budget_create(default_cache);
+    reader->buffers = budget_create(least_cache);
     chunk_store_begin(&reader->chunks, NULL, NULL, reader->buffers);
-    reader->cache = reader->buffers ? chunk_cache_create(reader->buffers, default_cache) : NULL;
+    reader->cache = reader->buffers ? chunk_cache_create(reader->buffers, cache_limit()) : NULL;
     if (reader->cache)
         return reader;
     ngff_reader_free(reader);

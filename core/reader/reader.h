@@ -13,7 +13,7 @@
 #include "recorded.h"
 #include "store.h"
 
-enum { default_cache = 64 << 20 }; /* bytes of decoded chunks kept */
+enum { least_cache = 64 << 20, most_cache = 512 << 20 }; /* bytes of decoded chunks kept, unless the host says it */
 
 struct ngff_reader {
     error error;

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "ngff.h"
+#include "reader.h"
 
 static char folder[PATH_MAX];
 
@@ -479,6 +479,59 @@ static int entry_remove(const char *path, const struct stat *status, int type, s
     return remove(path);
 }
 
+static const store_ops *own_ops;
+static int n_chunk_reads;
+
+static int32_t count_find(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
+                          int *is_there, error *e)
+{
+    n_chunk_reads += strstr(key, "/c/") != NULL;
+    return own_ops->find(s, key, offset, n, bytes, n_read, is_there, e);
+}
+
+static int32_t count_find_into(store *s, const char *key, int64_t offset, void *bytes, size_t room, uint64_t *n_there,
+                               int *is_there, error *e)
+{
+    n_chunk_reads += strstr(key, "/c/") != NULL;
+    return own_ops->find_into(s, key, offset, bytes, room, n_there, is_there, e);
+}
+
+/* 16 chunks of 16 planes lie under a plane: 128 MiB of pixels, of which the last plane is asked for after the first. */
+static void planes_are_read_from_deep_chunks_without_decoding_them_for_each(void)
+{
+    enum { n = 32, side = 2048, n_chunks = 16 };
+    const int64_t shape[] = {n, side, side}, extent[] = {1, side, side};
+    const char *const options[] = {"BLOCKSIZE=16,512,512", "OVERVIEWS=NONE", "NUM_THREADS=1", "COMPRESS=ZSTD", NULL};
+    char path[PATH_MAX + 16];
+    static uint16_t plane[side * side];
+    snprintf(path, sizeof path, "%s/planes", folder);
+    ngff_image *image = ngff_image_create("zyx", shape, NGFF_UINT16);
+    ngff_plan *plan = ngff_plan_create(image, options);
+    CHECK_INT(ngff_plan_set_source(plan, extent, 1), NGFF_OK);
+    ngff_writer *writer = ngff_writer_open(plan, path);
+    for (int64_t z = 0; z < n; z++) {
+        for (int i = 0; i < side * side; i++)
+            plane[i] = (uint16_t)(z + 1);
+        CHECK_INT(ngff_writer_write(writer, (const int64_t[]){z, 0, 0}, extent, plane, NULL, NULL, 0), NGFF_OK);
+    }
+    CHECK_INT(ngff_writer_close(writer), NGFF_OK);
+    ngff_writer_free(writer);
+    ngff_plan_free(plan);
+    ngff_image_free(image);
+    ngff_reader *reader = ngff_reader_open(path);
+    store_ops counting = *(own_ops = reader->store->ops);
+    counting.find = count_find;
+    counting.find_into = own_ops->find_into ? count_find_into : NULL;
+    reader->store->ops = &counting;
+    for (int64_t z = 0; z < n; z++) {
+        CHECK_INT(ngff_reader_read(reader, 0, (const int64_t[]){z, 0, 0}, extent, plane, NULL, 1, NULL, 0), NGFF_OK);
+        CHECK(plane[0] == z + 1 && plane[side * side - 1] == z + 1);
+    }
+    CHECK(n_chunk_reads >= 2 * n_chunks && n_chunk_reads <= 3 * n_chunks);
+    reader->store->ops = own_ops;
+    ngff_reader_free(reader);
+}
+
 int main(void)
 {
     const char *place = getenv("TMPDIR");
@@ -493,6 +546,7 @@ int main(void)
     RUN(chunk_met_in_part_is_decoded_once_until_it_is_forgotten);
     RUN(oldest_chunk_is_dropped_first);
     RUN(reading_line_by_line_keeps_a_row_of_chunks);
+    RUN(planes_are_read_from_deep_chunks_without_decoding_them_for_each);
     RUN(boxes_of_a_mask_are_read);
     RUN(box_that_is_not_in_the_image_is_refused);
     RUN(first_damaged_chunk_is_named);
