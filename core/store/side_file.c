@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "folder.h"
+#include "store.h"
 
 struct side_file {
     const side_calls *calls;
@@ -46,6 +47,8 @@ side_file *side_file_begin(const char *path, const char *start, error *e)
     }
     if (!f || !f->path || !f->partial)
         error_set(e, NGFF_E_MEMORY, "out of memory");
+    else if (store_why_not(path))
+        error_set(e, NGFF_E_UNSUPPORTED, "%s: %s", path, store_why_not(path));
     else if (check_place(f, start, e) == NGFF_OK)
         side_file_write(f, "", 0, e);
     if (e->status == NGFF_OK)

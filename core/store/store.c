@@ -13,12 +13,20 @@ static int32_t ended(int32_t status, error *e)
     return status;
 }
 
+/* An error where nothing can be asked for. */
+static int32_t can_be_read(const store *s, error *e)
+{
+    return s->unread ? ended(error_set(e, NGFF_E_UNSUPPORTED, "%s: %s", s->path, s->unread), e) : NGFF_OK;
+}
+
 int32_t store_find(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, int *is_there,
                    error *e)
 {
     *bytes = NULL;
     *n_read = 0;
     *is_there = 0;
+    if (can_be_read(s, e) != NGFF_OK)
+        return e->status;
     return ended(s->ops->find(s, key, offset, n, bytes, n_read, is_there, e), e);
 }
 
@@ -29,6 +37,8 @@ int32_t store_find_into(store *s, const char *key, int64_t offset, void *bytes, 
     size_t n_read = 0;
     *is_there = 0;
     *n_there = 0;
+    if (can_be_read(s, e) != NGFF_OK)
+        return e->status;
     if (s->ops->find_into)
         return ended(s->ops->find_into(s, key, offset, bytes, room, n_there, is_there, e), e);
     if (room == 0) { /* which would ask find for all */
@@ -49,6 +59,8 @@ int32_t store_find_size(store *s, const char *key, uint64_t *n, int *is_there, e
 {
     *is_there = 0;
     *n = 0;
+    if (can_be_read(s, e) != NGFF_OK)
+        return e->status;
     return ended(s->ops->find_size(s, key, n, is_there, e), e);
 }
 

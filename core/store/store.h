@@ -79,6 +79,7 @@ struct store {
     const store_ops *ops;
     const char *path;               /* where it is, for messages; may be NULL */
     const char *refusal;            /* why nothing can be written at this place, for a message; NULL: it can be tried */
+    const char *unread;             /* why nothing can be read there either; NULL: it can be tried */
     char warning[512];              /* what did not go well though publish succeeded; "" */
     int is_unmarked;                /* set before begin_update: documents are replaced that levels do not depend on, so
                                        that no mark is needed, and one that is there stays */
@@ -140,5 +141,7 @@ store *store_open(const char *path);
 /* A path as hosts give it, as all of this library takes it: '/' between names on every system. For free(); NULL when
  * memory is out. Each path that enters goes through it. */
 char *store_path_of(const char *typed);
+/* Why this build opens nothing at a path whose name says that it is on no disk, and what to do; NULL: it may. */
+const char *store_why_not(const char *path);
 
 #endif

@@ -104,11 +104,60 @@ static void store_is_changed_in_place(void)
     CHECK(access(below("a"), F_OK) != 0);
 }
 
+/* No folder "s3:" is made on the disk, and nobody is told that one is missing. */
+static void places_on_no_disk_are_refused_by_their_reason(void)
+{
+    static const struct {
+        const char *path, *reason;
+    } cases[] = {
+#ifdef NGFF_WITH_GDAL
+        {"s3://bucket/a.ome.zarr", "/vsis3/BUCKET/KEY"},
+        {"https://example.org/a.ome.zarr", "/vsicurl/URL"},
+#else
+        {"/vsis3/bucket/a.ome.zarr", "-DNGFF_WITH_GDAL=ON"},       {"/vsimem/a.ome.zarr", "-DNGFF_WITH_GDAL=ON"},
+        {"s3://bucket/a.ome.zarr", "-DNGFF_WITH_GDAL=ON"},         {"gs://bucket/a.ozx", "-DNGFF_WITH_GDAL=ON"},
+        {"https://example.org/a.ome.zarr", "-DNGFF_WITH_GDAL=ON"},
+#endif
+        {"file:///tmp/a.ome.zarr", "give the path alone"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *path = cases[i].path;
+        ngff_plan *plan = plan_of(shape);
+        ngff_writer *writers[] = {ngff_writer_open(plan, path), ngff_writer_open_push(plan, path)};
+        for (int k = 0; k < 2; k++) {
+            CHECK_INT(ngff_writer_status(writers[k]), NGFF_E_UNSUPPORTED);
+            CHECK(strstr(ngff_writer_error(writers[k]), path) &&
+                  strstr(ngff_writer_error(writers[k]), cases[i].reason));
+            ngff_writer_free(writers[k]);
+        }
+        ngff_writer *update = ngff_writer_open_update(plan, path);
+        CHECK_INT(ngff_writer_status(update), NGFF_E_UNSUPPORTED);
+        ngff_writer_free(update);
+        ngff_plan_free(plan);
+        ngff_reader *reader = ngff_reader_open(path);
+        CHECK_INT(ngff_reader_status(reader), NGFF_E_UNSUPPORTED);
+        CHECK(strstr(ngff_reader_error(reader), path) && strstr(ngff_reader_error(reader), cases[i].reason));
+        ngff_reader_free(reader);
+        CHECK_INT(ngff_identify(path), 0);
+        CHECK_INT(ngff_validate(path, NULL, NULL, NULL), NGFF_E_UNSUPPORTED);
+    }
+    char report[100] = "REPORT=s3://bucket/report.json";
+    ngff_image *image = ngff_image_create("yx", shape, NGFF_UINT8);
+    ngff_plan *plan = ngff_plan_create(image, (const char *const[]){report, NULL});
+    ngff_writer *w = ngff_writer_open(plan, below("a"));
+    CHECK_INT(ngff_writer_status(w), NGFF_E_UNSUPPORTED);
+    ngff_writer_free(w);
+    ngff_plan_free(plan);
+    ngff_image_free(image);
+    CHECK(access("s3:", F_OK) != 0 && access("file:", F_OK) != 0 && access(below("a"), F_OK) != 0);
+}
+
 int main(void)
 {
     place_begin();
     RUN(given_levels_can_be_filled_in_place);
     RUN(store_is_changed_in_place);
+    RUN(places_on_no_disk_are_refused_by_their_reason);
     place_end();
     CHECK_EXIT();
 }
