@@ -335,6 +335,13 @@ NGFF_API ngff_reader *ngff_writer_reader(ngff_writer *writer);
  * With the option VERIFY ngff_writer_close does it where the host has not. */
 NGFF_API int32_t ngff_writer_verify(ngff_writer *writer, int32_t (*progress)(void *user, double share), void *user);
 
+/* Asks the writer to stop: whatever call of it is under way, or comes next, ends with NGFF_E_CANCELLED as soon as the
+ * chunk that each of its threads is at is encoded and stored (on a server: its request, with the repetitions of one that
+ * fails). Thread-safe, at any time between open and free, also from a callback. As after any failure ngff_writer_close or
+ * free removes what was made; with RESUME=YES it stays for a run that goes on; a store that is changed in place stays
+ * marked as dirty if its first object was replaced. Too late, and without effect, once the store is published. */
+NGFF_API void ngff_writer_cancel(ngff_writer *writer);
+
 /* Finishes all levels (pixels never written are fill), writes the metadata and publishes the store. Success means
  * that every byte was accepted and every object closed without error. After a failure nothing new is visible. */
 NGFF_API int32_t ngff_writer_close(ngff_writer *writer);

@@ -301,6 +301,8 @@ int32_t cascade_write(cascade *cs, int l, const box *region, const void *pixels,
         last[i] = (region->origin[i] + region->extent[i] - 1) / at->cell[i];
     }
     do {
+        if (atomic_load(&cs->has_failed)) /* of which cascade_error tells; what is still to come would be in vain */
+            return NGFF_OK;
         if (write_cell(cs, l, &in, index, e) != NGFF_OK)
             return e->status;
         for (i = rank - 1; i >= 0 && ++index[i] > last[i]; i--)

@@ -780,7 +780,7 @@ static int32_t pack(folder *f, error *e)
 {
     zip_index_free(f->index); /* of the old file */
     f->index = NULL;
-    return zip_pack(f->calls, f->staged, f->packed, e);
+    return zip_pack(f->calls, f->staged, f->packed, &f->base, e);
 }
 
 /* What was staged becomes the store; then the claim goes. */

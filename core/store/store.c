@@ -5,6 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+int32_t store_goes_on(const store *s, error *e)
+{
+    return s->is_cancelled && atomic_load(s->is_cancelled) ? error_set(e, NGFF_E_CANCELLED, "cancelled") : NGFF_OK;
+}
+
 /* What a store says names its place. */
 static int32_t ended(int32_t status, error *e)
 {

@@ -12,6 +12,7 @@
 #ifndef NGFF_STORE_STORE_H
 #define NGFF_STORE_STORE_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -84,8 +85,12 @@ struct store {
     int is_unmarked;                /* set before begin_update: documents are replaced that levels do not depend on, so
                                        that no mark is needed, and one that is there stays */
     int is_asked_once;              /* a request that fails is not made again: nobody waits for a server that is away */
+    const atomic_int *is_cancelled; /* set by any thread: what takes long stops before its next object; NULL: never */
     const thread_settings *threads; /* NULL: threads have no settings. A store over another has that one's */
 };
+
+/* NGFF_E_CANCELLED, with its error, once the owner of the store has been asked to stop. */
+int32_t store_goes_on(const store *s, error *e);
 
 static inline void *store_settings(const store *s)
 {

@@ -262,7 +262,7 @@ static int32_t add_end(packer *p)
     return p->e->status;
 }
 
-int32_t zip_pack(const folder_calls *calls, const char *folder, const char *path, error *e)
+int32_t zip_pack(const folder_calls *calls, const char *folder, const char *path, const store *owner, error *e)
 {
     char cause[256] = "";
     packer p = {.calls = calls, .folder = folder, .path = path, .waiting = malloc(piece), .room = piece, .e = e};
@@ -277,7 +277,8 @@ int32_t zip_pack(const folder_calls *calls, const char *folder, const char *path
     if (p.n_keys > 0)
         qsort(p.keys, p.n_keys, sizeof *p.keys, by_place);
     for (size_t i = 0; i < p.n_keys && e->status == NGFF_OK; i++)
-        add_file(&p, p.keys[i]);
+        if (!owner || store_goes_on(owner, e) == NGFF_OK)
+            add_file(&p, p.keys[i]);
     if (e->status == NGFF_OK)
         add_end(&p);
     for (size_t i = 0; i < p.n_keys; i++)

@@ -12,6 +12,6 @@ int32_t zip_is_ngff(const folder_calls *calls, const char *path, int *is_ngff, e
 
 /* Packs all files below a folder. Zarr's documents come first, the root's before all, level by level; then all else in
  * the order of its bytes. The same files give the same bytes. NGFF_E_STORAGE names the path and the cause. */
-int32_t zip_pack(const folder_calls *calls, const char *folder, const char *path, error *e);
+int32_t zip_pack(const folder_calls *calls, const char *folder, const char *path, const store *owner, error *e);
 
 #endif

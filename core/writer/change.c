@@ -713,8 +713,10 @@ void change_finish(ngff_writer *w, error *e)
         (is_touched || is_other || has_new_mask) && (is_little(w) || statistics_make_windows(w->plan));
     if ((is_touched || is_remade) && (change_claim_pixels(w, e) != NGFF_OK || run_pass(w, e) != NGFF_OK))
         return;
-    if (put_documents(w, is_touched || is_other || has_new_mask, w->was_dirty, e) == NGFF_OK && w->is_claimed &&
-        w->store->ops->publish(w->store, e) == NGFF_OK)
+    w->is_published =
+        put_documents(w, is_touched || is_other || has_new_mask, w->was_dirty, e) == NGFF_OK &&
+        (!w->is_claimed || (writer_keep(w, e) == NGFF_OK && w->store->ops->publish(w->store, e) == NGFF_OK));
+    if (w->is_published && w->is_claimed)
         label_group_renew(w->plan, w->path, e);
 }
 

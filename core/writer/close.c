@@ -32,7 +32,8 @@ static int32_t put_metadata(void *user, const char *key, const void *bytes, size
 {
     sink *to = user;
     int is_v2 = to->writer->plan->options.version == VERSION_04;
-    if (report_object(to->writer->report, key, bytes, n, to->error) != NGFF_OK)
+    if (store_goes_on(to->writer->store, to->error) != NGFF_OK ||
+        report_object(to->writer->report, key, bytes, n, to->error) != NGFF_OK)
         return to->error->status;
     if (strcmp(key, is_v2 ? ".zattrs" : "zarr.json") == 0)
         return hold(&to->writer->root, key, bytes, n, to->error);
@@ -216,7 +217,7 @@ static void keep_finding(void *user, int32_t kind, const char *text)
 static int32_t tell_progress(void *user, double share)
 {
     const verification *v = user;
-    return v->progress ? v->progress(v->user, share) : 1;
+    return (!v->progress || v->progress(v->user, share)) && !atomic_load(&v->writer->is_cancelled);
 }
 
 int32_t ngff_writer_verify(ngff_writer *w, int32_t (*progress)(void *user, double share), void *user)

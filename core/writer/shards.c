@@ -256,7 +256,8 @@ int32_t shards_finish(shards *all, error *e)
     while (all->open) {
         shard *s = all->open;
         all->open = s->next;
-        store_shard(all, s, e);
+        if (store_goes_on(all->store, e) == NGFF_OK)
+            store_shard(all, s, e);
         free_shard(s);
     }
     return e->status;

@@ -211,6 +211,8 @@ static int32_t fetch(stage *s, const slot *c, uint8_t *pixels, error *e)
 static slot *touch(stage *s, const int64_t *index, int is_whole, error *e)
 {
     slot **place = place_of(s, index), *c = *place;
+    if (s->host.goes_on && s->host.goes_on(s->host.user, e) != NGFF_OK)
+        return NULL;
     if (c && c->pixels) {
         list_remove(s, c);
         list_put_first(s, c);

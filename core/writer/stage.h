@@ -18,6 +18,8 @@ typedef struct {
     /* Scratch objects: written; read back and removed. */
     int32_t (*spill)(void *user, const char *key, const void *bytes, size_t n, error *e);
     int32_t (*fetch)(void *user, const char *key, void *bytes, size_t n, error *e);
+    /* Asked before each chunk; an error stops. NULL: never. */
+    int32_t (*goes_on)(void *user, error *e);
 } stage_host;
 
 /* name: prefix of the scratch keys, another one for each stage of a writer. chunk: a whole chunk, also at the edge.

@@ -255,7 +255,7 @@ static int32_t emit(void *user, const cell *c, error *e)
     for (int i = 0; i < plan->image->rank; i++)
         index[i] = c->box.origin[i] / at->chunk[i];
     put_mask(w, b, c, e); /* first: a chunk that is noted has its mask */
-    for (int64_t k = 0; e->status == NGFF_OK && k < n_chunks; k++) {
+    for (int64_t k = 0; e->status == NGFF_OK && store_goes_on(w->store, e) == NGFF_OK && k < n_chunks; k++) {
         put_chunk(w, b, c->level, index, c->pixels + k * chunk_bytes, e);
         if (channel_axis >= 0)
             index[channel_axis]++;
@@ -295,6 +295,12 @@ static int32_t fetch(void *user, const char *key, void *bytes, size_t n, error *
 {
     ngff_writer *w = user;
     return w->store->ops->scratch_get(w->store, key, bytes, n, e);
+}
+
+static int32_t goes_on(void *user, error *e)
+{
+    const ngff_writer *w = user;
+    return store_goes_on(w->store, e);
 }
 
 static void enter_thread(void *user)
@@ -447,6 +453,7 @@ ngff_writer *writer_make(ngff_plan *plan, store *s, const char *path)
     w->process = getpid();
     w->plan = plan_retain(plan);
     w->store = s;
+    s->is_cancelled = &w->is_cancelled;
     w->path = path ? strdup(path) : NULL;
     error_copy(&w->error, &plan->error);
     if (path && !w->path)
@@ -534,7 +541,7 @@ int32_t writer_start_stage(ngff_writer *w, error *e)
 {
     const ngff_plan *plan = w->plan;
     const level *base = &plan->levels[0];
-    stage_host host = {w, w->before ? change_first_pixels : first_pixels, spill, fetch};
+    stage_host host = {w, w->before ? change_first_pixels : first_pixels, spill, fetch, goes_on};
     w->is_push = 1;
     w->pixels = stage_create("stage", plan->image->rank, base->shape, base->chunk, plan->image->type->size,
                              staging_memory(plan), &host);
@@ -617,8 +624,11 @@ int32_t writer_keep(ngff_writer *w, const error *e)
         return w->error.status;
     }
     error first = *e;
-    if (first.status == NGFF_OK && w->cascade)
+    int is_under_way = first.status == NGFF_OK && !w->is_published; /* else it is too late to cancel */
+    if (is_under_way && w->cascade)
         cascade_error(w->cascade, &first);
+    if (is_under_way)
+        store_goes_on(w->store, &first);
     pthread_mutex_lock(&w->lock);
     int32_t status = error_copy(&w->error, &first);
     pthread_mutex_unlock(&w->lock);
@@ -741,7 +751,7 @@ int32_t writer_start_mask_stage(ngff_writer *w, error *e)
 {
     const level *base = &w->plan->levels[0];
     int y = w->plan->image->rank - 2;
-    stage_host host = {w, w->before ? change_first_mask : first_mask, spill, fetch};
+    stage_host host = {w, w->before ? change_first_mask : first_mask, spill, fetch, goes_on};
     int64_t memory = staging_memory(w->plan);
     if (w->masks)
         return NGFF_OK;
@@ -874,6 +884,19 @@ double ngff_writer_progress(ngff_writer *w)
     if (is_done)
         return 1.0;
     return running && n_cells > 0 ? 0.999 * (double)cascade_done(running) / (double)n_cells : 0.0;
+}
+
+void ngff_writer_cancel(ngff_writer *w)
+{
+    error e = {.status = NGFF_E_CANCELLED, .message = "cancelled"};
+    if (!w || writer_is_inherited(w))
+        return;
+    atomic_store(&w->is_cancelled, 1);
+    pthread_mutex_lock(&w->lock);
+    cascade *running = w->cascade; /* one that begins now sees the mark at its first chunk */
+    pthread_mutex_unlock(&w->lock);
+    if (running)
+        cascade_fail(running, &e);
 }
 
 void ngff_writer_free(ngff_writer *w)

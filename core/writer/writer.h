@@ -42,8 +42,9 @@ struct ngff_writer {
     struct bench *benches;
     int64_t n_cells;
     int is_open, is_closed;
-    int is_push;           /* pixels and mask wait in the stages until close */
-    stage *pixels, *masks; /* masks: from the first mask on */
+    atomic_int is_cancelled; /* by any thread, at any time */
+    int is_push;             /* pixels and mask wait in the stages until close */
+    stage *pixels, *masks;   /* masks: from the first mask on */
 
     record *record;                                /* of a pull: what is stored */
     report *report;                                /* NULL: none is asked for */
@@ -77,7 +78,7 @@ ngff_writer *writer_open_path(ngff_plan *plan, const char *path,
                               ngff_writer *(*open)(ngff_plan *, store *, const char *path));
 /* True in a child of fork. Locks may be held for ever there, so nothing is done but to refuse. */
 int writer_is_inherited(const ngff_writer *w);
-/* Keeps the error of a call, or the first error of a job, in the handle. */
+/* Keeps the error of a call, or the first error of a job, in the handle; or that it was cancelled. */
 int32_t writer_keep(ngff_writer *w, const error *e);
 /* Stages for push, with their first pixels from the host. */
 int32_t writer_start_stage(ngff_writer *w, error *e);

@@ -105,6 +105,8 @@ void written_expect(written *w, const chunk_set *levels, const chunk_set *masks)
 int32_t written_chunk(void *user, int l, const int64_t *index, void *pixels, error *e)
 {
     written *w = user;
+    if (store_goes_on(w->chunks.store, e) != NGFF_OK)
+        return e->status;
     int32_t status = chunk_read(&w->chunks, &w->rules, &w->levels[l], index, pixels, e);
     return status < 0 ? status : NGFF_OK;
 }

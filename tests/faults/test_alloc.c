@@ -367,7 +367,7 @@ static void packing_fails_cleanly(void)
     error e = {0};
     snprintf(file, sizeof file, "%s/a.ozx", place);
     CHECK_INT(pull_all(&s), NGFF_OK);
-    CHECK_INT(zip_pack(calls, path, file, &e), NGFF_OK);
+    CHECK_INT(zip_pack(calls, path, file, NULL, &e), NGFF_OK);
     CHECK_INT(calls->read_file(file, 0, 0, &expected, &n_expected, cause), 0);
     for (int is_for_ever = 0; is_for_ever < 2; is_for_ever++) {
         int n_hit = 1, n_failed = 0;
@@ -376,7 +376,7 @@ static void packing_fails_cleanly(void)
             size_t n_found = 0;
             error own = {0};
             begin_failing(n, is_for_ever);
-            int32_t status = zip_pack(calls, path, file, &own);
+            int32_t status = zip_pack(calls, path, file, NULL, &own);
             n_hit = end_failing();
             n_failed += status != NGFF_OK;
             CHECK(status == NGFF_OK || n_hit > 0);

@@ -229,7 +229,7 @@ static void more_entries_than_the_old_end_can_count_are_counted_in_the_new_one(v
                                 .write_file = many_write,
                                 .append_file = many_append};
     error e = {0};
-    CHECK_INT(zip_pack(&calls, "many", "many.ozx", &e), NGFF_OK);
+    CHECK_INT(zip_pack(&calls, "many", "many.ozx", NULL, &e), NGFF_OK);
     const uint8_t *end = packed + n_packed - 22, *end64;
     while (number(end, 4) != 0x06054b50)
         end--;

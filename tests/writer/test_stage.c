@@ -104,7 +104,7 @@ static box random_box(uint32_t *state)
 static void check_equals_a_plain_array(int64_t most_bytes)
 {
     owner o = {.chunk_pixels = 2 * 8 * 16, .fail_spill = -1, .fail_fetch = -1};
-    stage_host host = {&o, first, spill, fetch};
+    stage_host host = {&o, first, spill, fetch, NULL};
     stage *s = stage_create("test", 3, shape, chunk, 2, most_bytes, &host);
     static model m;
     static uint16_t part[3 * 50 * 37];
@@ -154,7 +154,7 @@ static void reads_as_a_plain_array_in_any_memory(void)
 static void a_lower_limit_holds_at_once(void)
 {
     owner o = {.chunk_pixels = 2 * 8 * 16, .fail_spill = -1, .fail_fetch = -1};
-    stage_host host = {&o, first, spill, fetch};
+    stage_host host = {&o, first, spill, fetch, NULL};
     stage *s = stage_create("test", 3, shape, chunk, 2, 1 << 30, &host);
     static uint16_t pixels[3 * 50 * 37], found[3 * 50 * 37];
     int64_t zero[3] = {0}, whole[3];
@@ -181,7 +181,7 @@ static void a_lower_limit_holds_at_once(void)
 static void strides_may_run_backwards_or_stand_still(void)
 {
     owner o = {.chunk_pixels = 2 * 8 * 16, .fail_spill = -1, .fail_fetch = -1};
-    stage_host host = {&o, first, spill, fetch};
+    stage_host host = {&o, first, spill, fetch, NULL};
     stage *s = stage_create("test", 3, shape, chunk, 2, 1 << 20, &host);
     static const uint16_t row[4] = {1, 2, 3, 4};
     uint16_t found[8];
@@ -197,7 +197,7 @@ static void strides_may_run_backwards_or_stand_still(void)
 static void chunks_nobody_wrote_are_not_kept(void)
 {
     owner o = {.chunk_pixels = 2 * 8 * 16, .fail_spill = -1, .fail_fetch = -1};
-    stage_host host = {&o, first, spill, fetch};
+    stage_host host = {&o, first, spill, fetch, NULL};
     stage *s = stage_create("test", 3, shape, chunk, 2, 1 << 20, &host);
     static uint16_t found[3 * 50 * 37];
     int64_t strides[3];
@@ -217,7 +217,7 @@ static void chunks_nobody_wrote_are_not_kept(void)
 static void a_failing_scratch_is_reported_and_loses_nothing(void)
 {
     owner o = {.chunk_pixels = 2 * 8 * 16, .fail_spill = 0, .fail_fetch = 0};
-    stage_host host = {&o, first, spill, fetch};
+    stage_host host = {&o, first, spill, fetch, NULL};
     stage *s = stage_create("test", 3, shape, chunk, 2, 600, &host);
     uint16_t one = 4711, found = 0;
     int64_t strides[3] = {2, 2, 2};
