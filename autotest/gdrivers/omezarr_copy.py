@@ -573,12 +573,12 @@ def test_pages_that_are_left_out_are_a_warning(tmp_path, pages):
 def test_labels_that_are_left_out_are_a_warning(tmp_path):
     zarr = pytest.importorskip("zarr")
     source = foreign(tmp_path / "a.zarr", "0.5")
-    foreign(tmp_path / "a.zarr/labels/cells", "0.5", ARRAY[0, 0, 0], "yx")
+    foreign(tmp_path / "a.zarr/labels/cells", "0.5", ARRAY[0, 0, :2], "zyx")  # the image has another number of planes
     zarr.open_group(f"{source}/labels", mode="a").attrs["ome"] = {"version": "0.5", "labels": ["cells"]}
     assert len(gdal.Open(source).GetSubDatasets()) == 2
     with warnings() as found:
         translate(source, tmp_path / "b.zarr")
-    assert len(found) == 1 and "1 label image of the source is not copied" in found[0] and "axis t" in found[0]
+    assert len(found) == 1 and "1 label image of the source is not copied" in found[0] and "axis z" in found[0]
 
 
 def verify(store, source):
