@@ -33,8 +33,8 @@ export ZIG_GLOBAL_CACHE_DIR=$build/cache ZIG_LOCAL_CACHE_DIR=$build/cache
 
 # -- Build -----------------------------------------------------------------------------------------------------------
 
-tests="windows/windows base/(budget|pool) store/.* machines/.*
-    reader/(reader|recorded|verify) writer/(places|push|record|report|writer|label_group)"
+# writer/writer and writer/record take minutes under wine; windows/windows has a killed writer taken over and resumed.
+tests="windows/windows base/(budget|pool) store/.* reader/(recorded|verify) writer/(places|push|report|label_group)"
 pattern=$(echo $tests | tr ' ' '|')
 [ "${1:-}" != all ] || pattern=.*
 codecs=(-C "$build/sources/sources.cmake" -DNGFF_BUNDLED_CODECS=ON -DNGFF_WITH_GDAL=OFF)
