@@ -24,7 +24,7 @@ if [ -z "$wine" ] && command -v apt-get >/dev/null; then
     wine=$(find_wine)
 fi
 [ -n "$wine" ] || { echo "skipped: wine64 cannot be installed" && exit 77; }
-wineserver=$(for name in wineserver /usr/lib/wine/wineserver64; do command -v $name || true; done | head -1)
+wineserver=$(for name in wineserver /usr/lib/wine/wineserver64; do command -v $name && break; done) || true
 
 mkdir -p "$build"
 "$source/scripts/codec_sources.sh" "$build/sources"

@@ -6,7 +6,10 @@ version=0.15.2
 directory=$1
 zig=$directory/ziglang/zig
 if [ "$("$zig" version 2>/dev/null)" != $version ]; then
-    python=$(for name in /usr/bin/python3 python3; do ! "$name" -m pip --version >/dev/null 2>&1 || echo "$name"; done | head -1)
+    python=""
+    for name in python3 /usr/bin/python3; do
+        ! "$name" -m pip --version >/dev/null 2>&1 || python=$name
+    done
     [ -n "$python" ] || { echo "skipped: there is no pip to install zig with" && exit 77; }
     rm -rf "$directory"
     "$python" -m pip install -q --disable-pip-version-check --no-deps --target "$directory" "ziglang==$version" >/dev/null 2>&1 ||
