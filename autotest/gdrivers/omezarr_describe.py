@@ -510,6 +510,22 @@ def test_a_page_of_two_descriptions(tmp_path):
     same_pixels(converted(source), by_tifffile(source))
 
 
+def test_pages_that_tifffile_wrote_one_by_one(tmp_path):
+    """Each has a description of its own, which speaks of no other page: they are a stack as without any."""
+    source = str(tmp_path / "a.tif")
+    planes = PIXELS.reshape(-1, *PIXELS.shape[-2:])
+    with tifffile.TiffWriter(source) as file:
+        for plane in planes:
+            file.write(plane, photometric="minisblack", contiguous=False)
+        file.write(planes[0][:8], photometric="minisblack")
+    with tifffile.TiffFile(source) as file:
+        assert [series.shape for series in file.series][:2] == [planes.shape[1:]] * 2
+    store = converted(source)
+    assert store.axes == "zyx"
+    np.testing.assert_array_equal(store.array, planes)
+    assert len(store.warnings) == 1 and "of other sizes" in store.warnings[0]
+
+
 def test_arrays_of_tifffile_without_axes(tmp_path):
     source = str(tmp_path / "a.tif")
     tifffile.imwrite(source, PIXELS[0], photometric="minisblack")

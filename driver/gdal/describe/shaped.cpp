@@ -137,6 +137,8 @@ Outcome read_shaped(const TiffFile &first, WalkFile, StackDescription *to)
     size_t n_alike = 1;
     while (n_alike < first.pages.size() && is_alike(first.pages[n_alike], page))
         n_alike++;
+    if (n == 1 && n_alike > 1) /* each page was written by itself: none speaks of the others */
+        return Outcome::OTHER;
     const bool is_raw = n > 1 && n_alike == 1 && page.pixels_at >= 0;
     if (!is_raw && n > static_cast<int64_t>(n_alike))
         return no_use("speaks of " + std::to_string(n) + " planes, and " + std::to_string(n_alike) +
