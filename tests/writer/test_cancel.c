@@ -53,10 +53,12 @@ static pthread_t canceller;
 
 static void gate_set(ngff_writer *w, const char *key, int n_before)
 {
+    pthread_mutex_lock(&gate.lock); /* workers may be at it already */
     gate.writer = w;
     gate.key = key;
     gate.n_before = n_before;
     gate.n_after = gate.is_cancelled = 0;
+    pthread_mutex_unlock(&gate.lock);
     CHECK_INT(pthread_create(&canceller, NULL, cancel, NULL), 0);
 }
 
@@ -64,9 +66,11 @@ static void gate_set(ngff_writer *w, const char *key, int n_before)
 static void gate_check(void)
 {
     pthread_join(canceller, NULL);
+    pthread_mutex_lock(&gate.lock);
     CHECK(gate.is_cancelled);
     CHECK(gate.n_after < n_threads);
     gate.key = NULL;
+    pthread_mutex_unlock(&gate.lock);
 }
 
 /* -- A store in memory, and one on the disk, with the gate in them -------------------------------------------------- */

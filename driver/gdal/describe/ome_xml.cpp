@@ -702,8 +702,8 @@ void OmeReader::read_modulo(Node element, const std::string &title, StackImage *
         const Node modulo = child(child(annotation, "Value"), "Modulo");
         if (modulo == nullptr || (!is_only && !is_annotated(element, text_attribute(annotation, "ID"))))
             continue;
-        for (const auto &[letter, axis] :
-             {std::make_pair('t', &image->t), std::make_pair('c', &image->c), std::make_pair('z', &image->z)}) {
+        const std::pair<char, StackAxis *> axes[] = {{'t', &image->t}, {'c', &image->c}, {'z', &image->z}};
+        for (const auto &[letter, axis] : axes) {
             const std::string name = std::string("ModuloAlong") + static_cast<char>(letter - 'a' + 'A');
             const Node along = child(modulo, name.c_str());
             if (along == nullptr || axis->size == 1)
