@@ -123,7 +123,8 @@ def test_what_killed_programs_have_left_is_removed(killed, tmp_path, resume, lef
     source, path, options = killed
     partial = tmp_path / ".a.ome.zarr.partial"
     place = partial / "store"
-    stored = next(file for file in (place / "scale0" / "image" / "c").rglob("*") if file.is_file())  # whichever came first
+    files = [file for file in (place / "scale0" / "image" / "c").rglob("*") if file.is_file()]
+    stored = min(files, key=lambda file: os.stat(file).st_mtime_ns)  # the last ones had not been noted yet
     name = stored.relative_to(place)
     before = os.stat(stored).st_mtime_ns
     if left == "old owner":  # a number that has another process by now: this one
