@@ -114,13 +114,13 @@ def test_pages_that_gdal_wrote(tmp_path, how):
 
 
 def test_pages_of_jpeg_are_those_that_gdal_reads(tmp_path):
-    colours = np.random.default_rng(6).integers(0, 255, (5, 3, 40, 56), dtype="uint8")
+    colours = np.random.default_rng(6).integers(0, 255, (5, 3, 48, 56), dtype="uint8")
     for i, picture in enumerate(colours):
         options = ["COMPRESS=JPEG", "PHOTOMETRIC=YCBCR", "BLOCKYSIZE=16", "APPEND_SUBDATASET=YES"][:None if i else -1]
         gdal.GetDriverByName("GTiff").CreateCopy(f"{tmp_path}/a.tif", gdaltest.mem(picture), options=options)
     alone = np.stack([gdaltest.pixels(gdal.Open(f"GTIFF_DIR:{i + 1}:{tmp_path}/a.tif")) for i in range(5)])
     opened = gdal.Open(f"OMEZARR:{tmp_path}/a.tif")
-    np.testing.assert_array_equal(gdaltest.pixels(opened).reshape(3, 5, 40, 56), alone.transpose(1, 0, 2, 3))
+    np.testing.assert_array_equal(gdaltest.pixels(opened).reshape(3, 5, 48, 56), alone.transpose(1, 0, 2, 3))
     assert len(open_pages()) == 2
 
 
