@@ -32,7 +32,7 @@ look_at() { # the library that was built for a target
     if [[ $library = *.so* ]] || command -v llvm-readobj >/dev/null; then
         "$source/scripts/exported_symbols.sh" "$library" >"$build/symbols.log" || { cat "$build/symbols.log" && return 1; }
     else
-        echo "(There is no llvm-readobj: what $target exports is not looked at.)"
+        echo "(There is no llvm-readobj: what $1 exports is not looked at.)"
     fi
     echo "$1: $(basename "$library"), $size bytes"
     [ "$size" -le $most ] || { echo "That is more than $most bytes." && return 1; }

@@ -54,6 +54,54 @@ int local_missing(const char *path, char cause[256])
     return number;
 }
 
+/* Into a new buffer; the whole file for n = 0, the last n bytes for offset -1. */
+int local_read_file(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, char cause[256])
+{
+    local_file file;
+    uint64_t size;
+    *bytes = NULL;
+    int number = local_open(path, &file, &size, cause);
+    if (number)
+        return number;
+    if (offset < 0 && n > 0)
+        offset = (int64_t)(size > n ? size - n : 0);
+    uint64_t rest = (uint64_t)offset < size ? size - (uint64_t)offset : 0;
+    if (n == 0 || n > rest)
+        n = (size_t)rest;
+    *bytes = n < SIZE_MAX ? malloc(n + 1) : NULL;
+    if (*bytes)
+        number = local_read(file, offset, *bytes, n, n_read, cause);
+    else {
+        number = ENOMEM;
+        snprintf(cause, 256, "%s", strerror(number));
+    }
+    local_close(file);
+    if (!number) {
+        (*bytes)[*n_read] = 0;
+        return 0;
+    }
+    free(*bytes);
+    *bytes = NULL;
+    return number;
+}
+
+int local_read_into(const char *path, int64_t offset, void *bytes, size_t room, uint64_t *n_there, char cause[256])
+{
+    local_file file;
+    uint64_t size;
+    size_t n_read = 0;
+    int number = local_open(path, &file, &size, cause);
+    if (number)
+        return number;
+    *n_there = size > (uint64_t)offset ? size - (uint64_t)offset : 0;
+    size_t n = *n_there < room ? (size_t)*n_there : room;
+    number = local_read(file, offset, bytes, n, &n_read, cause);
+    if (n_read < n)
+        *n_there = n_read; /* it has become shorter since */
+    local_close(file);
+    return number;
+}
+
 /* By names, one open folder at a time: nftw keeps a handle per level, and it says nothing of what could not be removed.
  * What somebody else removes meanwhile is no failure. */
 int local_remove_tree(const char *path)

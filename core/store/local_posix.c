@@ -118,32 +118,32 @@ static int try_open(const char *path, int flags)
     return file;
 }
 
-/* Opens a regular file and tells its size. Without O_NONBLOCK a pipe would be waited for. A file on which another
+/* Without O_NONBLOCK a pipe would be waited for. A file on which another
  * program holds a lease answers EAGAIN to it: that one is waited for. */
-static int open_regular(const char *path, int *file, uint64_t *size, char cause[256])
+int local_open(const char *path, local_file *opened, uint64_t *size, char cause[256])
 {
     struct stat s;
-    *file = try_open(path, O_NONBLOCK);
-    if (*file < 0 && errno == EAGAIN && stat(path, &s) == 0 && S_ISREG(s.st_mode))
-        *file = try_open(path, 0);
-    if (*file < 0)
+    int file = try_open(path, O_NONBLOCK);
+    if (file < 0 && errno == EAGAIN && stat(path, &s) == 0 && S_ISREG(s.st_mode))
+        file = try_open(path, 0);
+    if (file < 0)
         return is_not_there(errno) ? local_missing(path, cause) : failed(cause, errno);
-    int number = fstat(*file, &s) == 0 ? check_regular(&s, cause) : failed(cause, errno);
+    int number = fstat(file, &s) == 0 ? check_regular(&s, cause) : failed(cause, errno);
+    *opened = file;
     *size = (uint64_t)s.st_size;
     if (number)
-        close(*file);
+        close(file);
     return number;
 }
 
-/* Reads n bytes at offset, or those that are there. Returns 0 or errno. */
-static int read_at(int file, int64_t offset, void *bytes, size_t n, size_t *n_read)
+int local_read(local_file file, int64_t offset, void *bytes, size_t n, size_t *n_read, char cause[256])
 {
     for (*n_read = 0; *n_read < n;) {
-        ssize_t got = pread(file, (char *)bytes + *n_read, n - *n_read, (off_t)(offset + (int64_t)*n_read));
+        ssize_t got = pread((int)file, (char *)bytes + *n_read, n - *n_read, (off_t)(offset + (int64_t)*n_read));
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return errno;
+            return failed(cause, errno);
         if (got == 0)
             break;
         *n_read += (size_t)got;
@@ -151,47 +151,9 @@ static int read_at(int file, int64_t offset, void *bytes, size_t n, size_t *n_re
     return 0;
 }
 
-/* Reads n bytes at offset into a new buffer; the whole file for n = 0, the last n bytes for offset -1. */
-static int file_read(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, char cause[256])
+void local_close(local_file file)
 {
-    int file;
-    uint64_t size;
-    *bytes = NULL;
-    int number = open_regular(path, &file, &size, cause);
-    if (number)
-        return number;
-    if (offset < 0 && n > 0)
-        offset = (int64_t)(size > n ? size - n : 0);
-    uint64_t rest = (uint64_t)offset < size ? size - (uint64_t)offset : 0;
-    if (n == 0 || n > rest)
-        n = (size_t)rest;
-    *bytes = n < SIZE_MAX ? malloc(n + 1) : NULL;
-    number = *bytes ? read_at(file, offset, *bytes, n, n_read) : ENOMEM;
-    close(file);
-    if (!number) {
-        (*bytes)[*n_read] = 0;
-        return 0;
-    }
-    free(*bytes);
-    *bytes = NULL;
-    return failed(cause, number);
-}
-
-int local_read_into(const char *path, int64_t offset, void *bytes, size_t room, uint64_t *n_there, char cause[256])
-{
-    int file;
-    uint64_t size;
-    size_t n_read = 0;
-    int number = open_regular(path, &file, &size, cause);
-    if (number)
-        return number;
-    *n_there = size > (uint64_t)offset ? size - (uint64_t)offset : 0;
-    size_t n = *n_there < room ? (size_t)*n_there : room;
-    number = read_at(file, offset, bytes, n, &n_read);
-    if (n_read < n)
-        *n_there = n_read; /* it has become shorter since */
-    close(file);
-    return number ? failed(cause, number) : 0;
+    close((int)file);
 }
 
 static int file_measure(const char *path, uint64_t *n, char cause[256])
@@ -374,7 +336,7 @@ const folder_calls local_calls = {
     .make_folder = file_make_folder,
     .write_file = file_write,
     .append_file = file_append,
-    .read_file = file_read,
+    .read_file = local_read_file,
     .read_into = local_read_into,
     .measure = file_measure,
     .rename_new = file_rename_new,
@@ -397,7 +359,7 @@ static int file_put_in_place(const char *partial, const char *path, const char *
 }
 
 const side_calls local_side_calls = {
-    .read_file = file_read,
+    .read_file = local_read_file,
     .write_file = file_write,
     .publish = file_put_in_place,
     .sync = local_sync,

@@ -285,39 +285,39 @@ static int file_append(const char *path, const void *bytes, size_t n, char cause
     return write_with(path, FILE_APPEND_DATA, OPEN_ALWAYS, bytes, n, cause);
 }
 
-/* Opens a regular file and tells its size. */
-static int open_regular(const char *path, HANDLE *file, uint64_t *size, char cause[256])
+int local_open(const char *path, local_file *opened, uint64_t *size, char cause[256])
 {
     wide_path wide;
+    HANDLE file;
     LARGE_INTEGER n = {.QuadPart = 0};
     DWORD error = widen(path, &wide);
     if (!error)
-        error = open_wide(&wide, GENERIC_READ, for_all, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, file);
+        error = open_wide(&wide, GENERIC_READ, for_all, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, &file);
     if (error)
         return number_of(error) == ENOENT ? local_missing(path, cause) : failed(cause, error);
-    int number = GetFileType(*file) == FILE_TYPE_DISK ? 0 : EINVAL;
+    int number = GetFileType(file) == FILE_TYPE_DISK ? 0 : EINVAL;
     if (number)
         snprintf(cause, 256, "it is a pipe, a socket or a device, not a file");
-    else if (!GetFileSizeEx(*file, &n))
+    else if (!GetFileSizeEx(file, &n))
         number = failed(cause, GetLastError());
+    *opened = (local_file)file;
     *size = (uint64_t)n.QuadPart;
     if (number)
-        CloseHandle(*file);
+        CloseHandle(file);
     return number;
 }
 
-/* Reads n bytes at offset, or those that are there. */
-static DWORD read_at(HANDLE file, int64_t offset, void *bytes, size_t n, size_t *n_read)
+int local_read(local_file file, int64_t offset, void *bytes, size_t n, size_t *n_read, char cause[256])
 {
     for (*n_read = 0; *n_read < n;) {
         uint64_t at = (uint64_t)offset + *n_read;
         OVERLAPPED where = {.Offset = (DWORD)at, .OffsetHigh = (DWORD)(at >> 32)};
         size_t rest = n - *n_read;
         DWORD got = 0;
-        if (!ReadFile(file, (char *)bytes + *n_read, (DWORD)(rest < most_at_once ? rest : most_at_once), &got,
+        if (!ReadFile((HANDLE)file, (char *)bytes + *n_read, (DWORD)(rest < most_at_once ? rest : most_at_once), &got,
                       &where)) {
             DWORD error = GetLastError();
-            return error == ERROR_HANDLE_EOF ? 0 : error;
+            return error == ERROR_HANDLE_EOF ? 0 : failed(cause, error);
         }
         if (got == 0)
             break;
@@ -326,46 +326,9 @@ static DWORD read_at(HANDLE file, int64_t offset, void *bytes, size_t n, size_t 
     return 0;
 }
 
-static int file_read(const char *path, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, char cause[256])
+void local_close(local_file file)
 {
-    HANDLE file;
-    uint64_t size;
-    *bytes = NULL;
-    int number = open_regular(path, &file, &size, cause);
-    if (number)
-        return number;
-    if (offset < 0 && n > 0)
-        offset = (int64_t)(size > n ? size - n : 0);
-    uint64_t rest = (uint64_t)offset < size ? size - (uint64_t)offset : 0;
-    if (n == 0 || n > rest)
-        n = (size_t)rest;
-    *bytes = n < SIZE_MAX ? malloc(n + 1) : NULL;
-    DWORD error = *bytes ? read_at(file, offset, *bytes, n, n_read) : ERROR_OUTOFMEMORY;
-    CloseHandle(file);
-    if (!error) {
-        (*bytes)[*n_read] = 0;
-        return 0;
-    }
-    free(*bytes);
-    *bytes = NULL;
-    return failed(cause, error);
-}
-
-int local_read_into(const char *path, int64_t offset, void *bytes, size_t room, uint64_t *n_there, char cause[256])
-{
-    HANDLE file;
-    uint64_t size;
-    size_t n_read = 0;
-    int number = open_regular(path, &file, &size, cause);
-    if (number)
-        return number;
-    *n_there = size > (uint64_t)offset ? size - (uint64_t)offset : 0;
-    size_t n = *n_there < room ? (size_t)*n_there : room;
-    DWORD error = read_at(file, offset, bytes, n, &n_read);
-    if (n_read < n)
-        *n_there = n_read; /* it has become shorter since */
-    CloseHandle(file);
-    return error ? failed(cause, error) : 0;
+    CloseHandle((HANDLE)file);
 }
 
 /* -- Names --------------------------------------------------------------------------------------------------------- */
@@ -547,7 +510,7 @@ const folder_calls local_calls = {
     .make_folder = file_make_folder,
     .write_file = file_write,
     .append_file = file_append,
-    .read_file = file_read,
+    .read_file = local_read_file,
     .read_into = local_read_into,
     .measure = file_measure,
     .rename_new = file_rename_new,
@@ -568,7 +531,7 @@ static int file_put_in_place(const char *partial, const char *path, const char *
 }
 
 const side_calls local_side_calls = {
-    .read_file = file_read,
+    .read_file = local_read_file,
     .write_file = file_write,
     .publish = file_put_in_place,
     .sync = local_sync,

@@ -11,7 +11,8 @@ int zip_is_name(const char *path);
 int32_t zip_is_ngff(const folder_calls *calls, const char *path, int *is_ngff, error *e);
 
 /* Packs all files below a folder. Zarr's documents come first, the root's before all, level by level; then all else in
- * the order of its bytes. The same files give the same bytes. NGFF_E_STORAGE names the path and the cause. */
+ * the order of its bytes. The same files give the same bytes. NGFF_E_STORAGE names the path and the cause. owner: the store
+ * that is asked before each file whether it goes on; NULL: nobody is. */
 int32_t zip_pack(const folder_calls *calls, const char *folder, const char *path, const store *owner, error *e);
 
 #endif

@@ -486,11 +486,12 @@ void ArrayPixels::find_pixels(GDALDataset *source)
 void ArrayPixels::choose_box()
 {
     constexpr double most_bytes = 256 << 20, wanted_bytes = 1 << 20;
-    const auto bytes = [this] { /* the sizes may be anything */
-                                double n = m_pixel_size;
-                                for (const GUInt64 size : m_box)
-                                    n *= static_cast<double>(size);
-                                return n;
+    /* The sizes may be anything: box_bytes is for boxes that have been chosen. */
+    const auto bytes = [this] {
+        double n = m_pixel_size;
+        for (const GUInt64 size : m_box)
+            n *= static_cast<double>(size);
+        return n;
     };
     m_box.resize(m_size.size());
     for (size_t i = 0; i < m_size.size(); i++)

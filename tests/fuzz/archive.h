@@ -1,6 +1,5 @@
-/* archive.h: for fuzz_store.c and fuzz_arrays.c: a store as their input, the files of the store: a line "#: name" (0x01 0x3A
- * name 0x0A) and what it holds, up to the next such line. They become a real archive, which the plugin opens in GDAL
- * through /vsitar/. */
+/* archive.h: for fuzz_store.c and fuzz_arrays.c: the files of their input (entries.h) become a real archive, which the plugin
+ * opens in GDAL through /vsitar/. */
 #ifndef FUZZ_ARCHIVE_H
 #define FUZZ_ARCHIVE_H
 
@@ -14,6 +13,8 @@
 #include <cpl_string.h>
 #include <cpl_vsi.h>
 #include <gdal.h>
+
+#include "entries.h"
 
 enum { record = 512, most_bytes = 1 << 20 };
 
@@ -57,14 +58,6 @@ static void add_file(const char *name, const uint8_t *bytes, size_t n)
     size_t padded = (n + record - 1) / record * record;
     memset(header + record + n, 0, padded - n);
     n_tar += record + padded;
-}
-
-static const uint8_t *next_name(const uint8_t *from, const uint8_t *end)
-{
-    for (; from + 1 < end; from++)
-        if (from[0] == 1 && from[1] == ':')
-            return from;
-    return end;
 }
 
 static void make_archive(const uint8_t *data, size_t size)

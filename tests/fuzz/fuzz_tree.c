@@ -1,6 +1,6 @@
 /* fuzz_tree.c: libFuzzer target for a whole store, read by the library without GDAL: opening, every attribute, a box of
- * every level and mask, coordinates, verify. The input is that of fuzz_store.c: a line "\1:name" and what the file holds,
- * up to the next such line. mutate.c changes it as a tree. Memory is limited by the flags of scripts/fuzz.sh. */
+ * every level and mask, coordinates, verify. The input is that of fuzz_store.c (entries.h).
+ * mutate.c changes it as a tree. Memory is limited by the flags of scripts/fuzz.sh. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "entries.h"
 #include "ngff.h"
 
 enum { most_files = 64, most_path = 200, most_bytes = 1 << 20, most_pixels = 1 << 16 };
@@ -45,14 +46,6 @@ static void remove_with_folders(char *path)
 static int is_tame(const char *name)
 {
     return name[0] && name[0] != '/' && !strstr(name, "..") && !strstr(name, "//");
-}
-
-static const uint8_t *next_name(const uint8_t *from, const uint8_t *end)
-{
-    for (; from + 1 < end; from++)
-        if (from[0] == 1 && from[1] == ':')
-            return from;
-    return end;
 }
 
 static void make_store(const uint8_t *data, size_t size)
