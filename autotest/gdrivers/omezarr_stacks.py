@@ -440,6 +440,23 @@ def test_a_page_that_cannot_be_decoded_is_an_error_with_its_name(tmp_path, how):
     assert not os.path.exists(f"{tmp_path}/a.zarr")
 
 
+def test_huge_tiles_of_small_pages_are_refused(tmp_path):
+    """Of pages that would be opened together, too: GDAL takes memory for a whole tile."""
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        file.write(PLANES[0], **GREY)
+        for plane in PLANES[1:3]:
+            file.write(plane, contiguous=False, tile=(64, 64), compression="zlib", **GREY)
+    with tifffile.TiffFile(path) as file:
+        places = [page.tags[tag].valueoffset for page in file.pages[1:] for tag in ("TileWidth", "TileLength")]
+    with open(path, "r+b") as file:
+        for place in places:
+            file.seek(place)
+            file.write(struct.pack("<H", 65520))
+    refusal = gdaltest.refused(f"{tmp_path}/a.zarr", gdal.Open(str(path)))
+    assert f"{path}: page 2" in refusal and "tiles are larger" in refusal
+
+
 # -- Verify ------------------------------------------------------------------------------------------------------------
 
 

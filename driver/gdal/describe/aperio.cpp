@@ -3,7 +3,7 @@
  * and further focal planes of the slide in tiles, then the label and a picture of the whole glass (macro) in strips. */
 #include "kinds.h"
 
-#include "cpl_vsi.h"
+#include <algorithm>
 
 #include "../dimensions.h"
 
@@ -11,14 +11,7 @@
 static std::string name_of(const TiffFile &file, const TiffPage &page)
 {
     constexpr int64_t most_text = 4096;
-    VSILFILE *open = page.text_size > 0 ? VSIFOpenL(file.path.c_str(), "rb") : nullptr;
-    std::string text(static_cast<size_t>(std::min(page.text_size, most_text)), '\0');
-    if (open == nullptr || VSIFSeekL(open, static_cast<vsi_l_offset>(page.text_at), SEEK_SET) != 0)
-        text.clear();
-    else
-        text.resize(VSIFReadL(&text[0], 1, text.size(), open));
-    if (open != nullptr)
-        VSIFCloseL(open);
+    const std::string text = bytes_at(file.path, page.text_at, std::min(page.text_size, most_text));
     const size_t line = text.find('\n');
     const std::string second = line != std::string::npos ? trimmed(text.substr(line)) : std::string();
     return second.compare(0, 6, "label ") == 0 ? "label" : second.compare(0, 6, "macro ") == 0 ? "macro" : "";

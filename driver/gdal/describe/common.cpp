@@ -11,6 +11,22 @@
 #include "../jsontext.h"
 #include "ngff.h"
 
+#include "cpl_vsi.h"
+
+std::string bytes_at(const std::string &path, int64_t at, int64_t n)
+{
+    std::string read;
+    VSILFILE *file = at >= 0 && n > 0 ? VSIFOpenL(path.c_str(), "rb") : nullptr;
+    if (file == nullptr)
+        return read;
+    if (VSIFSeekL(file, static_cast<vsi_l_offset>(at), SEEK_SET) == 0) {
+        read.resize(static_cast<size_t>(n));
+        read.resize(VSIFReadL(&read[0], 1, read.size(), file));
+    }
+    VSIFCloseL(file);
+    return read;
+}
+
 /* -- Planes ---------------------------------------------------------------------------------------------------- */
 
 int64_t plane_product(int64_t a, int64_t b)

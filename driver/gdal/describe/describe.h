@@ -101,6 +101,9 @@ struct StackDescription {
 /* Walks another file of the same set; false, with an error that names it, if that is no TIFF. Given by the caller. */
 typedef bool (*WalkFile)(const std::string &path, TiffFile *to);
 
+/* n bytes of a file at a place; less where it ends, or cannot be read. */
+std::string bytes_at(const std::string &path, int64_t at, int64_t n);
+
 /* Understands what the file says of itself. Kinds are asked in their order; a file that says nothing of itself is pages of
  * equal shape along z. False, with a GDAL error that names path, cause and what to do, where it says what cannot be
  * true. */

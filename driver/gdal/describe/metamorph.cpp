@@ -5,66 +5,37 @@
 #include "kinds.h"
 
 #include <algorithm>
-#include <memory>
 
 #include "../dimensions.h"
-
-#include "cpl_vsi.h"
 
 namespace
 {
 
 constexpr size_t plane_numbers = 6;
 
-struct FileCloser {
-    void operator()(VSILFILE *file) const
-    {
-        VSIFCloseL(file);
-    }
-};
-
-class Numbers
+/* Less than n where the file ends. */
+std::vector<uint32_t> numbers_at(const TiffFile &file, int64_t at, int64_t n)
 {
-    const TiffFile &m_file;
-    std::unique_ptr<VSILFILE, FileCloser> m_open;
-
-  public:
-    explicit Numbers(const TiffFile &file) : m_file(file), m_open(VSIFOpenL(file.path.c_str(), "rb"))
-    {
+    std::vector<uint32_t> numbers;
+    const std::string read = bytes_at(file.path, at, std::min(4 * n, file.size));
+    for (size_t i = 0; i + 4 <= read.size(); i += 4) {
+        uint32_t number = 0;
+        for (size_t k = 0; k < 4; k++)
+            number = number << 8 | static_cast<unsigned char>(read[i + (file.is_big_endian ? k : 3 - k)]);
+        numbers.push_back(number);
     }
-    /* n bytes at a place; less where the file ends. */
-    std::string bytes(int64_t at, int64_t n)
-    {
-        n = at < 0 || at > m_file.size ? 0 : std::min(n, m_file.size - at);
-        std::string read(static_cast<size_t>(n), '\0');
-        if (!m_open || VSIFSeekL(m_open.get(), static_cast<vsi_l_offset>(at), SEEK_SET) != 0)
-            return std::string();
-        read.resize(VSIFReadL(&read[0], 1, read.size(), m_open.get()));
-        return read;
-    }
-    std::vector<uint32_t> at(int64_t at, int64_t n)
-    {
-        std::vector<uint32_t> numbers;
-        const std::string read = bytes(at, 4 * n);
-        for (size_t i = 0; i + 4 <= read.size(); i += 4) {
-            uint32_t number = 0;
-            for (size_t k = 0; k < 4; k++)
-                number = number << 8 | static_cast<unsigned char>(read[i + (m_file.is_big_endian ? k : 3 - k)]);
-            numbers.push_back(number);
-        }
-        return numbers;
-    }
-};
+    return numbers;
+}
 
 double fraction(const uint32_t *numbers)
 {
     return numbers[1] != 0 ? static_cast<double>(numbers[0]) / numbers[1] : 0;
 }
 
-void read_pixel_size(const TiffFile &file, Numbers *numbers, StackImage *image)
+void read_pixel_size(const TiffFile &file, StackImage *image)
 {
     constexpr int64_t most_pairs = 64;
-    const std::vector<uint32_t> pairs = numbers->at(file.uic1.at, 2 * std::min(file.uic1.size, most_pairs));
+    const std::vector<uint32_t> pairs = numbers_at(file, file.uic1.at, 2 * std::min(file.uic1.size, most_pairs));
     bool is_of_use = false;
     double sizes[2] = {};
     const char *unit = nullptr;
@@ -72,13 +43,13 @@ void read_pixel_size(const TiffFile &file, Numbers *numbers, StackImage *image)
         if (pairs[i] == 3)
             is_of_use = pairs[i + 1] != 0;
         if (pairs[i] == 4 || pairs[i] == 5) {
-            const std::vector<uint32_t> size = numbers->at(pairs[i + 1], 2);
+            const std::vector<uint32_t> size = numbers_at(file, pairs[i + 1], 2);
             sizes[pairs[i] - 4] = size.size() == 2 ? fraction(size.data()) : 0;
         }
         if (pairs[i] == 6) {
-            const std::vector<uint32_t> length = numbers->at(pairs[i + 1], 1);
+            const std::vector<uint32_t> length = numbers_at(file, pairs[i + 1], 1);
             const int64_t most = 64, n = length.empty() ? 0 : std::min<int64_t>(length[0], most);
-            const std::string text = numbers->bytes(static_cast<int64_t>(pairs[i + 1]) + 4, n);
+            const std::string text = bytes_at(file.path, static_cast<int64_t>(pairs[i + 1]) + 4, n);
             unit = unit_of_text('x', utf8(trimmed(text.substr(0, text.find('\0'))))).name;
         }
     }
@@ -139,10 +110,9 @@ Outcome read_metamorph(const TiffFile &first, WalkFile, StackDescription *to)
         return Outcome::OTHER;
     }
     StackImage image = image_of(page);
-    Numbers numbers(first);
     image.c.size = page.samples;
-    read_planes(numbers.at(first.uic2.at, static_cast<int64_t>(plane_numbers) * n), n, &image);
-    read_pixel_size(first, &numbers, &image);
+    read_planes(numbers_at(first, first.uic2.at, static_cast<int64_t>(plane_numbers) * n), n, &image);
+    read_pixel_size(first, &image);
     image.planes.resize(static_cast<size_t>(n * page.samples));
     std::vector<size_t> places;
     for (int64_t i = 0; i < n; i++)

@@ -5,8 +5,6 @@
 #include <cmath>
 #include <cstring>
 
-#include "cpl_vsi.h"
-
 namespace
 {
 
@@ -14,13 +12,13 @@ namespace
 enum { MAGIC = 0, SIZE_Z = 16, SIZE_CHANNELS = 20, SIZE_T = 24, VOXEL = 40, SCAN = 88, TIME_STEP = 112, ALL = 120 };
 
 struct Info {
-    const unsigned char *bytes;
+    std::string bytes;
 
     uint64_t number(int at, int n) const
     {
         uint64_t value = 0;
         for (int i = n - 1; i >= 0; i--) /* always of this order */
-            value = value << 8 | bytes[at + i];
+            value = value << 8 | static_cast<unsigned char>(bytes[static_cast<size_t>(at + i)]);
         return value;
     }
     int64_t count(int at) const
@@ -46,20 +44,16 @@ bool is_zeiss(const TiffFile &file)
 
 Outcome read_zeiss(const TiffFile &first, WalkFile, StackDescription *to)
 {
-    unsigned char bytes[ALL] = {};
-    VSILFILE *open = VSIFOpenL(first.path.c_str(), "rb");
-    const bool is_read = open != nullptr && VSIFSeekL(open, static_cast<vsi_l_offset>(first.lsm.at), SEEK_SET) == 0 &&
-                         VSIFReadL(bytes, 1, sizeof bytes, open) == sizeof bytes;
-    if (open != nullptr)
-        VSIFCloseL(open);
-    const Info info{bytes};
-    const uint64_t magic = info.number(MAGIC, 4), scan = info.number(SCAN, 2);
+    const Info info{bytes_at(first.path, first.lsm.at, ALL)};
+    const bool is_read = info.bytes.size() == ALL;
     const auto no_use = [&](const std::string &why) {
         warn(first, "Zeiss's tag 34412 " + why + "; the pages are taken for planes along z, AXES says otherwise", to);
         return Outcome::OTHER;
     };
-    if (!is_read || (magic != 0x00300494C && magic != 0x00400494C))
+    const uint64_t magic = is_read ? info.number(MAGIC, 4) : 0;
+    if (magic != 0x00300494C && magic != 0x00400494C)
         return no_use("is broken");
+    const uint64_t scan = info.number(SCAN, 2);
     if (scan != 0 && scan != 3 && scan != 6) /* stack, times of a plane, times of a stack */
         return no_use("says scan type " + std::to_string(scan) + ", whose pages are no planes of x and y");
 

@@ -33,16 +33,14 @@ void add_region(std::string *xml, const std::string &file, int64_t from, int64_t
     CPLFree(escaped);
 }
 
-/* True for tiles that no program makes: GDAL takes memory for a whole one, whatever the file has of it. */
 bool has_huge_blocks(GDALDataset *page)
 {
-    constexpr double least = 1 << 24;
     int block[2] = {1, 1};
     GDALRasterBand *band = page->GetRasterBand(1);
     if (band != nullptr)
         band->GetBlockSize(&block[0], &block[1]);
-    const double pixels = static_cast<double>(page->GetRasterXSize()) * page->GetRasterYSize();
-    return static_cast<double>(block[0]) * block[1] > std::max(least, 4 * pixels);
+    return is_huge_block(static_cast<double>(block[0]) * block[1],
+                         static_cast<double>(page->GetRasterXSize()) * page->GetRasterYSize());
 }
 
 bool write_file(const std::string &name, const void *bytes, size_t n)

@@ -21,12 +21,10 @@
 /* A TIFF, or any other raster as a file of one page. */
 static bool read_pages_of(const std::string &path, TiffFile *to)
 {
-    unsigned char begin[8] = {};
-    VSILFILE *file = VSIFOpenL(path.c_str(), "rb");
-    const size_t n = file != nullptr ? VSIFReadL(begin, 1, sizeof begin, file) : 0;
-    if (file != nullptr)
-        VSIFCloseL(file);
-    return is_tiff_header(begin, static_cast<int>(n)) ? walk_tiff(path, to) : OpenPages::look_at(path, to);
+    const std::string begin = bytes_at(path, 0, 8);
+    const bool is_tiff =
+        is_tiff_header(reinterpret_cast<const unsigned char *>(begin.data()), static_cast<int>(begin.size()));
+    return is_tiff ? walk_tiff(path, to) : OpenPages::look_at(path, to);
 }
 
 static std::shared_ptr<StackFiles> read_file(const std::string &path, WalkFile read_first)

@@ -542,7 +542,9 @@ bool Walker::list_blocks(TiffPage *page)
         return true;
     const int64_t rows = page->is_tiled ? m_blocks.tile_rows : std::min(m_blocks.rows_per_strip, page->height);
     const int64_t width = page->is_tiled ? m_blocks.tile_width : page->width;
-    if (rows < 1 || width < 1 || (!page->is_tiled && page->height % rows != 0))
+    if (rows < 1 || width < 1 || (!page->is_tiled && page->height % rows != 0) ||
+        is_huge_block(static_cast<double>(rows) * static_cast<double>(width),
+                      static_cast<double>(page->height) * static_cast<double>(page->width)))
         return true;
     const int64_t across = (page->width - 1) / width + 1, down = (page->height - 1) / rows + 1;
     const int64_t n_planes = page->planar == 2 ? page->samples : 1;
@@ -672,6 +674,12 @@ uint64_t digest(uint64_t of, const void *bytes, size_t n)
     return of;
 }
 
+bool is_huge_block(double pixels, double pixels_of_page)
+{
+    constexpr double least = 1 << 24;
+    return pixels > std::max(least, 4 * pixels_of_page);
+}
+
 bool is_tiff_header(const unsigned char *bytes, int n_bytes)
 {
     if (n_bytes < 8 || bytes[0] != bytes[1] || (bytes[0] != 'I' && bytes[0] != 'M'))
@@ -737,10 +745,10 @@ std::vector<unsigned char> film_directory(const TiffFile &file, int film, int64_
     const int64_t rows = (first.height - 1) / first.block_rows * first.block_rows + first.block_rows;
     Bytes to{file};
     const int width = to.width(), count_width = file.is_big ? 8 : 2, entry_size = 4 + 2 * width;
-    std::vector<unsigned char> old(static_cast<size_t>(first.next_at - first.offset - count_width));
-    const std::unique_ptr<VSILFILE, FileCloser> open(VSIFOpenL(file.path.c_str(), "rb"));
-    if (!open || VSIFSeekL(open.get(), static_cast<vsi_l_offset>(first.offset + count_width), SEEK_SET) != 0 ||
-        VSIFReadL(old.data(), 1, old.size(), open.get()) != old.size())
+    const int64_t n_old = first.next_at - first.offset - count_width;
+    const std::string read = bytes_at(file.path, first.offset + count_width, n_old);
+    const std::vector<unsigned char> old(read.begin(), read.end());
+    if (static_cast<int64_t>(old.size()) != n_old)
         return {};
     const size_t step = static_cast<size_t>(entry_size);
     const auto tag_at = [&](size_t i) {
