@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "$0")" || exit 2
 here=$PWD
-all="build ctest pytest header symbols nogdal machines natives sanitizers plugin threads fuzz chroot newgdal"
+all="build ctest pytest header symbols nogdal machines natives imagej sanitizers plugin threads fuzz chroot newgdal"
 steps=${*:-$all}
 [ "$steps" = quick ] && steps="build ctest pytest"
 logs=$here/build/logs
@@ -95,6 +95,10 @@ step_machines() { # another byte order, 32 bits; after nogdal, whose build write
 
 step_natives() { # the library that people's own machines get: by zig, with its codecs in it
     scripts/natives.sh check
+}
+
+step_imagej() { # the plugin for ImageJ, with what natives has built in its jar
+    make_venv && scripts/imagej.sh test
 }
 
 build_asan() { # the plugin, and the test of what core does by GDAL; all other tests need none (no -Werror: -O1 warns of other things)

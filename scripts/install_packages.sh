@@ -6,6 +6,7 @@ set -euo pipefail
 build="cmake ninja-build gcc g++ pkg-config gdal-bin libgdal-dev libblosc-dev libzstd-dev liblz4-dev libdeflate-dev libcjson-dev"
 test="strace valgrind locales python3-gdal python3-venv python3-pip clang binutils ca-certificates curl python3-qgis qgis-providers"
 viewers="xvfb xauth chromium libegl1 libopengl0 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0"
+imagej="default-jdk-headless maven"
 modules="gdal blosc libzstd liblz4 libdeflate libcjson"
 
 wanted=$build
@@ -60,6 +61,9 @@ if [ "${1:-build}" = test ]; then
     # clang's sanitizers are a package of their own, named by its version
     runtime=libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev
     ! apt-cache show "$runtime" >/dev/null 2>&1 || install "$runtime"
+    # shellcheck disable=SC2086
+    command -v javac >/dev/null && command -v mvn >/dev/null || (install $imagej) ||
+        echo "(There is no JDK or Maven: the plugin for ImageJ is not tested.)"
     # shellcheck disable=SC2086
     (install $viewers) || echo "(These cannot be installed: the viewers that need them are not tested.)"
 fi

@@ -1,6 +1,7 @@
 #!/bin/bash
 # natives.sh [TARGET...]: libngff with its codecs in it for other machines, by zig, below build-natives/: those of the six
-# TARGETs that are named, or all. Says how large each is (at most 2 MB), and that it exports what ngff.h declares.
+# TARGETs that are named, or all. Says how large each is (at most 2 MB), and that it exports what ngff.h declares; puts a copy of
+# each below build-natives/jna/ under the names that JNA has, where driver/imagej takes them from.
 # natives.sh check: passes the C suite with the library for x86-64, and compares the stores that it writes with those of the
 #   same codecs compiled by gcc, byte for byte.
 # natives.sh arm64: the same with the library for arm64, run by qemu (minutes).
@@ -36,6 +37,19 @@ look_at() { # the library that was built for a target
     fi
     echo "$1: $(basename "$library"), $size bytes"
     [ "$size" -le $most ] || { echo "That is more than $most bytes." && return 1; }
+    place_for_jna "$1" "$library"
+}
+
+place_for_jna() { # TARGET LIBRARY
+    local cpu=${1%%-*} folder name
+    case $1 in
+    *-linux-*) folder=linux name=libngff.so ;;
+    *-windows-*) folder=win32 name=ngff.dll ;;
+    *) folder=darwin name=libngff.dylib ;;
+    esac
+    folder=$build/jna/$folder-${cpu/x86_64/x86-64}
+    mkdir -p "$folder"
+    cp "$2" "$folder/$name"
 }
 
 # same_stores TARGET [RUNNER...]: what the target's build writes is what gcc's writes. gcc's without optimisation, which is
