@@ -2,7 +2,10 @@
 package omezarr.imagej;
 
 import ij.IJ;
+import ij.ImagePlus;
 import ij.Macro;
+import ij.WindowManager;
+import java.awt.GraphicsEnvironment;
 
 final class Command {
     static final String title = "OME-Zarr";
@@ -22,10 +25,24 @@ final class Command {
                 return;
             }
             String message = messageOf(e);
-            if (java.awt.GraphicsEnvironment.isHeadless())
+            if (GraphicsEnvironment.isHeadless())
                 throw new RuntimeException(message, e);
             IJ.error(title, message);
         }
+    }
+
+    /** What a macro says, "" where there is no display that could show a dialog; null: ask the user. */
+    static String macroOptions() {
+        String options = Macro.getOptions();
+        return options == null && GraphicsEnvironment.isHeadless() ? "" : options;
+    }
+
+    /** Shows an image; without a display it becomes the current one of the macro that has opened it. */
+    static void show(ImagePlus imp) {
+        if (GraphicsEnvironment.isHeadless())
+            WindowManager.setTempCurrentImage(imp);
+        else
+            imp.show();
     }
 
     private static String messageOf(Throwable e) {

@@ -81,7 +81,7 @@ final class Described {
     }
 
     /** Seconds, or whatever the time unit is, from one frame to the next; 0 where it is not known. */
-    private static double frameInterval(Calibration calibration) {
+    static double frameInterval(Calibration calibration) {
         return calibration.frameInterval > 0 ? calibration.frameInterval
         : calibration.fps > 0                ? 1 / calibration.fps
                                              : 0;
@@ -125,7 +125,7 @@ final class Described {
         return brightness(lut, 0) > brightness(lut, 255);
     }
 
-    private static String color(LUT lut) {
+    static String color(LUT lut) {
         return String.format("%06X", lut.getRGB(isInverted(lut) ? 0 : 255) & 0xffffff);
     }
 
@@ -257,6 +257,10 @@ final class Described {
             double[] coefficients = calibration.getCoefficients();
             if (coefficients != null)
                 measured.put("coefficients", list(coefficients.length, i -> finite(coefficients[i])));
+            if (calibration.getFunction() == Calibration.CUSTOM) {
+                float[] table = calibration.getCTable();
+                measured.put("table", list(table.length, i -> String.valueOf(table[i])));
+            }
             measured.put("zero_clip", calibration.zeroClip());
         }
         kept.put("calibration", measured);

@@ -11,12 +11,16 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.function.DoublePredicate;
+import java.util.function.ObjIntConsumer;
 
 final class Ngff {
     // Pixel types and kinds; the numbers are pinned in ngff.h.
     static final int UINT8 = 1, INT8 = 2, UINT16 = 3, INT16 = 4, UINT32 = 5, INT32 = 6, UINT64 = 7, INT64 = 8,
                      FLOAT16 = 9, FLOAT32 = 10, FLOAT64 = 11;
     static final int RGB = 1;
+
+    static final int threads = Runtime.getRuntime().availableProcessors();
 
     // Without the encoding JNA would take the platform's, which is not UTF-8 everywhere.
     private static final NgffLibrary LIBRARY =
@@ -407,16 +411,26 @@ final class Ngff {
         }
 
         /** A box of a level, dense in C order, into the buffer. */
-        void read(int level, long[] origin, long[] extent, Memory pixels, int nThreads) {
+        void read(int level, long[] origin, long[] extent, Memory pixels) {
             checkLength(origin.length, rank);
             checkLength(extent.length, rank);
             int size = typeSize(dataType());
             checkBuffer(pixels, 0, denseStrides(extent, size), extent, size);
             byte[] message = new byte[4096];
-            int status = LIBRARY.ngff_reader_read(pointer(), level, origin, extent, pixels, null, nThreads, message,
+            int status = LIBRARY.ngff_reader_read(pointer(), level, origin, extent, pixels, null, threads, message,
                                                   message.length);
             if (status < 0)
                 throw new NgffException(status, Native.toString(message, StandardCharsets.UTF_8.name()));
+        }
+
+        /**
+         * Looks at every object of the store. tell gets the kind of each finding and its line; goOn says whether to,
+         *  with the share that is done. Returns the status: damage and Escape are no exceptions.
+         */
+        int verify(ObjIntConsumer<String> tell, DoublePredicate goOn) {
+            NgffLibrary.Finding finding = (user, kind, text) -> tell.accept(text, kind);
+            NgffLibrary.Progress progress = (user, share) -> goOn.test(share) ? 1 : 0;
+            return LIBRARY.ngff_reader_verify(pointer(), threads, finding, progress, null);
         }
     }
 

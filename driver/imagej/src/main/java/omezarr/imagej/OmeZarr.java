@@ -1,4 +1,4 @@
-/* OmeZarr.java: what scripts call: OmeZarr.save(imp, path, "COMPRESS=ZSTD", ...). */
+/* OmeZarr.java: what scripts call: OmeZarr.save(imp, path, "COMPRESS=ZSTD", ...), OmeZarr.open(path). */
 package omezarr.imagej;
 
 import ij.ImagePlus;
@@ -28,6 +28,43 @@ public final class OmeZarr {
             all.add("COMPRESS=ZSTD"); // blosc, the library's own choice for 16 bit, is a native library that readers in
                                       // Fiji may not have
         Saving.save(imp, path, all);
+    }
+
+    /**
+     * Opens the image at the root of a store: the largest level that ImageJ can hold; as a virtual stack if it is
+     * large.
+     *
+     *  @param path a folder, or a file ".ozx"
+     *  @return the image, not shown yet
+     *  @throws NgffException with path and cause, if it cannot be read
+     */
+    public static ImagePlus open(String path) {
+        return open(path, "", -1, null);
+    }
+
+    /**
+     * Opens one image of a store.
+     *
+     *  @param path a folder, or a file ".ozx"
+     *  @param part the image's path in the store, such as "labels/cells" or "A/1/0"; "" for the one at the root
+     *  @param level 0 is the full size; -1 the largest that ImageJ can hold
+     *  @param isVirtual whether planes are read when they are looked at; null: if the image is large
+     *  @return the image, not shown yet
+     *  @throws NgffException with path and cause, if it cannot be read
+     */
+    public static ImagePlus open(String path, String part, int level, Boolean isVirtual) {
+        return Opening.open(path, part, level, isVirtual);
+    }
+
+    /**
+     * Looks at every object of a store: all of it is there and decodes, its metadata keeps to the specification.
+     *
+     *  @param path a folder, or a file ".ozx"
+     *  @return what is wrong with it, one line for each object; empty if it is whole
+     *  @throws NgffException with path and cause, if it cannot be read
+     */
+    public static List<String> verify(String path) {
+        return Verifying.verify(path);
     }
 
     /** @return the version of the native library */

@@ -5,7 +5,7 @@ package omezarr.imagej;
 
 import ij.IJ;
 import ij.ImagePlus;
-import ij.Macro;
+import ij.WindowManager;
 import ij.gui.GenericDialog;
 import ij.io.OpenDialog;
 import ij.plugin.PlugIn;
@@ -27,9 +27,11 @@ public final class SaveCommand implements PlugIn {
     }
 
     private static void save() {
-        ImagePlus imp = IJ.getImage();
+        ImagePlus imp = WindowManager.getCurrentImage(); // IJ.getImage() ends the process where there is no window
+        if (imp == null)
+            throw new IllegalStateException("There is no image open that could be saved");
         List<String> options = new ArrayList<>();
-        String macro = Macro.getOptions(), path = macro != null ? ofMacro(macro, options) : ofDialog(imp, options);
+        String macro = Command.macroOptions(), path = macro != null ? ofMacro(macro, options) : ofDialog(imp, options);
         if (path == null)
             return;
         if (!imp.lock())
