@@ -687,6 +687,18 @@ static int is_not_possible(int failure)
     return failure == ENOSYS || failure == EINVAL || failure == ENOTSUP;
 }
 
+static int32_t cannot_put_back(const char *at, int failure, error *e)
+{
+    return error_set(e, NGFF_E_STORAGE, "%s holds what is no part of an OME-Zarr, and cannot be put back: %s", at,
+                     strerror(failure));
+}
+
+/* What was found in the old store, once it has its name again. */
+static int32_t say_foreign(folder *f, const error *found, error *e)
+{
+    return check_again(f, e) == NGFF_OK ? error_copy(e, found) : e->status;
+}
+
 /* Swaps the new store and the old one, and looks at the old one once more where nobody else can change it: what is no
  * part of a store was put into it at the last moment, and it goes back. The record is hidden first: after the exchange
  * the claim holds the old store, and RESUME must not take it for the new one. Its name then says which folder it speaks
@@ -713,9 +725,8 @@ static int32_t exchange(folder *f, int *is_possible, error *e)
             return NGFF_OK;
         failure = f->calls->exchange(coming, f->path);
         if (failure)
-            return error_set(e, NGFF_E_STORAGE, "%s holds what is no part of an OME-Zarr, and cannot be put back: %s",
-                             coming, strerror(failure));
-        error_copy(e, &foreign);
+            return cannot_put_back(coming, failure, e);
+        say_foreign(f, &foreign, e);
     } else if (*is_possible)
         cannot_publish(f, failure, e);
     if (has_record)
@@ -723,22 +734,29 @@ static int32_t exchange(folder *f, int *is_possible, error *e)
     return e->status;
 }
 
-/* Puts the new store in the place of the old one by two renames, where names cannot be exchanged. */
+/* Puts the new store in the place of the old one by two renames, where names cannot be exchanged. Between them it looks
+ * at the old one once more, as exchange does. */
 static int32_t rename_twice(folder *f, error *e)
 {
     char left[4096];
+    error foreign = {0};
     claim_remove(&f->claim, f->retired, left); /* that of a run which was killed */
     int failure = rename_surely(f->calls, f->path, f->retired);
     if (failure)
         return cannot_publish(f, failure, e);
-    failure = rename_surely(f->calls, f->staged, f->path);
-    if (failure && rename_surely(f->calls, f->retired, f->path) != 0)
+    int is_ours = destination_is_ours(f->calls, f->retired, 0, &foreign) == NGFF_OK;
+    failure = is_ours ? rename_surely(f->calls, f->staged, f->path) : 0;
+    if (is_ours && !failure) {
+        warn_of_left(f, claim_remove(&f->claim, f->retired, left), left);
+        return NGFF_OK;
+    }
+    int not_back = rename_surely(f->calls, f->retired, f->path);
+    if (not_back && !is_ours)
+        return cannot_put_back(f->retired, not_back, e);
+    if (not_back)
         return error_set(e, NGFF_E_STORAGE, "cannot rename %s to %s: %s; the old store is now %s", f->staged, f->path,
                          strerror(failure), f->retired);
-    if (failure)
-        return cannot_publish(f, failure, e);
-    warn_of_left(f, claim_remove(&f->claim, f->retired, left), left);
-    return NGFF_OK;
+    return is_ours ? cannot_publish(f, failure, e) : say_foreign(f, &foreign, e);
 }
 
 /* A rename that replaces the file at the destination, where names cannot be exchanged. */

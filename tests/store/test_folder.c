@@ -265,17 +265,30 @@ static void exchange_that_fails_keeps_the_new_store(void)
     calls.exchange = try_exchange;
 }
 
-static void file_that_comes_at_the_last_moment_is_put_back(void)
+static void check_last_moment(void)
 {
     error e = {0}, refusal = {0};
     calls.exchange = refuse_exchange;
-    CHECK_INT(write_store(below("theirs"), "old", 0, &e), NGFF_OK);
+    CHECK_INT(write_store(below("theirs"), "old", 1, &e), NGFF_OK);
     put_at_exchange = below("theirs/thesis.txt");
     CHECK_INT(write_store(below("theirs"), "new", 1, &refusal), NGFF_E_EXISTS);
-    CHECK(strstr(refusal.message, "thesis.txt"));
+    CHECK(strstr(refusal.message, "thesis.txt") && strstr(refusal.message, below("theirs")));
     check_chunk(below("theirs"), "old");
-    CHECK(exists(below("theirs/thesis.txt")) && !exists(below(".theirs.partial")));
+    CHECK(exists(below("theirs/thesis.txt")) && !exists(below(".theirs.partial")) && !exists(below(".theirs.retired")));
+    CHECK_INT(local_remove_tree(below("theirs")), 0);
     calls.exchange = try_exchange;
+}
+
+static void file_that_comes_at_the_last_moment_is_put_back(void)
+{
+    check_last_moment();
+}
+
+static void file_that_comes_before_the_two_renames_is_put_back(void)
+{
+    exchange_failure = ENOSYS;
+    check_last_moment();
+    exchange_failure = 0;
 }
 
 static int cannot_move(const char *path, const char *full)
@@ -349,6 +362,7 @@ int main(void)
     RUN(huge_root_document_is_not_read);
     RUN_POSIX(exchange_that_fails_keeps_the_new_store, "names that can be exchanged");
     RUN_POSIX(file_that_comes_at_the_last_moment_is_put_back, "names that can be exchanged");
+    RUN(file_that_comes_before_the_two_renames_is_put_back);
     RUN(place_that_cannot_be_renamed_is_refused_before_the_work);
     RUN_POSIX(resume_after_spilling_goes_on, "fork");
     RUN(name_with_a_slash_is_a_folder);
