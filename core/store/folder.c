@@ -486,15 +486,48 @@ static int32_t cannot_sync(const char *path, const char *so, int failure, error 
     return error_set(e, NGFF_E_STORAGE, "%s did not reach the disk: %s; %s", path, strerror(failure), so);
 }
 
+typedef struct {
+    const folder *store;
+    const char *root;
+    int failure;
+    error *e;
+} files_to_sync;
+
+static int32_t sync_file(void *user, const char *key)
+{
+    files_to_sync *all = user;
+    char path[longest_path], cause[256];
+    path_state what;
+    if (store_goes_on(&all->store->base, all->e) != NGFF_OK)
+        return all->e->status;
+    snprintf(path, sizeof path, "%s/%s", all->root, key);
+    all->failure = all->store->calls->look(path, &what, cause);
+    if (!all->failure && what.kind == KIND_FILE) /* a pipe would never end */
+        all->failure = all->store->calls->sync(path);
+    return all->failure ? NGFF_E_STORAGE : NGFF_OK;
+}
+
+/* A file, or a folder with all that is in it, reaches the disk. so: what is true if it does not. */
+static int32_t sync_all(const folder *f, const char *path, const char *so, error *e)
+{
+    error walk = {0};
+    files_to_sync all = {f, path, 0, e};
+    if (f->calls->syncs_files && !f->is_file && walk_tree(f->calls, path, sync_file, &all, &walk) != NGFF_OK &&
+        !all.failure)
+        return error_copy(e, &walk); /* unless it was cancelled, which e says already */
+    if (!all.failure)
+        all.failure = f->calls->sync(path);
+    return all.failure ? cannot_sync(f->path, so, all.failure, e) : NGFF_OK;
+}
+
 /* All is changed: it reaches the disk, then the mark goes, then the claim. */
 static int32_t end_update(folder *f, error *e)
 {
     char path[longest_path];
     int failure = 0;
     if (f->is_dirty && !f->base.is_unmarked) {
-        failure = f->calls->sync(f->path);
-        if (failure)
-            return cannot_sync(f->path, "its mark " STORE_DIRTY_KEY " stays", failure, e);
+        if (sync_all(f, f->path, "its mark " STORE_DIRTY_KEY " stays", e) != NGFF_OK)
+            return e->status;
         snprintf(path, sizeof path, "%s/" STORE_DIRTY_KEY, f->path);
         failure = f->calls->remove_file(path);
     }
@@ -812,13 +845,12 @@ static int32_t folder_publish(store *s, error *e)
         return end_update(f, e);
     if (check_again(f, e) != NGFF_OK || (f->is_file && pack(f, e) != NGFF_OK))
         return e->status;
-    int not_synced = f->is_synced ? f->calls->sync(f->is_file ? f->packed : f->staged) : 0;
-    if (not_synced)
-        return cannot_sync(f->path, "it was not published", not_synced, e);
+    if (f->is_synced && sync_all(f, f->is_file ? f->packed : f->staged, "it was not published", e) != NGFF_OK)
+        return e->status;
     if (put_in_place(f, e) != NGFF_OK)
         return e->status;
-    folder_abandon(s); /* only the claim, and the old store in it */
-    not_synced = f->is_synced ? f->calls->sync(f->path) : 0;
+    folder_abandon(s);                                           /* only the claim, and the old store in it */
+    int not_synced = f->is_synced ? f->calls->sync(f->path) : 0; /* its name */
     return not_synced ? cannot_sync(f->path, "it is visible, but may be lost when the power fails", not_synced, e)
                       : NGFF_OK;
 }

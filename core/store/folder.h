@@ -37,6 +37,7 @@ typedef struct {
     int (*rename_over)(const char *from, const char *to);           /* replaces the file `to` at once */
     int (*exchange)(const char *a, const char *b); /* both names swapped at once; ENOSYS, EINVAL, ENOTSUP: not here */
     int (*sync)(const char *path);                 /* what a path says reaches the disk */
+    int syncs_files;                               /* of a folder, only its names do: files are synced one by one */
     int (*remove_tree)(const char *path);          /* all that can be; the first failure */
     int (*remove_file)(const char *path);
     int (*remove_empty)(const char *path); /* a folder, if nothing is in it; else ENOTEMPTY */
@@ -56,7 +57,7 @@ int folder_stand_at(store *s, const char *group);
 
 /* This machine's disks, whoever writes there. Symbolic links are never followed but to read a file: a link is no folder
  * of ours, and removing a tree must not leave the tree. local_sync: a file and its place in its folder, or a folder
- * with all on its file system, reach the disk. */
+ * with all on its file system where the system has a call for that (Linux), reach the disk. */
 extern const folder_calls local_calls;
 char *local_path(const char *path); /* as this library writes it, with '/' between names, for free() */
 int local_look(const char *path, path_state *what, char cause[256]);

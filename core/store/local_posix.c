@@ -203,7 +203,7 @@ static int file_rename_over(const char *from, const char *to)
     return rename(from, to) == 0 ? 0 : errno;
 }
 
-/* A file, or all of the file system that a folder is in. What cannot be synced at all is no failure. */
+/* A file or, on Linux, all of the file system that a folder is in. What cannot be synced at all is no failure. */
 static int sync_one(const char *path, int is_all)
 {
     int file = open(path, O_RDONLY | O_CLOEXEC);
@@ -343,6 +343,9 @@ const folder_calls local_calls = {
     .rename_over = file_rename_over,
     .exchange = file_exchange,
     .sync = local_sync,
+#ifndef __linux__
+    .syncs_files = 1,
+#endif
     .remove_tree = local_remove_tree,
     .remove_file = local_remove_file,
     .remove_empty = file_remove_empty,

@@ -487,22 +487,15 @@ static int sync_file(const char *path)
     return error ? number_of(error) : 0;
 }
 
-/* Only an administrator may flush a file system at once, and folders cannot be flushed: it is done for each file. */
+/* Only an administrator may flush a file system at once, and folders cannot be flushed. */
 int local_sync(const char *path)
 {
-    char **names = NULL, cause[256];
+    char cause[256];
     path_state what;
     int failure = local_look(path, &what, cause);
-    if (failure || what.kind != KIND_FOLDER)
-        return failure ? failure : what.kind == KIND_NONE ? ENOENT : sync_file(path);
-    failure = local_list(path, &names, cause);
-    for (int i = 0; names && names[i] && !failure; i++) {
-        char *below = join(path, names[i]);
-        failure = below ? local_sync(below) : ENOMEM;
-        free(below);
-    }
-    free_names(names);
-    return failure;
+    if (failure || what.kind == KIND_FOLDER)
+        return failure;
+    return what.kind == KIND_NONE ? ENOENT : sync_file(path);
 }
 
 const folder_calls local_calls = {
@@ -517,6 +510,7 @@ const folder_calls local_calls = {
     .rename_over = file_rename_over,
     .exchange = file_exchange,
     .sync = local_sync,
+    .syncs_files = 1,
     .remove_tree = local_remove_tree,
     .remove_file = local_remove_file,
     .remove_empty = file_remove_empty,

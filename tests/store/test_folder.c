@@ -291,6 +291,35 @@ static void file_that_comes_before_the_two_renames_is_put_back(void)
     exchange_failure = 0;
 }
 
+static char synced[400]; /* the names below the store to come, and what else was synced */
+
+static int note_sync(const char *path)
+{
+    const char *file = strstr(path, ".partial/store/");
+    size_t n = strlen(synced);
+    snprintf(synced + n, sizeof synced - n, "%s ", file ? file + 15 : exists(below("synced")) ? "name" : "folder");
+    return 0;
+}
+
+/* As on Windows and macOS, where no call syncs a whole file system. */
+static void files_are_synced_one_by_one_before_the_store_is_visible(void)
+{
+    error e = {0};
+    calls.sync = note_sync;
+    calls.syncs_files = 1;
+    store *s = open_at(below("synced"));
+    s->ops->set_sync(s);
+    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(put_text(s, "scale0/image/c/0/0", "pixels"), NGFF_OK);
+    CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
+    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    s->ops->free(s);
+    CHECK(strstr(synced, "scale0/image/c/0/0 ") && strstr(synced, "zarr.json "));
+    CHECK_TEXT(synced + strlen("scale0/image/c/0/0 zarr.json "), "folder name ");
+    calls.sync = local_calls.sync;
+    calls.syncs_files = local_calls.syncs_files;
+}
+
 static int cannot_move(const char *path, const char *full)
 {
     return strstr(path, "lower") && exists(full) ? EXDEV : 0;
@@ -363,6 +392,7 @@ int main(void)
     RUN_POSIX(exchange_that_fails_keeps_the_new_store, "names that can be exchanged");
     RUN_POSIX(file_that_comes_at_the_last_moment_is_put_back, "names that can be exchanged");
     RUN(file_that_comes_before_the_two_renames_is_put_back);
+    RUN(files_are_synced_one_by_one_before_the_store_is_visible);
     RUN(place_that_cannot_be_renamed_is_refused_before_the_work);
     RUN_POSIX(resume_after_spilling_goes_on, "fork");
     RUN(name_with_a_slash_is_a_folder);

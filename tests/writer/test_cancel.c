@@ -111,6 +111,14 @@ static int gated_replace(const char *from, const char *to)
     return local_calls.rename_over(from, to);
 }
 
+static int gated_sync(const char *path)
+{
+    char name[4200];
+    snprintf(name, sizeof name, "sync %s", path);
+    pass(name);
+    return local_calls.sync(path);
+}
+
 static folder_calls gated_calls;
 
 static store *gated_folder(const char *name)
@@ -119,6 +127,8 @@ static store *gated_folder(const char *name)
     gated_calls.write_file = gated_write;
     gated_calls.read_file = gated_read;
     gated_calls.rename_over = gated_replace;
+    gated_calls.sync = gated_sync;
+    gated_calls.syncs_files = 1; /* here, too */
     return folder_open(below(name), &gated_calls);
 }
 
@@ -251,6 +261,18 @@ static void packing_ends_within_a_file(void)
     CHECK(access(below("a.ozx"), F_OK) != 0);
 }
 
+static void syncing_ends_within_a_file(void)
+{
+    ngff_plan *plan = plan_of("SYNC=YES");
+    ngff_writer *w = writer_open_store(plan, gated_folder("e"));
+    CHECK_INT(write_rows(w, 0, side), NGFF_OK);
+    gate_set(w, "sync ", 7);
+    CHECK_INT(ngff_writer_close(w), NGFF_E_CANCELLED);
+    gate_check();
+    end(w, plan);
+    CHECK(access(below("e"), F_OK) != 0);
+}
+
 static void make_store(const char *name)
 {
     ngff_plan *plan = plan_of(NULL);
@@ -338,6 +360,7 @@ int main(void)
     RUN(close_ends_within_a_chunk);
     RUN(verify_ends_within_a_chunk);
     RUN(packing_ends_within_a_file);
+    RUN(syncing_ends_within_a_file);
     RUN(change_in_place_stays_dirty);
     RUN(what_is_done_can_be_gone_on_with);
     place_end();
