@@ -7,7 +7,7 @@
 
 const char *ngff_version(void)
 {
-    return "0.1.0";
+    return NGFF_LIBRARY_VERSION; /* of CMakeLists.txt */
 }
 
 const char *ngff_status_text(int32_t status)

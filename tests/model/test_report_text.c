@@ -53,7 +53,7 @@ static void everything_has_its_place(void)
     ngff_plan *plan = plan_with("REPORT=r.json");
     ngff_plan_add_loss(plan, "the \"lost\" thing");
     cJSON *root = tree_of(plan, &run);
-    CHECK_TEXT(text_at(root, "writer"), "libngff 0.1.0");
+    CHECK_TEXT(text_at(root, "writer"), "libngff 0.2.0");
     CHECK_TEXT(text_at(root, "store"), "/a/b.ome.zarr");
     CHECK_TEXT(cJSON_GetStringValue(at(root, "options", 1)), "SCALE_FACTORS=2");
     CHECK_TEXT(cJSON_GetStringValue(at(root, "options", 5)), "REPORT=r.json");
