@@ -1,16 +1,17 @@
-# Installs libngff, its header, pkg-config and CMake config files.
+# Installs libngff, its header, pkg-config and CMake config files. Components: those of packages (package.cmake).
 include(CMakePackageConfigHelpers)
-install(TARGETS ngff EXPORT ngff-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
-        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
-        PUBLIC_HEADER DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(TARGETS ngff EXPORT ngff-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library NAMELINK_COMPONENT development
+        RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT library
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development
+        PUBLIC_HEADER DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
 if(NGFF_BUNDLED_CODECS)
-  install(FILES LICENSE licenses/THIRD-PARTY.txt DESTINATION ${CMAKE_INSTALL_DOCDIR})
+  install(FILES LICENSE licenses/THIRD-PARTY.txt DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT library)
 endif()
-install(EXPORT ngff-targets NAMESPACE ngff:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ngff)
+install(EXPORT ngff-targets NAMESPACE ngff:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ngff COMPONENT development)
 file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/ngff-config.cmake "include(\${CMAKE_CURRENT_LIST_DIR}/ngff-targets.cmake)\n")
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/ngff-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/ngff-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/ngff-config-version.cmake
-        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ngff)
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ngff COMPONENT development)
 # ngff.pc finds the prefix from its own place, so that the installed tree may be moved, or be installed to another prefix
 # than the one configured. Folders that were given as absolute paths are what they are.
 if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
@@ -28,4 +29,4 @@ else()
   set(NGFF_PC_INCLUDEDIR "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
 endif()
 configure_file(cmake/ngff.pc.in ngff.pc @ONLY)
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/ngff.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/ngff.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)

@@ -1,16 +1,18 @@
 #!/bin/bash
-# chroot_gdal.sh SUITE [test [PYTEST ARGUMENTS...]|read STORES]: another GDAL in a throw-away Debian chroot (trixie has 3.10, sid 3.13).
+# chroot_gdal.sh SUITE [test [PYTEST ARGUMENTS...]|read STORES|package TO|install FROM]: another GDAL in a throw-away Debian chroot (trixie has 3.10, sid 3.13).
 #   test          builds the plugin there, runs CTest and pytest, and prints one row of the README's table; trixie has
 #                 QGIS 3.40, which exports through the plugin too. Arguments of pytest are seen from autotest/gdrivers
 #   read STORES   GDAL's own Zarr driver, without our plugin, reads what autotest/gdal_zarr_stores.py wrote
+#   package TO    makes the Debian packages there (scripts/package.sh make) and copies them to the folder TO
+#   install FROM  installs the packages of the folder FROM in a bare system, as a user would, and writes a store with them
 # The chroot is kept in $OMEZARR_CHROOTS (default /var/cache/omezarr-chroots) for the next run. Needs root or sudo,
 # debootstrap and the network; without them the last line says why and the exit status is 77.
 set -euo pipefail
 suite=$1
 job=${2:-test}
 shift $(($# < 2 ? $# : 2))
-stores=""
-[ "$job" != read ] || stores=$(cd "$1" && pwd)
+given=""
+[ "$job" = test ] || given=$(cd "$1" && pwd)
 root=$(cd "$(dirname "$0")/.." && pwd)
 
 skip() {
@@ -30,6 +32,7 @@ fi
 
 chroots=${OMEZARR_CHROOTS:-/var/cache/omezarr-chroots}
 base=$chroots/$suite
+[ "$job" != install ] || base+=-bare
 mkdir -p "$chroots"
 
 # -- The base system, from the mirror that this machine uses ---------------------------------------------------------
@@ -72,23 +75,28 @@ install() {
     echo "$list" >"$base/.packages-$job"
 }
 
+build_packages="libgdal-dev gcc g++ cmake ninja-build pkgconf libblosc-dev libzstd-dev liblz4-dev libdeflate-dev libcjson-dev"
+bring_source() {
+    rm -rf "$base/src" && mkdir "$base/src"
+    tar -C "$root" --exclude='./build*' --exclude=./.git --exclude=./out -cf - . | tar -C "$base/src" -xf -
+}
+
 # -- The job ---------------------------------------------------------------------------------------------------------
 
 case $job in
 read)
     install gdal-bin python3-gdal
     rm -rf "$base/stores" && mkdir "$base/stores"
-    tar -C "$stores" -cf - . | tar -C "$base/stores" -xf -
+    tar -C "$given" -cf - . | tar -C "$base/stores" -xf -
     cp "$root/autotest/gdal_zarr_stores.py" "$base/stores/"
     inside python3 /stores/gdal_zarr_stores.py --read /stores
     ;;
 test)
-    install gdal-bin python3-gdal python3-numpy python3-pytest python3-pytest-xdist libgdal-dev gcc g++ cmake \
-        ninja-build pkgconf libblosc-dev libzstd-dev liblz4-dev libdeflate-dev libcjson-dev \
+    # shellcheck disable=SC2086,SC2046
+    install gdal-bin python3-gdal python3-numpy python3-pytest python3-pytest-xdist $build_packages \
         $([ "$suite" != sid ] || echo python3-tifffile python3-zarr) \
         $([ "$suite" != trixie ] || echo python3-qgis)
-    rm -rf "$base/src" && mkdir "$base/src"
-    tar -C "$root" --exclude='./build*' --exclude=./.git --exclude=./out -cf - . | tar -C "$base/src" -xf -
+    bring_source
     version=$(inside gdalinfo --version | sed 's/^GDAL \([0-9.]*\).*/\1/')
     qgis=$(inside env QT_QPA_PLATFORM=offscreen python3 -c 'from qgis.core import Qgis; print(Qgis.QGIS_VERSION)' 2>/dev/null |
         sed 's/^\([0-9.]*\).*/, QGIS \1/') || qgis=""
@@ -108,8 +116,31 @@ test)
     printf '\n| Debian | GDAL | builds | CTest | pytest |\n|---|---|---|---|---|\n%s\n' "$row"
     exit $status
     ;;
+package)
+    # shellcheck disable=SC2086
+    install $build_packages dpkg-dev
+    bring_source
+    inside /src/scripts/package.sh make /src/build
+    cp "$base"/src/build/*.deb "$given/"
+    ;;
+install) # in a copy of the bare system, which goes afterwards; only what was downloaded is kept
+    bare=$base base=$(mktemp -d -p "$chroots")
+    trap 'rm -rf "$base"' EXIT
+    cp -a "$bare/." "$base/"
+    cp "$given"/*.deb "$root/autotest/gdrivers/data/rocky_mountain.tif" "$base/root/"
+    inside sh -c 'apt-get -o Acquire::Check-Valid-Until=false update -qq && cd /root && apt-get install -y -qq --no-install-recommends gdal-bin ./*.deb' \
+        >"$chroots/$suite-install.log" 2>&1 || { tail -20 "$chroots/$suite-install.log" && exit 1; }
+    mv "$base"/var/cache/apt/archives/*.deb "$bare/var/cache/apt/archives/" 2>/dev/null || true
+    inside sh -ec 'cd /root
+        gdal_translate -q -of OMEZARR rocky_mountain.tif out.ome.zarr
+        gdalinfo --version && gdalinfo out.ome.zarr | grep -E "^Driver|^Size|Overviews" | sort -u
+        omezarr verify out.ome.zarr rocky_mountain.tif
+        dpkg -s gdal-omezarr | grep -E "^(Version|Depends)"
+        apt-get purge -y -qq gdal-omezarr libngff-dev libngff0 >/dev/null 2>&1
+        ! dpkg -S omezarr ngff 2>/dev/null && ! find /usr -name "*ngff*" -o -iname "*omezarr*" | grep .'
+    ;;
 *)
-    echo "usage: chroot_gdal.sh SUITE [test|read STORES]" >&2
+    echo "usage: chroot_gdal.sh SUITE [test|read STORES|package TO|install FROM]" >&2
     exit 2
     ;;
 esac
