@@ -2,15 +2,18 @@
 # imagej.sh: builds the plugin for ImageJ and Fiji, driver/imagej/target/OMEZarr_.jar, with the native libraries that
 #   scripts/natives.sh has built.
 # imagej.sh test: the same with its tests, which use the libngff of build/, so that the stores they write can be compared with
-#   those of gdal_translate; then autotest/imagej reads these stores.
+#   those of gdal_translate; then autotest/imagej reads these stores, and a real ImageJ takes the jar with the native library in it.
+#   The pictures of docs/imagej.md are then in driver/imagej/target/real.
 # Where there is no JDK or Maven, or Maven cannot bring what it needs, the last line says so and the exit status is 77.
 set -euo pipefail
 source=$(cd "$(dirname "$0")/.." && pwd)
 for program in javac mvn; do
     command -v $program >/dev/null || { echo "skipped: there is no $program" && exit 77; }
 done
+jar=$source/driver/imagej/target/OMEZarr_.jar
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+place=$(mktemp -d) # an ImageJ's folder
+trap 'rm -rf "$log" "$place"' EXIT
 
 maven() {
     mvn -q -B -f "$source/driver/imagej/pom.xml" package "$@" >"$log" 2>&1 && return 0
@@ -21,9 +24,21 @@ maven() {
 
 if [ "${1:-}" != test ]; then
     maven -DskipTests
-    ls -l "$source/driver/imagej/target/OMEZarr_.jar"
+    ls -l "$jar"
     exit 0
 fi
 maven "-Dlibrary=$source/build"
 cat "$source"/driver/imagej/target/surefire-reports/*.txt | grep '^Tests run'
 GDAL_DRIVER_PATH=$source/build/driver/gdal "$source/build/venv/bin/python" -m pytest "$source/autotest/imagej" -q
+
+command -v xvfb-run >/dev/null || { echo "(There is no xvfb-run: no ImageJ with a window is tested.)" && exit 0; }
+unzip -l "$jar" | grep -q "linux-$(uname -m | tr _ -)/libngff.so" ||
+    { echo "(The jar has no native library for this machine, see scripts/natives.sh: no ImageJ with a window is tested.)" && exit 0; }
+central=${HOME}/.m2/repository out=$source/driver/imagej/target/real
+mkdir -p "$place/plugins/jars"
+cp "$jar" "$place/plugins"
+cp "$central"/net/java/dev/jna/jna/5.14.0/jna-5.14.0.jar "$place/plugins/jars"
+rm -rf "$out" && mkdir -p "$out"
+timeout 300 xvfb-run -a -s "-screen 0 1024x700x24" java -Duser.home="$place" -Dplugins.dir="$place" \
+    -cp "$central/net/imagej/ij/1.54p/ij-1.54p.jar:$source/driver/imagej/target/test-classes" \
+    real.RealImageJ "$out" "$source/docs/imagej.md"

@@ -16,6 +16,7 @@ final class Command {
     /** Runs a command. Escape is told in the status bar; all else that goes wrong in a dialog, and it ends a macro. */
     static void run(Runnable body) {
         try {
+            Drops.install();
             body.run();
         } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
             if (Macro.MACRO_CANCELED.equals(e.getMessage())) {

@@ -53,6 +53,10 @@ final class Ngff {
         return LIBRARY.ngff_type_size(dataType);
     }
 
+    static boolean isStore(String path) {
+        return LIBRARY.ngff_identify(path) == 1;
+    }
+
     private static void checkLength(int length, int rank) {
         if (length != rank)
             throw new IllegalArgumentException(length + " values for " + rank + " axes");

@@ -49,6 +49,7 @@ interface NgffLibrary extends Library {
     int ngff_writer_close(Pointer writer);
     String ngff_writer_warning(Pointer writer);
 
+    int ngff_identify(String path);
     Pointer ngff_reader_open_part(String path, String part, String[] options);
     void ngff_reader_free(Pointer reader);
     int ngff_reader_status(Pointer reader);
