@@ -211,8 +211,17 @@ NGFF_API int32_t ngff_plan_set_given(ngff_plan *plan, int32_t level);
  * of times, before ngff_writer_close. */
 NGFF_API int32_t ngff_plan_add_loss(ngff_plan *plan, const char *text);
 
+/* LAYOUT=BIOFORMATS2RAW: the text of OME/METADATA.ome.xml, a new string for ngff_string_free: what was set, else what the
+ * library makes of the plan, an OME with one Image. NULL where there is none: another layout, a pixel type that OME-XML
+ * does not know, or memory is out. */
+NGFF_API char *ngff_plan_ome_xml(const ngff_plan *plan);
+/* OME-XML that says more, such as the source's; that it is true of the plan is the host's business. NULL: the library's.
+ * Before ngff_writer_close. */
+NGFF_API int32_t ngff_plan_set_ome_xml(ngff_plan *plan, const char *text);
+
 NGFF_API int32_t ngff_plan_level_count(const ngff_plan *plan);
-/* Path of a level's array below the store's root, such as "scale0/image"; NULL out of range. */
+/* Path of a level's array below the image's group, which is the store's root, or "0" with LAYOUT=BIOFORMATS2RAW: such as
+ * "scale0/image"; NULL out of range. */
 NGFF_API const char *ngff_plan_level_path(const ngff_plan *plan, int32_t level);
 NGFF_API int32_t ngff_plan_level_shape(const ngff_plan *plan, int32_t level, int64_t *shape);
 NGFF_API int32_t ngff_plan_level_chunk(const ngff_plan *plan, int32_t level, int64_t *chunk);
@@ -379,6 +388,8 @@ NGFF_API const char *ngff_reader_part_title(const ngff_reader *reader, int32_t i
  */
 NGFF_API int32_t ngff_reader_part_level(const ngff_reader *reader);
 NGFF_API int32_t ngff_reader_part_entry(const ngff_reader *reader);
+/* Path of the image's group below the path that was opened: "" where it is that itself, else such as "0" or "A/1/0". */
+NGFF_API const char *ngff_reader_group(const ngff_reader *reader);
 NGFF_API void ngff_reader_free(ngff_reader *reader);
 NGFF_API int32_t ngff_reader_status(const ngff_reader *reader);
 NGFF_API const char *ngff_reader_error(const ngff_reader *reader);

@@ -22,7 +22,8 @@ static int is_spatial(char dim)
 int64_t levels_block(const plan *p, int axis)
 {
     int64_t given = plan_size_for(&p->options.blocksize, p->image, axis);
-    int has_z = image_axis(p->image, 'z') >= 0 && p->image->alpha < 0; /* the opacity of a cell is one plane */
+    int z = image_axis(p->image, 'z');
+    int has_z = z >= 0 && p->image->shape[z] > 1 && p->image->alpha < 0; /* the opacity of a cell is one plane */
     char dim = p->image->dims[axis];
     if (given)
         return given;
@@ -153,11 +154,16 @@ static void make_geometry(plan *p, int l)
     }
 }
 
+int plan_is_flat(const struct ngff_plan *p)
+{
+    return p->options.layout == LAYOUT_FLAT || p->options.layout == LAYOUT_BIOFORMATS2RAW;
+}
+
 static void make_path(plan *p, int l)
 {
     level *to = &p->levels[l];
     int x = p->image->rank - 1, y = x - 1;
-    if (p->options.layout == LAYOUT_FLAT)
+    if (plan_is_flat(p))
         snprintf(to->path, sizeof to->path, "%d", l);
     else if (p->options.layout == LAYOUT_SCALES || l == 0)
         snprintf(to->path, sizeof to->path, "scale%d/image", l);

@@ -18,7 +18,7 @@ enum { default_chunk_bytes = 256 << 20 };
 enum { most_shard_chunks = 4000000 };
 
 typedef struct {
-    char path[48];            /* of the array, "ovr_2x/image" */
+    char path[48];            /* of the array, below the image's group: "ovr_2x/image" */
     int source;               /* the level it is made from; -1: its pixels come from the caller, as level 0 does */
     int64_t factor[MAX_RANK]; /* relative to level 0 */
     int64_t ratio[MAX_RANK];  /* relative to its source level */
@@ -40,7 +40,9 @@ struct ngff_plan {
     options options;
     int n_levels;
     level *levels;
-    int resampling; /* REDUCE_*, never AUTO */
+    char prefix[16]; /* of all keys: "0/" where the image is the first of several (LAYOUT=BIOFORMATS2RAW), else "" */
+    char *ome_xml;   /* of all images of the store, as the host gives it; NULL: it is made */
+    int resampling;  /* REDUCE_*, never AUTO */
     codec_spec codec;
     uint8_t fill[16];      /* one pixel: the frozen fill_value */
     char *fingerprint;     /* of the source, or NULL */
@@ -75,6 +77,8 @@ struct ngff_plan *plan_retain(struct ngff_plan *plan);
 int plan_is_fused(const struct ngff_plan *plan, int level);
 /* The block size in axis order, "1,4,256,256", as BLOCKSIZE takes it. */
 void plan_blocksize(const struct ngff_plan *plan, char text[256]);
+/* True where the levels lie side by side: 0, 1 ... */
+int plan_is_flat(const struct ngff_plan *plan);
 /* Path of the mask array of a level: "ovr_mask/scale0". */
 void plan_mask_path(const struct ngff_plan *plan, int level, char path[64]);
 

@@ -37,11 +37,6 @@ static int has_crs(const georeference *geo)
     return geo->code || geo->wkt || geo->projjson;
 }
 
-static int is_grouped(const struct ngff_plan *plan)
-{
-    return plan->options.layout != LAYOUT_FLAT;
-}
-
 /* True for AUTHORITY:digits, the pattern of proj:code. number: the digits. */
 static int code_is_plain(const char *code, const char **number)
 {
@@ -130,7 +125,7 @@ void geo_array_attributes(const struct ngff_plan *plan, int l, cJSON *attributes
     double affine[6];
     if (!geo->is_set)
         return;
-    if (is_grouped(plan)) {
+    if (!plan_is_flat(plan)) {
         cJSON *list = cJSON_CreateArray();
         if (proj_applies(geo))
             register_convention(convention_proj, list, is_whole);
@@ -160,7 +155,7 @@ static cJSON *layout_scale(const struct ngff_plan *plan, int l, int *is_whole)
     return tree_wholes(plan->levels[l].ratio, plan->image->rank, is_whole);
 }
 
-/* The asset of a level: its group, or the array itself in LAYOUT=FLAT. */
+/* The asset of a level: its group, or the array itself where levels are flat. */
 static cJSON *asset(const struct ngff_plan *plan, int l)
 {
     char name[sizeof plan->levels[0].path];
@@ -183,7 +178,7 @@ static int related_level(const struct ngff_plan *plan, int l)
 
 static cJSON *layout(const struct ngff_plan *plan, int *is_whole)
 {
-    int is_spatial = is_grouped(plan) && plan->image->georeference.has_affine;
+    int is_spatial = !plan_is_flat(plan) && plan->image->georeference.has_affine;
     cJSON *list = cJSON_CreateArray();
     for (int l = 0; l < plan->n_levels; l++) {
         cJSON *entry = cJSON_CreateObject(), *transform = cJSON_CreateObject();
@@ -231,7 +226,7 @@ static cJSON *resampling_method(const struct ngff_plan *plan)
 void geo_root_attributes(const struct ngff_plan *plan, cJSON *attributes, int *is_whole)
 {
     const georeference *geo = &plan->image->georeference;
-    int is_geo = geo->is_set && is_grouped(plan);
+    int is_geo = geo->is_set && !plan_is_flat(plan);
     /* In 0.4 the key "multiscales" is NGFF's own list. */
     int has_layout = plan->options.version != VERSION_04 && plan->n_levels > 1;
     cJSON *list = cJSON_CreateArray();

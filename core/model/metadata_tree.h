@@ -23,8 +23,8 @@ cJSON *tree_named(const char *name, cJSON *configuration, int *is_whole);
 /* One pixel, exactly: a number, "NaN", or a pair for complex types. quote_large: 64-bit integers as text. */
 cJSON *tree_pixel(const dtype *type, const uint8_t *pixel, int quote_large, int *is_whole);
 
-/* Georeference (metadata_geo.c). Attributes of a level's array and of the root. has_spatial is 0 for LAYOUT=FLAT, where
- * GDAL 3.13.3 crashes on the spatial convention. */
+/* Georeference (metadata_geo.c). Attributes of a level's array and of the root. The spatial convention is left out where
+ * levels are flat: GDAL 3.13.3 crashes on it there. */
 void geo_array_attributes(const struct ngff_plan *plan, int l, cJSON *attributes, int *is_whole);
 void geo_root_attributes(const struct ngff_plan *plan, cJSON *attributes, int *is_whole);
 /* The six numbers of a level, GDAL's order. */

@@ -414,8 +414,8 @@ static int32_t emit_arrays(walk *w)
     for (int l = 0; l < plan->n_levels; l++) {
         if (emit_level(w, l))
             return w->e->status;
-        /* In LAYOUT=FLAT all levels share one group, so only level 0 can have its y and x there. */
-        if (has_coordinates && (l == 0 || plan->options.layout != LAYOUT_FLAT))
+        /* Flat levels share one group, so only level 0 can have its y and x there. */
+        if (has_coordinates && (l == 0 || !plan_is_flat(plan)))
             if (emit_coordinate(w, l, 'y') || emit_coordinate(w, l, 'x'))
                 return w->e->status;
     }

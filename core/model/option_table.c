@@ -42,8 +42,11 @@ static const word version_words[] = {{"0.4", VERSION_04, 0},
                                      {"ZARR_V2", VERSION_04, 1},
                                      {"ZARR_V3", VERSION_05, 1},
                                      {NULL, 0, 0}};
-static const word layout_words[] = {
-    {"OVERVIEWS", LAYOUT_OVERVIEWS, 0}, {"SCALES", LAYOUT_SCALES, 0}, {"FLAT", LAYOUT_FLAT, 0}, {NULL, 0, 0}};
+static const word layout_words[] = {{"OVERVIEWS", LAYOUT_OVERVIEWS, 0},
+                                    {"SCALES", LAYOUT_SCALES, 0},
+                                    {"FLAT", LAYOUT_FLAT, 0},
+                                    {"BIOFORMATS2RAW", LAYOUT_BIOFORMATS2RAW, 0},
+                                    {NULL, 0, 0}};
 static const word tri_words[] = {{"AUTO", TRI_AUTO, 0}, {"YES", TRI_YES, 0}, {"NO", TRI_NO, 0},  {"TRUE", TRI_YES, 1},
                                  {"FALSE", TRI_NO, 1},  {"ON", TRI_YES, 1},  {"OFF", TRI_NO, 1}, {"1", TRI_YES, 1},
                                  {"0", TRI_NO, 1},      {NULL, 0, 0}};
@@ -213,7 +216,8 @@ const row option_table[] = {
         .name = "LAYOUT",
         .words = layout_words,
         .standard = "OVERVIEWS",
-        .help = "OVERVIEWS: scale0/image, ovr_2x/image ...; SCALES: scale0/image, scale1/image ...; FLAT: 0, 1 ...",
+        .help = "OVERVIEWS: scale0/image, ovr_2x/image ...; SCALES: scale0/image, scale1/image ...; FLAT: 0, 1 ...; "
+                "BIOFORMATS2RAW: 0/0, 0/1 ... and OME/METADATA.ome.xml, for Bio-Formats, OMERO, QuPath",
         .print = print_word,
         .offset = offsetof(options, layout),
     },

@@ -6,7 +6,7 @@
 #include "codec_spec.h"
 #include "error.h"
 
-enum { LAYOUT_OVERVIEWS, LAYOUT_SCALES, LAYOUT_FLAT };
+enum { LAYOUT_OVERVIEWS, LAYOUT_SCALES, LAYOUT_FLAT, LAYOUT_BIOFORMATS2RAW };
 enum { TRI_AUTO, TRI_YES, TRI_NO };
 enum {
     REDUCE_AUTO,

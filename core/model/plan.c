@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collection.h"
 #include "json.h"
 #include "metadata.h"
+#include "ome_xml.h"
 #include "sizes.h"
 
 /* -- Small helpers ---------------------------------------------------------------------------------------------- */
@@ -279,6 +281,23 @@ static int32_t resolve_resampling(plan *p)
     return NGFF_OK;
 }
 
+/* LAYOUT=BIOFORMATS2RAW: the image is the first of those that the store has side by side. */
+static int32_t apply_collection(plan *p)
+{
+    const char *refusal = ome_xml_refusal(p);
+    snprintf(p->prefix, sizeof p->prefix, "0/");
+    if (refusal)
+        plan_warn(
+            p,
+            "OME/METADATA.ome.xml is not written: %s (%s); programs that look for sizes there, as Bio-Formats does, "
+            "find none",
+            refusal, p->image->type->v3);
+    if (p->image->rank < 5)
+        plan_warn(p, "LAYOUT=BIOFORMATS2RAW: Bio-Formats reads images of all five axes, tczyx, and this has %s",
+                  p->image->dims);
+    return p->error.status;
+}
+
 /* The nodata value if all channels share one, else zero. */
 static void resolve_fill(plan *p)
 {
@@ -310,6 +329,8 @@ ngff_plan *ngff_plan_create(ngff_image *image, const char *const *list)
         status = apply_image_options(p);
     if (status == NGFF_OK && p->options.labels)
         status = apply_labels(p);
+    if (status == NGFF_OK && p->options.layout == LAYOUT_BIOFORMATS2RAW)
+        status = apply_collection(p);
     if (status == NGFF_OK)
         status = resolve_codec(p);
     if (status == NGFF_OK)
@@ -320,6 +341,8 @@ ngff_plan *ngff_plan_create(ngff_image *image, const char *const *list)
     p->is_consolidated = p->options.consolidated != TRI_NO;
     if (levels_make(p) == NGFF_OK && levels_make_shards(p) == NGFF_OK && flow_make(p) == NGFF_OK) {
         p->n_objects = size_plus(levels_count_objects(p), metadata_count(p));
+        if (p->prefix[0])
+            p->n_objects += collection_count(p->options.version);
         for (int l = 0; l < p->n_levels; l++)
             p->raw_bytes = size_plus(p->raw_bytes,
                                      size_times(product_checked(p->levels[l].shape, image->rank), image->type->size));
@@ -365,6 +388,7 @@ void ngff_plan_free(ngff_plan *p)
     free(p->levels);
     free(p->kept_attributes);
     free(p->kept_nodes);
+    free(p->ome_xml);
     free(p->fingerprint);
     free(p->text);
     free(p);
@@ -417,6 +441,29 @@ int32_t ngff_plan_set_fingerprint(ngff_plan *p, const char *text)
         return error_set(&p->error, NGFF_E_MEMORY, "out of memory");
     free(p->fingerprint);
     p->fingerprint = copy;
+    return NGFF_OK;
+}
+
+char *ngff_plan_ome_xml(const ngff_plan *p)
+{
+    if (p->ome_xml)
+        return strdup(p->ome_xml);
+    return p->prefix[0] && !ome_xml_refusal(p) ? ome_xml_make(&p, 1) : NULL;
+}
+
+int32_t ngff_plan_set_ome_xml(ngff_plan *p, const char *text)
+{
+    if (p->error.status != NGFF_OK)
+        return p->error.status;
+    if (!p->prefix[0])
+        return error_set(&p->error, NGFF_E_ARGUMENT, "OME-XML goes with LAYOUT=BIOFORMATS2RAW only");
+    if (text && !utf8_is_valid(text, strlen(text)))
+        return error_set(&p->error, NGFF_E_ARGUMENT, "the OME-XML is not valid UTF-8");
+    char *copy = text ? strdup(text) : NULL;
+    if (text && !copy)
+        return error_set(&p->error, NGFF_E_MEMORY, "out of memory");
+    free(p->ome_xml);
+    p->ome_xml = copy;
     return NGFF_OK;
 }
 
@@ -531,7 +578,7 @@ static void describe_codec(const plan *p, char to[64])
 const char *ngff_plan_text(ngff_plan *p)
 {
     size_t room = 1024 + 512 * (size_t)p->n_levels, n = 0;
-    char codec[64], shape[128], chunk[128], shard[128];
+    char codec[64], shape[128], chunk[128], shard[128], path[80];
     free(p->text);
     p->text = malloc(room);
     if (!p->text || p->error.status != NGFF_OK)
@@ -545,7 +592,8 @@ const char *ngff_plan_text(ngff_plan *p)
         plan_print_sizes(at->shape, p->image->rank, shape);
         plan_print_sizes(at->chunk, p->image->rank, chunk);
         plan_print_sizes(at->shard, p->image->rank, shard);
-        n += (size_t)snprintf(p->text + n, room - n, "  %-20s %s, chunks of %s%s%s\n", at->path, shape, chunk,
+        snprintf(path, sizeof path, "%s%s", p->prefix, at->path);
+        n += (size_t)snprintf(p->text + n, room - n, "  %-20s %s, chunks of %s%s%s\n", path, shape, chunk,
                               at->is_sharded ? " in shards of " : "", at->is_sharded ? shard : "");
     }
     snprintf(p->text + n, room - n,

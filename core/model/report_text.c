@@ -49,12 +49,19 @@ static cJSON *codec_of(const codec_spec *codec, int *ok)
     return object;
 }
 
+static cJSON *path_below_root(const struct ngff_plan *plan, const char *path)
+{
+    char full[sizeof plan->prefix + 64];
+    snprintf(full, sizeof full, "%s%s", plan->prefix, path);
+    return cJSON_CreateString(full);
+}
+
 static cJSON *planned_level(const struct ngff_plan *plan, int l, int *ok)
 {
     const level *at = &plan->levels[l];
     int rank = plan->image->rank;
     cJSON *object = cJSON_CreateObject();
-    tree_put(object, "path", cJSON_CreateString(at->path), ok);
+    tree_put(object, "path", path_below_root(plan, at->path), ok);
     tree_put(object, "shape", tree_wholes(at->shape, rank, ok), ok);
     tree_put(object, "chunk", tree_wholes(at->chunk, rank, ok), ok);
     tree_put(object, "shard", at->is_sharded ? tree_wholes(at->shard, rank, ok) : cJSON_CreateNull(), ok);
@@ -93,7 +100,7 @@ static cJSON *list_arrays(const struct ngff_plan *plan, const run_report *run,
         cJSON *object = cJSON_CreateObject();
         char mask[64];
         plan_mask_path(plan, l, mask);
-        tree_put(object, "path", cJSON_CreateString(is_mask ? mask : at->path), ok);
+        tree_put(object, "path", path_below_root(plan, is_mask ? mask : at->path), ok);
         int64_t raw_bytes = is_mask ? product_checked(at->shape + rank - 2, 2)
                                     : product_checked(at->shape, rank) * plan->image->type->size;
         put(object, is_mask ? &run->masks[l] : &run->levels[l], raw_bytes, ok);

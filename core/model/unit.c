@@ -5,11 +5,12 @@
 #include "ngff.h"
 #include "ascii.h"
 
+#include <stdio.h>
 #include <string.h>
 
 typedef struct {
     const char *name;
-    const char *symbols; /* each between blanks, exact case */
+    const char *symbols; /* each between blanks, exact case; the first is OME's, of its schema of 2016-06 */
     const char *words;   /* further words, lower case, singular, each between blanks */
 } unit;
 
@@ -28,7 +29,7 @@ static const unit lengths[] = {
     {"kilometer", " km ", ""},
     {"megameter", " Mm ", ""},
     {"meter", " m ", ""},
-    {"micrometer", " um \xC2\xB5m \xCE\xBCm \xC2\xB5 \xCE\xBC ", " micron "},
+    {"micrometer", " \xC2\xB5m um \xCE\xBCm \xC2\xB5 \xCE\xBC ", " micron "},
     {"mile", " mi ", ""},
     {"millimeter", " mm ", ""},
     {"nanometer", " nm ", ""},
@@ -55,7 +56,7 @@ static const unit times[] = {
     {"hour", " h ", " hr "},
     {"kilosecond", " ks ", ""},
     {"megasecond", " Ms ", ""},
-    {"microsecond", " us \xC2\xB5s \xCE\xBCs ", ""},
+    {"microsecond", " \xC2\xB5s us \xCE\xBCs ", ""},
     {"millisecond", " ms ", " msec millisec "},
     {"minute", " min ", " min "},
     {"nanosecond", " ns ", ""},
@@ -115,6 +116,16 @@ const char *unit_name(char dim, const char *spelling)
 const char *ngff_unit_name(const char *axis, const char *spelling)
 {
     return axis && axis[0] && !axis[1] ? unit_name(axis[0], spelling) : NULL;
+}
+
+void unit_symbol(char dim, const char *name, char to[8])
+{
+    size_t n;
+    const unit *table = table_of(dim, &n);
+    to[0] = '\0';
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(table[i].name, name) == 0)
+            snprintf(to, 8, "%.*s", (int)strcspn(table[i].symbols + 1, " "), table[i].symbols + 1);
 }
 
 const char *unit_list(char dim)

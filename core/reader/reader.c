@@ -273,6 +273,7 @@ static int32_t part_find(ngff_reader *reader, const char *root, const char *part
         reader->group = strdup(place.group);
         if (!reader->group)
             status = error_set(&reader->error, NGFF_E_MEMORY, "%s: out of memory", root);
+        reader->is_sole = !part[0] && place.group[0];
         if (status == NGFF_OK)
             status = image_open(reader, place.group, &place, cause);
     }
@@ -425,6 +426,11 @@ int32_t ngff_reader_status(const ngff_reader *reader)
 const char *ngff_reader_error(const ngff_reader *reader)
 {
     return reader ? reader->error.message : "the reader is NULL";
+}
+
+const char *ngff_reader_group(const ngff_reader *reader)
+{
+    return reader->group ? reader->group : "";
 }
 
 const char *ngff_reader_dims(const ngff_reader *reader)

@@ -24,6 +24,7 @@ struct ngff_reader {
     stored_parts parts;
     known_documents *known; /* what the root of a store on a server tells of the others; NULL: they are read */
     char *group;            /* of the image below that root, for keys; NULL: the root itself */
+    int is_sole;            /* the root was opened, and holds this image alone in a list of series */
     int named_level;        /* the part that was opened is this level's array, */
     int named_entry;        /* or this entry of "multiscales" */
     char *answer;           /* of ngff_reader_attribute */

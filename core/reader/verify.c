@@ -17,8 +17,10 @@
 #include <string.h>
 
 #include "chunk.h"
+#include "collection.h"
 #include "crew.h"
 #include "document.h"
+#include "ome_xml.h"
 #include "stored.h"
 #include "validate.h"
 
@@ -55,12 +57,14 @@ typedef struct {
     objects *beside;         /* theirs */
     size_t n_arrays;
     consolidated *copies;
-    int is_beside;    /* a label image: that its metadata is valid, and what lies there, is looked at with its image */
-    int is_own;       /* the writer has left its record */
-    int has_list;     /* the place could be listed */
-    int64_t n_damage; /* and strays */
-    int32_t trouble;  /* first error that says nothing about the objects */
-    char last[1200];  /* finding, so that a shard is not told once per chunk */
+    ngff_reader *root; /* of the store where the image lies in a folder of it, else NULL; only its documents are read */
+    int has_xml;       /* its OME-XML is there */
+    int is_beside;     /* a label image: that its metadata is valid, and what lies there, is looked at with its image */
+    int is_own;        /* the writer has left its record */
+    int has_list;      /* the place could be listed */
+    int64_t n_damage;  /* and strays */
+    int32_t trouble;   /* first error that says nothing about the objects */
+    char last[1200];   /* finding, so that a shard is not told once per chunk */
     int64_t n_done;
     double n_all; /* chunks that will be read */
 } check;
@@ -413,6 +417,53 @@ static void tell_strays(check *c)
     if (c->others.n >= most_strays)
         tell(c, NGFF_FINDING_STRAY, "%s: only the first %d objects that are no part of the image were looked at",
              reader_path(c->reader), most_strays);
+}
+
+/* -- The store in which the image is the only one of a list -------------------------------------------------------- */
+
+/* What lies beside the image's folder. */
+static int32_t sort_in_root(void *user, const char *key)
+{
+    static const char *const known[] = {"zarr.json",     ".zgroup",     ".zattrs",     ".zmetadata",
+                                        "OME/zarr.json", "OME/.zgroup", "OME/.zattrs", COLLECTION_XML_KEY};
+    check *c = user;
+    const char *group = ngff_reader_group(c->reader);
+    size_t n = strlen(group);
+    int is_known = strncmp(key, group, n) == 0 && key[n] == '/';
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        is_known |= strcmp(key, known[i]) == 0;
+    c->has_xml |= strcmp(key, COLLECTION_XML_KEY) == 0;
+    if (!is_known)
+        tell(c, NGFF_FINDING_STRAY, "%s/%s: no part of the image", reader_path(c->root), key);
+    return NGFF_OK;
+}
+
+static int32_t open_root(check *c)
+{
+    if (!c->reader->is_sole || c->is_beside)
+        return NGFF_OK;
+    char *path = strdup(reader_path(c->reader));
+    if (path)
+        path[strlen(path) - strlen(ngff_reader_group(c->reader)) - 1] = '\0';
+    c->root = path ? reader_at(path) : NULL;
+    free(path);
+    return c->root ? NGFF_OK : NGFF_E_MEMORY;
+}
+
+static int32_t check_root(check *c)
+{
+    error e = {0};
+    if (!c->root)
+        return NGFF_OK;
+    store *s = reader_store(c->root);
+    int32_t status = s->ops->list(s, sort_in_root, c, &e);
+    if (status < 0 && status != NGFF_E_UNSUPPORTED) {
+        tell(c, NGFF_FINDING_UNREAD, "%s", e.message);
+        return status;
+    }
+    if (status == NGFF_OK && c->is_own && !c->has_xml && ome_xml_has_type(c->image->levels[0].type))
+        tell(c, NGFF_FINDING_DAMAGE, "%s/%s is missing", reader_path(c->root), COLLECTION_XML_KEY);
+    return NGFF_OK;
 }
 
 /* -- Chunks ---------------------------------------------------------------------------------------------------- */
@@ -823,7 +874,7 @@ static int32_t check_documents(check *c)
 static void tell_rule(void *user, int32_t kind, const char *text)
 {
     check *c = user;
-    tell(c, kind, "%s/%s", reader_path(c->reader), text);
+    tell(c, kind, "%s/%s", reader_path(c->root ? c->root : c->reader), text);
 }
 
 /* Does the metadata keep to the specification? */
@@ -831,7 +882,8 @@ static int32_t check_rules(check *c)
 {
     judge j = {.finding = tell_rule, .user = c, .of_unknown_version = NGFF_FINDING_NOTE};
     error e = {0};
-    int32_t status = validate_store(&j, reader_document, c->reader, &c->reader->limits, &e);
+    ngff_reader *from = c->root ? c->root : c->reader;
+    int32_t status = validate_store(&j, reader_document, from, &c->reader->limits, &e);
     if (status < 0)
         tell_error(c, "", &e);
     return status == NGFF_E_MEMORY ? status : NGFF_OK;
@@ -871,6 +923,8 @@ static int32_t check_all(check *c)
     keys_sort(&c->documents);
     keys_sort(&c->others);
     status = check_documents(c);
+    if (status == NGFF_OK)
+        status = open_root(c);
     if (status == NGFF_OK && !c->is_beside)
         status = check_rules(c);
     if (status == NGFF_OK)
@@ -893,6 +947,8 @@ static int32_t check_all(check *c)
         status = check_others(c);
     if (status == NGFF_OK && !c->is_beside)
         tell_strays(c);
+    if (status == NGFF_OK)
+        status = check_root(c);
     return status;
 }
 
@@ -922,6 +978,7 @@ static int32_t verify(ngff_reader *reader, int32_t n_threads, int is_beside,
     objects_release(c.beside, c.n_arrays);
     free(c.arrays);
     consolidated_free(c.copies);
+    ngff_reader_free(c.root);
     for (int i = 0; i < ngff_reader_part_count(reader) && status == NGFF_OK; i++) {
         const char *label = label_of_part(reader, i);
         ngff_reader *one = label ? ngff_reader_open_part(reader_path(reader), label, NULL) : NULL;

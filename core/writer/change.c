@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collection.h"
 #include "json.h"
 #include "label.h"
 #include "label_group.h"
@@ -189,9 +190,12 @@ int32_t ngff_writer_take_missing(ngff_writer *w)
 
 ngff_writer *ngff_writer_open_update(ngff_plan *plan, const char *path)
 {
-    ngff_writer *w = writer_open_path(plan, path, open_update);
+    int is_beside = plan && path && plan->options.layout == LAYOUT_BIOFORMATS2RAW;
+    char *image = is_beside ? writer_image_folder(path) : NULL;
+    ngff_writer *w = is_beside && !image ? NULL : writer_open_path(plan, is_beside ? image : path, open_update);
     if (w)
         error_at(&w->error, "%s", path);
+    free(image);
     return w;
 }
 
@@ -690,6 +694,33 @@ static int32_t put_documents(ngff_writer *w, int is_untrue, int after_repair, er
     return e->status;
 }
 
+/* The OME-XML of the store in which the image lies beside others says what the host has given; without it, it is not the
+ * library's to change. Its place is the folder above the image's. */
+static int32_t renew_xml(ngff_writer *w, error *e)
+{
+    size_t n = w->path ? strlen(w->path) : 0, n_prefix = strlen(w->plan->prefix);
+    if (n <= n_prefix || !w->plan->ome_xml || !w->is_claimed)
+        return NGFF_OK;
+    char *root = strdup(w->path);
+    if (root)
+        root[n - n_prefix] = '\0'; /* "/0" */
+    store *whole = root ? store_open(root) : NULL;
+    size_t n_xml = strlen(w->plan->ome_xml);
+    if (!whole)
+        error_set(e, NGFF_E_MEMORY, "out of memory");
+    else if (!is_stored(whole, COLLECTION_XML_KEY, w->plan->ome_xml, n_xml)) {
+        whole->is_unmarked = 1;
+        if (whole->ops->begin_update(whole, e) == NGFF_OK &&
+            (whole->ops->put(whole, COLLECTION_XML_KEY, w->plan->ome_xml, n_xml, e) != NGFF_OK ||
+             whole->ops->publish(whole, e) != NGFF_OK))
+            whole->ops->abandon(whole);
+    }
+    if (whole)
+        whole->ops->free(whole);
+    free(root);
+    return e->status;
+}
+
 /* -- Close --------------------------------------------------------------------------------------------------------- */
 
 void change_finish(ngff_writer *w, error *e)
@@ -714,7 +745,7 @@ void change_finish(ngff_writer *w, error *e)
     if ((is_touched || is_remade) && (change_claim_pixels(w, e) != NGFF_OK || run_pass(w, e) != NGFF_OK))
         return;
     w->is_published =
-        put_documents(w, is_touched || is_other || has_new_mask, w->was_dirty, e) == NGFF_OK &&
+        put_documents(w, is_touched || is_other || has_new_mask, w->was_dirty, e) == NGFF_OK && renew_xml(w, e) == NGFF_OK &&
         (!w->is_claimed || (writer_keep(w, e) == NGFF_OK && w->store->ops->publish(w->store, e) == NGFF_OK));
     if (w->is_published && w->is_claimed)
         label_group_renew(w->plan, w->path, e);

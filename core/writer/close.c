@@ -5,9 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collection.h"
 #include "label.h"
 #include "label_group.h"
+#include "ome_xml.h"
 #include "reader.h"
+#include "series.h"
 #include "writer.h"
 #include "sizes.h"
 
@@ -33,7 +36,7 @@ static int32_t put_metadata(void *user, const char *key, const void *bytes, size
     sink *to = user;
     int is_v2 = to->writer->plan->options.version == VERSION_04;
     if (store_goes_on(to->writer->store, to->error) != NGFF_OK ||
-        report_object(to->writer->report, key, bytes, n, to->error) != NGFF_OK)
+        writer_report(to->writer, key, bytes, n, to->error) != NGFF_OK)
         return to->error->status;
     if (strcmp(key, is_v2 ? ".zattrs" : "zarr.json") == 0)
         return hold(&to->writer->root, key, bytes, n, to->error);
@@ -235,6 +238,42 @@ int32_t ngff_writer_verify(ngff_writer *w, int32_t (*progress)(void *user, doubl
     return writer_keep(w, &e);
 }
 
+/* metadata_sink: the documents of the store that holds the image beside others; its root's document waits. */
+static int32_t put_beside(void *user, const char *key, const void *bytes, size_t n)
+{
+    sink *to = user;
+    store *whole = series_whole(to->writer->store);
+    int is_v2 = to->writer->plan->options.version == VERSION_04;
+    if (report_object(to->writer->report, "", key, bytes, n, to->error) != NGFF_OK)
+        return to->error->status;
+    if (strcmp(key, is_v2 ? ".zattrs" : "zarr.json") == 0)
+        return hold(&to->writer->collection, key, bytes, n, to->error);
+    return whole->ops->put(whole, key, bytes, n, to->error);
+}
+
+static int32_t write_collection(ngff_writer *w, error *e)
+{
+    sink to = {w, e};
+    if (!w->plan->prefix[0])
+        return NGFF_OK;
+    char *xml = ngff_plan_ome_xml(w->plan);
+    if (!xml && !ome_xml_refusal(w->plan))
+        error_set(e, NGFF_E_MEMORY, "out of memory");
+    else
+        collection_write(w->plan->options.version, 1, xml, put_beside, &to, e);
+    free(xml);
+    return e->status;
+}
+
+/* The document that makes an image of the objects, and the one that makes a store of that, where it is another. */
+static int32_t put_roots(ngff_writer *w, error *e)
+{
+    if (w->store->ops->put(w->store, w->root.key, w->root.bytes, w->root.n, e) != NGFF_OK || !w->collection.bytes)
+        return e->status;
+    store *whole = series_whole(w->store);
+    return whole->ops->put(whole, w->collection.key, w->collection.bytes, w->collection.n, e);
+}
+
 static int32_t write_report(ngff_writer *w, error *e)
 {
     const report_end end = {.store_path = w->path,
@@ -255,9 +294,8 @@ static void publish(ngff_writer *w, error *e)
     ngff_reader_free(w->preview);
     w->preview = NULL;
     int is_beside = w->plan->image->label_name && w->path;
-    if (writer_keep(w, e) != NGFF_OK || write_report(w, e) != NGFF_OK ||
-        (is_beside && label_group_mark(w->store, e) != NGFF_OK) ||
-        w->store->ops->put(w->store, w->root.key, w->root.bytes, w->root.n, e) != NGFF_OK)
+    if (writer_keep(w, e) != NGFF_OK || write_collection(w, e) != NGFF_OK || write_report(w, e) != NGFF_OK ||
+        (is_beside && label_group_mark(w->store, e) != NGFF_OK) || put_roots(w, e) != NGFF_OK)
         return;
     w->is_published = w->store->ops->publish(w->store, e) == NGFF_OK;
     if (w->is_published && is_beside && label_group_list(w->plan, w->path, e) != NGFF_OK)

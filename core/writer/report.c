@@ -21,6 +21,8 @@
 #include "sizes.h"
 #include "update.h"
 
+enum { longest_key = 256 };
+
 typedef uint8_t digest[sha256_size];
 
 typedef struct {
@@ -234,11 +236,13 @@ static object *new_object(report *r)
     return &r->objects[r->n_objects];
 }
 
-int32_t report_object(report *r, const char *key, const void *bytes, size_t n, error *e)
+int32_t report_object(report *r, const char *prefix, const char *key, const void *bytes, size_t n, error *e)
 {
+    char full[longest_key];
     if (!r)
         return NGFF_OK;
-    object made = {.key = strdup(key), .n = n};
+    snprintf(full, sizeof full, "%s%s", prefix, key);
+    object made = {.key = strdup(full), .n = n};
     sha256_of(bytes, n, made.bytes);
     pthread_mutex_lock(&r->lock);
     object *to = made.key ? new_object(r) : NULL;
@@ -297,15 +301,16 @@ static int32_t read_kept(report *r, store *s, const kept_array *a, size_t n_know
         objects[i] = ceil_div(a->grid[i], a->per_object[i]);
     int64_t n = product_checked(objects, a->rank);
     for (int64_t k = 0; k < n && e->status == NGFF_OK; k++) {
-        char key[192], name[128];
+        char full[longest_key], name[128];
+        const char *prefix = r->plan->prefix, *key = full + strlen(prefix);
         uint8_t *bytes = NULL;
         size_t n_bytes = 0;
-        object like = {.key = key};
+        object like = {.key = full};
         metadata_chunk_key(r->plan->options.version, a->rank, index, name);
-        snprintf(key, sizeof key, "%s/%s", a->path, name);
+        snprintf(full, sizeof full, "%s%s/%s", prefix, a->path, name);
         if (holds_chunk(a, index) && !bsearch(&like, r->objects, n_known, sizeof like, by_key)) {
             if (store_read(s, key, 0, 0, &bytes, &n_bytes, e) == NGFF_OK)
-                report_object(r, key, bytes, n_bytes, e);
+                report_object(r, prefix, key, bytes, n_bytes, e);
             free(bytes);
         }
         for (int i = a->rank - 1; i >= 0 && ++index[i] == objects[i]; i--)
@@ -351,10 +356,12 @@ static void digest_tree(const report *r, char text[65])
 /* Bytes of the chunks below an array's path. */
 static int64_t chunk_bytes(const report *r, const char *path)
 {
-    size_t n = strlen(path);
+    size_t n = strlen(path), n_prefix = strlen(r->plan->prefix);
     int64_t bytes = 0;
     for (size_t i = 0; i < r->n_objects; i++) {
-        const char *key = r->objects[i].key;
+        if (strncmp(r->objects[i].key, r->plan->prefix, n_prefix) != 0)
+            continue;
+        const char *key = r->objects[i].key + n_prefix;
         if (strncmp(key, path, n) == 0 && key[n] == '/' && !is_zarr_document(key + n + 1))
             bytes += (int64_t)r->objects[i].n;
     }

@@ -21,8 +21,8 @@ void report_free(report *r);
 void report_chunk(report *r, int level, const int64_t *index, const void *pixels);
 /* A chunk of a level's mask; index of all axes. */
 void report_mask(report *r, int level, const int64_t *index, const uint8_t *mask);
-/* An object as it is stored. Thread-safe. */
-int32_t report_object(report *r, const char *key, const void *bytes, size_t n, error *e);
+/* An object as it is stored, at prefix and key. Thread-safe. */
+int32_t report_object(report *r, const char *prefix, const char *key, const void *bytes, size_t n, error *e);
 
 /* What only the end knows. */
 typedef struct {

@@ -14,6 +14,8 @@
 #include "codec.h"
 #include "label_group.h"
 #include "machine.h"
+#include "reader.h"
+#include "series.h"
 #include "sizes.h"
 #include "writer.h"
 #include "zip.h"
@@ -90,12 +92,17 @@ static int32_t encode(bench *b, const codec_spec *spec, const uint8_t *pixels, s
     return codec_encode(b->codec, spec, pixels, n, b->bytes, b->capacity, n_encoded, e);
 }
 
+int32_t writer_report(ngff_writer *w, const char *key, const void *bytes, size_t n, error *e)
+{
+    return report_object(w->report, w->plan->prefix, key, bytes, n, e);
+}
+
 /* A chunk or a shard is stored (n = 0: it holds only fill and is not). */
 static int32_t note_stored(void *user, int l, const int64_t *index, const char *key, const void *bytes, size_t n,
                            error *e)
 {
     ngff_writer *w = user;
-    if (n > 0 && report_object(w->report, key, bytes, n, e) != NGFF_OK)
+    if (n > 0 && writer_report(w, key, bytes, n, e) != NGFF_OK)
         return e->status;
     return w->record && l == 0 ? record_stored(w->record, index, bytes, n, e) : NGFF_OK;
 }
@@ -147,7 +154,7 @@ static int32_t put_chunk(ngff_writer *w, bench *b, int l, const int64_t *index, 
 /* The same for the chunk of a mask. */
 static int32_t note_mask(ngff_writer *w, const cell *c, const char *key, const void *bytes, size_t n, error *e)
 {
-    if (n > 0 && report_object(w->report, key, bytes, n, e) != NGFF_OK)
+    if (n > 0 && writer_report(w, key, bytes, n, e) != NGFF_OK)
         return e->status;
     const int64_t *index = c->index + w->plan->image->rank - 2;
     return w->record && c->level == 0 ? record_mask(w->record, index, bytes, n, e) : NGFF_OK;
@@ -463,11 +470,24 @@ ngff_writer *writer_make(ngff_plan *plan, store *s, const char *path)
     return w;
 }
 
-static ngff_writer *open_pull(ngff_plan *plan, store *s, const char *path)
+/* A writer of a new store. */
+static ngff_writer *make_new(ngff_plan *plan, store *s, const char *path)
 {
     ngff_writer *w = writer_make(plan, s, path);
+    store *one = w && plan->prefix[0] ? series_open(s, plan->prefix, 1) : NULL;
+    if (w && plan->prefix[0] && !one)
+        error_set(&w->error, NGFF_E_MEMORY, "out of memory");
+    if (one)
+        w->store = one;
+    return w;
+}
+
+static ngff_writer *open_pull(ngff_plan *plan, store *s, const char *path)
+{
+    ngff_writer *w = make_new(plan, s, path);
     if (!w || w->error.status != NGFF_OK)
         return w;
+    s = w->store;
     if ((plan->image->label_name && label_group_begin(plan, path, &w->error) != NGFF_OK) ||
         report_begin(plan, path, &w->report, &w->error) != NGFF_OK)
         return w;
@@ -493,16 +513,27 @@ ngff_writer *writer_open_path(ngff_plan *plan, const char *path,
     return w;
 }
 
+char *writer_image_folder(const char *path)
+{
+    ngff_reader *image = ngff_reader_open(path);
+    const char *group = ngff_reader_status(image) == NGFF_OK ? ngff_reader_group(image) : "";
+    char *folder = image ? strdup(group[0] ? reader_path(image) : path) : NULL;
+    ngff_reader_free(image);
+    return folder;
+}
+
 ngff_writer *ngff_writer_open(ngff_plan *plan, const char *path)
 {
     if (!plan || !path || plan->error.status != NGFF_OK || !plan->image->label_name)
         return writer_open_path(plan, path, open_pull);
-    size_t room = strlen(path) + strlen(plan->image->label_name) + 2;
-    char *below = malloc(room);
+    char *image = zip_is_name(path) ? strdup(path) : writer_image_folder(path); /* in one file nothing is added */
+    size_t room = (image ? strlen(image) : 0) + strlen(plan->image->label_name) + 2;
+    char *below = image ? malloc(room) : NULL;
     if (below)
-        snprintf(below, room, "%s/%s", path, plan->image->label_name);
+        snprintf(below, room, "%s/%s", image, plan->image->label_name);
     ngff_writer *w = writer_open_path(plan, below, open_pull);
     free(below);
+    free(image);
     return w;
 }
 
@@ -561,9 +592,10 @@ static const char not_given[] = "a plan with given levels (ngff_plan_set_given) 
 
 static ngff_writer *open_push(ngff_plan *plan, store *s, const char *path)
 {
-    ngff_writer *w = writer_make(plan, s, path);
+    ngff_writer *w = make_new(plan, s, path);
     if (!w || w->error.status != NGFF_OK)
         return w;
+    s = w->store;
     if (has_given_levels(plan)) {
         error_set(&w->error, NGFF_E_ARGUMENT, not_given);
         return w;
@@ -915,6 +947,7 @@ void ngff_writer_free(ngff_writer *w)
     report_free(w->report);
     ngff_reader_free(w->preview);
     free(w->root.bytes);
+    free(w->collection.bytes);
     free_sets(w->stored_chunks, w->plan);
     free_sets(w->stored_mask_chunks, w->plan);
     for (int l = 0; l < max_levels; l++)

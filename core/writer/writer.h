@@ -48,6 +48,7 @@ struct ngff_writer {
 
     record *record;                                /* of a pull: what is stored */
     report *report;                                /* NULL: none is asked for */
+    held_object collection;                        /* the root's document of a store of several images */
     char *path;                                    /* for messages; NULL where the store came without one */
     chunk_set *stored_chunks, *stored_mask_chunks; /* per level; NULL: not recorded */
     uint64_t *masks_seen[max_levels]; /* per chunk of a mask that many cells bring: mask_is_known with its checksum,
@@ -76,6 +77,9 @@ ngff_writer *writer_make(ngff_plan *plan, store *s, const char *path);
 /* A writer on what is at path; NULL where memory is out. */
 ngff_writer *writer_open_path(ngff_plan *plan, const char *path,
                               ngff_writer *(*open)(ngff_plan *, store *, const char *path));
+/* The folder of the image of a store, below path where it lies beside others: path, another one, or NULL when memory is out;
+ * malloc'ed. */
+char *writer_image_folder(const char *path);
 /* True in a child of fork. Locks may be held for ever there, so nothing is done but to refuse. */
 int writer_is_inherited(const ngff_writer *w);
 /* Keeps the error of a call, or the first error of a job, in the handle; or that it was cancelled. */
@@ -85,6 +89,8 @@ int32_t writer_start_stage(ngff_writer *w, error *e);
 int32_t writer_start_mask_stage(ngff_writer *w, error *e);
 /* What the pass needs. */
 int32_t writer_start_pass(ngff_writer *w, error *e);
+/* An object of the image is stored: the report has it. */
+int32_t writer_report(ngff_writer *w, const char *key, const void *bytes, size_t n, error *e);
 /* The region of the mask that covers a region of level 0: its y and x. */
 box writer_plane_of(const box *region);
 

@@ -11,6 +11,7 @@
 #include "attributes.h"
 #include "dimensions.h"
 #include "guard.h"
+#include "omexml.h"
 #include "pixeltype.h"
 #include "sidefile.h"
 #include "writingdataset.h"
@@ -734,6 +735,8 @@ CPLErr WritingDataset::finish()
     const Plan plan = is_as_stored ? std::move(m_stored_plan) : plan_of_now(m_options, &image);
     if (plan && !is_as_stored)
         raise_new_warnings(plan.get(), image);
+    if (plan && m_stored && !is_as_stored && !keep_ome_xml(plan.get(), m_root))
+        return CE_Failure;
     if (close_writer(plan.get()) != CE_None)
         return CE_Failure;
     omezarr_note_published(m_root);

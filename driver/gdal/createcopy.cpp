@@ -22,6 +22,7 @@
 #include "jsontext.h"
 #include "labelcopies.h"
 #include "ngff.h"
+#include "omexml.h"
 #include "omezarrdataset.h"
 #include "overviews.h"
 #include "pages.h"
@@ -666,10 +667,28 @@ static bool lies_beside(const StoreName &place, ImageFromSource *to)
     return false;
 }
 
+/* The place of a label image from the folder of its image, where that lies beside others: "0/labels/cells" of a store, or
+ * "labels/cells" of a store that has one image at 0. */
+static StoreName place_beside_image(const char *name)
+{
+    StoreName meant(name);
+    const size_t at = meant.part.find("/labels/");
+    std::string group = at != std::string::npos ? meant.part.substr(0, at) : "";
+    if (at != std::string::npos)
+        meant.part.erase(0, at + 1);
+    if (STARTS_WITH(meant.part.c_str(), "labels/") && group.empty() && !omezarr_is_archive_name(meant.root)) {
+        const std::unique_ptr<ngff_reader, void (*)(ngff_reader *)> image(ngff_reader_open(meant.root.c_str()),
+                                                                          ngff_reader_free);
+        group = image ? ngff_reader_group(image.get()) : "";
+    }
+    meant.root += (group.empty() ? "" : "/") + group;
+    return meant;
+}
+
 GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int strict, StringListIn options,
                                  GDALProgressFunc progress, void *progress_data)
 {
-    const StoreName meant(name);
+    const StoreName meant = place_beside_image(name);
     const bool is_label = STARTS_WITH(meant.part.c_str(), "labels/") && !meant.has_planes(); /* beside an image */
     if (!is_label && !is_whole_store(name))
         return nullptr;
@@ -701,6 +720,8 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
         return nullptr;
     const Plan plan = make_plan(image, own);
     if (!plan)
+        return nullptr;
+    if (!set_ome_xml(plan.get(), image, source))
         return nullptr;
     std::vector<GivenLevel> levels;
     if (!choose_levels(plan.get(), image, source, &levels))

@@ -133,10 +133,31 @@ static void warn_of_grid(const BandGrid &grid, ImageFromSource *to)
                      "AXIS_SCALE and AXIS_UNITS say it otherwise");
 }
 
+/* True where all five axes are written, those that the source does not have with one place: Bio-Formats reads no others. */
+static bool has_all_axes(CSLConstList options)
+{
+    return EQUAL(CSLFetchNameValueDef(options, "LAYOUT", ""), "BIOFORMATS2RAW");
+}
+
+/* Gives the grid the axes that its bands do not say. */
+static void fill_grid(BandGrid *grid)
+{
+    std::vector<GridAxis> all;
+    for (const char letter : {'t', 'c', 'z'}) {
+        const auto said = std::find_if(grid->axes.begin(), grid->axes.end(),
+                                       [letter](const GridAxis &axis) { return axis.letter == letter; });
+        all.push_back(said != grid->axes.end() ? *said : GridAxis());
+        all.back().letter = letter;
+    }
+    grid->axes = all;
+}
+
 /* AXES=t:3,c:2,z:10, slowest first: which band is which plane. NGFF's own order of axes is t, c, z. Without it the bands'
  * metadata say it; grid keeps their numbers where they fit the axes. */
 static bool choose_axes(CSLConstList options, ImageFromSource *to, int n_bands, BandGrid *grid)
 {
+    if (has_all_axes(options) && grid->kind == BandGrid::REGULAR)
+        fill_grid(grid);
     if (to->axes_of != nullptr) {
         to->dims = to->axes_of->dims.substr(0, to->axes_of->dims.size() - 2);
         std::copy_n(to->axes_of->shape, to->dims.size(), to->shape);
@@ -181,7 +202,7 @@ static bool choose_axes(CSLConstList options, ImageFromSource *to, int n_bands, 
             CPLSPrintf("AXES=%s: the product of the sizes must be the number of bands, %d", text.c_str(), n_bands));
     }
     for (int i = 0; i < 3; i++)
-        if (strchr(typed, order[i]) != nullptr) {
+        if (has_all_axes(options) || strchr(typed, order[i]) != nullptr) {
             to->shape[to->rank()] = size[i];
             to->dims += order[i];
         }
@@ -217,6 +238,15 @@ static std::vector<size_t> planes_of_channel(const ImageFromSource &to, int64_t 
 static bool is_stack(const ImageFromSource &to)
 {
     return to.dims.find_first_of("tz") != std::string::npos;
+}
+
+/* True if there is more than one plane of a channel. */
+static bool has_planes(const ImageFromSource &to)
+{
+    for (size_t axis = 0; axis + 2 < to.dims.size(); axis++)
+        if (to.dims[axis] != 'c' && to.shape[axis] > 1)
+            return true;
+    return false;
 }
 
 static int64_t channel_count(const ImageFromSource &to)
@@ -778,8 +808,7 @@ static CopiedMetadata copied_metadata(GDALDataset *source, const NgffSource &sto
     CopiedMetadata copied;
     const char *wanted = CSLFetchNameValueDef(options, "COPY_SRC_MDD", "AUTO");
     const char *statistics = CSLFetchNameValueDef(options, "STATISTICS", "AUTO");
-    const bool has_statistics_of_band =
-        (to.dims == "yx" || to.dims == "cyx") && (EQUAL(statistics, "AUTO") || CPLTestBool(statistics));
+    const bool has_statistics_of_band = !has_planes(to) && (EQUAL(statistics, "AUTO") || CPLTestBool(statistics));
     const bool has_units = source->GetSpatialRef() == nullptr;
     const bool is_other_axes = CSLFetchNameValue(options, "AXES") != nullptr && grid.axes.empty();
     copied.is_wanted = EQUAL(wanted, "AUTO") || CPLTestBool(wanted);
@@ -823,6 +852,9 @@ bool image_from_source(GDALDataset *source, CSLConstList options, bool is_strict
     if (!choose_type(source, is_strict, to) || !choose_axes(options, to, n_bands, &grid) ||
         !band_colors(source, options, &to->colors))
         return false;
+    for (const GridAxis &axis : grid.axes)
+        if (axis.letter == 'c')
+            to->channel_indexes = axis.indexes;
     to->unwritten.resize(to->bands.size());
     to->shape[to->rank()] = source->GetRasterYSize();
     to->shape[to->rank() + 1] = source->GetRasterXSize();

@@ -25,7 +25,9 @@ struct ImageFromSource {
     std::unique_ptr<ngff_image, ImageReleaser> image{};
     std::string dims{}; /* "cyx" */
     int64_t shape[5] = {};
-    std::vector<int> bands{};              /* the source's band of each plane, planes in C order of the axes before y */
+    std::vector<int> bands{}; /* the source's band of each plane, planes in C order of the axes before y */
+    std::vector<int64_t>
+        channel_indexes{};                 /* which of the source's channels they are; empty: all, as far as is known */
     std::vector<PixelValue> unwritten{};   /* of each plane: as what a pixel reads that is not written */
     std::vector<GDALColorInterp> colors{}; /* of the source's bands */
     GDALDataType type = GDT_Unknown;       /* in which the source is read */

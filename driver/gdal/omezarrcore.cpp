@@ -105,10 +105,12 @@ static bool is_store_on_server(const GDALOpenInfo *info)
 }
 
 #if !OMEZARR_GDAL_AT_LEAST(3, 9)
-/* OMEZARR:"path":labels/cells, which can be written to. */
+/* OMEZARR:"path":labels/cells, or of an image beside others "path":0/labels/cells, which can be written to. */
 static bool is_label_name(GDALOpenInfo *info)
 {
-    return STARTS_WITH_CI(info->pszFilename, connection_prefix) && strstr(info->pszFilename, "\":labels/") != nullptr;
+    const char *part = strstr(info->pszFilename, "\":");
+    return STARTS_WITH_CI(info->pszFilename, connection_prefix) && part != nullptr &&
+           (STARTS_WITH(part + 2, "labels/") || strstr(part, "/labels/") != nullptr);
 }
 #endif
 

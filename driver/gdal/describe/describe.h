@@ -81,6 +81,7 @@ struct StackChannel {
 /* One image: a series of an OME-TIFF, or all there is. */
 struct StackImage {
     std::string name{};
+    int xml_image = -1; /* which Image of the OME-XML it is */
     int64_t width = 0, height = 0;
     int samples = 1; /* per pixel of its pages; channels count all of them */
     StackAxis t{}, c{}, z{}, y{}, x{};

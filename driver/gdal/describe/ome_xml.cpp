@@ -7,6 +7,7 @@
  * Files that are named lie beside the first one. What the XML says of an image and the pages contradict is no use: the
  * pages are right. */
 #include "kinds.h"
+#include "xmltree.h"
 
 #include <algorithm>
 #include <cmath>
@@ -15,7 +16,6 @@
 
 #include "cpl_conv.h"
 #include "cpl_error.h"
-#include "cpl_minixml.h"
 #include "cpl_string.h"
 #include "cpl_vsi.h"
 
@@ -23,81 +23,6 @@
 #include "../guard.h"
 
 /* -- XML ------------------------------------------------------------------------------------------------------- */
-
-namespace
-{
-
-struct XmlReleaser {
-    void operator()(CPLXMLNode *node) const
-    {
-        CPLDestroyXMLNode(node);
-    }
-};
-
-using Xml = std::unique_ptr<CPLXMLNode, XmlReleaser>;
-using Node = const CPLXMLNode *;
-
-} // namespace
-
-/* Names without their namespace: "ome:Image" is "Image". */
-static const char *local_name(Node node)
-{
-    const char *colon = strrchr(node->pszValue, ':');
-    return colon != nullptr ? colon + 1 : node->pszValue;
-}
-
-static bool is_element(Node node, const char *name)
-{
-    return node->eType == CXT_Element && strcmp(local_name(node), name) == 0;
-}
-
-/* The first child of this name from a node on. */
-static Node find(Node node, const char *name)
-{
-    while (node != nullptr && !is_element(node, name))
-        node = node->psNext;
-    return node;
-}
-
-static Node child(Node of, const char *name)
-{
-    return of != nullptr ? find(of->psChild, name) : nullptr;
-}
-
-/* The value of an attribute; NULL: it has none of this name. */
-static const char *attribute(Node of, const char *name)
-{
-    for (Node node = of != nullptr ? of->psChild : nullptr; node != nullptr; node = node->psNext)
-        if (node->eType == CXT_Attribute && strcmp(local_name(node), name) == 0)
-            return node->psChild != nullptr ? node->psChild->pszValue : "";
-    return nullptr;
-}
-
-static std::string text_attribute(Node of, const char *name)
-{
-    const char *text = attribute(of, name);
-    return text != nullptr ? utf8(trimmed(text)) : std::string();
-}
-
-static std::string text_of(Node element)
-{
-    for (Node node = element != nullptr ? element->psChild : nullptr; node != nullptr; node = node->psNext)
-        if (node->eType == CXT_Text)
-            return utf8(trimmed(node->pszValue));
-    return std::string();
-}
-
-/* False if there is no such attribute or it is no whole number from 0 on. */
-static bool read_count(Node of, const char *name, int64_t *count)
-{
-    const char *text = attribute(of, name);
-    double number = 0;
-    if (text == nullptr || !read_number(text, &number) || number < 0 || number > INT32_MAX ||
-        number != std::floor(number))
-        return false;
-    *count = static_cast<int64_t>(number);
-    return true;
-}
 
 /* Where the root element begins; npos: this is no XML. *has_doctype: a DOCTYPE or ENTITY stands before it. */
 static size_t find_root(const std::string &text, bool *has_doctype)
@@ -148,8 +73,7 @@ static int64_t tree_bytes(const std::string &text)
  * alone. Beyond that a small file could take all memory. */
 constexpr int64_t most_tree_bytes = 1 << 30;
 
-/* The tree; NULL, with the reason, if there is none. */
-static Xml parse_ome(const std::string &text, std::string *reason)
+Xml parse_ome(const std::string &text, std::string *reason)
 {
     bool has_doctype = false;
     root_tag(text, &has_doctype);
@@ -204,6 +128,7 @@ class OmeReader
         m_only_name{}; /* the one name by which TiffData call all planes, where no other way leads to this file */
     std::vector<std::unique_ptr<TiffFile>> m_others{}; /* files[1] and so on */
     std::map<std::string, int> m_known{};              /* by name */
+    std::map<Node, int> m_numbers{};                   /* of the elements Image, as they stand in the XML */
     std::vector<bool> m_is_taken{};                    /* pages of the first file */
     int64_t m_n_planes = 0, m_n_placed = 0;
 
@@ -791,6 +716,7 @@ bool OmeReader::read_image(Node element, bool has_no_data_at_all, int64_t *next_
 
     StackImage image = image_of(*key);
     image.name = text_attribute(element, "Name");
+    image.xml_image = m_numbers[element];
     image.t.size = n_t;
     image.c.size = n_c;
     image.z.size = n_z;
@@ -865,6 +791,7 @@ Outcome OmeReader::read(const std::string &text)
     bool has_no_data_at_all = true;
     for (Node image = child(m_root, "Image"); image != nullptr; image = find(image->psNext, "Image")) {
         has_no_data_at_all = has_no_data_at_all && child(pixels_of(image), "TiffData") == nullptr;
+        m_numbers.emplace(image, static_cast<int>(m_numbers.size()));
         images.push_back(image);
     }
     leave_out_elsewhere(&images);

@@ -1,0 +1,156 @@
+/* ome_xml.c: see ome_xml.h. An Image holds one Pixels: sizes, type, what a pixel measures where the axis has a unit (a size
+ * without one would be micrometres), channels with the names and colours that somebody has given, and where the first plane
+ * lies. Each channel is one sample, whatever it was in the source. */
+#include "ome_xml.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "number.h"
+#include "text_buffer.h"
+
+static const char head[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+                           "<OME xmlns=\"http://www.openmicroscopy.org/Schemas/OME/2016-06\" "
+                           "xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" "
+                           "xsi:schemaLocation=\"http://www.openmicroscopy.org/Schemas/OME/2016-06 "
+                           "http://www.openmicroscopy.org/Schemas/OME/2016-06/ome.xsd\" Creator=\"libngff ";
+
+/* OME's name of a pixel type; NULL: it has none. */
+static const char *type_name(const dtype *type)
+{
+    static const struct {
+        int32_t type;
+        const char *name;
+    } names[] = {{NGFF_UINT8, "uint8"},       {NGFF_INT8, "int8"},
+                 {NGFF_UINT16, "uint16"},     {NGFF_INT16, "int16"},
+                 {NGFF_UINT32, "uint32"},     {NGFF_INT32, "int32"},
+                 {NGFF_FLOAT32, "float"},     {NGFF_FLOAT64, "double"},
+                 {NGFF_COMPLEX64, "complex"}, {NGFF_COMPLEX128, "double-complex"}};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (names[i].type == type->data_type)
+            return names[i].name;
+    return NULL;
+}
+
+int ome_xml_has_type(const dtype *type)
+{
+    return type_name(type) != NULL;
+}
+
+const char *ome_xml_refusal(const struct ngff_plan *plan)
+{
+    if (!type_name(plan->image->type))
+        return "OME-XML has no such pixel type";
+    for (int i = 0; i < plan->image->rank; i++)
+        if (plan->image->shape[i] > INT32_MAX)
+            return "an axis is longer than OME-XML can say";
+    return NULL;
+}
+
+static void put_number(text_buffer *b, const char *name, double value)
+{
+    char number[32];
+    number_print(value, number);
+    text_put(b, " ");
+    text_put(b, name);
+    text_put(b, "=\"");
+    text_put(b, number);
+    text_put(b, "\"");
+}
+
+static void put_text(text_buffer *b, const char *name, const char *value)
+{
+    text_put(b, " ");
+    text_put(b, name);
+    text_put(b, "=\"");
+    text_put_xml(b, value);
+    text_put(b, "\"");
+}
+
+static void put_id(text_buffer *b, const char *kind, int image, int64_t channel)
+{
+    char id[64];
+    snprintf(id, sizeof id, channel < 0 ? " ID=\"%s:%d\"" : " ID=\"%s:%d:%lld\"", kind, image, (long long)channel);
+    text_put(b, id);
+}
+
+/* name="value" nameUnit="unit", where the axis has a unit. */
+static void put_length(text_buffer *b, const struct ngff_image *image, char dim, const char *name, const double *values)
+{
+    int axis = image_axis(image, dim);
+    char unit[8], unit_name_of[40];
+    if (axis < 0 || !image->unit[axis])
+        return;
+    unit_symbol(dim, image->unit[axis], unit);
+    snprintf(unit_name_of, sizeof unit_name_of, "%sUnit", name);
+    put_number(b, name, values[axis]);
+    put_text(b, unit_name_of, unit);
+}
+
+static int has_position(const struct ngff_image *image)
+{
+    for (int i = 0; i < image->rank; i++)
+        if (strchr("zyx", image->dims[i]) && image->unit[i] && image->translation[i] != 0)
+            return 1;
+    return 0;
+}
+
+static void put_channels(text_buffer *b, const struct ngff_image *image, int number)
+{
+    for (int64_t i = 0; i < image->n_channels; i++) {
+        const channel *c = &image->channels[i];
+        text_put(b, "      <Channel");
+        put_id(b, "Channel", number, i);
+        text_put(b, " SamplesPerPixel=\"1\"");
+        if (c->label && c->label[0])
+            put_text(b, "Name", c->label);
+        if (c->color[0]) /* RGBA, of a signed type */
+            put_number(b, "Color", (int32_t)((uint32_t)strtoul(c->color, NULL, 16) << 8 | 0xFF));
+        text_put(b, "/>\n");
+    }
+}
+
+static void put_image(text_buffer *b, const struct ngff_image *image, int number)
+{
+    static const char letters[] = "XYZCT", dims[] = "xyzct";
+    text_put(b, "  <Image");
+    put_id(b, "Image", number, -1);
+    put_text(b, "Name", image->name);
+    text_put(b, ">\n    <Pixels");
+    put_id(b, "Pixels", number, -1);
+    put_text(b, "DimensionOrder", letters);
+    put_text(b, "Type", type_name(image->type));
+    for (int i = 0; dims[i]; i++) {
+        const char name[] = {'S', 'i', 'z', 'e', letters[i], '\0'};
+        int axis = image_axis(image, dims[i]);
+        put_number(b, name, axis < 0 ? 1 : (double)image->shape[axis]);
+    }
+    put_length(b, image, 'x', "PhysicalSizeX", image->scale);
+    put_length(b, image, 'y', "PhysicalSizeY", image->scale);
+    put_length(b, image, 'z', "PhysicalSizeZ", image->scale);
+    put_length(b, image, 't', "TimeIncrement", image->scale);
+    text_put(b, ">\n");
+    put_channels(b, image, number);
+    text_put(b, "      <MetadataOnly/>\n");
+    if (has_position(image)) {
+        text_put(b, "      <Plane TheZ=\"0\" TheT=\"0\" TheC=\"0\"");
+        put_length(b, image, 'x', "PositionX", image->translation);
+        put_length(b, image, 'y', "PositionY", image->translation);
+        put_length(b, image, 'z', "PositionZ", image->translation);
+        text_put(b, "/>\n");
+    }
+    text_put(b, "    </Pixels>\n  </Image>\n");
+}
+
+char *ome_xml_make(const struct ngff_plan *const *plans, int n)
+{
+    text_buffer b = {0};
+    text_put(&b, head);
+    text_put(&b, ngff_version());
+    text_put(&b, "\">\n");
+    for (int i = 0; i < n; i++)
+        put_image(&b, plans[i]->image, i);
+    text_put(&b, "</OME>\n");
+    return b.text;
+}

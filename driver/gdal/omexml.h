@@ -1,0 +1,31 @@
+/* omexml.h: the source's OME-XML for LAYOUT=BIOFORMATS2RAW: all that it says of microscope, people and time stays, and what it
+ * says of the pixels becomes what is written. */
+#ifndef OMEZARR_OMEXML_H
+#define OMEZARR_OMEXML_H
+
+#include <string>
+#include <vector>
+
+#include "imagefrom.h"
+
+/* An image that is written. */
+struct ImageXml {
+    std::string made{};              /* what the core says of it (ngff_plan_ome_xml) */
+    int image = -1;                  /* which Image of the source's XML it is; -1: none of them */
+    std::vector<int64_t> channels{}; /* which of its channels are written; empty: all, in their order */
+};
+
+/* The source's OME-XML and the number of the image in it; "" where it has none. */
+std::string source_ome_xml(GDALDataset *source, int *image);
+
+/* The document of these images in this order; "", with the reason, where the source's is no use. */
+std::string true_ome_xml(const std::string &source, const std::vector<ImageXml> &images, std::string *reason);
+
+/* Gives the plan of LAYOUT=BIOFORMATS2RAW the OME-XML of its source, if there is any; else the core makes it. False, with an
+ * error, when that fails. */
+bool set_ome_xml(ngff_plan *plan, const ImageFromSource &image, GDALDataset *source);
+
+/* The same for a plan that changes the store at root. */
+bool keep_ome_xml(ngff_plan *plan, const std::string &root);
+
+#endif
