@@ -216,6 +216,11 @@ store *series_open(store *s, const char *prefix, int is_first)
                            .scratch_get = series_scratch_get,
                            .list = series_list,
                            .free = series_free};
-    one->base = (store){.ops = &one->ops, .path = path, .refusal = s->refusal, .threads = s->threads};
+    one->base = (store){.ops = &one->ops,
+                        .path = path,
+                        .refusal = s->refusal,
+                        .unread = s->unread,
+                        .is_cancelled = s->is_cancelled,
+                        .threads = s->threads};
     return &one->base;
 }

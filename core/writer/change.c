@@ -745,7 +745,8 @@ void change_finish(ngff_writer *w, error *e)
     if ((is_touched || is_remade) && (change_claim_pixels(w, e) != NGFF_OK || run_pass(w, e) != NGFF_OK))
         return;
     w->is_published =
-        put_documents(w, is_touched || is_other || has_new_mask, w->was_dirty, e) == NGFF_OK && renew_xml(w, e) == NGFF_OK &&
+        put_documents(w, is_touched || is_other || has_new_mask, w->was_dirty, e) == NGFF_OK &&
+        renew_xml(w, e) == NGFF_OK &&
         (!w->is_claimed || (writer_keep(w, e) == NGFF_OK && w->store->ops->publish(w->store, e) == NGFF_OK));
     if (w->is_published && w->is_claimed)
         label_group_renew(w->plan, w->path, e);
