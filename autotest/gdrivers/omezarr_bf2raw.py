@@ -377,7 +377,7 @@ def test_verify_looks_at_the_whole_store(tmp_path, omezarr):
     assert omezarr("verify", store).returncode == 1
 
 
-def test_an_object_store(tmp_path):
+def test_a_store_in_memory(tmp_path):
     store = "/vsimem/bf2raw.ome.zarr"
     written(store, ome_tiff(tmp_path / "a.ome.tif"))
     opened = gdal.Open(store)

@@ -65,7 +65,7 @@ def source(size=150, dtype="uint16"):
     return gdaltest.mem(gdaltest.smooth_array((3, size, size + 7), dtype), (500000, 10, 0, 5000000, 0, -10), "EPSG:32633")
 
 
-@pytest.mark.parametrize("options", [[], ["NGFF_VERSION=0.4"], ["SHARD=128"], ["LAYOUT=FLAT"]])
+@pytest.mark.parametrize("options", [[], ["NGFF_VERSION=0.4"], ["SHARD=128"], ["LAYOUT=FLAT"], ["LAYOUT=BIOFORMATS2RAW"]])
 def test_the_objects_are_the_files_of_a_local_store(there, tmp_path, options):
     name = "same" + "".join(options).replace("=", "").replace(".", "")
     local = gdaltest.write(tmp_path / "a.ome.zarr", source(), "BLOCKSIZE=64", *options)
