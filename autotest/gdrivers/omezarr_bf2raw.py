@@ -383,3 +383,117 @@ def test_a_store_in_memory(tmp_path):
     opened = gdal.Open(store)
     np.testing.assert_array_equal(gdaltest.pixels(opened), PIXELS.reshape(24, 20, 24))
     gdal.GetDriverByName("OMEZARR").Delete(store)
+
+
+# -- SERIES=ALL --------------------------------------------------------------------------------------------------------
+
+SECOND = np.random.default_rng(8).integers(0, 200, (5, 30, 50), dtype="uint8")
+THIRD = np.random.default_rng(9).random((17, 19)).astype("float32")
+
+
+def several(path):
+    """An OME-TIFF of three images of other shapes and types."""
+    with tifffile.TiffWriter(path, ome=True) as file:
+        file.write(PIXELS, photometric="minisblack", metadata={
+            "axes": "TCZYX", "Name": "first", "PhysicalSizeX": 0.25, "PhysicalSizeXUnit": "µm", "Channel": {"Name": ["DAPI", "GFP"]}})
+        file.write(SECOND, photometric="minisblack", metadata={"axes": "ZYX", "Name": "second", "PhysicalSizeX": 2.0, "PhysicalSizeXUnit": "nm"})
+        file.write(THIRD, photometric="minisblack", metadata={"axes": "YX", "Name": "third"})
+    return str(path)
+
+
+@every_version
+def test_all_images_of_a_file(tmp_path, version, omezarr):
+    source = several(tmp_path / "a.ome.tif")
+    with gdaltest.collected_messages() as messages:
+        store = written(tmp_path / "a.ome.zarr", source, "SERIES=ALL", f"NGFF_VERSION={version}", "VERIFY=SOURCE", "NAME=mine")
+    assert messages.warnings() == []
+    metadata, theirs = metadata_of(store), of_source(source)
+    assert [image.name for image in metadata.images] == ["mine", "second", "third"]
+    assert [image.id for image in metadata.images] == [image.id for image in theirs.images]
+    for number, array in enumerate((PIXELS, SECOND[np.newaxis, np.newaxis], THIRD[np.newaxis, np.newaxis, np.newaxis])):
+        levels = gdaltest.zarr_levels(f"{store}/{number}")
+        np.testing.assert_array_equal(levels[0], array)
+        same_pixels_of(metadata.images[number].pixels, theirs.images[number].pixels)
+        opened = gdal.Open(f'OMEZARR:"{store}":{number}')
+        np.testing.assert_array_equal(gdaltest.pixels(opened), array.reshape(-1, *array.shape[-2:]))
+    assert len(gdal.Open(store).GetMetadata("SUBDATASETS")) == 6
+    for command in (("validate", store), ("verify", store), ("verify", store, source)):
+        done = omezarr(*command)
+        assert done.returncode == 0 and " of the 3" not in done.stdout, done.stdout + done.stderr
+    damaged = [name for name in gdaltest.files_of(f"{store}/1") if name.split("/")[-1].isdigit()][0]
+    os.remove(f"{store}/1/{damaged}")
+    done = omezarr("verify", store)
+    assert done.returncode == 1 and "missing" in done.stdout, done.stdout
+
+
+def test_pages_of_other_sizes(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for size in (20, 20, 30):
+            file.write(np.full((size, size), size, "uint8"), contiguous=False, metadata=None)
+    with gdaltest.collected_messages() as messages:
+        written(tmp_path / "one.ome.zarr", str(tmp_path / "a.tif"))
+    assert len(messages.warnings()) == 1 and "SERIES=ALL" in messages.warnings()[0]
+    store = written(tmp_path / "a.ome.zarr", str(tmp_path / "a.tif"), "SERIES=ALL")
+    assert [gdaltest.zarr_levels(f"{store}/{i}")[0].shape for i in (0, 1)] == [(1, 1, 2, 20, 20), (1, 1, 1, 30, 30)]
+    assert len(metadata_of(store).images) == 2
+
+
+def test_all_series_of_a_store(tmp_path, omezarr):
+    first = written(tmp_path / "a.ome.zarr", several(tmp_path / "a.ome.tif"), "SERIES=ALL")
+    again = written(tmp_path / "b.ome.zarr", f'OMEZARR:"{first}":0', "SERIES=ALL", "VERIFY=SOURCE")
+    for ours, theirs in zip(metadata_of(again).images, metadata_of(first).images, strict=True):
+        assert (ours.id, ours.name, ours.pixels.type, ours.pixels.size_x) == (theirs.id, theirs.name, theirs.pixels.type, theirs.pixels.size_x)
+        assert [channel.name for channel in ours.pixels.channels] == [channel.name for channel in theirs.pixels.channels]
+    done = omezarr("verify", again, first)
+    assert done.returncode == 0 and "has the pixels of the source" in done.stdout, done.stdout + done.stderr
+
+
+def test_one_series_of_a_store_is_compared_as_one(tmp_path, omezarr):
+    source = several(tmp_path / "a.ome.tif")
+    with gdaltest.collected_messages() as messages:
+        store = written(tmp_path / "a.ome.zarr", source)
+    assert len(messages.warnings()) == 1 and "SERIES=ALL" in messages.warnings()[0]
+    done = omezarr("verify", store, source)
+    assert done.returncode == 0 and "1 of the 3" in done.stdout, done.stdout
+    assert [image.name for image in metadata_of(store).images] == ["first"]
+
+
+def test_other_layouts_hold_one_image(tmp_path):
+    source = several(tmp_path / "a.ome.tif")
+    with pytest.raises(RuntimeError, match="SERIES=ALL: .* LAYOUT=BIOFORMATS2RAW"):
+        gdal.Translate(str(tmp_path / "a.ome.zarr"), source, format="OMEZARR", creationOptions=["SERIES=ALL"])
+    assert not os.path.exists(tmp_path / "a.ome.zarr")
+
+
+@pytest.mark.parametrize("call", [30, 100, 180])
+def test_a_kill_between_images_leaves_nothing(tmp_path, call):
+    place = tmp_path / "place"
+    place.mkdir()
+    source, store = several(tmp_path / "a.ome.tif"), str(place / "a.ome.zarr")
+    options = [*BF2RAW, "SHARD=NONE", "NUM_THREADS=1", "SERIES=ALL", "RESUME=YES"]
+    faults.kill_copy(source, store, options, call)
+    assert not os.path.exists(store)
+    written(store, source, *options[2:])
+    written(tmp_path / "b.ome.zarr", source, *options[2:-1])
+    ours, theirs = gdaltest.snapshot(store), gdaltest.snapshot(tmp_path / "b.ome.zarr")
+    assert set(ours) == set(theirs) and os.listdir(place) == ["a.ome.zarr"]
+    assert {k for k in ours if "/c/" in k and ours[k] != theirs[k]} == set()
+
+
+def test_an_image_that_cannot_be_written_leaves_nothing(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(np.zeros((20, 20), "uint8"), contiguous=False, metadata=None)
+        file.write(np.full((600, 30), 3, "uint16"), contiguous=False, metadata=None, compression="zlib", rowsperstrip=1)
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        at = file.pages[1].dataoffsets[-1]
+    with open(tmp_path / "a.tif", "r+b") as file:
+        file.seek(at)
+        file.write(b"\xff" * 8)
+    with pytest.raises(RuntimeError):
+        written(tmp_path / "a.ome.zarr", str(tmp_path / "a.tif"), "SERIES=ALL")
+    assert os.listdir(tmp_path) == ["a.tif"]
+
+
+def test_the_report_of_several_images(tmp_path):
+    store = written(tmp_path / "a.ome.zarr", several(tmp_path / "a.ome.tif"), "SERIES=ALL", f"REPORT={tmp_path}/r.json")
+    assert gdaltest.read_json(tmp_path / "r.json")["counts"]["objects"] == len(gdaltest.files_of(store))

@@ -81,6 +81,7 @@ OPTIONS = {
                        ["red,green,blue", "ff00", "ff0000,00ff00,0000ff,ffffff"]),
     "COLOR_INTERPRETATION": (["COLOR_INTERPRETATION=blue,Alpha,undefined"], lambda s: meanings(s) == [gdal.GCI_BlueBand, gdal.GCI_AlphaBand, gdal.GCI_Undefined],
                              ["red,green", "red,green,blue,alpha", "red,green,NIR?", "red,green,palette", "red,,blue", "\xff"]),
+    "SERIES": (["LAYOUT=BIOFORMATS2RAW", "SERIES=ALL"], "omezarr_bf2raw.py test_all_images_of_a_file", ["2", "SOME"]),
     "PLANES": (["PLANES=ONE"], "omezarr_stacks.py test_imagej_stack_of_one_page", ["2", "SOME"]),
     "AXES": (["AXES=z:3"], lambda s: axis(s, "z")["type"] == "space", ["z:2", "q:3", "3", "z:0", "z:3,z:1"]),
     "AXIS_SCALE": (["AXES=z:3", "AXIS_SCALE=z:2.5"], lambda s: gdaltest.transforms(s)[0][0][0] == 2.5, ["z:0", "z:-1", "z:x", "2", "w:3"]),

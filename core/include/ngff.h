@@ -211,6 +211,8 @@ NGFF_API int32_t ngff_plan_set_given(ngff_plan *plan, int32_t level);
  * of times, before ngff_writer_close. */
 NGFF_API int32_t ngff_plan_add_loss(ngff_plan *plan, const char *text);
 
+/* LAYOUT=BIOFORMATS2RAW: the number of the image among those of its store, 0 at first. Before ngff_writer_open_series. */
+NGFF_API int32_t ngff_plan_set_series(ngff_plan *plan, int32_t number);
 /* LAYOUT=BIOFORMATS2RAW: the text of OME/METADATA.ome.xml, a new string for ngff_string_free: what was set, else what the
  * library makes of the plan, an OME with one Image. NULL where there is none: another layout, a pixel type that OME-XML
  * does not know, or memory is out. */
@@ -256,6 +258,13 @@ typedef struct ngff_writer ngff_writer;
 NGFF_API ngff_writer *ngff_writer_open(ngff_plan *plan, const char *path);
 NGFF_API int32_t ngff_writer_status(const ngff_writer *writer);
 NGFF_API const char *ngff_writer_error(const ngff_writer *writer);
+
+/* A further image in the store that first is making: number 1, 2 ... of LAYOUT=BIOFORMATS2RAW (ngff_plan_set_series). All
+ * calls of a writer go with it. Its ngff_writer_close makes it whole, and first's publishes all of them at once: that fails
+ * if one of them is not whole. RESUME, REPORT and the OME-XML are first's; what an earlier run has written of further images
+ * is made again. One may be open at a time; it is closed and freed before first is. NULL where first is not open, where a
+ * plan is of another layout, or when memory is out. */
+NGFF_API ngff_writer *ngff_writer_open_series(ngff_writer *first, ngff_plan *plan);
 
 /* The next region of level 0 in the best order. Returns 1 and fills origin and extent, 0 after the last, or an error.
  * Advice only: regions may be written in any other order. Thread-safe. */

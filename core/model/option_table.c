@@ -50,6 +50,7 @@ static const word layout_words[] = {{"OVERVIEWS", LAYOUT_OVERVIEWS, 0},
 static const word tri_words[] = {{"AUTO", TRI_AUTO, 0}, {"YES", TRI_YES, 0}, {"NO", TRI_NO, 0},  {"TRUE", TRI_YES, 1},
                                  {"FALSE", TRI_NO, 1},  {"ON", TRI_YES, 1},  {"OFF", TRI_NO, 1}, {"1", TRI_YES, 1},
                                  {"0", TRI_NO, 1},      {NULL, 0, 0}};
+static const word series_words[] = {{"MAIN", 0, 0}, {"ALL", 1, 0}, {NULL, 0, 0}};
 static const word planes_words[] = {{"ALL", 0, 0}, {"ONE", 1, 0}, {NULL, 0, 0}};
 static const word bool_words[] = {{"NO", 0, 0}, {"YES", 1, 0}, {"FALSE", 0, 1}, {"TRUE", 1, 1}, {"OFF", 0, 1},
                                   {"ON", 1, 1}, {"0", 0, 1},   {"1", 1, 1},     {NULL, 0, 0}};
@@ -344,6 +345,14 @@ const row option_table[] = {
                 "blue, alpha, undefined ...",
         .read = row_read_list,
         .offset = offsetof(options, color_interpretation),
+        .is_of_run = 1,
+    },
+    {
+        .name = "SERIES",
+        .words = series_words,
+        .standard = "MAIN",
+        .help = "ALL: further images of the source, of other sizes or types, too, at 1, 2 ... (LAYOUT=BIOFORMATS2RAW)",
+        .offset = offsetof(options, series),
         .is_of_run = 1,
     },
     {

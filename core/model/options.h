@@ -80,6 +80,7 @@ typedef struct {
     int verify; /* VERIFY_* */
     int overwrite, resume, sync, dry_run, copy_src_mdd /* TRI_* */;
     int planes;   /* of hosts: 0 all, 1 one */
+    int series;   /* of hosts: 0 the main image, 1 all */
     char *report; /* path or NULL */
     char **typed; /* the accepted NAME=VALUE strings with names in their canonical spelling, NULL-terminated */
 } options;

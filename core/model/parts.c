@@ -457,6 +457,7 @@ int32_t place_find(metadata_source get, void *user, const char *part, const stor
     if (status == NGFF_E_NOT_FOUND)
         return path[0] ? error_set(e, status, "there is no group or array %s", path)
                        : error_set(e, status, "no OME-Zarr image is there");
+    place->version = at.version;
     if (status == NGFF_OK)
         look_at(&source, &at, path, place, e);
     node_close(&at);

@@ -24,6 +24,7 @@ typedef struct {
     char *level;      /* below the group: the array that was named, or NULL */
     int is_list;      /* a collection: no image is there, its images are in parts */
     const char *kind; /* of collection, in words */
+    int version;      /* of Zarr, as VERSION_*: that of the node that was named */
     stored_parts parts;
 } stored_place;
 

@@ -329,6 +329,9 @@ ngff_plan *ngff_plan_create(ngff_image *image, const char *const *list)
         status = apply_image_options(p);
     if (status == NGFF_OK && p->options.labels)
         status = apply_labels(p);
+    if (status == NGFF_OK && p->options.series && p->options.layout != LAYOUT_BIOFORMATS2RAW)
+        status = error_set(&p->error, NGFF_E_OPTION,
+                           "SERIES=ALL: several images go into one store with LAYOUT=BIOFORMATS2RAW only; add it");
     if (status == NGFF_OK && p->options.layout == LAYOUT_BIOFORMATS2RAW)
         status = apply_collection(p);
     if (status == NGFF_OK)
@@ -441,6 +444,17 @@ int32_t ngff_plan_set_fingerprint(ngff_plan *p, const char *text)
         return error_set(&p->error, NGFF_E_MEMORY, "out of memory");
     free(p->fingerprint);
     p->fingerprint = copy;
+    return NGFF_OK;
+}
+
+int32_t ngff_plan_set_series(ngff_plan *p, int32_t number)
+{
+    if (p->error.status != NGFF_OK)
+        return p->error.status;
+    if (!p->prefix[0] || number < 0)
+        return error_set(&p->error, NGFF_E_ARGUMENT,
+                         "an image is number %d of a store only with LAYOUT=BIOFORMATS2RAW, from 0 on", number);
+    snprintf(p->prefix, sizeof p->prefix, "%d/", number);
     return NGFF_OK;
 }
 

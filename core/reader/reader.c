@@ -265,6 +265,7 @@ static int32_t part_find(ngff_reader *reader, const char *root, const char *part
         return status;
     warnings_move(&reader->recorded.told, &place.parts.told, root);
     if (place.is_list) {
+        reader->image.version = place.version; /* of documents that verify.c reads */
         reader->parts = place.parts;
         place.parts = (stored_parts){0};
     } else {

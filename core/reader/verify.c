@@ -813,13 +813,19 @@ static const char *label_of_part(const ngff_reader *reader, int i)
     return path && title && strncmp(title, "label ", 6) == 0 ? strstr(path, "labels/") : NULL;
 }
 
-/* True for an array of a listed label image, which is verified by itself. */
-static int is_in_label(const check *c, const char *path)
+/* The path of an image that is verified by itself: a label image, or one of a list. NULL for other parts. */
+static const char *image_of_part(const ngff_reader *reader, int i)
+{
+    return reader_image(reader)->n_levels == 0 ? ngff_reader_part_path(reader, i) : label_of_part(reader, i);
+}
+
+/* True for an array of such an image. */
+static int is_in_part(const check *c, const char *path)
 {
     for (int i = 0; i < ngff_reader_part_count(c->reader); i++) {
-        const char *label = label_of_part(c->reader, i);
-        size_t n = label ? strlen(label) : 0;
-        if (label && strncmp(path, label, n) == 0 && path[n] == '/')
+        const char *image = image_of_part(c->reader, i);
+        size_t n = image ? strlen(image) : 0;
+        if (image && strncmp(path, image, n) == 0 && path[n] == '/')
             return 1;
     }
     return 0;
@@ -835,7 +841,7 @@ static int32_t check_others(check *c)
                                      strncmp(a->path, "ovr_attributes/", 15) == 0);
         const recorded_chunks recorded = {{.is_known = is_whole}, is_whole ? chunk_count(a) : -1};
         char what[600];
-        if (is_in_label(c, a->path))
+        if (is_in_part(c, a->path))
             continue;
         snprintf(what, sizeof what, "array %s", a->path);
         int64_t status = check_chunks(c, a, what, &recorded, &c->beside[i]);
@@ -980,8 +986,8 @@ static int32_t verify(ngff_reader *reader, int32_t n_threads, int is_beside,
     consolidated_free(c.copies);
     ngff_reader_free(c.root);
     for (int i = 0; i < ngff_reader_part_count(reader) && status == NGFF_OK; i++) {
-        const char *label = label_of_part(reader, i);
-        ngff_reader *one = label ? ngff_reader_open_part(reader_path(reader), label, NULL) : NULL;
+        const char *image = image_of_part(reader, i);
+        ngff_reader *one = image ? ngff_reader_open_part(reader_path(reader), image, NULL) : NULL;
         int32_t found = one ? verify(one, n_threads, 1, finding, NULL, user) : NGFF_OK;
         c.n_damage += found == NGFF_E_CORRUPT;
         if (found == NGFF_E_MEMORY)

@@ -251,16 +251,33 @@ static int32_t put_beside(void *user, const char *key, const void *bytes, size_t
     return whole->ops->put(whole, key, bytes, n, to->error);
 }
 
+/* The OME-XML of all images; NULL where one of them can have none. */
+static int32_t make_xml(const ngff_writer *w, char **xml)
+{
+    int n = w->n_series + 1, is_refused = ome_xml_refusal(w->plan) != NULL;
+    const struct ngff_plan **plans = calloc((size_t)n, sizeof *plans);
+    for (int i = 0; plans && i < n; i++) {
+        plans[i] = i == 0 ? w->plan : w->series[i - 1];
+        is_refused |= ome_xml_refusal(plans[i]) != NULL;
+    }
+    if (plans && !is_refused)
+        *xml = w->plan->ome_xml ? strdup(w->plan->ome_xml) : ome_xml_make(plans, n);
+    free(plans);
+    return plans && (*xml || is_refused) ? NGFF_OK : NGFF_E_MEMORY;
+}
+
 static int32_t write_collection(ngff_writer *w, error *e)
 {
     sink to = {w, e};
-    if (!w->plan->prefix[0])
+    if (!w->plan->prefix[0] || w->first)
         return NGFF_OK;
-    char *xml = ngff_plan_ome_xml(w->plan);
-    if (!xml && !ome_xml_refusal(w->plan))
+    if (w->n_whole != w->n_series)
+        return error_set(e, NGFF_E_STATE, "image %d of the store is not whole, so it is not published", w->n_series);
+    char *xml = NULL;
+    if (make_xml(w, &xml) != NGFF_OK)
         error_set(e, NGFF_E_MEMORY, "out of memory");
     else
-        collection_write(w->plan->options.version, 1, xml, put_beside, &to, e);
+        collection_write(w->plan->options.version, w->n_series + 1, xml, put_beside, &to, e);
     free(xml);
     return e->status;
 }
@@ -298,6 +315,8 @@ static void publish(ngff_writer *w, error *e)
         (is_beside && label_group_mark(w->store, e) != NGFF_OK) || put_roots(w, e) != NGFF_OK)
         return;
     w->is_published = w->store->ops->publish(w->store, e) == NGFF_OK;
+    if (w->first)
+        w->first->n_whole += w->is_published;
     if (w->is_published && is_beside && label_group_list(w->plan, w->path, e) != NGFF_OK)
         return;
     if (w->is_published)

@@ -94,7 +94,7 @@ static int32_t encode(bench *b, const codec_spec *spec, const uint8_t *pixels, s
 
 int32_t writer_report(ngff_writer *w, const char *key, const void *bytes, size_t n, error *e)
 {
-    return report_object(w->report, w->plan->prefix, key, bytes, n, e);
+    return report_object((w->first ? w->first : w)->report, w->plan->prefix, key, bytes, n, e);
 }
 
 /* A chunk or a shard is stored (n = 0: it holds only fill and is not). */
@@ -537,6 +537,45 @@ ngff_writer *ngff_writer_open(ngff_plan *plan, const char *path)
     return w;
 }
 
+/* The number of a further image is the next one. */
+static int32_t check_series(const ngff_writer *first, const ngff_plan *plan, error *e)
+{
+    char prefix[sizeof plan->prefix];
+    snprintf(prefix, sizeof prefix, "%d/", first->n_series + 1);
+    if (first->is_closed || first->first || first->is_push)
+        return error_set(e, NGFF_E_STATE, "further images go into a store that is being made, by ngff_writer_open");
+    if (first->n_whole != first->n_series)
+        return error_set(e, NGFF_E_STATE, "image %d of the store is not whole yet", first->n_series);
+    if (strcmp(prefix, plan->prefix) != 0 || plan->options.version != first->plan->options.version)
+        return error_set(e, NGFF_E_ARGUMENT, "the next image of the store is number %d, of NGFF 0.%d",
+                         first->n_series + 1, first->plan->options.version);
+    if (plan->options.resume || plan->options.report)
+        return error_set(e, NGFF_E_OPTION, "RESUME and REPORT are options of the first image of a store");
+    return NGFF_OK;
+}
+
+ngff_writer *ngff_writer_open_series(ngff_writer *first, ngff_plan *plan)
+{
+    int is_one = first && plan && first->is_open && first->plan->prefix[0] && plan->prefix[0];
+    store *s = is_one ? series_open(series_whole(first->store), plan->prefix, 0) : NULL;
+    ngff_writer *w = s ? writer_make(plan, s, NULL) : NULL;
+    if (!w || w->error.status != NGFF_OK || check_series(first, plan, &w->error) != NGFF_OK)
+        return w;
+    ngff_plan **more = realloc(first->series, ((size_t)first->n_series + 1) * sizeof *more);
+    if (!more) {
+        error_set(&w->error, NGFF_E_MEMORY, "out of memory");
+        return w;
+    }
+    first->series = more;
+    first->series[first->n_series++] = plan_retain(plan);
+    w->first = first;
+    w->record = record_begin(plan, s, &w->update, &w->error);
+    w->is_open = w->record != NULL;
+    if (w->is_open)
+        writer_start_pass(w, &w->error);
+    return w;
+}
+
 static int32_t first_pixels(void *user, const int64_t *index, uint8_t *pixels, error *e)
 {
     const ngff_writer *w = user;
@@ -948,6 +987,9 @@ void ngff_writer_free(ngff_writer *w)
     ngff_reader_free(w->preview);
     free(w->root.bytes);
     free(w->collection.bytes);
+    for (int i = 0; i < w->n_series; i++)
+        ngff_plan_free(w->series[i]);
+    free(w->series);
     free_sets(w->stored_chunks, w->plan);
     free_sets(w->stored_mask_chunks, w->plan);
     for (int l = 0; l < max_levels; l++)

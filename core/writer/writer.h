@@ -53,6 +53,9 @@ struct ngff_writer {
     chunk_set *stored_chunks, *stored_mask_chunks; /* per level; NULL: not recorded */
     uint64_t *masks_seen[max_levels]; /* per chunk of a mask that many cells bring: mask_is_known with its checksum,
                                          mask_is_stored by an earlier run, or both */
+    struct ngff_writer *first;        /* that has begun the store in which this is a further image; else NULL */
+    ngff_plan **series;               /* of first: the plans of further images */
+    int n_series, n_whole;            /* of these, those that are closed */
     held_object root;                 /* the document that is put last */
     ngff_reader *preview;
     const channel_summary *found; /* once the metadata is written; of statistics */

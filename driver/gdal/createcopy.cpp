@@ -26,6 +26,7 @@
 #include "omezarrdataset.h"
 #include "overviews.h"
 #include "pages.h"
+#include "series.h"
 #include "source.h"
 #include "stack/stackdataset.h"
 #include "writing.h"
@@ -282,7 +283,8 @@ class ProgressTeller
     GDALProgressFunc m_function;
     void *m_data;
     double m_told = -1;
-    double m_low = 0, m_high = 1; /* of the part of the work that is being done */
+    double m_low = 0, m_high = 1;   /* of the part of the work that is being done */
+    double m_first = 0, m_last = 1; /* of the image that is being written */
     bool m_is_stopped = false;
 
   public:
@@ -290,7 +292,15 @@ class ProgressTeller
     {
     }
 
-    /* What follows is this part of the whole. */
+    /* What follows is another image, and this part of the whole. */
+    void begin_image(double first, double last)
+    {
+        m_first = first;
+        m_last = last;
+        begin_part(0, 1);
+    }
+
+    /* What follows is this part of the image. */
     void begin_part(double low, double high)
     {
         m_low = low;
@@ -299,7 +309,7 @@ class ProgressTeller
 
     bool tell(double share)
     {
-        share = m_low + (m_high - m_low) * share;
+        share = m_first + (m_last - m_first) * (m_low + (m_high - m_low) * share);
         if (m_is_stopped || share < m_told + 0.0025)
             return !m_is_stopped;
         m_told = std::min(share, 1.0);
@@ -312,6 +322,8 @@ class ProgressTeller
     bool tell_end()
     {
         begin_part(0, 1);
+        if (m_last < 1)
+            return tell(1);
         m_told = m_told < 1 ? -1 : m_told;
         return m_told >= 1 ? !m_is_stopped : tell(1);
     }
@@ -546,7 +558,8 @@ static void warn_of_pages(ngff_plan *plan, GDALDataset *source)
         return std::string(CPLSPrintf("The source has %d pages or images (subdatasets), and one is written: ", n)) +
                (n == 2 ? "1 is left out. " : std::to_string(n - 1) + " are left out. ") +
                (is_stack ? "Their pixels are of other sizes or types: gdalinfo OMEZARR:" + name +
-                               " names them, and each can be copied by its name"
+                               " names them, and each can be copied by its name; LAYOUT=BIOFORMATS2RAW with SERIES=ALL "
+                               "writes all into one store"
                 : is_page ? "OMEZARR:" + name + " opens all of one size as one raster"
                           : "gdalinfo names them, and each can be copied by its name");
     };
@@ -610,49 +623,126 @@ static void tell_warnings(ngff_plan *plan, const std::vector<KeptError> &errors)
     }
 }
 
-/* Writes the image to root; false, with an error and nothing left, on failure. */
-static bool write_image(ngff_plan *plan, const ImageFromSource &image, const std::vector<GivenLevel> &levels,
-                        GDALDataset *source, const std::string &root, ProgressTeller &teller)
-{
-    const SourceLayout layout = source_layout(source, image.type);
-    auto readers = source_readers(source, layout, useful_readers(plan, image, layout));
-    if (!set_source(plan, image, source, layout, static_cast<int>(readers.size())))
-        return false;
-    raise_warnings(plan, image);
+/* An image that is written: one, or with SERIES=ALL one of several. */
+struct WrittenImage {
+    std::unique_ptr<GDALDataset> own{}; /* where it was opened for this */
+    GDALDataset *source = nullptr;
+    ImageFromSource image{};
+    Plan plan{};
+    std::vector<GivenLevel> levels{};
+    SourceLayout layout{};
+    std::vector<std::unique_ptr<SourceReader>> readers{};
+};
 
-    const std::string fingerprint = source_fingerprint(source);
-    if (fingerprint.empty() && EQUAL(ngff_plan_option(plan, "RESUME"), "YES")) {
-        CPLError(CE_Failure, CPLE_NotSupported,
-                 "RESUME=YES needs a source that lies in files: only they show that it is still the same");
-        return false;
-    }
-    ngff_plan_set_fingerprint(plan, fingerprint.c_str());
-    Writer writer = checked_writer(ngff_writer_open(plan, root.c_str()));
-    if (!writer)
-        return false;
-    CopyJob job{image, layout, levels, writer.get()};
-    const std::string mode = ngff_plan_option(plan, "VERIFY");
+/* Its readers, which the plan must know of. */
+static bool open_readers(WrittenImage *one)
+{
+    one->layout = source_layout(one->source, one->image.type);
+    one->readers = source_readers(one->source, one->layout, useful_readers(one->plan.get(), one->image, one->layout));
+    return set_source(one->plan.get(), one->image, one->source, one->layout, static_cast<int>(one->readers.size()));
+}
+
+/* Writes the pixels and looks at them again; the last image is closed and publishes all. False, with an error. */
+static bool write_pixels(WrittenImage &one, ngff_writer *writer, bool is_last, ProgressTeller &teller)
+{
+    CopyJob job{one.image, one.layout, one.levels, writer};
+    const std::string mode = ngff_plan_option(one.plan.get(), "VERIFY");
     std::string reason;
     if (mode != "NO")
         teller.begin_part(0, 0.5);
-    for (const auto &reader : readers)
-        reader->set_room(cache_bytes(plan, image, layout, readers.size()));
-    bool is_written = copy_pixels(job, readers, teller) && check_and_tell_end(job, plan, source, teller, &reason);
+    for (const auto &reader : one.readers)
+        reader->set_room(cache_bytes(one.plan.get(), one.image, one.layout, one.readers.size()));
+    bool is_written =
+        copy_pixels(job, one.readers, teller) && check_and_tell_end(job, one.plan.get(), one.source, teller, &reason);
     if (is_written)
-        tell_warnings(plan, job.errors);
-    is_written = is_written && ngff_writer_close(writer.get()) == NGFF_OK;
-    if (is_written)
-        raise_warning(writer.get());
-    const int32_t status = !reason.empty() ? NGFF_E_CORRUPT : ngff_writer_status(writer.get());
-    const std::string message = !reason.empty() ? reason : status != NGFF_OK ? ngff_writer_error(writer.get()) : "";
-    writer.reset();
-    readers.clear();
+        tell_warnings(one.plan.get(), job.errors);
+    is_written = is_written && (!is_last || ngff_writer_close(writer) == NGFF_OK);
+    if (is_written && is_last)
+        raise_warning(writer);
+    const int32_t status = !reason.empty() ? NGFF_E_CORRUPT : ngff_writer_status(writer);
+    const std::string message = !reason.empty() ? reason : status != NGFF_OK ? ngff_writer_error(writer) : "";
+    one.readers.clear();
     if (!is_written)
         raise_errors(job.errors, status, message);
     else
         for (const KeptError &warning : job.errors)
             CPLError(CE_Warning, warning.number, "%s", warning.message.c_str());
     return is_written;
+}
+
+/* Writes the images to root; false, with an error and nothing left, on failure. */
+static bool write_images(std::vector<WrittenImage> &images, const std::string &root, ProgressTeller &teller)
+{
+    ngff_plan *plan = images[0].plan.get();
+    if (!open_readers(&images[0]))
+        return false;
+    raise_warnings(plan, images[0].image);
+    const std::string fingerprint = source_fingerprint(images[0].source);
+    if (fingerprint.empty() && EQUAL(ngff_plan_option(plan, "RESUME"), "YES")) {
+        CPLError(CE_Failure, CPLE_NotSupported,
+                 "RESUME=YES needs a source that lies in files: only they show that it is still the same");
+        return false;
+    }
+    ngff_plan_set_fingerprint(plan, fingerprint.c_str());
+    const Writer writer = checked_writer(ngff_writer_open(plan, root.c_str()));
+    const auto n = static_cast<double>(images.size());
+    teller.begin_image(0, 1 / n);
+    if (!writer || !write_pixels(images[0], writer.get(), images.size() == 1, teller))
+        return false;
+    for (size_t i = 1; i < images.size(); i++) {
+        if (!open_readers(&images[i]))
+            return false;
+        raise_warnings(images[i].plan.get(), images[i].image);
+        const Writer further = checked_writer(ngff_writer_open_series(writer.get(), images[i].plan.get()));
+        teller.begin_image(static_cast<double>(i) / n, static_cast<double>(i + 1) / n);
+        if (!further || !write_pixels(images[i], further.get(), true, teller))
+            return false;
+    }
+    if (images.size() == 1)
+        return true;
+    if (ngff_writer_close(writer.get()) == NGFF_OK)
+        raise_warning(writer.get());
+    else
+        raise(ngff_writer_status(writer.get()), ngff_writer_error(writer.get()));
+    return ngff_writer_status(writer.get()) == NGFF_OK;
+}
+
+/* -- SERIES=ALL ------------------------------------------------------------------------------------------------ */
+
+/* What is said of one image is not true of the others; and what is of the run or of the whole store is the first's. */
+static CPLStringList options_of_further(const CPLStringList &options)
+{
+    CPLStringList own(options);
+    for (const char *name : {"NAME", "CHANNEL_NAMES", "CHANNEL_COLORS", "COLOR_INTERPRETATION", "AXES", "AXIS_SCALE",
+                             "AXIS_TRANSLATION", "AXIS_UNITS", "REPORT", "RESUME", "OVERWRITE", "DRY_RUN"})
+        own.SetNameValue(name, nullptr);
+    const char *window = own.FetchNameValue("WINDOW");
+    if (window != nullptr && strchr(window, ':') != nullptr)
+        own.SetNameValue("WINDOW", nullptr);
+    return own;
+}
+
+/* Opens the other images of the source's file or store, in its order, and plans them; false, with an error, if one cannot
+ * be written. */
+static bool plan_further(const CPLStringList &options, bool is_strict, std::vector<WrittenImage> *images)
+{
+    const CPLStringList own = options_of_further(options);
+    for (const std::string &name : further_images((*images)[0].source)) {
+        const char *const drivers[] = {"OMEZARR", nullptr};
+        WrittenImage one;
+        one.own.reset(
+            GDALDataset::Open(name.c_str(), GDAL_OF_RASTER | GDAL_OF_VERBOSE_ERROR, drivers, nullptr, nullptr));
+        one.source = one.own.get();
+        if (one.source == nullptr || !image_from_source(one.source, own.List(), is_strict, &one.image))
+            return false;
+        one.plan = make_plan(one.image, own, name);
+        if (!one.plan || !choose_levels(one.plan.get(), one.image, one.source, &one.levels))
+            return false;
+        ngff_plan_set_series(one.plan.get(), static_cast<int32_t>(images->size()));
+        tell_overviews(one.plan.get(), one.source, one.levels);
+        images->push_back(std::move(one));
+    }
+    return true;
 }
 
 /* A label image beside the image of a store: it takes over how that lies and what levels it has. */
@@ -683,6 +773,14 @@ static StoreName place_beside_image(const char *name)
     }
     meant.root += (group.empty() ? "" : "/") + group;
     return meant;
+}
+
+static std::vector<ImageXml> xml_of(const std::vector<WrittenImage> &images)
+{
+    std::vector<ImageXml> all;
+    for (const WrittenImage &one : images)
+        all.push_back(image_xml(one.plan.get(), one.image, one.source));
+    return all;
 }
 
 GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int strict, StringListIn options,
@@ -718,27 +816,32 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
         return nullptr;
     if (is_label && !lies_beside(meant, &image))
         return nullptr;
-    const Plan plan = make_plan(image, own);
-    if (!plan)
+    std::vector<WrittenImage> images(1);
+    images[0].source = source;
+    images[0].plan = make_plan(image, own);
+    images[0].image = std::move(image);
+    ngff_plan *plan = images[0].plan.get();
+    if (plan == nullptr)
         return nullptr;
-    if (!set_ome_xml(plan.get(), image, source))
+    const bool is_all = EQUAL(ngff_plan_option(plan, "SERIES"), "ALL");
+    if ((is_all && !plan_further(own, strict != FALSE, &images)) || !set_ome_xml(plan, xml_of(images), source))
         return nullptr;
-    std::vector<GivenLevel> levels;
-    if (!choose_levels(plan.get(), image, source, &levels))
+    if (!choose_levels(plan, images[0].image, source, &images[0].levels))
         return nullptr;
-    tell_overviews(plan.get(), source, levels);
+    tell_overviews(plan, source, images[0].levels);
     for (const std::string &warning : warnings)
-        ngff_plan_add_loss(plan.get(), JsonText::as_utf8(warning.c_str()).c_str());
-    warn_of_pages(plan.get(), source);
-    if (EQUAL(ngff_plan_option(plan.get(), "DRY_RUN"), "YES")) {
-        const SourceLayout layout = source_layout(source, image.type);
-        const auto readers = source_readers(source, layout, useful_readers(plan.get(), image, layout));
-        if (!set_source(plan.get(), image, source, layout, static_cast<int>(readers.size())))
-            return nullptr;
-        raise_warnings(plan.get(), image);
-        fputs(ngff_plan_text(plan.get()), stdout);
+        ngff_plan_add_loss(plan, JsonText::as_utf8(warning.c_str()).c_str());
+    if (images.size() == 1)
+        warn_of_pages(plan, source);
+    if (EQUAL(ngff_plan_option(plan, "DRY_RUN"), "YES")) {
+        for (WrittenImage &one : images) {
+            if (!open_readers(&one))
+                return nullptr;
+            raise_warnings(one.plan.get(), one.image);
+            fputs(ngff_plan_text(one.plan.get()), stdout);
+        }
         fflush(stdout);
-        return plan_dataset(plan.get(), source);
+        return plan_dataset(plan, source);
     }
     if (source_is_destination(source, place, is_label)) {
         CPLError(CE_Failure, CPLE_IllegalArg, "The source is part of the destination %s; write to another folder",
@@ -746,11 +849,20 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
         return nullptr;
     }
     ProgressTeller teller(progress, progress_data);
-    if (!teller.tell(0) || !write_image(plan.get(), image, levels, source, root, teller))
+    if (!teller.tell(0) || !write_images(images, root, teller))
         return nullptr;
     omezarr_note_published(place);
     remove_side_file(place);
-    if (!is_label && !copy_labels(source, root, strict, own.List()))
-        return nullptr;
+    for (size_t i = 0; i < images.size() && !is_label; i++) {
+        const std::string of_image = images.size() > 1 ? root + "/" + std::to_string(i) : root;
+        if (!copy_labels(images[i].source, of_image, strict, own.List()))
+            return nullptr;
+    }
+    if (images.size() > 1) { /* a list of images has no bands: the first one is what was copied */
+        StoreName first;
+        first.root = root;
+        first.part = "0";
+        return OmeZarrDataset::open(first, first.text().c_str(), nullptr).release();
+    }
     return is_label ? OmeZarrDataset::open(meant, name, nullptr).release() : omezarr_open_store(root, name);
 }

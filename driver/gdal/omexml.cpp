@@ -345,10 +345,10 @@ static std::string made_xml(const ngff_plan *plan)
     return text;
 }
 
-static bool set_true_xml(ngff_plan *plan, const std::string &source, const ImageXml &image)
+static bool set_true_xml(ngff_plan *plan, const std::string &source, const std::vector<ImageXml> &images)
 {
     std::string reason;
-    const std::string text = true_ome_xml(source, {image}, &reason);
+    const std::string text = true_ome_xml(source, images, &reason);
     if (text.empty())
         ngff_plan_add_loss(plan, ("The OME-XML of the source is not kept in OME/METADATA.ome.xml: " + reason).c_str());
     if (text.empty() || ngff_plan_set_ome_xml(plan, text.c_str()) == NGFF_OK)
@@ -357,13 +357,21 @@ static bool set_true_xml(ngff_plan *plan, const std::string &source, const Image
     return false;
 }
 
-bool set_ome_xml(ngff_plan *plan, const ImageFromSource &image, GDALDataset *source)
+ImageXml image_xml(const ngff_plan *plan, const ImageFromSource &image, GDALDataset *source)
 {
     ImageXml xml;
     xml.made = made_xml(plan);
     xml.channels = image.channel_indexes;
-    const std::string text = xml.made.empty() ? "" : source_ome_xml(source, &xml.image);
-    return text.empty() || xml.image < 0 || set_true_xml(plan, text, xml);
+    if (!xml.made.empty())
+        source_ome_xml(source, &xml.image);
+    return xml;
+}
+
+bool set_ome_xml(ngff_plan *plan, const std::vector<ImageXml> &images, GDALDataset *source)
+{
+    int number = -1;
+    const std::string text = images[0].image < 0 ? "" : source_ome_xml(source, &number);
+    return text.empty() || set_true_xml(plan, text, images);
 }
 
 bool keep_ome_xml(ngff_plan *plan, const std::string &root)
@@ -372,5 +380,5 @@ bool keep_ome_xml(ngff_plan *plan, const std::string &root)
     xml.made = made_xml(plan);
     xml.image = 0;
     const std::string text = xml.made.empty() ? "" : read_text(xml_at(root));
-    return text.empty() || set_true_xml(plan, text, xml);
+    return text.empty() || set_true_xml(plan, text, {xml});
 }

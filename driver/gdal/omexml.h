@@ -21,9 +21,12 @@ std::string source_ome_xml(GDALDataset *source, int *image);
 /* The document of these images in this order; "", with the reason, where the source's is no use. */
 std::string true_ome_xml(const std::string &source, const std::vector<ImageXml> &images, std::string *reason);
 
-/* Gives the plan of LAYOUT=BIOFORMATS2RAW the OME-XML of its source, if there is any; else the core makes it. False, with an
- * error, when that fails. */
-bool set_ome_xml(ngff_plan *plan, const ImageFromSource &image, GDALDataset *source);
+/* What is written of a source, for the two below. */
+ImageXml image_xml(const ngff_plan *plan, const ImageFromSource &image, GDALDataset *source);
+
+/* Gives the plan of the first of these images the OME-XML of its source, if there is any; else the core makes it. False, with
+ * an error, when that fails. */
+bool set_ome_xml(ngff_plan *plan, const std::vector<ImageXml> &images, GDALDataset *source);
 
 /* The same for a plan that changes the store at root. */
 bool keep_ome_xml(ngff_plan *plan, const std::string &root);

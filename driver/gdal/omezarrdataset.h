@@ -125,12 +125,17 @@ class OmeZarrDataset final : public GDALPamDataset
     {
         return m_store->root;
     }
+    /* Its folder below the root, "" for the root. */
+    std::string group() const
+    {
+        return ngff_reader_group(m_store->reader);
+    }
     /* Which of several images side by side it is (bioformats2raw's layout); -1: there are no others. */
     int series() const
     {
-        const std::string group = ngff_reader_group(m_store->reader);
-        const bool is_number = !group.empty() && group.find_first_not_of("0123456789") == std::string::npos;
-        return is_number ? atoi(group.c_str()) : -1;
+        const std::string number = group();
+        return !number.empty() && number.find_first_not_of("0123456789") == std::string::npos ? atoi(number.c_str())
+                                                                                              : -1;
     }
     void shape(int64_t *sizes) const
     {

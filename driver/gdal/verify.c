@@ -2,6 +2,7 @@
 #include "verify.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cpl_conv.h"
@@ -64,15 +65,17 @@ static int check_objects(const verification *v, ngff_reader *store, int n_thread
 }
 
 /* The pages of the source's file if the store has more planes than the source; NULL if not so. */
-static GDALDatasetH find_planes(const verification *v, const char *dims, const int64_t *shape)
+static GDALDatasetH find_planes(GDALDatasetH source, const char *dims, const int64_t *shape)
 {
     double n_planes = 1;
     for (int i = 0; dims[i] != '\0'; i++)
         n_planes *= (double)shape[i];
-    return n_planes > GDALGetRasterCount(v->source) ? open_planes_of(v->source) : NULL;
+    return n_planes > GDALGetRasterCount(source) ? open_planes_of(source) : NULL;
 }
 
-static int check_pixels(verification *v, ngff_reader *store, int n_threads, char *message, size_t room)
+/* Compares an image with a raster. */
+static int check_pixels(verification *v, ngff_reader *store, GDALDatasetH given, int n_threads, char *message,
+                        size_t room)
 {
     char text[1200] = "", line[3000];
     stretch s = {v, 0.5, 1};
@@ -81,7 +84,7 @@ static int check_pixels(verification *v, ngff_reader *store, int n_threads, char
     snprintf(dims, sizeof dims, "%s", ngff_reader_dims(store));
     dims[strlen(dims) > 2 ? strlen(dims) - 2 : 0] = '\0';
     ngff_reader_level_shape(store, 0, shape);
-    GDALDatasetH planes = find_planes(v, dims, shape), source = planes ? planes : v->source;
+    GDALDatasetH planes = find_planes(given, dims, shape), source = planes ? planes : given;
     v->n_images = page_count(source, NULL);
     int *bands = dimension_bands(source, dims, shape);
     const comparison all = {store, source, bands, GDT_Unknown, n_threads, tell_share, &s};
@@ -90,7 +93,7 @@ static int check_pixels(verification *v, ngff_reader *store, int n_threads, char
     if (planes)
         GDALClose(planes);
     if (result == COMPARE_DIFFERENT) {
-        snprintf(line, sizeof line, "%s and %s: %s", verify_path(v->store), GDALGetDescription(v->source), text);
+        snprintf(line, sizeof line, "%s and %s: %s", verify_path(v->store), GDALGetDescription(given), text);
         v->tell(v->user, "different", line);
     } else if (result == COMPARE_UNREADABLE) {
         snprintf(message, room, "%s", text);
@@ -99,6 +102,57 @@ static int check_pixels(verification *v, ngff_reader *store, int n_threads, char
            : result == COMPARE_DIFFERENT ? VERIFY_DAMAGED
            : result == COMPARE_CANCELLED ? VERIFY_CANCELLED
                                          : VERIFY_UNREADABLE;
+}
+
+/* The images of the source in the order in which SERIES=ALL writes them: the one that it is, then the others of its list; of a
+ * source that is a list itself, all. */
+static char **images_of_source(GDALDatasetH source)
+{
+    const char *number = strrchr(GDALGetDescription(source), '#');
+    int own = GDALGetRasterCount(source) == 0 ? -1 : number ? atoi(number + 1) : 0;
+    CSLConstList listed = GDALGetMetadata(source, "SUBDATASETS");
+    char **names = own >= 0 ? CSLAddString(NULL, "") : NULL;
+    for (int i = 0;; i++) {
+        char key[40];
+        snprintf(key, sizeof key, "SUBDATASET_%d_NAME", i + 1);
+        const char *name = CSLFetchNameValue(listed, key);
+        if (!name)
+            return names;
+        if (i != own)
+            names = CSLAddString(names, name);
+    }
+}
+
+/* Compares the images of a list with those of the source. */
+static int check_series(verification *v, ngff_reader *store, int n_threads, char *message, size_t room)
+{
+    GDALDatasetH planes = open_planes_of(v->source), source = planes ? planes : v->source;
+    char **names = images_of_source(source), line[600];
+    int n_parts = ngff_reader_part_count(store), n = CSLCount(names), result = VERIFY_WHOLE;
+    for (int i = 0; i < n && i < n_parts && result == VERIFY_WHOLE; i++) {
+        GDALDatasetH one =
+            names[i][0] ? GDALOpenEx(names[i], GDAL_OF_RASTER | GDAL_OF_VERBOSE_ERROR, NULL, NULL, NULL) : source;
+        ngff_reader *image = ngff_reader_open_part(verify_path(v->store), ngff_reader_part_path(store, i), NULL);
+        if (!one || ngff_reader_status(image) != NGFF_OK) {
+            snprintf(message, room, "%s", one && image ? ngff_reader_error(image) : CPLGetLastErrorMsg());
+            result = VERIFY_UNREADABLE;
+        } else {
+            result = check_pixels(v, image, one, n_threads, message, room);
+        }
+        ngff_reader_free(image);
+        if (one && one != source)
+            GDALClose(one);
+    }
+    v->n_images = 0;
+    if (result == VERIFY_WHOLE && n != n_parts) {
+        snprintf(line, sizeof line, "%s has %d images and the source %d: the first %d were compared",
+                 verify_path(v->store), n_parts, n, n < n_parts ? n : n_parts);
+        v->tell(v->user, finding_word(NGFF_FINDING_NOTE), line);
+    }
+    CSLDestroy(names);
+    if (planes)
+        GDALClose(planes);
+    return result;
 }
 
 const char *verify_praise(const verification *v)
@@ -156,7 +210,9 @@ int verify_store(verification *v, char *message, size_t room)
     }
     int result = check_objects(v, store, n_threads, message, room);
     if (v->source && ngff_reader_status(store) == NGFF_OK && result != VERIFY_CANCELLED) {
-        int compared = check_pixels(v, store, n_threads, message, room);
+        int compared = ngff_reader_level_count(store) == 0
+                           ? check_series(v, store, n_threads, message, room)
+                           : check_pixels(v, store, v->source, n_threads, message, room);
         result = result == VERIFY_WHOLE ? compared : result;
     }
     ngff_reader_free(store);
