@@ -78,6 +78,15 @@ def same_pixels_of(ours, theirs):
     assert not ours.tiff_data_blocks and not ours.bin_data_blocks
 
 
+def assert_valid(store, version, n_documents):
+    """By all validators of autotest."""
+    done = run(sys.executable, VALIDATOR, store)
+    failed = [line for line in done.stdout.splitlines() if ", " in line and ": " in line and not line.endswith(" 0 failed")]
+    # ome-zarr-models 1.7 knows the layout in 0.4 only
+    assert not [line for line in failed if version == "0.4" or "ome-zarr-models" not in line], done.stdout
+    assert "yaozarrs: 1 passed" in done.stdout and f"json-schema: {n_documents} passed" in done.stdout, done.stdout
+
+
 # -- The store ---------------------------------------------------------------------------------------------------------
 
 
@@ -102,11 +111,7 @@ def test_a_stack_and_its_metadata(tmp_path, version, axes, omezarr):
         done = omezarr(*command)
         assert done.returncode == 0, done.stdout + done.stderr
     if axes == "TCZYX" and gdaltest.have("ngff_zarr", "ome_zarr_models", "yaozarrs"):
-        done = run(sys.executable, VALIDATOR, store)
-        failed = [line for line in done.stdout.splitlines() if ", " in line and ": " in line and not line.endswith(" 0 failed")]
-        # ome-zarr-models 1.7 knows the layout in 0.4 only
-        assert not [line for line in failed if version == "0.4" or "ome-zarr-models" not in line], done.stdout
-        assert "yaozarrs: 1 passed" in done.stdout and "json-schema: 3 passed" in done.stdout, done.stdout
+        assert_valid(store, version, n_documents=3)
 
 
 @every_version
@@ -417,6 +422,11 @@ def test_all_images_of_a_file(tmp_path, version, omezarr):
         opened = gdal.Open(f'OMEZARR:"{store}":{number}')
         np.testing.assert_array_equal(gdaltest.pixels(opened), array.reshape(-1, *array.shape[-2:]))
     assert len(gdal.Open(store).GetMetadata("SUBDATASETS")) == 6
+    if gdaltest.have("ome_zarr", "ngff_zarr", "ome_zarr_models", "yaozarrs"):
+        from ome_zarr import utils
+        listed = [(os.path.relpath(path, store), name) for path, name, _ in utils.find_multiscales(tmp_path / "a.ome.zarr")]
+        assert listed == [("0", "mine"), ("1", "second"), ("2", "third")]  # names by the XML
+        assert_valid(store, version, n_documents=5)
     for command in (("validate", store), ("verify", store), ("verify", store, source)):
         done = omezarr(*command)
         assert done.returncode == 0 and " of the 3" not in done.stdout, done.stdout + done.stderr
@@ -497,3 +507,30 @@ def test_an_image_that_cannot_be_written_leaves_nothing(tmp_path):
 def test_the_report_of_several_images(tmp_path):
     store = written(tmp_path / "a.ome.zarr", several(tmp_path / "a.ome.tif"), "SERIES=ALL", f"REPORT={tmp_path}/r.json")
     assert gdaltest.read_json(tmp_path / "r.json")["counts"]["objects"] == len(gdaltest.files_of(store))
+
+
+def test_what_is_told_of_further_images_is_in_the_report(tmp_path):
+    """An image of a type that OME-XML does not know: then there is none for all of them."""
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(np.zeros((20, 20), "uint8"), contiguous=False, metadata=None)
+        file.write(np.zeros((30, 30), "int64"), contiguous=False, metadata=None)
+    store = written(tmp_path / "a.ome.zarr", str(tmp_path / "a.tif"), "SERIES=ALL", f"REPORT={tmp_path}/r.json")
+    report = gdaltest.read_json(tmp_path / "r.json")
+    assert [text for text in report["warnings"] if text.startswith("image 1: OME/METADATA.ome.xml is not written")], report["warnings"]
+    assert not os.path.exists(f"{store}/OME/METADATA.ome.xml")
+
+
+def test_a_change_of_one_image_leaves_what_is_said_of_the_others(tmp_path, omezarr):
+    """By its own folder: the list is not opened for changing."""
+    store = written(tmp_path / "a.ome.zarr", several(tmp_path / "a.ome.tif"), "SERIES=ALL")
+    with pytest.raises(RuntimeError, match="cannot be changed in place"):
+        gdal.OpenEx(f'OMEZARR:"{store}":1', gdal.OF_UPDATE)
+    before = metadata_of(store)
+    changed = gdal.Open(f"{store}/1", gdal.GA_Update)
+    changed.SetGeoTransform([0, 7, 0, 0, 0, 9])
+    changed = None
+    after = metadata_of(store)
+    scale = gdaltest.transforms(f"{store}/1")[0][0]
+    assert scale[3:] == [9, 7] and after.images[1].pixels.physical_size_x in (7, None)
+    assert (after.images[0], after.images[2]) == (before.images[0], before.images[2]) and after.images[1].name == "second"
+    assert omezarr("verify", store).returncode == 0

@@ -259,11 +259,12 @@ NGFF_API ngff_writer *ngff_writer_open(ngff_plan *plan, const char *path);
 NGFF_API int32_t ngff_writer_status(const ngff_writer *writer);
 NGFF_API const char *ngff_writer_error(const ngff_writer *writer);
 
-/* A further image in the store that first is making: number 1, 2 ... of LAYOUT=BIOFORMATS2RAW (ngff_plan_set_series). All
- * calls of a writer go with it. Its ngff_writer_close makes it whole, and first's publishes all of them at once: that fails
- * if one of them is not whole. RESUME, REPORT and the OME-XML are first's; what an earlier run has written of further images
- * is made again. One may be open at a time; it is closed and freed before first is. NULL where first is not open, where a
- * plan is of another layout, or when memory is out. */
+/* A further image in the store that first (of ngff_writer_open) is making: number 1, 2 ... of LAYOUT=BIOFORMATS2RAW
+ * (ngff_plan_set_series). All calls of a writer go with it. It is opened when the image before is written: first takes no more
+ * pixels from then on, and one further image is open at a time. Its ngff_writer_close makes it whole; first's comes last
+ * and publishes all at once, and fails if one is not whole. It is freed before first is. OVERWRITE, RESUME, REPORT and
+ * the OME-XML are first's, and ngff_writer_cancel of either means both. A resumed run keeps what each image has, and with REPORT
+ * makes the further ones again. NULL where an argument is NULL or memory is out; other errors are in the handle. */
 NGFF_API ngff_writer *ngff_writer_open_series(ngff_writer *first, ngff_plan *plan);
 
 /* The next region of level 0 in the best order. Returns 1 and fills origin and extent, 0 after the last, or an error.

@@ -498,6 +498,22 @@ int32_t ngff_plan_add_loss(ngff_plan *p, const char *text)
     return more && copy ? NGFF_OK : error_set(&p->error, NGFF_E_MEMORY, "out of memory");
 }
 
+void plan_take_told(ngff_plan *p, const ngff_plan *further)
+{
+    int n = (int)strcspn(further->prefix, "/");
+    for (int i = 0; i < further->n_warnings; i++)
+        plan_warn(p, "image %.*s: %s", n, further->prefix, further->warnings[i]);
+    for (int i = 0; i < further->n_losses; i++) {
+        size_t room = strlen(further->losses[i]) + sizeof "image : " + sizeof further->prefix;
+        char *text = malloc(room);
+        if (text)
+            snprintf(text, room, "image %.*s: %s", n, further->prefix, further->losses[i]);
+        if (text)
+            ngff_plan_add_loss(p, text);
+        free(text);
+    }
+}
+
 int32_t ngff_plan_set_given(ngff_plan *p, int32_t l)
 {
     if (p->error.status != NGFF_OK)

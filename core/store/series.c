@@ -41,8 +41,8 @@ static int32_t series_begin(store *s, int overwrite, error *e)
 
 static int32_t series_note(store *s, const char *text, size_t n, error *e)
 {
-    const series *one = (const series *)s;
-    return one->is_first ? one->below->ops->note(one->below, text, n, e) : NGFF_OK;
+    store *below = series_whole(s);
+    return below->ops->note(below, text, n, e);
 }
 
 static int32_t series_resume(store *s, int overwrite, char **record, error *e)

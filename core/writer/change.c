@@ -698,12 +698,12 @@ static int32_t put_documents(ngff_writer *w, int is_untrue, int after_repair, er
  * library's to change. Its place is the folder above the image's. */
 static int32_t renew_xml(ngff_writer *w, error *e)
 {
-    size_t n = w->path ? strlen(w->path) : 0, n_prefix = strlen(w->plan->prefix);
-    if (n <= n_prefix || !w->plan->ome_xml || !w->is_claimed)
+    const char *number = w->path ? strrchr(w->path, '/') : NULL;
+    if (!number || number == w->path || !w->plan->ome_xml || !w->is_claimed)
         return NGFF_OK;
     char *root = strdup(w->path);
     if (root)
-        root[n - n_prefix] = '\0'; /* "/0" */
+        root[number - w->path] = '\0';
     store *whole = root ? store_open(root) : NULL;
     size_t n_xml = strlen(w->plan->ome_xml);
     if (!whole)

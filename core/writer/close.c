@@ -160,14 +160,13 @@ static void drain(ngff_writer *w, error *e)
 void writer_give_up(ngff_writer *w)
 {
     error ignored = {0};
-    if (w->record && w->plan->options.resume && record_flush(w->record, &ignored) == NGFF_OK)
+    if (w->record && (w->first ? w->first : w)->plan->options.resume && record_flush(w->record, &ignored) == NGFF_OK)
         w->store->ops->release(w->store);
     else
         w->store->ops->abandon(w->store);
 }
 
-/* All but the root's document is stored. */
-static int32_t finish(ngff_writer *w)
+int32_t writer_finish(ngff_writer *w)
 {
     error e = {0};
     if (w->is_finished)
@@ -189,7 +188,7 @@ ngff_reader *ngff_writer_reader(ngff_writer *w)
     error e = {0};
     if (!w->is_open || w->is_closed || w->before)
         error_set(&e, NGFF_E_STATE, w->before ? "a change in place is not looked at before" : "the writer is not open");
-    if (writer_keep(w, &e) != NGFF_OK || finish(w) != NGFF_OK)
+    if (writer_keep(w, &e) != NGFF_OK || writer_finish(w) != NGFF_OK)
         return NULL;
     if (w->preview)
         return w->preview;
@@ -220,7 +219,8 @@ static void keep_finding(void *user, int32_t kind, const char *text)
 static int32_t tell_progress(void *user, double share)
 {
     const verification *v = user;
-    return (!v->progress || v->progress(v->user, share)) && !atomic_load(&v->writer->is_cancelled);
+    error ignored = {0};
+    return (!v->progress || v->progress(v->user, share)) && store_goes_on(v->writer->store, &ignored) == NGFF_OK;
 }
 
 int32_t ngff_writer_verify(ngff_writer *w, int32_t (*progress)(void *user, double share), void *user)
@@ -257,7 +257,7 @@ static int32_t make_xml(const ngff_writer *w, char **xml)
     int n = w->n_series + 1, is_refused = ome_xml_refusal(w->plan) != NULL;
     const struct ngff_plan **plans = calloc((size_t)n, sizeof *plans);
     for (int i = 0; plans && i < n; i++) {
-        plans[i] = i == 0 ? w->plan : w->series[i - 1];
+        plans[i] = i == 0 ? w->plan : w->series[i - 1].plan;
         is_refused |= ome_xml_refusal(plans[i]) != NULL;
     }
     if (plans && !is_refused)
@@ -282,12 +282,25 @@ static int32_t write_collection(ngff_writer *w, error *e)
     return e->status;
 }
 
-/* The document that makes an image of the objects, and the one that makes a store of that, where it is another. */
+/* The document that makes an image of the objects; of a store of several images those of all, and the one that makes a store
+ * of them. */
 static int32_t put_roots(ngff_writer *w, error *e)
 {
+    if (w->first) { /* with the store */
+        w->first->series[w->first->n_whole].root = w->root;
+        w->root = (held_object){0};
+        return NGFF_OK;
+    }
     if (w->store->ops->put(w->store, w->root.key, w->root.bytes, w->root.n, e) != NGFF_OK || !w->collection.bytes)
         return e->status;
     store *whole = series_whole(w->store);
+    for (int i = 0; i < w->n_series; i++) {
+        const held_object *root = &w->series[i].root;
+        char key[sizeof root->key + sizeof w->plan->prefix];
+        snprintf(key, sizeof key, "%s%s", w->series[i].plan->prefix, root->key);
+        if (whole->ops->put(whole, key, root->bytes, root->n, e) != NGFF_OK)
+            return e->status;
+    }
     return whole->ops->put(whole, w->collection.key, w->collection.bytes, w->collection.n, e);
 }
 
@@ -306,7 +319,7 @@ static int32_t write_report(ngff_writer *w, error *e)
  * its name after, so that a report is never of a store that is not there. */
 static void publish(ngff_writer *w, error *e)
 {
-    if (finish(w) == NGFF_OK && w->plan->options.verify != VERIFY_NO && !w->is_verified)
+    if (writer_finish(w) == NGFF_OK && w->plan->options.verify != VERIFY_NO && !w->is_verified)
         ngff_writer_verify(w, NULL, NULL);
     ngff_reader_free(w->preview);
     w->preview = NULL;
@@ -315,8 +328,10 @@ static void publish(ngff_writer *w, error *e)
         (is_beside && label_group_mark(w->store, e) != NGFF_OK) || put_roots(w, e) != NGFF_OK)
         return;
     w->is_published = w->store->ops->publish(w->store, e) == NGFF_OK;
-    if (w->first)
-        w->first->n_whole += w->is_published;
+    if (w->first && w->is_published) {
+        w->first->n_whole++;
+        plan_take_told(w->first->plan, w->plan);
+    }
     if (w->is_published && is_beside && label_group_list(w->plan, w->path, e) != NGFF_OK)
         return;
     if (w->is_published)

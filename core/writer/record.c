@@ -1,7 +1,8 @@
 /* record.c: see record.h. The record is text. Its first line tells this run apart from any other: a digest of
  * all that the bytes of chunks depend on (sizes, options, nodata, library version) and one of the source's fingerprint.
  * Each further line is one object of level 0 or ("m") of its mask, put before it was noted: its index, its size and the
- * CRC-32C of its bytes. "-" before the index takes that back.
+ * CRC-32C of its bytes. "-" before the index takes that back. Where a store holds several images, the lines of image 1,
+ * its own first line among them, begin with "@1 ".
  *
  * A later run trusts an object that has this size and, where reading it again costs no request, these bytes: a power
  * cut leaves files of the right size with something else in them. One that cannot be read for another reason than that
@@ -29,6 +30,8 @@ enum { most_waiting = 4096 };
 struct record {
     store *store;
     int rank, is_on;
+    char mark[20];        /* that each line begins with */
+    char *earlier;        /* what was taken over, of all images of the store; or NULL */
     pthread_mutex_t lock; /* all below */
     char waiting[most_waiting + 256];
     size_t n_waiting, n_written;
@@ -37,7 +40,7 @@ struct record {
 
 /* -- Who this run is ----------------------------------------------------------------------------------------------- */
 
-enum { identity_size = 160 };
+enum { identity_size = 200 };
 
 static void add_text(sha256 *s, const char *text)
 {
@@ -77,7 +80,7 @@ static void digest_plan(const ngff_plan *plan, uint8_t digest[sha256_size])
     sha256_end(&s, digest);
 }
 
-static void identify(const ngff_plan *plan, char line[identity_size])
+static void identify(const ngff_plan *plan, const char *mark, char line[identity_size])
 {
     const char *fingerprint = plan->fingerprint ? plan->fingerprint : "";
     uint8_t digest[sha256_size];
@@ -86,7 +89,7 @@ static void identify(const ngff_plan *plan, char line[identity_size])
     sha256_text(digest, run);
     sha256_of(fingerprint, strlen(fingerprint), digest);
     sha256_text(digest, source);
-    snprintf(line, identity_size, "omezarr record 3 %s %s\n", run, source);
+    snprintf(line, identity_size, "%somezarr record 3 %s %s\n", mark, run, source);
 }
 
 /* -- What an earlier run has done ---------------------------------------------------------------------------------- */
@@ -203,10 +206,12 @@ static void enter_thread(void *user)
 }
 
 /* Looks at all objects that are noted, with the threads of the plan. */
-static int32_t trust_all(search *s, const char *lines, error *e)
+static int32_t trust_all(search *s, const char *lines, const char *mark, error *e)
 {
+    size_t n = strlen(mark);
     for (const char *line = lines, *end; (end = strchr(line, '\n')); line = end + 1)
-        keep_line(s, line);
+        if (strncmp(line, mark, n) == 0)
+            keep_line(s, line + n); /* which no line with a mark of another image is */
     void *settings = store_settings(s->store);
     s->settings = settings;
     int n_workers = s->plan->n_threads > 1 ? s->plan->n_threads - 1 : 0;
@@ -352,7 +357,7 @@ static void leave_done(search *s, update *rest)
 }
 
 /* The cells that are still to be made, from the lines of a record. */
-static update *find_rest(const ngff_plan *plan, store *from, const char *lines, error *e)
+static update *find_rest(const ngff_plan *plan, store *from, const char *lines, const char *mark, error *e)
 {
     const level *base = &plan->levels[0];
     int rank = plan->image->rank, y = rank - 2;
@@ -367,7 +372,7 @@ static update *find_rest(const ngff_plan *plan, store *from, const char *lines, 
     pthread_mutex_init(&s.lock, NULL);
     if (!is_made)
         error_set(e, NGFF_E_MEMORY, "out of memory");
-    else if (trust_all(&s, lines, e) == NGFF_OK) {
+    else if (trust_all(&s, lines, mark, e) == NGFF_OK) {
         memset(s.is_done, 1, (size_t)n_cells);
         leave_done(&s, rest);
     }
@@ -383,28 +388,52 @@ static update *find_rest(const ngff_plan *plan, store *from, const char *lines, 
 
 /* -- Begin --------------------------------------------------------------------------------------------------------- */
 
-/* Returns 1 if an earlier run was taken over, 0 if there was none. */
-static int32_t take_over(const ngff_plan *plan, store *s, const char *identity, update **rest, error *e)
+/* The cells that are left of an earlier run of this identity. */
+static update *go_on(const ngff_plan *plan, store *s, const char *text, const char *identity, const char *mark,
+                     error *e)
 {
-    char *text = NULL;
-    int32_t status = s->ops->resume(s, plan->options.overwrite, &text, e);
-    if (status == 1 && strlen(text) < strlen(identity) && strncmp(text, identity, strlen(text)) == 0) {
+    if (strncmp(text, identity, strlen(identity)) == 0)
+        return find_rest(plan, s, text + strlen(identity), mark, e);
+    error_set(e, NGFF_E_EXISTS,
+              "what is there to resume was begun from another source, with other options or by another version; run "
+              "without RESUME=YES to begin again");
+    return NULL;
+}
+
+/* Returns 1 if an earlier run was taken over, 0 if there was none. */
+static int32_t take_over(record *r, const ngff_plan *plan, const char *identity, update **rest, error *e)
+{
+    store *s = r->store;
+    int32_t status = s->ops->resume(s, plan->options.overwrite, &r->earlier, e);
+    if (status == 1 && strlen(r->earlier) < strlen(identity) &&
+        strncmp(r->earlier, identity, strlen(r->earlier)) == 0) {
         s->ops->abandon(s); /* stopped while it said who it is: nothing is noted */
+        free(r->earlier);
+        r->earlier = NULL;
         status = 0;
-    } else if (status == 1 && strncmp(text, identity, strlen(identity)) != 0)
-        error_set(
-            e, NGFF_E_EXISTS,
-            "what is there to resume was begun from another source, with other options or by another version; run "
-            "without RESUME=YES to begin again");
-    else if (status == 1)
-        *rest = find_rest(plan, s, text + strlen(identity), e);
+    } else if (status == 1)
+        *rest = go_on(plan, s, r->earlier, identity, "", e);
     if (status == 1 && e->status != NGFF_OK)
         s->ops->release(s);
-    free(text);
     return e->status != NGFF_OK ? e->status : status;
 }
 
-record *record_begin(const ngff_plan *plan, store *s, update **rest, error *e)
+/* What of a further image an earlier run has noted; 1 if that said who it is. */
+static int32_t take_over_further(const record *r, const record *first, int keeps, const ngff_plan *plan,
+                                 const char *identity, update **rest, error *e)
+{
+    char begin[sizeof r->mark + 8];
+    snprintf(begin, sizeof begin, "\n%somezarr", r->mark);
+    const char *text = first->earlier ? strstr(first->earlier, begin) : NULL;
+    update *left = text && strchr(text + 1, '\n') ? go_on(plan, r->store, text + 1, identity, r->mark, e) : NULL;
+    if (keeps)
+        *rest = left;
+    else
+        update_free(left);
+    return left || e->status != NGFF_OK;
+}
+
+record *record_begin(const ngff_plan *plan, store *s, const record *first, int keeps, update **rest, error *e)
 {
     char identity[identity_size];
     record *r = calloc(1, sizeof *r);
@@ -413,16 +442,20 @@ record *record_begin(const ngff_plan *plan, store *s, update **rest, error *e)
         error_set(e, NGFF_E_MEMORY, "out of memory");
         return NULL;
     }
-    identify(plan, identity);
+    if (first)
+        snprintf(r->mark, sizeof r->mark, "@%.*s ", (int)strcspn(plan->prefix, "/"), plan->prefix);
+    identify(plan, r->mark, identity);
     pthread_mutex_init(&r->lock, NULL);
     r->store = s;
     r->rank = plan->image->rank;
     r->last = time(NULL);
     /* On an object store each note is a request: only where it was asked for. */
-    r->is_on = plan->options.resume || !s->ops->is_remote;
+    r->is_on = first ? first->is_on : plan->options.resume || !s->ops->is_remote;
     if (plan->options.sync)
         s->ops->set_sync(s);
-    int32_t status = plan->options.resume ? take_over(plan, s, identity, rest, e) : 0;
+    int32_t status = first                  ? take_over_further(r, first, keeps, plan, identity, rest, e)
+                     : plan->options.resume ? take_over(r, plan, identity, rest, e)
+                                            : 0;
     if (status == 0 && s->ops->begin(s, plan->options.overwrite, e) == NGFF_OK && r->is_on &&
         s->ops->note(s, identity, strlen(identity), e) != NGFF_OK)
         s->ops->abandon(s);
@@ -434,8 +467,10 @@ record *record_begin(const ngff_plan *plan, store *s, update **rest, error *e)
 
 void record_free(record *r)
 {
-    if (r)
-        pthread_mutex_destroy(&r->lock);
+    if (!r)
+        return;
+    pthread_mutex_destroy(&r->lock);
+    free(r->earlier);
     free(r);
 }
 
@@ -457,7 +492,7 @@ static int32_t note_line(record *r, const char *mark, int rank, const int64_t *i
     if (!r->is_on)
         return NGFF_OK;
     pthread_mutex_lock(&r->lock);
-    r->n_waiting += (size_t)sprintf(r->waiting + r->n_waiting, "%s", mark);
+    r->n_waiting += (size_t)sprintf(r->waiting + r->n_waiting, "%s%s", r->mark, mark);
     for (int i = 0; i < rank; i++)
         r->n_waiting += (size_t)sprintf(r->waiting + r->n_waiting, "%s%" PRId64, i ? "," : "", index[i]);
     r->n_waiting += (size_t)sprintf(r->waiting + r->n_waiting, "%s\n", rest);

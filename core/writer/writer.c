@@ -477,6 +477,8 @@ static ngff_writer *make_new(ngff_plan *plan, store *s, const char *path)
     store *one = w && plan->prefix[0] ? series_open(s, plan->prefix, 1) : NULL;
     if (w && plan->prefix[0] && !one)
         error_set(&w->error, NGFF_E_MEMORY, "out of memory");
+    else if (one && strcmp(plan->prefix, "0/") != 0)
+        error_set(&w->error, NGFF_E_ARGUMENT, "a store begins with its image 0 (ngff_plan_set_series)");
     if (one)
         w->store = one;
     return w;
@@ -491,7 +493,7 @@ static ngff_writer *open_pull(ngff_plan *plan, store *s, const char *path)
     if ((plan->image->label_name && label_group_begin(plan, path, &w->error) != NGFF_OK) ||
         report_begin(plan, path, &w->report, &w->error) != NGFF_OK)
         return w;
-    w->record = record_begin(plan, s, &w->update, &w->error);
+    w->record = record_begin(plan, s, NULL, 1, &w->update, &w->error);
     w->is_open = w->record != NULL;
     if (w->is_open)
         writer_start_pass(w, &w->error);
@@ -537,42 +539,57 @@ ngff_writer *ngff_writer_open(ngff_plan *plan, const char *path)
     return w;
 }
 
-/* The number of a further image is the next one. */
 static int32_t check_series(const ngff_writer *first, const ngff_plan *plan, error *e)
 {
     char prefix[sizeof plan->prefix];
     snprintf(prefix, sizeof prefix, "%d/", first->n_series + 1);
-    if (first->is_closed || first->first || first->is_push)
-        return error_set(e, NGFF_E_STATE, "further images go into a store that is being made, by ngff_writer_open");
+    if (!first->is_open || first->is_closed || first->first || first->is_push || first->before)
+        return error_set(e, NGFF_E_STATE,
+                         "further images go into a store that ngff_writer_open makes, until it is closed");
+    if (!first->plan->prefix[0])
+        return error_set(e, NGFF_E_OPTION, "several images go into a store of LAYOUT=BIOFORMATS2RAW only");
     if (first->n_whole != first->n_series)
-        return error_set(e, NGFF_E_STATE, "image %d of the store is not whole yet", first->n_series);
+        return error_set(e, NGFF_E_STATE, "image %d of the store is not whole", first->n_series);
     if (strcmp(prefix, plan->prefix) != 0 || plan->options.version != first->plan->options.version)
-        return error_set(e, NGFF_E_ARGUMENT, "the next image of the store is number %d, of NGFF 0.%d",
+        return error_set(e, NGFF_E_ARGUMENT,
+                         "the next image of the store is number %d (ngff_plan_set_series), of NGFF 0.%d",
                          first->n_series + 1, first->plan->options.version);
     if (plan->options.resume || plan->options.report)
         return error_set(e, NGFF_E_OPTION, "RESUME and REPORT are options of the first image of a store");
     return NGFF_OK;
 }
 
+/* The image is the next one in the store of the first. */
+static int32_t join_series(ngff_writer *w, ngff_writer *first, error *e)
+{
+    further_image *more = realloc(first->series, ((size_t)first->n_series + 1) * sizeof *more);
+    if (!more)
+        return error_set(e, NGFF_E_MEMORY, "out of memory");
+    first->series = more;
+    first->series[first->n_series++] = (further_image){.plan = plan_retain(w->plan)};
+    w->first = first;
+    w->store->is_cancelled = &first->is_cancelled; /* of all images at once */
+    /* What an earlier run has stored does not pass, so that the report would not have it. */
+    w->record = record_begin(w->plan, w->store, first->record, !first->report, &w->update, e);
+    w->is_open = w->record != NULL;
+    return w->is_open ? writer_start_pass(w, e) : e->status;
+}
+
 ngff_writer *ngff_writer_open_series(ngff_writer *first, ngff_plan *plan)
 {
-    int is_one = first && plan && first->is_open && first->plan->prefix[0] && plan->prefix[0];
-    store *s = is_one ? series_open(series_whole(first->store), plan->prefix, 0) : NULL;
-    ngff_writer *w = s ? writer_make(plan, s, NULL) : NULL;
-    if (!w || w->error.status != NGFF_OK || check_series(first, plan, &w->error) != NGFF_OK)
+    error e = {0};
+    if (!first || !plan || writer_is_inherited(first))
+        return NULL;
+    int is_made = first->is_open && !first->before && first->plan->prefix[0];
+    store *s = series_open(is_made ? series_whole(first->store) : first->store, plan->prefix, 0);
+    ngff_writer *w = s ? writer_make(plan, s, s->path) : NULL;
+    if (!w || w->error.status != NGFF_OK)
         return w;
-    ngff_plan **more = realloc(first->series, ((size_t)first->n_series + 1) * sizeof *more);
-    if (!more) {
-        error_set(&w->error, NGFF_E_MEMORY, "out of memory");
-        return w;
-    }
-    first->series = more;
-    first->series[first->n_series++] = plan_retain(plan);
-    w->first = first;
-    w->record = record_begin(plan, s, &w->update, &w->error);
-    w->is_open = w->record != NULL;
-    if (w->is_open)
-        writer_start_pass(w, &w->error);
+    if (check_series(first, plan, &e) == NGFF_OK && writer_finish(first) == NGFF_OK &&
+        record_flush(first->record, &e) == NGFF_OK)
+        join_series(w, first, &e);
+    error_copy(&w->error, &e);
+    error_copy(&w->error, &first->error);
     return w;
 }
 
@@ -962,7 +979,7 @@ void ngff_writer_cancel(ngff_writer *w)
     error e = {.status = NGFF_E_CANCELLED, .message = "cancelled"};
     if (!w || writer_is_inherited(w))
         return;
-    atomic_store(&w->is_cancelled, 1);
+    atomic_store(&(w->first ? w->first : w)->is_cancelled, 1);
     pthread_mutex_lock(&w->lock);
     cascade *running = w->cascade; /* one that begins now sees the mark at its first chunk */
     pthread_mutex_unlock(&w->lock);
@@ -987,8 +1004,10 @@ void ngff_writer_free(ngff_writer *w)
     ngff_reader_free(w->preview);
     free(w->root.bytes);
     free(w->collection.bytes);
-    for (int i = 0; i < w->n_series; i++)
-        ngff_plan_free(w->series[i]);
+    for (int i = 0; i < w->n_series; i++) {
+        ngff_plan_free(w->series[i].plan);
+        free(w->series[i].root.bytes);
+    }
     free(w->series);
     free_sets(w->stored_chunks, w->plan);
     free_sets(w->stored_mask_chunks, w->plan);

@@ -24,6 +24,12 @@
 
 struct bench;
 
+/* A further image of a store of several. */
+typedef struct {
+    ngff_plan *plan;
+    held_object root; /* the document that makes an image of its folder; put when the store is published */
+} further_image;
+
 struct ngff_writer {
     error error;   /* of the calling threads; guarded by lock */
     pid_t process; /* that has opened it: a child of fork has neither its threads nor its claim */
@@ -54,7 +60,7 @@ struct ngff_writer {
     uint64_t *masks_seen[max_levels]; /* per chunk of a mask that many cells bring: mask_is_known with its checksum,
                                          mask_is_stored by an earlier run, or both */
     struct ngff_writer *first;        /* that has begun the store in which this is a further image; else NULL */
-    ngff_plan **series;               /* of first: the plans of further images */
+    further_image *series;            /* of first */
     int n_series, n_whole;            /* of these, those that are closed */
     held_object root;                 /* the document that is put last */
     ngff_reader *preview;
@@ -92,6 +98,8 @@ int32_t writer_start_stage(ngff_writer *w, error *e);
 int32_t writer_start_mask_stage(ngff_writer *w, error *e);
 /* What the pass needs. */
 int32_t writer_start_pass(ngff_writer *w, error *e);
+/* All but the root's document is stored; the writer takes no more pixels. */
+int32_t writer_finish(ngff_writer *w);
 /* An object of the image is stored: the report has it. */
 int32_t writer_report(ngff_writer *w, const char *key, const void *bytes, size_t n, error *e);
 /* The region of the mask that covers a region of level 0: its y and x. */

@@ -693,6 +693,7 @@ static bool write_images(std::vector<WrittenImage> &images, const std::string &r
         if (!open_readers(&images[i]))
             return false;
         raise_warnings(images[i].plan.get(), images[i].image);
+        ngff_plan_set_fingerprint(images[i].plan.get(), source_fingerprint(images[i].source).c_str());
         const Writer further = checked_writer(ngff_writer_open_series(writer.get(), images[i].plan.get()));
         teller.begin_image(static_cast<double>(i) / n, static_cast<double>(i + 1) / n);
         if (!further || !write_pixels(images[i], further.get(), true, teller))

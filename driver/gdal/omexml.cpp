@@ -228,6 +228,10 @@ static std::vector<CPLXMLNode *> true_images(CPLXMLNode *root, const std::vector
     std::vector<CPLXMLNode *> written;
     std::set<int> used;
     for (const ImageXml &one : images) {
+        if (one.stays && one.image < static_cast<int>(said.size())) {
+            written.push_back(copy_of(said[static_cast<size_t>(one.image)]));
+            continue;
+        }
         std::string ignored;
         const Xml made = parse_ome(one.made, &ignored);
         CPLXMLNode *core = child(find(made.get(), "OME"), "Image");
@@ -374,11 +378,40 @@ bool set_ome_xml(ngff_plan *plan, const std::vector<ImageXml> &images, GDALDatas
     return text.empty() || set_true_xml(plan, text, images);
 }
 
+/* The store whose image this folder is, and which of its images: "a.ome.zarr/2". -1: by its name it is none. */
+static int store_of_folder(const std::string &folder, std::string *store)
+{
+    const size_t slash = folder.find_last_of('/');
+    const std::string name = slash != std::string::npos ? folder.substr(slash + 1) : "";
+    const bool is_number =
+        !name.empty() && name.size() < 8 && name.find_first_not_of("0123456789") == std::string::npos;
+    *store = folder.substr(0, slash);
+    return is_number ? atoi(name.c_str()) : -1;
+}
+
 bool keep_ome_xml(ngff_plan *plan, const std::string &root)
 {
-    ImageXml xml;
-    xml.made = made_xml(plan);
-    xml.image = 0;
-    const std::string text = xml.made.empty() ? "" : read_text(xml_at(root));
-    return text.empty() || set_true_xml(plan, text, {xml});
+    ImageXml changed;
+    std::string store, ignored;
+    changed.made = made_xml(plan);
+    if (changed.made.empty())
+        return true;
+    changed.image = 0;
+    std::string text = read_text(xml_at(root));
+    if (text.empty()) {
+        changed.image = store_of_folder(root, &store);
+        text = changed.image >= 0 ? read_text(xml_at(store)) : "";
+    }
+    const Xml tree = parse_ome(text, &ignored);
+    const size_t n = children(find(tree.get(), "OME"), "Image").size();
+    if (text.empty() || (n > 0 && changed.image >= static_cast<int>(n)))
+        return true;
+    std::vector<ImageXml> images(n);
+    for (size_t i = 0; i < n; i++) {
+        images[i].image = static_cast<int>(i);
+        images[i].stays = true;
+    }
+    images.resize(std::max<size_t>(n, 1)); /* of a document without an image it is said why it is no use */
+    images[static_cast<size_t>(n > 0 ? changed.image : 0)] = changed;
+    return set_true_xml(plan, text, images);
 }

@@ -11,6 +11,7 @@
 /* An image that is written. */
 struct ImageXml {
     std::string made{};              /* what the core says of it (ngff_plan_ome_xml) */
+    bool stays = false;              /* the source's Image is as it was: nothing else is looked at */
     int image = -1;                  /* which Image of the source's XML it is; -1: none of them */
     std::vector<int64_t> channels{}; /* which of its channels are written; empty: all, in their order */
 };
