@@ -10,13 +10,14 @@ source=$(cd "$(dirname "$0")/.." && pwd)
 for program in javac mvn; do
     command -v $program >/dev/null || { echo "skipped: there is no $program" && exit 77; }
 done
+version=$(sed -n 's/^project(.* VERSION \([0-9.]*\).*/\1/p' "$source/CMakeLists.txt")
 jar=$source/driver/imagej/target/OMEZarr_.jar
 log=$(mktemp)
 place=$(mktemp -d) # an ImageJ's folder
 trap 'rm -rf "$log" "$place"' EXIT
 
 maven() {
-    mvn -q -B -f "$source/driver/imagej/pom.xml" package "$@" >"$log" 2>&1 && return 0
+    mvn -q -B -f "$source/driver/imagej/pom.xml" package "-Drevision=$version" "$@" >"$log" 2>&1 && return 0
     cat "$log"
     ! grep -qE 'Could not (transfer|resolve)|Non-resolvable' "$log" || { echo "skipped: Maven cannot bring what the build needs" && exit 77; }
     exit 1

@@ -110,6 +110,29 @@ def test_virtual_stack():
     np.testing.assert_array_equal(levels[1], values(2, 2, 20, 500, 600)[..., ::2, ::2] + 2)
 
 
+def test_overlay_as_labels():
+    """Rectangle 1 on all planes, an oval 2 over it on slice 2 of frame 1, 4 at the lower left edge; no line 3."""
+    path = stores / "labels.ome.zarr/labels/overlay"
+    level = gdaltest.zarr_levels(path)[0]
+    assert level.shape == (2, 3, 30, 40)
+    y, x = np.mgrid[:30, :40]
+    expected = np.where((x >= 3) & (x < 13) & (y >= 4) & (y < 9), 1, 0)
+    expected[28:, :3] = 4
+    for t, z in np.ndindex(2, 3):
+        if (t, z) != (0, 1):
+            np.testing.assert_array_equal(level[t, z], expected)
+    # ImageJ's own mask of the oval: its middle is inside, its corners are not, and it lies within its box.
+    oval = level[0, 1] == 2
+    assert oval[2:11, 8:17].sum() == oval.sum() and 55 < oval.sum() < 75
+    assert oval[6, 12] and oval[6, 8] and not oval[2, 8] and not oval[10, 16]
+    np.testing.assert_array_equal(level[0, 1][~oval], expected[~oval])
+    label = gdaltest.ome(path)["image-label"]
+    assert [(one["label-value"], one["name"]) for one in label["properties"]] == [(1, "nucleus"), (2, "ROI 2"), (4, "ROI 4")]
+    yellow = [255, 255, 0, 255]  # in which ImageJ draws ROIs without a colour
+    assert {one["label-value"]: one["rgba"] for one in label["colors"]} == {1: yellow, 2: [10, 20, 30, 255], 4: yellow}
+    assert gdaltest.transforms(path)[0][0] == [2.5, 1.5, 0.3, 0.2]
+
+
 def test_one_file():
     dataset = gdal.Open(str(stores / "one.ozx"))
     np.testing.assert_array_equal(gdaltest.pixels(dataset).reshape(2, 2, 3, 30, 40), values(2, 2, 3, 30, 40))

@@ -8,10 +8,13 @@ package omezarr.imagej;
 import ij.CompositeImage;
 import ij.ImagePlus;
 import ij.ImageStack;
+import ij.gui.Roi;
+import ij.io.RoiEncoder;
 import ij.measure.Calibration;
 import ij.process.LUT;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -62,9 +65,6 @@ final class Described {
             setCalibration(image, imp.getLocalCalibration(), losses);
             setChannels(image);
             image.setAttribute(attribute, Json.write(kept()));
-            if (imp.getOverlay() != null)
-                losses.add(imp.getTitle() +
-                           ": the overlay is not stored; save it as ROIs (Image > Overlay > To ROI Manager)");
             return image;
         } catch (RuntimeException e) {
             image.close();
@@ -278,10 +278,17 @@ final class Described {
             kept.put("slice_labels", labels);
         if (imp.getInfoProperty() != null)
             kept.put("info", imp.getInfoProperty());
+        if (imp.getOverlay() != null)
+            kept.put("overlay", list(imp.getOverlay().size(), i -> textOf(imp.getOverlay().get(i))));
         String[] properties = imp.getPropertiesAsArray();
         if (properties != null)
             kept.put("properties", Arrays.asList(properties));
         return kept;
+    }
+
+    /** A ROI as ImageJ's files have it, in base64. */
+    private static String textOf(Roi roi) {
+        return Base64.getEncoder().encodeToString(RoiEncoder.saveAsByteArray(roi));
     }
 
     private static boolean isRamp(LUT lut) {

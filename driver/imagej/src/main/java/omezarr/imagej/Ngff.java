@@ -175,6 +175,16 @@ final class Ngff {
             check(LIBRARY.ngff_image_set_kind(pointer(), kind));
         }
 
+        /** What the values mean: lists of "image-label", as JSON or null. */
+        void setLabel(String colors, String properties) {
+            check(LIBRARY.ngff_image_set_label(pointer(), colors, properties, 0));
+        }
+
+        /** The image will lie in the store of another, at this path. */
+        void setLabelOf(Reader of, String name) {
+            check(LIBRARY.ngff_image_set_label_of(pointer(), ((Handle) of).pointer(), name));
+        }
+
         void setChannel(int channel, String label, String color) {
             check(LIBRARY.ngff_image_set_channel(pointer(), channel, label, color));
         }

@@ -22,6 +22,8 @@ interface NgffLibrary extends Library {
     int ngff_image_set_unit(Pointer image, int axis, String unit);
     int ngff_image_set_name(Pointer image, String name);
     int ngff_image_set_kind(Pointer image, int kind);
+    int ngff_image_set_label(Pointer image, String colors, String properties, int isTable);
+    int ngff_image_set_label_of(Pointer image, Pointer of, String name);
     int ngff_image_set_channel(Pointer image, long channel, String label, String color);
     int ngff_image_set_window(Pointer image, long channel, double start, double end);
     int ngff_image_set_inverted(Pointer image, long channel, int isInverted);

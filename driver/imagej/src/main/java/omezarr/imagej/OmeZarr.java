@@ -2,6 +2,7 @@
 package omezarr.imagej;
 
 import ij.ImagePlus;
+import ij.Macro;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -17,7 +18,8 @@ public final class OmeZarr {
      *
      *  @param imp the image
      *  @param path the store to make, such as "/data/a.ome.zarr", or "/data/a.ozx" for one file
-     *  @param options NAME=VALUE each: the creation options of the README's table, such as "OVERWRITE=YES"
+     *  @param options NAME=VALUE each: the creation options of the README's table, such as "OVERWRITE=YES"; and
+     *      "OVERLAY_AS_LABELS=YES", which adds the areas of the overlay as the label image labels/overlay
      *  @throws NgffException with path and cause, if the store cannot be made; nothing of it is there then
      *  @throws IllegalStateException if a plane of the image cannot be read
      *  @throws RuntimeException ij.Macro.MACRO_CANCELED, after Escape
@@ -27,7 +29,18 @@ public final class OmeZarr {
         if (all.stream().noneMatch(option -> option.toUpperCase(Locale.ROOT).startsWith("COMPRESS=")))
             all.add("COMPRESS=ZSTD"); // blosc, the library's own choice for 16 bit, is a native library that readers in
                                       // Fiji may not have
-        Saving.save(imp, path, all);
+        boolean hasLabels = all.removeIf(option -> option.equalsIgnoreCase(Labels.option + "=YES"));
+        if (hasLabels)
+            Labels.check(imp, path);
+        try {
+            Saving.save(imp, path, all);
+            if (hasLabels)
+                Labels.save(imp, path, all);
+        } catch (NgffException e) {
+            if (e.getStatus() == NgffException.CANCELLED)
+                throw new RuntimeException(Macro.MACRO_CANCELED);
+            throw Messages.explained(e);
+        }
     }
 
     /**

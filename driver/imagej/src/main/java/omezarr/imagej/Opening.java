@@ -8,10 +8,13 @@ import ij.IJ;
 import ij.ImagePlus;
 import ij.ImageStack;
 import ij.Macro;
+import ij.gui.Overlay;
+import ij.io.RoiDecoder;
 import ij.measure.Calibration;
 import ij.process.LUT;
 import java.io.File;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.List;
 
 final class Opening {
@@ -95,10 +98,20 @@ final class Opening {
         String info = Json.string(Json.member(kept, "info"));
         if (info != null)
             imp.setProperty("Info", info);
+        if (level == 0)
+            setOverlay(imp);
         List<?> properties = Json.list(Json.member(kept, "properties"));
         if (!properties.isEmpty())
             imp.setProperties(properties.toArray(new String[0]));
         return stored.isRgb ? imp : withChannels(imp, stored);
+    }
+
+    private void setOverlay(ImagePlus imp) {
+        Overlay overlay = new Overlay();
+        for (Object text : Json.list(Json.member(kept, "overlay")))
+            overlay.add(RoiDecoder.openFromByteArray(Base64.getDecoder().decode((String) text)));
+        if (overlay.size() > 0)
+            imp.setOverlay(overlay);
     }
 
     private static ImageStack inMemory(StoredStack stored) {

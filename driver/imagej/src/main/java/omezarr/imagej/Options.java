@@ -1,5 +1,5 @@
-/* Options.java: the library's option table, from which the dialog has its fields, choices, defaults and help, and
- * macros their keys: an option's key is its name in small letters. */
+/* Options.java: the library's option table and one option of our own, from which the dialog has its fields, choices,
+ * defaults and help, and macros their keys: an option's key is its name in small letters. */
 package omezarr.imagej;
 
 import java.io.StringReader;
@@ -30,6 +30,15 @@ final class Options {
                 values.add(list.item(i).getTextContent());
         }
 
+        /** One of the plugin's own: yes or no. */
+        private Option(String name, String help) {
+            this.name = name;
+            this.help = help;
+            standard = "NO";
+            isYesNo = true;
+            values = new ArrayList<>();
+        }
+
         String key() {
             return name.toLowerCase(Locale.ROOT);
         }
@@ -53,6 +62,8 @@ final class Options {
                 Option option = new Option((Element) list.item(i));
                 rows.put(option.key(), option);
             }
+            Option labels = new Option(Labels.option, "Adds the areas of the overlay as a label image");
+            rows.put(labels.key(), labels);
         } catch (Exception e) {
             throw new IllegalStateException("the native library's table of options cannot be read", e);
         }

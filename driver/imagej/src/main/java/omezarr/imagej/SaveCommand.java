@@ -18,8 +18,8 @@ import java.util.Map;
 public final class SaveCommand implements PlugIn {
     /** What the dialog offers; a macro may give any other option too. */
     private static final String[] offered = {
-        "NGFF_VERSION",        "COMPRESS",       "LEVEL",         "BLOCKSIZE",   "SHARD",
-        "OVERVIEW_RESAMPLING", "OVERVIEW_COUNT", "SCALE_FACTORS", "NUM_THREADS", "OVERWRITE"};
+        "NGFF_VERSION",   "COMPRESS",      "LEVEL",       "BLOCKSIZE", "SHARD",      "OVERVIEW_RESAMPLING",
+        "OVERVIEW_COUNT", "SCALE_FACTORS", "NUM_THREADS", "OVERWRITE", Labels.option};
 
     @Override
     public void run(String argument) {
@@ -69,8 +69,12 @@ public final class SaveCommand implements PlugIn {
         String directory = OpenDialog.getDefaultDirectory();
         dialog.addFileField("Path", (directory != null ? directory : "") + nameOf(imp), 40);
         StringBuilder help = new StringBuilder("<html><body style='width: 500px'>");
-        for (String name : offered) {
-            Options.Option option = Options.table().get(name.toLowerCase(Locale.ROOT));
+        List<Options.Option> shown = new ArrayList<>();
+        for (String name : offered)
+            if (!name.equals(Labels.option) || imp.getOverlay() != null)
+                shown.add(Options.table().get(name.toLowerCase(Locale.ROOT)));
+        for (Options.Option option : shown) {
+            String name = option.name;
             String label = name.charAt(0) + option.key().substring(1),
                    standard = name.equals("COMPRESS") ? "ZSTD" : option.standard;
             help.append("<p><b>").append(label.replace('_', ' ')).append("</b>: ").append(option.help).append("</p>");
@@ -86,13 +90,12 @@ public final class SaveCommand implements PlugIn {
         if (dialog.wasCanceled())
             return null;
         String path = dialog.getNextString().trim();
-        for (String name : offered) {
-            Options.Option option = Options.table().get(name.toLowerCase(Locale.ROOT));
+        for (Options.Option option : shown) {
             String value = option.isYesNo             ? (dialog.getNextBoolean() ? "YES" : "")
                            : !option.values.isEmpty() ? dialog.getNextChoice()
                                                       : dialog.getNextString().trim();
             if (isGiven(value))
-                options.add(name + "=" + value);
+                options.add(option.name + "=" + value);
         }
         if (path.isEmpty())
             throw new IllegalArgumentException("Say where the store is to be: the field Path is empty");

@@ -4,7 +4,6 @@ package omezarr.imagej;
 
 import ij.IJ;
 import ij.ImagePlus;
-import ij.Macro;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -29,10 +28,6 @@ final class Saving {
                 if (warning != null)
                     losses.add(warning);
             }
-        } catch (NgffException e) {
-            if (e.getStatus() == NgffException.CANCELLED)
-                throw new RuntimeException(Macro.MACRO_CANCELED);
-            throw Messages.explained(e);
         }
         for (String text : losses)
             IJ.log("OME-Zarr: " + text);

@@ -11,6 +11,8 @@ import ij.IJ;
 import ij.ImagePlus;
 import ij.Macro;
 import ij.WindowManager;
+import ij.gui.Line;
+import ij.gui.OvalRoi;
 import ij.gui.Overlay;
 import ij.gui.Roi;
 import ij.io.FileSaver;
@@ -113,6 +115,36 @@ class SaveTest {
     void volume_is_saved() throws IOException {
         OmeZarr.save(Images.stack("volume", 16, 300, 200, 1, 20, 1), Images.store("volume.ome.zarr"), "COMPRESS=ZSTD",
                      "LEVEL=3", "BLOCKSIZE=z:8,y:64,x:64");
+    }
+
+    /** Rectangle 1 on all planes, an oval 2 over it on slice 2 and frame 1, a line that is no area, one outside. */
+    @Test
+    void overlay_is_saved_as_labels() throws IOException {
+        ImagePlus imp = Images.hyperstack();
+        Overlay overlay = new Overlay(new Roi(3, 4, 10, 5));
+        overlay.get(0).setName("nucleus");
+        OvalRoi oval = new OvalRoi(8, 2, 9, 9);
+        oval.setPosition(0, 2, 1);
+        oval.setStrokeColor(new java.awt.Color(10, 20, 30));
+        overlay.add(oval);
+        overlay.add(new Line(0, 0, 20, 20));
+        overlay.add(new Roi(-5, 28, 8, 8));
+        imp.setOverlay(overlay);
+        OmeZarr.save(imp, Images.store("labels.ome.zarr"), "BLOCKSIZE=16", "OVERLAY_AS_LABELS=YES");
+    }
+
+    @Test
+    void overlay_without_areas_is_refused_before_anything_is_written() throws IOException {
+        ImagePlus imp = Images.stack("a", 8, 8, 8, 1, 1, 1);
+        for (String name : new String[] {"a.ome.zarr", "a.ozx"}) {
+            Exception failure =
+                assertThrows(IllegalArgumentException.class,
+                             () -> OmeZarr.save(imp, place.resolve(name).toString(), "overlay_as_labels=yes"));
+            assertTrue(failure.getMessage().contains(name.endsWith("ozx") ? "one file" : "no areas"),
+                       failure.getMessage());
+            imp.setOverlay(new Overlay(new Line(1, 1, 3, 3)));
+        }
+        assertHolds(place);
     }
 
     @Test
@@ -293,11 +325,10 @@ class SaveTest {
         Calibration calibration = imp.getCalibration();
         calibration.setUnit("furlong");
         calibration.pixelHeight = -2;
-        imp.setOverlay(new Overlay(new Roi(1, 1, 3, 3)));
         Path report = place.resolve("report.json");
         OmeZarr.save(imp, place.resolve("a.ome.zarr").toString(), "REPORT=" + report);
         String text = new String(Files.readAllBytes(report), "UTF-8");
-        for (String word : new String[] {"furlong", "-2.0", "overlay"})
+        for (String word : new String[] {"furlong", "-2.0"})
             assertTrue(text.contains(word), word + " is not in " + text);
     }
 }
