@@ -1,6 +1,6 @@
 #!/bin/bash
 # imagej.sh: builds the plugin for ImageJ and Fiji, driver/imagej/target/OMEZarr_.jar, with the native libraries that
-#   scripts/natives.sh has built.
+#   scripts/natives.sh has built; and OMEZarr_ImageJ.zip beside it, for plain ImageJ: the jar, and JNA, which Fiji has.
 # imagej.sh test: the same with its tests, which use the libngff of build/, so that the stores they write can be compared with
 #   those of gdal_translate; then autotest/imagej reads these stores, and a real ImageJ takes the jar with the native library in it.
 #   The pictures of docs/imagej.md are then in driver/imagej/target/real.
@@ -23,9 +23,18 @@ maven() {
     exit 1
 }
 
+central=${HOME}/.m2/repository
+fill_imagej() { # the folder of an ImageJ that has nothing but the plugin and JNA
+    mkdir -p "$place/plugins/jars"
+    cp "$jar" "$place/plugins"
+    cp "$central"/net/java/dev/jna/jna/5.14.0/jna-5.14.0.jar "$place/plugins/jars"
+}
+
 if [ "${1:-}" != test ]; then
     maven -DskipTests
-    ls -l "$jar"
+    fill_imagej
+    "$(dirname "$(readlink -f "$(command -v javac)")")/jar" -cMf "${jar%.jar}ImageJ.zip" -C "$place" plugins
+    ls -l "$jar" "${jar%.jar}ImageJ.zip"
     exit 0
 fi
 maven "-Dlibrary=$source/build"
@@ -35,10 +44,8 @@ GDAL_DRIVER_PATH=$source/build/driver/gdal "$source/build/venv/bin/python" -m py
 command -v xvfb-run >/dev/null || { echo "(There is no xvfb-run: no ImageJ with a window is tested.)" && exit 0; }
 unzip -l "$jar" | grep -q "linux-$(uname -m | tr _ -)/libngff.so" ||
     { echo "(The jar has no native library for this machine, see scripts/natives.sh: no ImageJ with a window is tested.)" && exit 0; }
-central=${HOME}/.m2/repository out=$source/driver/imagej/target/real
-mkdir -p "$place/plugins/jars"
-cp "$jar" "$place/plugins"
-cp "$central"/net/java/dev/jna/jna/5.14.0/jna-5.14.0.jar "$place/plugins/jars"
+fill_imagej
+out=$source/driver/imagej/target/real
 rm -rf "$out" && mkdir -p "$out"
 timeout 300 xvfb-run -a -s "-screen 0 1024x700x24" java -Duser.home="$place" -Dplugins.dir="$place" \
     -cp "$central/net/imagej/ij/1.54p/ij-1.54p.jar:$source/driver/imagej/target/test-classes" \

@@ -1,8 +1,10 @@
 """What the ImageJ plugin's tests have saved (driver/imagej, SaveTest.java), read by zarr-python and judged by the validators.
 Expected values come from the formula that both sides know (Images.value)."""
 
+import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -147,6 +149,70 @@ def test_same_bytes_as_gdal(tmp_path):
     theirs = {name: data for name, data in gdaltest.snapshot(stores / "volume.ome.zarr").items() if "/c/" in str(name)}
     assert len(chunks) > 60 and theirs.keys() == chunks.keys()
     assert theirs == chunks
+
+
+# -- What ImageJ opens -------------------------------------------------------------------------------------------------
+
+STACK = np.random.default_rng(1).integers(0, 60000, (2, 3, 4, 60, 70), dtype="uint16")
+
+
+def by_ome_zarr(path, version):
+    writer, formats, zarr = (pytest.importorskip(name) for name in ("ome_zarr.writer", "ome_zarr.format", "zarr"))
+    fmt = {"0.4": formats.FormatV04, "0.5": formats.FormatV05}[version]()
+    writer.write_image(STACK, zarr.open_group(path, mode="w", zarr_format=fmt.zarr_format), axes="tczyx", fmt=fmt,
+                       scale_factors=(2,), storage_options={"chunks": (1, 1, 2, 32, 32)})
+    return STACK
+
+
+def by_ngff_zarr(path, version):
+    ngff_zarr = pytest.importorskip("ngff_zarr")
+    image = ngff_zarr.to_ngff_image(STACK[0, 0], dims=["z", "y", "x"], scale={"z": 2.0, "y": 0.5, "x": 0.25},
+                                    axes_units={axis: "micrometer" for axis in "zyx"})
+    ngff_zarr.to_ngff_zarr(path, ngff_zarr.to_multiscales(image, scale_factors=[2]), version=version)
+    return STACK[:1, :1]
+
+
+def by_gdal(path, version):
+    source = gdaltest.mem(STACK[0, :, 0].astype("float64") / 7)
+    gdaltest.write(path, source, f"NGFF_VERSION={version}", "BLOCKSIZE=32", "COMPRESS=BLOSC", "CHANNEL_COLORS=FF00FF,00FFFF,FFFF00",
+                   *(["SHARD=64"] if version == "0.5" else []))
+    return (STACK[:1, :, :1].astype("float64") / 7).astype("float32")
+
+
+def labels_by_ome_zarr(path, version):
+    by_ome_zarr(path, version)
+    writer, formats, zarr = (pytest.importorskip(name) for name in ("ome_zarr.writer", "ome_zarr.format", "zarr"))
+    fmt = {"0.4": formats.FormatV04, "0.5": formats.FormatV05}[version]()
+    labels = np.repeat(np.repeat(np.arange(35, dtype="int32").reshape(5, 7), 12, 0), 10, 1)
+    writer.write_labels(labels, zarr.open_group(path, mode="a", zarr_format=fmt.zarr_format), name="cells", axes="yx", fmt=fmt,
+                        scale_factors=(2,))
+    return labels.reshape(1, 1, 1, 60, 70)
+
+
+def test_imagej_opens_stores_of_others(tmp_path):
+    java, repository = shutil.which("java"), pathlib.Path.home() / ".m2/repository"
+    makers = [(make, version) for make in (by_ome_zarr, by_ngff_zarr, by_gdal, labels_by_ome_zarr) for version in ("0.4", "0.5")]
+    paths = [str(tmp_path / f"{i}.ome.zarr") for i in range(len(makers))]
+    expected = [make(path, version) for (make, version), path in zip(makers, paths)]
+    names = [path + (":labels/cells" if make is labels_by_ome_zarr else "") for (make, _), path in zip(makers, paths)]
+    classes = [stores.parent / "classes", stores.parent / "test-classes", repository / "net/imagej/ij/1.54p/ij-1.54p.jar",
+               repository / "net/java/dev/jna/jna/5.14.0/jna-5.14.0.jar"]
+    result = subprocess.run([java, "-Djava.awt.headless=true", f"-Djna.library.path={here.parent.parent / 'build'}", "-cp",
+                             os.pathsep.join(map(str, classes)), "omezarr.imagej.Shown", str(tmp_path), *names],
+                            capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    shown = [json.loads(line[6:]) for line in result.stdout.splitlines() if line.startswith("shown ")]
+    assert len(shown) == len(makers)
+    for i, (told, want) in enumerate(zip(shown, expected)):
+        t, c, z, y, x = want.shape
+        assert told["sizes"] == [x, y, c, z, t], makers[i]
+        planes = np.fromfile(tmp_path / str(i), "<f4").reshape(t, z, c, y, x)
+        np.testing.assert_array_equal(planes.swapaxes(1, 2), want.astype("float32"), err_msg=str(makers[i]))
+        assert told["bits"] == (16 if want.dtype == "uint16" else 32)
+        if makers[i][0] is by_ngff_zarr:
+            assert (told["pixel"], told["unit"]) == ([0.25, 0.5, 2], "micron")
+        if makers[i][0] is by_gdal:
+            assert told["colors"] == ["FF00FF", "00FFFF", "FFFF00"]
 
 
 def test_stores_are_valid():
