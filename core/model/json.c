@@ -730,7 +730,7 @@ char *json_put(json_span object, const char *const *path, int n, const char *val
     static const json_span empty = {"{}", 2};
     json_span old = json_member(object, path[0]);
     char *inner = n > 1 ? json_put(old.text ? old : empty, path + 1, n - 1, value) : NULL, *all = NULL;
-    const char *now = n > 1 ? inner : value, *from = old.text, *behind = old.text + old.n;
+    const char *now = n > 1 ? inner : value, *from = old.text, *behind = old.text ? old.text + old.n : NULL;
     size_t room = now ? object.n + strlen(path[0]) + strlen(now) + 8 : 0;
     int is_object = object.n >= 2 && object.text[0] == '{' && object.text[object.n - 1] == '}';
     if (!old.text) { /* in front of the others */

@@ -265,7 +265,8 @@ static void put_nearest_valid(const filter *f, const int64_t *at, void *to)
             int64_t from_centre = 2 * step[k] - (a->ratio - 1);
             distance += from_centre * from_centre;
             pixel += (begin[k] + step[k] - a->from_origin) * a->from_stride;
-            mask += mask ? (begin[k] + step[k] - a->from_origin) * a->mask_stride : 0;
+            if (mask)
+                mask += (begin[k] + step[k] - a->from_origin) * a->mask_stride;
         }
         if (distance < nearest && (!mask || *mask) && !dtype_is_nan(r->type->data_type, pixel) &&
             !(r->nodata && pixels_are_equal(r->type, pixel, r->nodata))) {

@@ -96,7 +96,8 @@ static chunk_part part_of(const region_read *read, int64_t number)
         part.is_in_place &= end - begin == array->chunk[i] && (array->chunk[i] == 1 || read->strides[i] == step);
         step *= array->chunk[i];
     }
-    part.to = read->pixels + strides_offset(array->rank, read->strides, read->region.origin, part.common.origin);
+    if (read->pixels)
+        part.to = read->pixels + strides_offset(array->rank, read->strides, read->region.origin, part.common.origin);
     return part;
 }
 
