@@ -84,7 +84,7 @@ step_nogdal() {
         echo "libngff built without GDAL links GDAL"
         return 1
     fi
-    ctest --test-dir build-nogdal --output-on-failure -R '^(machines|readme|pyramid/golden)' -j"$(nproc)" # the others: sanitizers
+    ctest --test-dir build-nogdal --output-on-failure -R '^(machines|readme|pyramid/golden)' -j"$(nproc)" # the others: natives
 }
 
 step_machines() { # another byte order, 32 bits; after nogdal, whose build writes the stores of this machine
@@ -101,26 +101,21 @@ step_imagej() { # the plugin for ImageJ, with what natives has built in its jar
     make_venv && scripts/imagej.sh test
 }
 
-build_asan() { # the plugin, and the test of what core does by GDAL; all other tests need none (no -Werror: -O1 warns of other things)
-    NGFF_TARGETS="store_test_store_vsi gdal_OMEZARR" scripts/build.sh build-asan -DNGFF_SANITIZE=address,undefined
-}
-
-step_sanitizers() {
-    build_asan || return 1
-    # libgdal and its libraries keep memory until the process ends; leaks are looked for in the build without GDAL.
+step_sanitizers() { # the C suite under ASan, LeakSanitizer and UBSan; the plugin and the fuzz targets come out of the same build
+    scripts/asan.sh || return
+    # libgdal and its libraries keep memory until the process ends.
     ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
         ctest --test-dir build-asan --output-on-failure -R '^store/store_vsi$' --no-tests=error || return 1
-    scripts/build.sh build-lsan -DNGFF_SANITIZE=address,undefined -DNGFF_WITH_GDAL=OFF || return 1
-    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ctest --test-dir build-lsan --output-on-failure -j"$(nproc)"
+    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ctest --test-dir build-asan --output-on-failure -E '^store/store_vsi$' -j"$(nproc)"
 }
 
 step_plugin() { # the plugin in an unmodified gdal_translate: under ASan and UBSan, then under valgrind
     local place run n=0 options failed=0
+    NGFF_TARGETS=gdal_OMEZARR scripts/asan.sh || return
     place=$(mktemp -d) || return 1
-    build_asan || return 1
     export GDAL_PAM_ENABLED=NO
     gdal_translate -q -outsize 300 260 autotest/gdrivers/data/rocky_mountain.tif "$place/in.tif" || return 1
-    local asan=(env "LD_PRELOAD=$(${CC:-gcc} -print-file-name=libasan.so) $(${CC:-gcc} -print-file-name=libubsan.so)"
+    local asan=(env "LD_PRELOAD=$(clang -print-file-name=libclang_rt.asan-x86_64.so)"
         ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
         "GDAL_DRIVER_PATH=$here/build-asan/driver/gdal")
     local valgrind=(env "GDAL_DRIVER_PATH=$here/build/driver/gdal" valgrind -q --error-exitcode=9 --leak-check=full
@@ -147,19 +142,17 @@ step_plugin() { # the plugin in an unmodified gdal_translate: under ASan and UBS
 }
 
 step_threads() { # ThreadSanitizer on what runs in threads; it needs a fixed address layout
-    scripts/build.sh build-tsan -DNGFF_SANITIZE=thread -DNGFF_WITH_GDAL=OFF || return 1
-    local fixed=""
+    local fixed="" place
+    NGFF_TARGETS="tests_of_threads gdal_OMEZARR" scripts/build.sh build-tsan -DNGFF_SANITIZE=thread || return 1
     setarch -R true 2>/dev/null && fixed="setarch -R"
     TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
-        $fixed ctest --test-dir build-tsan -R '^(base/(pool|budget)|pyramid/|writer/|reader/)' --output-on-failure -j"$(nproc)" || return 1
+        $fixed ctest --test-dir build-tsan -L threads --output-on-failure -j"$(nproc)" || return 1
     # The plugin in a program of several threads.
-    local place
     place=$(mktemp -d) || return 1
-    scripts/build.sh build-tsan-gdal -DNGFF_SANITIZE=thread -DBUILD_TESTING=OFF || return 1
     # shellcheck disable=SC2046
     ${CXX:-c++} -std=c++17 -g -O1 -fsanitize=thread $(gdal-config --cflags) autotest/cpp/threads.cpp -o "$place/threads" \
         $(gdal-config --libs) &&
-        GDAL_DRIVER_PATH=$here/build-tsan-gdal/driver/gdal GDAL_PAM_ENABLED=NO \
+        GDAL_DRIVER_PATH=$here/build-tsan/driver/gdal GDAL_PAM_ENABLED=NO \
             TSAN_OPTIONS="halt_on_error=0 exitcode=66 suppressions=$here/autotest/cpp/tsan.supp" \
             $fixed "$place/threads" autotest/gdrivers/data/rocky_mountain.tif "$place"
     local status=$?
