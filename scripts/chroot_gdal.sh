@@ -102,9 +102,12 @@ test)
         sed 's/^\([0-9.]*\).*/, QGIS \1/') || qgis=""
     row="| $suite | $version$qgis |"
     status=0
-    if inside /src/scripts/build.sh /src/build -DNGFF_WERROR=ON; then row+=" yes |"; else row+=" no |" status=1; fi
-    # Allocations fail in the same way whatever GDAL is: with some test files only, they are left out.
-    inside ctest --test-dir /src/build -j"$(nproc)" --output-on-failure $([ $# = 0 ] || echo "-E ^faults/") >"$chroots/$suite-ctest.log" 2>&1 || status=1
+    # With some test files only, of the C suite what does something by GDAL.
+    targets="" tests=""
+    [ $# = 0 ] || targets="ngff gdal_OMEZARR omezarr localfault store_test_store_vsi" tests="-R ^store/store_vsi$ --no-tests=error"
+    if inside env NGFF_TARGETS="$targets" /src/scripts/build.sh /src/build -DNGFF_WERROR=ON; then row+=" yes |"; else row+=" no |" status=1; fi
+    # shellcheck disable=SC2086
+    inside ctest --test-dir /src/build -j"$(nproc)" --output-on-failure $tests >"$chroots/$suite-ctest.log" 2>&1 || status=1
     tail -25 "$chroots/$suite-ctest.log"
     row+=" $(grep -oE '[0-9]+ tests failed out of [0-9]+' "$chroots/$suite-ctest.log" || echo none) |"
     [ $# -gt 0 ] || set -- /src/autotest

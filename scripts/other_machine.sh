@@ -1,6 +1,6 @@
 #!/bin/bash
 # other_machine.sh s390x|i386 [CTEST-OPTION...]: s390x is big-endian: builds libngff without GDAL for it in build-s390x
-# and passes the C suite there, run by qemu, but for tests that take minutes even here. The codecs are the packages of
+# and passes the C suite there, run by qemu, but for a few long tests. The codecs are the packages of
 # that machine in the version of this one, unpacked into build-s390x/root: nothing of another machine is installed here
 # but its compiler (and qemu). Then each machine reads the stores that the other wrote, and their bytes are compared.
 # i386 has 32 bits: CMake must refuse it in words. Where the packages cannot be had the last line says why and the exit
@@ -92,8 +92,10 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 TEXT
 export PKG_CONFIG_LIBDIR=$libraries/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root
 "$source/scripts/build.sh" "$build" --toolchain "$build/toolchain.cmake" -DNGFF_WITH_GDAL=OFF -DNGFF_WERROR=OFF
-# reader/crew: qemu-user 7.2 ends with an assertion of its own where a process that has threads forks.
-ctest --test-dir "$build" --output-on-failure -j"$(nproc)" -E '^(faults/alloc_.*|writer/memory|reader/crew)$' "$@"
+# reader/crew: qemu-user 7.2 ends with an assertion of its own where a process that has threads forks. The others that are
+# left out take longest and see no order of bytes, or see it in the stores below too (the codecs).
+not_here='^(faults/alloc_.*|writer/(memory|change|planes)|reader/crew|codec/(blosc|zstd)|store/claim|model/number)$'
+ctest --test-dir "$build" --output-on-failure -j"$(nproc)" -E "$not_here" "$@"
 
 # -- Stores of both machines ---------------------------------------------------------------------------------------------
 

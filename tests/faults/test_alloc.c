@@ -224,10 +224,11 @@ static int is_there(void)
     return access(path, F_OK) == 0;
 }
 
-/* Steps grow with N: neighbours late in a run fail in the same place of the next chunk. */
-static long next_of(long n)
+/* Steps grow with N: neighbours late in a run fail in the same place of the next chunk. Each picture has steps of its
+ * own, so that what one leaves out is met in another. */
+static long next_of(long n, size_t picture)
 {
-    return n + 1 + n / 40;
+    return n + 1 + (n + (long)picture * 3) / 20;
 }
 
 typedef int32_t (*work)(const subject *s);
@@ -246,7 +247,7 @@ static void sweep_making(work make, const char *threads)
         local_remove_tree(path);
         for (int is_for_ever = 0; is_for_ever < 2; is_for_ever++) {
             int n_hit = 1, n_failed_runs = 0;
-            for (long n = 0; n_hit > 0; n = next_of(n)) {
+            for (long n = 0; n_hit > 0; n = next_of(n, i)) {
                 begin_failing(n, is_for_ever);
                 int32_t status = make(&s);
                 n_hit = end_failing();
@@ -309,7 +310,7 @@ static void a_change_fails_cleanly_and_is_mended(void)
         CHECK_INT(read_all(&after), NGFF_OK);
         CHECK(before != after);
         int n_hit = 1, n_dirty = 0;
-        for (long n = 0; n_hit > 0; n = next_of(n)) {
+        for (long n = 0; n_hit > 0; n = next_of(n, i)) {
             local_remove_tree(path);
             CHECK_INT(pull_all(&s), NGFF_OK);
             begin_failing(n, 1);
@@ -342,7 +343,7 @@ static void a_reader_fails_cleanly(void)
         CHECK_INT(read_all(&expected), NGFF_OK);
         for (int is_for_ever = 0; is_for_ever < 2; is_for_ever++) {
             int n_hit = 1;
-            for (long n = 0; n_hit > 0; n = next_of(n)) {
+            for (long n = 0; n_hit > 0; n = next_of(n, i)) {
                 begin_failing(n, is_for_ever);
                 int32_t status = read_all(&found);
                 n_hit = end_failing();

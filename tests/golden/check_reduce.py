@@ -8,6 +8,7 @@ Run: python3 check_reduce.py LIBRARY   (LIBRARY: the module built from tests/pyr
  3. every reducer, pixel type, nodata, NaN, mask and odd factors against models written pixel by pixel.
  4. any tiling of the target gives the bits of the whole."""
 import ctypes
+import functools
 import itertools
 import math
 import os
@@ -262,6 +263,7 @@ def axis_taps(how, f):
     return {m: v / total for m, v in w.items()}
 
 
+@functools.cache
 def axis_matrix(how, f, n):
     """Dense (targets x sources) weights with the edge rule: GAUSS replicates, the others renormalise."""
     m = np.zeros((-(-n // f), n))
