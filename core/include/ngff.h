@@ -254,7 +254,8 @@ typedef struct ngff_writer ngff_writer;
 
 /* Claims the destination. path: a plain path, or with GDAL any VSI path. An existing store is refused unless
  * OVERWRITE=YES; a folder that is not an OME-Zarr is always refused. Nothing opens there before ngff_writer_close
- * has succeeded. The plan is kept by reference count. */
+ * has succeeded. The plan is kept by reference count. With RESUME=YES the first call after it reads what an earlier run
+ * has stored, and may fail for that; ngff_writer_cancel ends it. */
 NGFF_API ngff_writer *ngff_writer_open(ngff_plan *plan, const char *path);
 NGFF_API int32_t ngff_writer_status(const ngff_writer *writer);
 NGFF_API const char *ngff_writer_error(const ngff_writer *writer);

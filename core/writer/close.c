@@ -172,6 +172,7 @@ int32_t writer_finish(ngff_writer *w)
     if (w->is_finished)
         return w->error.status;
     w->is_finished = 1;
+    writer_begin_pass(w, &e);
     if (w->is_push && w->error.status == NGFF_OK && writer_start_pass(w, &e) == NGFF_OK)
         drain(w, &e);
     if (writer_keep(w, &e) == NGFF_OK)

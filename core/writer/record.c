@@ -32,6 +32,7 @@ struct record {
     int rank, is_on;
     char mark[20];        /* that each line begins with */
     char *earlier;        /* what was taken over, of all images of the store; or NULL */
+    const char *noted;    /* the lines of it, or of the first image's, that are to be checked; NULL: none */
     pthread_mutex_t lock; /* all below */
     char waiting[most_waiting + 256];
     size_t n_waiting, n_written;
@@ -176,13 +177,13 @@ static int64_t object_count(const objects *o)
     return o->rank > 0 ? product_checked(o->grid, o->rank) : 0;
 }
 
-/* On any thread, until no object is left or one cannot be read. */
+/* On any thread, until no object is left, one cannot be read, or the owner is asked to stop. */
 static void trust_objects(void *argument)
 {
     search *s = argument;
     int64_t n_pixels = object_count(&s->pixels), n = n_pixels + object_count(&s->mask);
     pthread_mutex_lock(&s->lock);
-    while (s->next < n && s->error.status == NGFF_OK) {
+    while (s->next < n && s->error.status == NGFF_OK && store_goes_on(s->store, &s->error) == NGFF_OK) {
         int64_t number = s->next++;
         objects *o = number < n_pixels ? &s->pixels : &s->mask;
         number -= number < n_pixels ? 0 : n_pixels;
@@ -388,12 +389,11 @@ static update *find_rest(const ngff_plan *plan, store *from, const char *lines, 
 
 /* -- Begin --------------------------------------------------------------------------------------------------------- */
 
-/* The cells that are left of an earlier run of this identity. */
-static update *go_on(const ngff_plan *plan, store *s, const char *text, const char *identity, const char *mark,
-                     error *e)
+/* What follows the identity of an earlier run, which must be this one's. */
+static const char *noted_behind(const char *text, const char *identity, error *e)
 {
     if (strncmp(text, identity, strlen(identity)) == 0)
-        return find_rest(plan, s, text + strlen(identity), mark, e);
+        return text + strlen(identity);
     error_set(e, NGFF_E_EXISTS,
               "what is there to resume was begun from another source, with other options or by another version; run "
               "without RESUME=YES to begin again");
@@ -401,7 +401,7 @@ static update *go_on(const ngff_plan *plan, store *s, const char *text, const ch
 }
 
 /* Returns 1 if an earlier run was taken over, 0 if there was none. */
-static int32_t take_over(record *r, const ngff_plan *plan, const char *identity, update **rest, error *e)
+static int32_t take_over(record *r, const ngff_plan *plan, const char *identity, error *e)
 {
     store *s = r->store;
     int32_t status = s->ops->resume(s, plan->options.overwrite, &r->earlier, e);
@@ -412,32 +412,27 @@ static int32_t take_over(record *r, const ngff_plan *plan, const char *identity,
         r->earlier = NULL;
         status = 0;
     } else if (status == 1)
-        *rest = go_on(plan, s, r->earlier, identity, "", e);
+        r->noted = noted_behind(r->earlier, identity, e);
     if (status == 1 && e->status != NGFF_OK)
         s->ops->release(s);
     return e->status != NGFF_OK ? e->status : status;
 }
 
 /* What of a further image an earlier run has noted; 1 if that said who it is. */
-static int32_t take_over_further(const record *r, const record *first, int keeps, const ngff_plan *plan,
-                                 const char *identity, update **rest, error *e)
+static int32_t take_over_further(record *r, const record *first, int keeps, const char *identity, error *e)
 {
     char begin[sizeof r->mark + 8];
     snprintf(begin, sizeof begin, "\n%somezarr", r->mark);
     const char *text = first->earlier ? strstr(first->earlier, begin) : NULL;
-    update *left = text && strchr(text + 1, '\n') ? go_on(plan, r->store, text + 1, identity, r->mark, e) : NULL;
-    if (keeps)
-        *rest = left;
-    else
-        update_free(left);
-    return left || e->status != NGFF_OK;
+    const char *noted = text && strchr(text + 1, '\n') ? noted_behind(text + 1, identity, e) : NULL;
+    r->noted = keeps ? noted : NULL;
+    return noted || e->status != NGFF_OK;
 }
 
-record *record_begin(const ngff_plan *plan, store *s, const record *first, int keeps, update **rest, error *e)
+record *record_begin(const ngff_plan *plan, store *s, const record *first, int keeps, error *e)
 {
     char identity[identity_size];
     record *r = calloc(1, sizeof *r);
-    *rest = NULL;
     if (!r) {
         error_set(e, NGFF_E_MEMORY, "out of memory");
         return NULL;
@@ -453,8 +448,8 @@ record *record_begin(const ngff_plan *plan, store *s, const record *first, int k
     r->is_on = first ? first->is_on : plan->options.resume || !s->ops->is_remote;
     if (plan->options.sync)
         s->ops->set_sync(s);
-    int32_t status = first                  ? take_over_further(r, first, keeps, plan, identity, rest, e)
-                     : plan->options.resume ? take_over(r, plan, identity, rest, e)
+    int32_t status = first                  ? take_over_further(r, first, keeps, identity, e)
+                     : plan->options.resume ? take_over(r, plan, identity, e)
                                             : 0;
     if (status == 0 && s->ops->begin(s, plan->options.overwrite, e) == NGFF_OK && r->is_on &&
         s->ops->note(s, identity, strlen(identity), e) != NGFF_OK)
@@ -463,6 +458,17 @@ record *record_begin(const ngff_plan *plan, store *s, const record *first, int k
         return r;
     record_free(r);
     return NULL;
+}
+
+int record_has_earlier(const record *r)
+{
+    return r->noted != NULL;
+}
+
+int32_t record_check(record *r, const ngff_plan *plan, update **rest, error *e)
+{
+    *rest = find_rest(plan, r->store, r->noted, r->mark, e);
+    return e->status;
 }
 
 void record_free(record *r)

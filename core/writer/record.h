@@ -8,12 +8,15 @@
 
 typedef struct record record;
 
-/* Claims the destination. With RESUME=YES it takes over what an earlier run of the same plan and fingerprint left: then
- * *rest says which cells are still to be made (those of level 0 that are not in it are needed). rest: NULL where
- * nothing was taken over. first: NULL, or the record of the first image of the store: lines of a further image lie in that
- * record, and what of it is taken over is said by that one. keeps: 0 to make all of a further image again. The record, or
- * NULL with the error in e. */
-record *record_begin(const struct ngff_plan *plan, store *s, const record *first, int keeps, update **rest, error *e);
+/* Claims the destination. With RESUME=YES it takes over what an earlier run of the same plan and fingerprint left. first:
+ * NULL, or the record of the first image of the store, which outlives this one: lines of a further image lie in that record,
+ * and what of it is taken over is said by that one. keeps: 0 to make all of a further image again. The record, or NULL with
+ * the error in e. */
+record *record_begin(const struct ngff_plan *plan, store *s, const record *first, int keeps, error *e);
+/* True if something was taken over. Then, once: *rest says which cells are still to be made (those of level 0 that are not
+ * in it are needed). It reads all that is noted, unless it is cancelled. */
+int record_has_earlier(const record *r);
+int32_t record_check(record *r, const struct ngff_plan *plan, update **rest, error *e);
 void record_free(record *r);
 
 /* An object (chunk or shard) of level 0 is stored with these n bytes; 0: it holds only fill and is not. The same for

@@ -457,6 +457,7 @@ ngff_writer *writer_make(ngff_plan *plan, store *s, const char *path)
         return NULL;
     }
     pthread_mutex_init(&w->lock, NULL);
+    pthread_mutex_init(&w->waiting, NULL);
     w->process = getpid();
     w->plan = plan_retain(plan);
     w->store = s;
@@ -484,6 +485,16 @@ static ngff_writer *make_new(ngff_plan *plan, store *s, const char *path)
     return w;
 }
 
+/* The record has begun, or has failed. */
+static int32_t start_pull(ngff_writer *w, error *e)
+{
+    w->is_open = w->record != NULL;
+    if (w->is_open && !record_has_earlier(w->record))
+        return writer_start_pass(w, e);
+    atomic_store(&w->is_waiting, w->is_open);
+    return e->status;
+}
+
 static ngff_writer *open_pull(ngff_plan *plan, store *s, const char *path)
 {
     ngff_writer *w = make_new(plan, s, path);
@@ -493,11 +504,23 @@ static ngff_writer *open_pull(ngff_plan *plan, store *s, const char *path)
     if ((plan->image->label_name && label_group_begin(plan, path, &w->error) != NGFF_OK) ||
         report_begin(plan, path, &w->report, &w->error) != NGFF_OK)
         return w;
-    w->record = record_begin(plan, s, NULL, 1, &w->update, &w->error);
-    w->is_open = w->record != NULL;
-    if (w->is_open)
-        writer_start_pass(w, &w->error);
+    w->record = record_begin(plan, s, NULL, 1, &w->error);
+    start_pull(w, &w->error);
     return w;
+}
+
+/* What an earlier run has stored is read, which takes long and can be cancelled: so not in open, which gives the handle. */
+int32_t writer_begin_pass(ngff_writer *w, error *e)
+{
+    if (!atomic_load(&w->is_waiting))
+        return NGFF_OK;
+    pthread_mutex_lock(&w->waiting);
+    if (atomic_load(&w->is_waiting) && record_check(w->record, w->plan, &w->update, e) == NGFF_OK)
+        writer_start_pass(w, e);
+    writer_keep(w, e);
+    atomic_store(&w->is_waiting, 0);
+    pthread_mutex_unlock(&w->waiting);
+    return writer_keep(w, e);
 }
 
 ngff_writer *writer_open_store(ngff_plan *plan, store *s)
@@ -570,9 +593,8 @@ static int32_t join_series(ngff_writer *w, ngff_writer *first, error *e)
     w->first = first;
     w->store->is_cancelled = &first->is_cancelled; /* of all images at once */
     /* What an earlier run has stored does not pass, so that the report would not have it. */
-    w->record = record_begin(w->plan, w->store, first->record, !first->report, &w->update, e);
-    w->is_open = w->record != NULL;
-    return w->is_open ? writer_start_pass(w, e) : e->status;
+    w->record = record_begin(w->plan, w->store, first->record, !first->report, e);
+    return start_pull(w, e);
 }
 
 ngff_writer *ngff_writer_open_series(ngff_writer *first, ngff_plan *plan)
@@ -733,6 +755,9 @@ static int32_t check_region(ngff_writer *w, int32_t l, const int64_t *origin, co
         return error_set(e, NGFF_E_STATE, "the writer is not open");
     if (l < 0 || l >= w->plan->n_levels || w->plan->levels[l].source >= 0)
         return error_set(e, NGFF_E_ARGUMENT, "level %d is not one that the caller gives", l);
+    int32_t status = writer_begin_pass(w, e);
+    if (status != NGFF_OK)
+        return status;
     *region = box_make(w->plan->image->rank, origin, extent);
     box whole = box_make(w->plan->image->rank, NULL, w->plan->levels[l].shape);
     if (box_is_empty(region) || !box_contains(&whole, region))
@@ -766,6 +791,8 @@ int32_t ngff_writer_level_next(ngff_writer *w, int32_t l, int64_t *origin, int64
         return w->error.status;
     if (l < 0 || l >= w->plan->n_levels || w->plan->levels[l].source >= 0 || !w->is_open || w->is_closed)
         return 0;
+    if (writer_begin_pass(w, &e) != NGFF_OK)
+        return w->error.status;
     if (!w->cascade) {
         error_set(&e, NGFF_E_STATE, not_in_push);
         return writer_keep(w, &e);
@@ -1035,5 +1062,6 @@ void ngff_writer_free(ngff_writer *w)
     w->store->ops->free(w->store);
     ngff_plan_free(w->plan);
     pthread_mutex_destroy(&w->lock);
+    pthread_mutex_destroy(&w->waiting);
     free(w);
 }

@@ -48,6 +48,8 @@ struct ngff_writer {
     struct bench *benches;
     int64_t n_cells;
     int is_open, is_closed;
+    atomic_int is_waiting;   /* of a pull that goes on with an earlier run: the pass begins with the first call */
+    pthread_mutex_t waiting; /* held while it begins */
     atomic_int is_cancelled; /* by any thread, at any time */
     int is_push;             /* pixels and mask wait in the stages until close */
     stage *pixels, *masks;   /* masks: from the first mask on */
@@ -102,6 +104,8 @@ int32_t writer_start_pass(ngff_writer *w, error *e);
 int32_t writer_finish(ngff_writer *w);
 /* An object of the image is stored: the report has it. */
 int32_t writer_report(ngff_writer *w, const char *key, const void *bytes, size_t n, error *e);
+/* Begins what has waited for the first call, if it has. Thread-safe. */
+int32_t writer_begin_pass(ngff_writer *w, error *e);
 /* The region of the mask that covers a region of level 0: its y and x. */
 box writer_plane_of(const box *region);
 

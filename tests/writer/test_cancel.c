@@ -347,6 +347,32 @@ static void what_is_done_can_be_gone_on_with(void)
     ngff_writer_cancel(NULL);
 }
 
+/* The check of what an earlier run has stored, at the first call; what is there stays. */
+static void check_of_a_resumed_run_ends_within_a_chunk(void)
+{
+    int64_t origin[2], extent[2];
+    int n_left = 0;
+    ngff_plan *plan = plan_of("RESUME=YES");
+    ngff_writer *w = ngff_writer_open(plan, below("f"));
+    CHECK_INT(write_rows(w, 0, 4 * block), NGFF_OK);
+    ngff_writer_free(w);
+    w = writer_open_store(plan, gated_folder("f"));
+    CHECK_INT(ngff_writer_status(w), NGFF_OK);
+    gate_set(w, "/c/", 5);
+    CHECK_INT(write_rows(w, 4 * block, block), NGFF_E_CANCELLED);
+    gate_check();
+    end(w, plan);
+    plan = plan_of("RESUME=YES");
+    w = ngff_writer_open(plan, below("f"));
+    for (; ngff_writer_next(w, origin, extent) == 1; n_left++)
+        CHECK_INT(ngff_writer_write(w, origin, extent, pixels, NULL, NULL, 0), NGFF_OK);
+    CHECK(n_left < 64 && n_left >= 32);
+    CHECK_INT(ngff_writer_close(w), NGFF_OK);
+    ngff_writer_free(w);
+    ngff_plan_free(plan);
+    remove_below("f");
+}
+
 int main(void)
 {
     pthread_mutex_init(&gate.lock, NULL);
@@ -363,6 +389,7 @@ int main(void)
     RUN(syncing_ends_within_a_file);
     RUN(change_in_place_stays_dirty);
     RUN(what_is_done_can_be_gone_on_with);
+    RUN(check_of_a_resumed_run_ends_within_a_chunk);
     place_end();
     CHECK_EXIT();
 }

@@ -335,6 +335,9 @@ static void object_that_cannot_be_read_is_an_error_and_all_is_kept(void)
     CHECK_INT(rename(name, away), 0);
     CHECK_INT(mkdir(name, 0700), 0);
     ngff_writer *w = writer_open_store(plan, store_file_open(below("part")));
+    int64_t origin[MAX_RANK], extent[MAX_RANK];
+    CHECK_INT(ngff_writer_status(w), NGFF_OK);
+    CHECK_INT(ngff_writer_next(w, origin, extent), NGFF_E_STORAGE);
     CHECK_INT(ngff_writer_status(w), NGFF_E_STORAGE);
     CHECK(strstr(ngff_writer_error(w), partial.objects[k].key + 1) != NULL);
     ngff_writer_free(w);
