@@ -76,9 +76,9 @@ install() {
 }
 
 build_packages="libgdal-dev gcc g++ cmake ninja-build pkgconf libblosc-dev libzstd-dev liblz4-dev libdeflate-dev libcjson-dev"
-bring_source() {
-    rm -rf "$base/src" && mkdir "$base/src"
-    tar -C "$root" --exclude='./build*' --exclude=./.git --exclude=./out -cf - . | tar -C "$base/src" -xf -
+bring_source() { # to a folder there
+    rm -rf "${base:?}/$1" && mkdir "$base/$1"
+    tar -C "$root" --exclude='./build*' --exclude=./.git --exclude=./out -cf - . | tar -C "$base/$1" -xf -
 }
 
 # -- The job ---------------------------------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ test)
     install gdal-bin python3-gdal python3-numpy python3-pytest python3-pytest-xdist $build_packages \
         $([ "$suite" != sid ] || echo python3-tifffile python3-zarr) \
         $([ "$suite" != trixie ] || echo python3-qgis)
-    bring_source
+    bring_source src
     version=$(inside gdalinfo --version | sed 's/^GDAL \([0-9.]*\).*/\1/')
     qgis=$(inside env QT_QPA_PLATFORM=offscreen python3 -c 'from qgis.core import Qgis; print(Qgis.QGIS_VERSION)' 2>/dev/null |
         sed 's/^\([0-9.]*\).*/, QGIS \1/') || qgis=""
@@ -121,10 +121,12 @@ test)
     ;;
 package)
     # shellcheck disable=SC2086
-    install $build_packages dpkg-dev
-    bring_source
-    inside /src/scripts/package.sh make /src/build
-    cp "$base"/src/build/*.deb "$given/"
+    install $build_packages dpkg-dev file
+    bring_source package
+    inside /package/scripts/package.sh make /package/build
+    rm -f "$given"/*.deb
+    cp "$base"/package/build/*.deb "$given/"
+    rm -rf "$base/package"
     ;;
 install) # in a copy of the bare system, which goes afterwards; only what was downloaded is kept
     bare=$base base=$(mktemp -d -p "$chroots")

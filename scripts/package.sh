@@ -9,7 +9,7 @@ source=$(cd "$(dirname "$0")/.." && pwd)
 
 make_packages() { # with Debian's own flags, for programs of which attackers choose the input
     local directory=$1 flags
-    command -v dpkg-buildflags >/dev/null || { echo "skipped: Debian packages are made on Debian" && exit 77; }
+    { command -v dpkg-buildflags && command -v file; } >/dev/null || { echo "skipped: there is no dpkg-dev, or no file, to make Debian packages" && exit 77; }
     flags=$(DEB_BUILD_MAINT_OPTIONS=hardening=+bindnow dpkg-buildflags --export=sh)
     eval "$flags"
     CFLAGS+=" $CPPFLAGS" CXXFLAGS+=" $CPPFLAGS"
