@@ -4,6 +4,8 @@
 # each below build-natives/jna/ under the names that JNA has, where driver/imagej takes them from.
 # natives.sh check: passes the C suite with the library for x86-64, and compares the stores that it writes with those of the
 #   same codecs compiled by gcc, byte for byte.
+# natives.sh plugin: builds the GDAL plugin with these codecs in it, beside those that libgdal loads, and lets gdal_translate
+#   write by each of them; the plugin of the folder build, with the system's codecs, reads the same pixels.
 # natives.sh arm64: the same with the library for arm64, run by qemu (minutes).
 # Where zig or the sources of the codecs cannot be had, the last line says why and the exit status is 77.
 set -euo pipefail
@@ -77,6 +79,31 @@ check)
     [ -z "$needed" ] || { echo "The library needs $needed" && exit 1; }
     same_stores $target
     ctest --test-dir "$build/$target" --output-on-failure -E '^writer/memory$' -j"$(nproc)"
+    ;;
+plugin)
+    NGFF_TARGETS="gdal_OMEZARR" "$source/scripts/build.sh" "$build/plugin" -C "$build/sources/sources.cmake" \
+        -DNGFF_BUNDLED_CODECS=ON -DBUILD_TESTING=OFF -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG= -DCMAKE_CXX_FLAGS_DEBUG=
+    plugin=$build/plugin/driver/gdal/gdal_OMEZARR.so
+    exported=$(nm -D --defined-only "$plugin" | awk '{ print $3 }')
+    [ "$exported" = GDALRegister_OMEZARR ] || { echo "The plugin exports $exported" && exit 1; }
+    needed=$(objdump -p "$plugin" | awk '$1 == "NEEDED" { print $2 }' | grep -E 'blosc|zstd|lz4|deflate|cjson|libz\.' || true)
+    [ -z "$needed" ] || { echo "The plugin needs $needed" && exit 1; }
+    stores=$(mktemp -d)
+    trap 'rm -rf "$stores"' EXIT
+    picture=$source/autotest/gdrivers/data/rocky_mountain.tif
+    sums() { gdalinfo -checksum "$1" | grep Checksum; }
+    expected=$(sums "$picture")
+    for codec in "BLOSC BLOSC_CNAME=ZLIB" "BLOSC BLOSC_CNAME=ZSTD" "BLOSC BLOSC_CNAME=LZ4" ZSTD GZIP; do
+        store=$stores/${codec// /-}.ome.zarr
+        # shellcheck disable=SC2086
+        GDAL_DRIVER_PATH=$build/plugin/driver/gdal gdal_translate -q -of OMEZARR $(printf -- '-co %s ' COMPRESS=$codec) -co VERIFY=SOURCE \
+            "$picture" "$store"
+        for reader in "$build/plugin/driver/gdal" "$source/build/driver/gdal"; do
+            [ -e "$reader" ] || continue
+            [ "$(GDAL_DRIVER_PATH=$reader sums "$store")" = "$expected" ] || { echo "$codec: other pixels by $reader" && exit 1; }
+        done
+    done
+    echo "A plugin with codecs in it exports $exported only, and writes and reads by each of them"
     ;;
 arm64)
     target=aarch64-linux-gnu.2.17 root=/usr/aarch64-linux-gnu
