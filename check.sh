@@ -97,6 +97,10 @@ step_natives() { # the library that people's own machines get: by zig, with its 
     scripts/natives.sh check
 }
 
+step_wine() { # the same for Windows, as far as it can be seen here
+    scripts/wine.sh
+}
+
 step_imagej() { # the plugin for ImageJ, with what natives has built in its jar
     make_venv && scripts/imagej.sh test
 }

@@ -29,17 +29,20 @@ wineserver=$(for name in wineserver /usr/lib/wine/wineserver64; do command -v $n
 mkdir -p "$build"
 "$source/scripts/codec_sources.sh" "$build/sources"
 zig=$("$source/scripts/zig.sh" "$build/zig") || { status=$? && echo "$zig" && exit $status; }
-export ZIG_GLOBAL_CACHE_DIR=$build/cache ZIG_LOCAL_CACHE_DIR=$build/cache
+# What zig makes of Windows' C library (two minutes of processor time) outlives the working copy, where zig itself keeps it.
+export ZIG_GLOBAL_CACHE_DIR=${ZIG_GLOBAL_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-$build}/.cache}/zig} ZIG_LOCAL_CACHE_DIR=$build/cache
 
 # -- Build -----------------------------------------------------------------------------------------------------------
 
-# writer/writer and writer/record take minutes under wine; windows/windows has a killed writer taken over and resumed.
-tests="windows/windows base/(budget|pool) store/.* reader/(recorded|verify) writer/(places|push|report|label_group)"
+# writer/writer, writer/record and store/zip_index take minutes under wine; windows/windows has a killed writer taken over
+# and resumed. Without optimisation, which compiles in a third of the time and changes no number.
+tests="windows/windows base/(budget|pool) store/(claim|folder|local_posix|ngff_root|o.*|s.*|zip) reader/(recorded|verify)
+    writer/(cancel|places|push|report|label_group)"
 pattern=$(echo $tests | tr ' ' '|')
 [ "${1:-}" != all ] || pattern=.*
 codecs=(-C "$build/sources/sources.cmake" -DNGFF_BUNDLED_CODECS=ON -DNGFF_WITH_GDAL=OFF)
 cmake -S "$source" -B "$build/wine" -G Ninja "${codecs[@]}" --toolchain "$source/cmake/zig.cmake" -DNGFF_ZIG="$zig" \
-    -DNGFF_ZIG_TARGET=$target -DCMAKE_BUILD_TYPE=Release "-DCMAKE_C_FLAGS_RELEASE=-O1 -DNDEBUG" "-DCMAKE_CROSSCOMPILING_EMULATOR=$wine" >"$build/wine.log" ||
+    -DNGFF_ZIG_TARGET=$target -DCMAKE_BUILD_TYPE=Release "-DCMAKE_C_FLAGS_RELEASE=-O0 -fno-sanitize=undefined -DNDEBUG" "-DCMAKE_CROSSCOMPILING_EMULATOR=$wine" >"$build/wine.log" ||
     { cat "$build/wine.log" && exit 1; }
 programs=$(ctest --test-dir "$build/wine" -N -R "^($pattern)\$" | sed -n 's,^ *Test *#[0-9]*: \(.*\)/\(.*\),\1_test_\2,p' |
     grep -v '^machines' || true)
