@@ -72,8 +72,7 @@ final class Described {
         }
     }
 
-    /* -- Calibration ------------------------------------------------------------------------------------------------
-     */
+    /* -- Calibration ----------------------------------------------------------------------------------------------- */
 
     private static double positive(double value) {
         double size = Math.abs(value);
@@ -114,8 +113,7 @@ final class Described {
         image.setTranslation(translation);
     }
 
-    /* -- Channels ----------------------------------------------------------------------------------------------------
-     */
+    /* -- Channels -------------------------------------------------------------------------------------------------- */
 
     private static int brightness(LUT lut, int index) {
         return lut.getRed(index) + lut.getGreen(index) + lut.getBlue(index);

@@ -151,8 +151,7 @@ final class Opening {
         }
     }
 
-    /* -- Calibration ------------------------------------------------------------------------------------------------
-     */
+    /* -- Calibration ----------------------------------------------------------------------------------------------- */
 
     /** A number that was kept as text, because JSON has no NaN. */
     private static double keptNumber(Object text, double otherwise) {
@@ -269,8 +268,7 @@ final class Opening {
         }
     }
 
-    /* -- Channels ----------------------------------------------------------------------------------------------------
-     */
+    /* -- Channels -------------------------------------------------------------------------------------------------- */
 
     private Object channel(int c) {
         List<?> channels = Json.list(Json.member(omero, "channels"));

@@ -1,5 +1,5 @@
-/* Planes.java: the pixels of an image of ImageJ, one plane at a time, in memory that the library reads. A processor of
- * a virtual stack may be used again for the next plane, so its pixels are copied at once. */
+/* Planes.java: the pixels of an image of ImageJ, one plane at a time, and of it as many rows as the memory for the
+ * library has room for. */
 package omezarr.imagej;
 
 import com.sun.jna.Memory;
@@ -9,27 +9,34 @@ import ij.VirtualStack;
 import ij.io.FileInfo;
 import ij.plugin.FileInfoVirtualStack;
 import java.io.File;
+import java.lang.reflect.Array;
 import java.lang.reflect.Field;
 
 final class Planes {
     private final Described described;
+    static long mostBytes = 64 << 20; // that are copied at once
+
     private final ImageStack stack;
     private final long nPixels;
     private final FileInfo[] files; // of a stack that reads a TIFF, or null
     final Memory memory;
+    final int mostRows;    // that it holds
+    private Object pixels; // of the plane that was read last
 
     Planes(Described described) {
         this.described = described;
         stack = described.imp.getStack();
         nPixels = (long) stack.getWidth() * stack.getHeight();
-        memory = new Memory(nPixels * (described.isRgb ? 4 : Ngff.typeSize(described.type)));
+        long rowBytes = stack.getWidth() * (described.isRgb ? 4L : Ngff.typeSize(described.type));
+        mostRows = (int) Math.min(stack.getHeight(), Math.max(1, mostBytes / rowBytes));
+        memory = new Memory(mostRows * rowBytes);
         files = filesOf(stack);
     }
 
-    /** Reads plane number index (from 1) into the memory. */
+    /** Reads plane number index (from 1). It counts until the next one: a virtual stack may use its processor again. */
     void read(int index) {
         String cause = problemOf(index), logged = IJ.getLog();
-        Object pixels = cause == null ? stack.getPixels(index) : null;
+        pixels = cause == null ? stack.getPixels(index) : null;
         // ImageJ's stacks log what they cannot read, and give a black plane.
         String log = IJ.getLog();
         if (cause == null && log != null && !log.equals(logged) &&
@@ -40,38 +47,42 @@ final class Planes {
         if (cause != null)
             throw new IllegalStateException(described.imp.getTitle() + ": plane " + index + " of " + stack.getSize() +
                                             " cannot be read: " + cause);
-        int n = (int) nPixels;
-        if (pixels instanceof byte[])
-            memory.write(0, (byte[]) checked(pixels, ((byte[]) pixels).length, index), 0, n);
-        else if (pixels instanceof short[])
-            memory.write(0, shorts((short[]) checked(pixels, ((short[]) pixels).length, index)), 0, n);
-        else if (pixels instanceof int[])
-            memory.write(0, (int[]) checked(pixels, ((int[]) pixels).length, index), 0, n);
-        else
-            memory.write(0, (float[]) checked(pixels, ((float[]) pixels).length, index), 0, n);
+        check(index);
     }
 
-    private Object checked(Object pixels, int length, int index) {
+    private void check(int index) {
+        int length = Array.getLength(pixels);
         int depth = pixels instanceof byte[] ? 8 : pixels instanceof short[] ? 16 : pixels instanceof int[] ? 24 : 32;
         if (length != nPixels || depth != described.imp.getBitDepth())
             throw new IllegalStateException(described.imp.getTitle() + ": plane " + index + " has " + length +
                                             " pixels of " + depth + " bits, and the image " + nPixels + " of " +
                                             described.imp.getBitDepth() + " bits");
-        return pixels;
+    }
+
+    /** Copies rows of the plane, at most mostRows, to the begin of the memory. */
+    void copy(long firstRow, long nRows) {
+        int width = stack.getWidth(), first = Math.toIntExact(firstRow * width), n = Math.toIntExact(nRows * width);
+        if (pixels instanceof byte[])
+            memory.write(0, (byte[]) pixels, first, n);
+        else if (pixels instanceof short[] && described.isSigned)
+            memory.write(0, signed((short[]) pixels, first, n), 0, n);
+        else if (pixels instanceof short[])
+            memory.write(0, (short[]) pixels, first, n);
+        else if (pixels instanceof int[])
+            memory.write(0, (int[]) pixels, first, n);
+        else
+            memory.write(0, (float[]) pixels, first, n);
     }
 
     /** ImageJ keeps signed values with 32768 added. */
-    private short[] shorts(short[] pixels) {
-        if (!described.isSigned)
-            return pixels;
-        short[] signed = new short[pixels.length];
-        for (int i = 0; i < signed.length; i++)
-            signed[i] = (short) (pixels[i] ^ 0x8000);
+    private static short[] signed(short[] pixels, int first, int n) {
+        short[] signed = new short[n];
+        for (int i = 0; i < n; i++)
+            signed[i] = (short) (pixels[first + i] ^ 0x8000);
         return signed;
     }
 
-    /* -- Files that ImageJ would read as black ------------------------------------------------------------------------
-     */
+    /* -- Files that ImageJ would read as black --------------------------------------------------------------------- */
 
     /** The class has no other way to ask for them. */
     private static FileInfo[] filesOf(ImageStack stack) {

@@ -114,17 +114,20 @@ final class Saving {
     }
 
     private static void writePlane(Described described, Planes planes, Ngff.Writer writer, long[] from, long[] size) {
-        int rank = described.shape.length;
+        int rank = described.shape.length, y = rank - 2, x = rank - 1;
         int bytes = described.isRgb ? 4 : Ngff.typeSize(described.type);
-        long width = described.shape[rank - 1];
-        long[] strides = new long[rank];
-        strides[rank - 1] = bytes;
-        strides[rank - 2] = bytes * width;
-        long offset = from[rank - 2] * strides[rank - 2] + from[rank - 1] * bytes;
+        long[] strides = new long[rank], origin = from.clone(), extent = size.clone();
+        strides[x] = bytes;
+        strides[y] = bytes * described.shape[x];
+        long offset = from[x] * bytes;
         if (described.isRgb) { // 0xRRGGBB: the bytes blue, green, red
             strides[described.dims.indexOf('c')] = -1;
             offset += 2;
         }
-        writer.write(from, size, planes.memory, offset, strides);
+        for (long end = from[y] + size[y]; origin[y] < end; origin[y] += extent[y]) {
+            extent[y] = Math.min(planes.mostRows, end - origin[y]);
+            planes.copy(origin[y], extent[y]);
+            writer.write(origin, extent, planes.memory, offset, strides);
+        }
     }
 }

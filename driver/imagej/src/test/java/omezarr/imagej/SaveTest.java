@@ -50,8 +50,7 @@ class SaveTest {
         }
     }
 
-    /* -- Stores for the readers of others -----------------------------------------------------------------------------
-     */
+    /* -- Stores for the readers of others -------------------------------------------------------------------------- */
 
     @Test
     void hyperstack_is_saved_with_calibration_and_channels() throws IOException {
@@ -164,6 +163,28 @@ class SaveTest {
         Images.Counted stack = new Images.Counted(600, 500, 2, 20, 2);
         OmeZarr.save(stack.image("virtual"), Images.store("virtual.ome.zarr"), "BLOCKSIZE=z:8,y:128,x:128");
         assertEquals(upTo(80), stack.reads.stream().sorted().collect(Collectors.toList()));
+    }
+
+    @Test
+    void large_planes_are_copied_some_rows_at_a_time() {
+        long most = Planes.mostBytes;
+        try {
+            for (int bits : new int[] {8, 16, 24, 32}) {
+                Planes.mostBytes = 7 * 40 * (bits == 24 ? 4 : bits / 8) + 3; // 7 rows of 40 pixels
+                ImagePlus imp = Images.stack("rows", bits, 40, 30, 1, 2, 1);
+                if (bits == 16)
+                    imp.getCalibration().setSigned16BitCalibration();
+                String path = place.resolve(bits + ".ome.zarr").toString();
+                OmeZarr.save(imp, path, "BLOCKSIZE=16");
+                ImagePlus found = OmeZarr.open(path);
+                for (int n = 1; n <= 2; n++)
+                    for (int i = 0; i < 40 * 30; i++)
+                        assertEquals(imp.getStack().getProcessor(n).get(i) & 0xffffff,
+                                     found.getStack().getProcessor(n).get(i) & 0xffffff);
+            }
+        } finally {
+            Planes.mostBytes = most;
+        }
     }
 
     @Test
