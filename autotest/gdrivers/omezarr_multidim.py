@@ -3,6 +3,7 @@ gdalmdimtranslate and, from GDAL 3.11 on, gdal mdim convert."""
 
 import json
 import shutil
+import struct
 import subprocess
 import sys
 
@@ -36,7 +37,9 @@ def make(path, arrays, attributes=(), index_attributes=()):
     dataset = netcdf.CreateMultiDimensional(str(path), [], ["FORMAT=NC4"])
     root = dataset.GetRootGroup()
     for name, value in attributes:
-        root.CreateAttribute(name, [], gdal.ExtendedDataType.CreateString()).Write(value)
+        is_text = isinstance(value, str)
+        made = root.CreateAttribute(name, [], data_type("str" if is_text else "int64"))
+        assert (made.Write(value) if is_text else made.WriteRaw(struct.pack("<q", value))) == gdal.CE_None
     known, groups = {}, {"": root}
     for name, (dimensions, array, options, said) in arrays.items():
         folder, _, base = name.rpartition("/")
@@ -119,6 +122,20 @@ def test_array_becomes_axes_by_its_dimensions(tmp_path):
     assert out.GetRasterBand(1).GetUnitType() == "K"
     assert out.GetMetadataItem("time#units") == TIME[3] and out.GetMetadataItem("time#calendar") == "noleap"
     assert out.GetMetadataItem("NC_GLOBAL#title") == "A title"
+
+
+@pytest.mark.parametrize("calendar", ["360_day", "julian"])
+def test_times_of_another_calendar_stay_counts_of_days(tmp_path, calendar):
+    """30 February 2000 of 360_day is day 59, and no date of our calendar."""
+    time = ("time", "TEMPORAL", [29.0, 59.0, 89.0, 119.0], "days since 2000-01-01")
+    source = make(tmp_path / "in.nc", {"temp": ((time, LAT, LON), numbers((4, 20, 24)), (), {})}, index_attributes=[("time#calendar", calendar)])
+    path = str(tmp_path / "out.ome.zarr")
+    translated(source, path)
+    scale, translation = position_of(path)
+    assert (scale[0], translation[0], units_of(path)["t"]) == (30, 29, "day")
+    t = open_array(path, "/scale0/image").GetDimensions()[0]
+    index = t.GetIndexingVariable()
+    assert (positions(t), index.GetUnit(), index.GetAttribute("calendar").Read()) == (time[2], time[3], calendar)
 
 
 def test_zarr_python_reads_the_array(tmp_path):
@@ -517,6 +534,27 @@ def test_levels_are_what_zarr_python_reads(tmp_path, options):
     attributes = {a.GetName(): a.Read() for a in root.GetAttributes()}
     if "NGFF_VERSION=0.4" not in options:
         assert attributes["ome"]["version"] == "0.5" if isinstance(attributes["ome"], dict) else "0.5" in attributes["ome"]
+
+
+BIG = 2**53 + 1
+
+
+def test_whole_numbers_of_attributes_keep_their_value(tmp_path):
+    """Of a source, and of what others have put into the root: a double does not hold them."""
+    zarr = pytest.importorskip("zarr")
+    source = make(tmp_path / "in.nc", {"temp": ((TIME, LEVEL, LAT, LON), numbers((3, 2, 20, 24)), (), {})}, attributes=[("big", BIG), ("least", -2**63)])
+    translated(source, tmp_path / "a.ome.zarr")
+    out = gdal.Open(str(tmp_path / "a.ome.zarr"))
+    assert (out.GetMetadataItem("NC_GLOBAL#big"), out.GetMetadataItem("NC_GLOBAL#least")) == (str(BIG), str(-2**63))
+    group = zarr.open_group(str(tmp_path / "a.ome.zarr"), mode="r+", use_consolidated=False)
+    wanted = {"big": BIG, "least": -2**63, "small": -7, "half": 0.5, "list": [BIG, 1], "beyond": 2**64}
+    group.attrs.update(wanted)
+    attributes = {a.GetName(): a for a in open_arrays(str(tmp_path / "a.ome.zarr")).GetRootGroup().GetAttributes()}
+    for name in ("big", "least", "small"):
+        assert attributes[name].GetDataType().GetNumericDataType() == gdal.GDT_Int64
+        assert attributes[name].ReadAsString() == str(wanted[name])
+    assert attributes["half"].ReadAsDouble() == 0.5 and json.loads(attributes["list"].ReadAsString()) == [BIG, 1]
+    assert attributes["beyond"].ReadAsDouble() == 2.0**64
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])

@@ -350,6 +350,35 @@ class LevelReader
 
 /* -- Attributes ------------------------------------------------------------------------------------------------- */
 
+/* A whole number of 64 bits, for which GDAL has no attribute: a double would round it. */
+class WholeAttribute final : public GDALAttribute
+{
+    const std::vector<std::shared_ptr<GDALDimension>> m_dimensions{}; /* none */
+    const GDALExtendedDataType m_type = GDALExtendedDataType::Create(GDT_Int64);
+    const GInt64 m_value;
+
+  public:
+    WholeAttribute(const std::string &parent, const std::string &name, GInt64 value)
+        : GDALAbstractMDArray(parent, name), GDALAttribute(parent, name), m_value(value)
+    {
+    }
+    const std::vector<std::shared_ptr<GDALDimension>> &GetDimensions() const override
+    {
+        return m_dimensions;
+    }
+    const GDALExtendedDataType &GetDataType() const override
+    {
+        return m_type;
+    }
+
+  protected:
+    bool IRead(const GUInt64 *, const size_t *, const GInt64 *, const GPtrDiff_t *, const GDALExtendedDataType &as,
+               void *to) const override
+    {
+        return GDALExtendedDataType::CopyValue(&m_value, m_type, to, as);
+    }
+};
+
 /* The members of a JSON object: numbers and texts as such, all else as JSON. */
 static Attributes attributes_of_json(const std::string &parent, const std::string &json)
 {
@@ -361,8 +390,11 @@ static Attributes attributes_of_json(const std::string &parent, const std::strin
     for (const CPLJSONObject &member : document.GetRoot().GetChildren()) {
         const auto type = member.GetType();
         const std::string name = member.GetName();
-        if (type == CPLJSONObject::Type::Integer || type == CPLJSONObject::Type::Long ||
-            type == CPLJSONObject::Type::Double)
+        const bool is_whole = type == CPLJSONObject::Type::Integer || type == CPLJSONObject::Type::Long;
+        /* of a number beyond 64 bits the parser gives the nearest */
+        if (is_whole && member.Format(CPLJSONObject::PrettyFormat::Plain) == std::to_string(member.ToLong()))
+            list.push_back(std::make_shared<WholeAttribute>(parent, name, member.ToLong()));
+        else if (is_whole || type == CPLJSONObject::Type::Double)
             list.push_back(std::make_shared<GDALAttributeNumeric>(parent, name, member.ToDouble()));
         else if (type == CPLJSONObject::Type::String)
             list.push_back(std::make_shared<GDALAttributeString>(parent, name, member.ToString()));
