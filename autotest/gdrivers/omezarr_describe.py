@@ -583,6 +583,72 @@ def test_slides_of_aperio(tmp_path):
     assert [name for _, name in opened.GetSubDatasets() if "label" in name or "macro" in name or "thumbnail" in name] != []
 
 
+def slide(seed, height, width):
+    return np.random.default_rng(seed).integers(0, 255, (height, width, 3), dtype="uint8")
+
+
+def leica(path, change=lambda xml: xml):
+    """A picture of the glass with a level, then the slide with two focal planes and a level."""
+    xml = ('<?xml version="1.0"?>\n<scn xmlns="http://www.leica-microsystems.com/scn/2010/10/01"><collection name="glass" sizeX="26000000" sizeY="10400000">'
+           '<image name="overview"><pixels sizeX="100" sizeY="40"><dimension r="0" ifd="0"/><dimension r="1" ifd="1"/></pixels>'
+           '<view sizeX="26000000" sizeY="10400000" offsetX="0" offsetY="0"/></image>'
+           '<image name="tissue"><creationDate>2012-01-02T03:04:05.00Z</creationDate><device model="Leica SCN400"/><pixels sizeX="256" sizeY="128">'
+           '<dimension r="0" z="0" ifd="2"/><dimension r="0" z="1" ifd="4"/><dimension r="1" ifd="3"/></pixels>'
+           '<view sizeX="128000" sizeY="32000" offsetX="5000000" offsetY="2500"/>'
+           '<scanSettings><objectiveSettings><objective>20</objective></objectiveSettings></scanSettings></image></collection></scn>')
+    arrays = [slide(0, 40, 100), slide(1, 20, 50), slide(2, 128, 256), slide(3, 32, 64), slide(4, 128, 256)]
+    with tifffile.TiffWriter(path, bigtiff=True) as file:
+        for i, array in enumerate(arrays):
+            file.write(array, photometric="rgb", metadata=None, contiguous=False, tile=(64, 64), description=change(xml) if i == 0 else None)
+    return str(path), arrays
+
+
+def test_slides_of_leica(tmp_path):
+    source, arrays = leica(tmp_path / "a.scn", lambda xml: xml.replace('<dimension r="0" z="1" ifd="4"/>', ""))
+    with tifffile.TiffFile(source) as file:
+        assert [(s.name, s.shape) for s in file.series] == [("overview", (40, 100, 3)), ("tissue", (128, 256, 3))]
+    source, arrays = leica(tmp_path / "b.scn")  # of which tifffile wants no planes
+    store = converted(source)
+    assert len(store.warnings) == 1 and "2 " in store.warnings[0]
+    np.testing.assert_array_equal(store.array, np.stack([arrays[2], arrays[4]]).transpose(3, 0, 1, 2))
+    assert store.axes == "czyx" and store.name == "tissue"
+    assert (store.scale["y"], store.scale["x"], store.unit["x"]) == (0.25, 0.5, "micrometer")
+    assert (store.translation["y"], store.translation["x"]) == (2.5, 5000)
+    assert (store.metadata["LEICA_Objective"], store.metadata["LEICA_Device"]) == ("20", "Leica SCN400")
+    glass = gdal.Open(f'OMEZARR:"{source}":#1')
+    np.testing.assert_array_equal(gdaltest.pixels(glass), np.moveaxis(arrays[0], -1, 0))
+    assert len(gdal.Open(f"OMEZARR:{source}").GetSubDatasets()) == 2  # levels are none
+
+
+@pytest.mark.parametrize("old, new, words", [
+    ('ifd="4"', 'ifd="5"', "a page that is not there"), ('z="1"', 'z="2000000000"', "2 pages for 1 channels"), ('z="1"', 'z="0"', "2 pages for 1 channels and 1"),
+    ('ifd="4"', 'ifd="3"', "several sizes"), ("</collection>", "", "is broken"), ("<image ", "<picture ", "broken"), ("<scn ", "<!DOCTYPE scn><scn ", "DOCTYPE")])
+def test_slides_of_leica_that_cannot_be_are_told(tmp_path, old, new, words):
+    source, arrays = leica(tmp_path / "a.scn", lambda xml: xml.replace(old, new))
+    store = converted(source)
+    assert [text for text in store.warnings if words in text], store.warnings
+    np.testing.assert_array_equal(store.array, np.moveaxis(arrays[0], -1, 0))
+
+
+def test_slides_of_hamamatsu(tmp_path):
+    source, lenses = str(tmp_path / "a.tif"), [20.0, 20.0, 10.0, 2.5, -1.0, -2.0]
+    arrays = [slide(0, 128, 256), slide(1, 128, 256), slide(2, 64, 128), slide(3, 16, 32), slide(4, 40, 100), slide(5, 20, 30)[..., 0]]
+    with tifffile.TiffWriter(source) as file:
+        for array, lens in zip(arrays, lenses):
+            tags = [(271, "s", 0, "Hamamatsu", True), (65420, "I", 1, 1, True), (65421, "f", 1, lens, True)]
+            file.write(array, photometric="rgb" if array.ndim == 3 else "minisblack", metadata=None, contiguous=False, extratags=tags,
+                       resolution=(40000, 20000), resolutionunit="CENTIMETER")
+    with tifffile.TiffFile(source) as file:
+        assert file.pages[0].is_ndpi and [page.ndpi_tags["Magnification"] for page in file.pages] == lenses
+    store = converted(source)
+    assert len(store.warnings) == 1 and "2 " in store.warnings[0]
+    np.testing.assert_array_equal(store.array, np.stack(arrays[:2]).transpose(3, 0, 1, 2))
+    assert (store.scale["y"], store.scale["x"], store.unit["x"]) == (0.5, 0.25, "micrometer")
+    listed = gdal.Open(f"OMEZARR:{source}").GetSubDatasets()
+    assert len(listed) == 3 and "macro" in listed[1][1] and "map" in listed[2][1]
+    np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(listed[2][0]))[0], arrays[5])
+
+
 def test_modulo_axes_are_told_and_have_no_spacing(tmp_path):
     """FLIM: 2 times of 3 lifetimes each. NGFF has no axis of lifetimes."""
     annotation = ('<StructuredAnnotations><XMLAnnotation ID="Annotation:3" Namespace="openmicroscopy.org/omero/dimension/modulo"><Value>'
@@ -652,8 +718,9 @@ def test_metamorph_planes_that_cannot_be_read_are_told(tmp_path):
         gdal.Open(f"OMEZARR:{source}")
 
 
-def zeiss(path, planes, scan=6, magic=0x00400494C, n_z=None):
-    """Pages of tifffile, each with its thumbnail, and the tag of the first one: planes are t, z, c, y, x."""
+def zeiss(path, planes, scan=6, magic=0x00400494C, n_z=None, channels=b""):
+    """Pages of tifffile, each with its thumbnail, and the tag of the first one: planes are t, z, c, y, x. channels: the block of their
+    names and colours, at the end of the file."""
     n_t, z, n_c = planes.shape[:3]
     info = struct.pack("<Ii5i3i6dHH5Id", magic, 120, 24, 20, z if n_z is None else n_z, n_c, n_t, 2, 8, 8, 2.5e-7, 5e-7, 1.5e-6, 0, 0, 0, scan, 0, 0, 0, 0, 0, 0, 2.5)
     how = {"metadata": None, "contiguous": False, "planarconfig": "separate" if n_c > 1 else None}
@@ -662,7 +729,22 @@ def zeiss(path, planes, scan=6, magic=0x00400494C, n_z=None):
             tags = [(34412, "B", len(info), info, True)] if i == 0 else []
             file.write(page if n_c > 1 else page[0], photometric="rgb" if n_c == 3 else "minisblack", extratags=tags, **how)
             file.write(np.zeros((n_c, 8, 8) if n_c > 1 else (8, 8), "uint8"), photometric="rgb" if n_c == 3 else "minisblack", subfiletype=1, **how)
+    if channels:
+        with tifffile.TiffFile(path) as file:
+            at = file.pages[0].tags[34412].valueoffset
+        with open(path, "r+b") as file:
+            place = file.seek(0, 2)
+            file.write(channels)
+            file.seek(at + 108)
+            file.write(struct.pack("<I", place))
     return str(path)
+
+
+def zeiss_channels(colors, names, is_gray=0, **other):
+    at = 24 + 4 * len(colors)
+    texts = b"".join(struct.pack("<I", len(name) + 1) + name + b"\0" for name in names)
+    head = {"size": at + len(texts), "n_colors": len(colors), "n_names": len(names), "color": 24, "name": at, "gray": is_gray, **other}
+    return struct.pack("<6I", *head.values()) + b"".join(bytes([*color, 0]) for color in colors) + texts
 
 
 @pytest.mark.parametrize("shape, scan", [((2, 4, 3), 6), ((1, 6, 3), 0), ((6, 1, 1), 3)], ids=["time series", "stack", "times of a plane"])
@@ -679,6 +761,29 @@ def test_zeiss_stacks_have_times_and_sizes_and_no_thumbnails(tmp_path, shape, sc
     of_axes = {"t": 2.5, "c": 1, "z": 1.5, "y": 0.5, "x": 0.25}
     assert store.scale == pytest.approx({axis: of_axes[axis] for axis in store.axes}, rel=1e-15)
     assert store.unit == {axis: {"t": "second", "c": None}.get(axis, "micrometer") for axis in store.axes}
+
+
+def test_zeiss_channels_have_their_names_and_colours(tmp_path):
+    planes, colors, names = PIXELS.reshape(2, 4, 3, 20, 24), [(255, 0, 0), (0, 128, 255), (1, 2, 3)], [b"Ch1-T1", b"\xb5 label", b""]
+    source = zeiss(tmp_path / "a.lsm", planes, channels=zeiss_channels(colors, names))
+    with tifffile.TiffFile(source) as file:
+        theirs = file.lsm_metadata["ChannelColors"]
+    assert [tuple(color[:3]) for color in theirs["Colors"]] == colors and theirs["ColorNames"] == ["Ch1-T1", "µ label", ""]
+    store = converted(source)
+    assert store.warnings == []
+    assert [(c["label"], c["color"]) for c in store.channels[:2]] == [("Ch1-T1", "FF0000"), ("µ label", "0080FF")]
+    assert store.channels[2]["color"] == "010203"
+
+
+@pytest.mark.parametrize("block", [
+    zeiss_channels([(1, 2, 3)], [b"one"]), zeiss_channels([(1, 2, 3)] * 3, [b"a"] * 3)[:-3], zeiss_channels([(1, 2, 3)] * 3, [b"a"] * 3, color=2**32 - 4),
+    zeiss_channels([(1, 2, 3)] * 3, [b"a"] * 3, name=2**32 - 2), zeiss_channels([(1, 2, 3)] * 3, [b"a"] * 3, size=2**31), b"short"],
+    ids=["another number", "cut", "colours outside", "names outside", "huge", "no head"])
+def test_zeiss_channels_that_are_broken_are_left_out(tmp_path, block):
+    planes = PIXELS.reshape(2, 4, 3, 20, 24)
+    store = converted(zeiss(tmp_path / "a.lsm", planes, channels=block))
+    same_pixels(store, planes.transpose(0, 2, 1, 3, 4))
+    assert store.warnings == [] and not {c["label"] for c in store.channels} & {"one", "a"}
 
 
 @pytest.mark.parametrize("how, words", [({"scan": 4}, "scan type 4"), ({"magic": 7}, "is broken"), ({"n_z": 5}, "3 times 5 planes")])

@@ -233,7 +233,7 @@ static std::vector<CPLXMLNode *> true_images(CPLXMLNode *root, const std::vector
             continue;
         }
         std::string ignored;
-        const Xml made = parse_ome(one.made, &ignored);
+        const Xml made = parse_xml(one.made, &ignored);
         CPLXMLNode *core = child(find(made.get(), "OME"), "Image");
         const bool is_said =
             one.image >= 0 && one.image < static_cast<int>(said.size()) && used.insert(one.image).second;
@@ -257,7 +257,7 @@ static std::vector<CPLXMLNode *> true_images(CPLXMLNode *root, const std::vector
 
 std::string true_ome_xml(const std::string &source, const std::vector<ImageXml> &images, std::string *reason)
 {
-    const Xml tree = parse_ome(source, reason);
+    const Xml tree = parse_xml(source, reason);
     CPLXMLNode *root = find(tree.get(), "OME");
     std::string prefix;
     if (root == nullptr || !read_prefix(root, &prefix, reason))
@@ -402,7 +402,7 @@ bool keep_ome_xml(ngff_plan *plan, const std::string &root)
         changed.image = store_of_folder(root, &store);
         text = changed.image >= 0 ? read_text(xml_at(store)) : "";
     }
-    const Xml tree = parse_ome(text, &ignored);
+    const Xml tree = parse_xml(text, &ignored);
     const size_t n = children(find(tree.get(), "OME"), "Image").size();
     if (text.empty() || (n > 0 && changed.image >= static_cast<int>(n)))
         return true;

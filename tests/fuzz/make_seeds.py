@@ -240,6 +240,9 @@ def describe_seeds():
     seed("imagej_raw", "ImageJ=1.54f\nimages=4\nslices=4\n", 1, 8)
     seed("shaped", json.dumps({"shape": [3, 2, 4, 6, 8], "axes": "TCZYX", "name": "a", "other": [1]}))
     seed("shaped_old", "shape=(24, 6, 8)")
+    seed("leica", '<?xml version="1.0"?><scn xmlns="a"><collection name="g" sizeX="9" sizeY="9"><image name="a"><pixels><dimension r="0" c="0" '
+         'ifd="0"/><dimension r="0" c="1" ifd="2"/><dimension r="1" ifd="1"/></pixels><view sizeX="8000" sizeY="6000" offsetX="1"/></image>'
+         '<image><pixels><dimension ifd="3"/></pixels><view sizeX="9" sizeY="9"/></image></collection></scn>', 4)
     seed("aperio", "Aperio Image Library v11\r\n8x6 |AppMag = 20|MPP = 0.5", 4, 4)
 
 

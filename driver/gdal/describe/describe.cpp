@@ -20,13 +20,15 @@ static const struct {
 } kinds[] = {
     {"OME-XML", says<is_ome_xml>, read_ome_xml}, {"ImageJ", says<is_imagej>, read_imagej},
     {"tifffile", says<is_shaped>, read_shaped},  {"Aperio", says<is_aperio>, read_aperio},
+    {"Leica", says<is_leica>, read_leica},       {"Hamamatsu", is_hamamatsu, read_hamamatsu},
     {"MetaMorph", is_metamorph, read_metamorph}, {"Zeiss", is_zeiss, read_zeiss},
     {"pages", is_anything, read_pages},
 };
 
 bool speaks_of_planes(const std::string &description)
 {
-    return is_ome_xml(description) || is_imagej(description) || is_shaped(description) || is_aperio(description);
+    return is_ome_xml(description) || is_imagej(description) || is_shaped(description) || is_aperio(description) ||
+           is_leica(description);
 }
 
 bool describe_stack(const TiffFile &first, WalkFile walk, StackDescription *to)

@@ -23,11 +23,12 @@ struct TiffPage {
     std::vector<int64_t> levels{};            /* SubIFDs */
     uint64_t place = 0;                       /* a digest of its georeference: the same for pages of one place */
     int64_t text_at = 0, text_size = 0;       /* ImageDescription */
-    uint64_t coding = 0;                      /* a digest of all that says how its blocks are decoded */
-    int64_t first_block = 0, n_blocks = 0;    /* its strips or tiles, in TiffFile.blocks; 0: not listed there */
-    int64_t block_rows = 0;                   /* of one of them */
-    int film = -1;                            /* in TiffFile.films */
-    int64_t film_index = 0;                   /* which page of it */
+    double lens = 0;     /* tag 65421: its magnification, below 0 that of another camera; 0: not said */
+    uint64_t coding = 0; /* a digest of all that says how its blocks are decoded */
+    int64_t first_block = 0, n_blocks = 0; /* its strips or tiles, in TiffFile.blocks; 0: not listed there */
+    int64_t block_rows = 0;                /* of one of them */
+    int film = -1;                         /* in TiffFile.films */
+    int64_t film_index = 0;                /* which page of it */
 };
 
 /* Where a strip or tile stands. */

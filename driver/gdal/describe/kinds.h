@@ -17,6 +17,8 @@ bool is_ome_xml(const std::string &description);
 bool is_imagej(const std::string &description);
 bool is_shaped(const std::string &description);
 bool is_aperio(const std::string &description);
+bool is_leica(const std::string &description);
+bool is_hamamatsu(const TiffFile &file);
 bool is_metamorph(const TiffFile &file);
 bool is_zeiss(const TiffFile &file);
 
@@ -25,6 +27,8 @@ Outcome read_ome_xml(const TiffFile &first, WalkFile walk, StackDescription *to)
 Outcome read_imagej(const TiffFile &first, WalkFile walk, StackDescription *to);
 Outcome read_shaped(const TiffFile &first, WalkFile walk, StackDescription *to);
 Outcome read_aperio(const TiffFile &first, WalkFile walk, StackDescription *to);
+Outcome read_leica(const TiffFile &first, WalkFile walk, StackDescription *to);
+Outcome read_hamamatsu(const TiffFile &first, WalkFile walk, StackDescription *to);
 Outcome read_metamorph(const TiffFile &first, WalkFile walk, StackDescription *to);
 Outcome read_zeiss(const TiffFile &first, WalkFile walk, StackDescription *to);
 Outcome read_pages(const TiffFile &first, WalkFile walk, StackDescription *to);

@@ -73,7 +73,7 @@ static int64_t tree_bytes(const std::string &text)
  * alone. Beyond that a small file could take all memory. */
 constexpr int64_t most_tree_bytes = 1 << 30;
 
-Xml parse_ome(const std::string &text, std::string *reason)
+Xml parse_xml(const std::string &text, std::string *reason)
 {
     bool has_doctype = false;
     root_tag(text, &has_doctype);
@@ -278,7 +278,7 @@ bool OmeReader::load(const std::string &name, const std::string &uuid)
     std::string tag = root_tag(other->description, &has_doctype);
     if (!tag.empty() && tag[tag.size() - 2] != '/')
         tag.insert(tag.size() - 1, "/");
-    const Xml tree = tag.empty() ? nullptr : parse_ome(tag, &reason);
+    const Xml tree = tag.empty() ? nullptr : parse_xml(tag, &reason);
     const std::string theirs = text_attribute(tree.get(), "UUID");
     if (!theirs.empty() && !uuid.empty() && theirs != uuid)
         return refuse("its OME-XML says that planes are in \"" + name + "\" with the UUID " + uuid +
@@ -748,7 +748,7 @@ static std::string read_companion(const std::string &path)
 Outcome OmeReader::read(const std::string &text)
 {
     std::string reason;
-    Xml tree = parse_ome(text, &reason);
+    Xml tree = parse_xml(text, &reason);
     const auto no_use = [&](const std::string &why) {
         warn(m_first, "its OME-XML " + why + "; its pages are taken as they stand, see AXES", m_to);
         return Outcome::OTHER;
@@ -775,7 +775,7 @@ Outcome OmeReader::read(const std::string &text)
             refuse(what + ", which cannot be read in the same folder; put it there");
             return Outcome::REFUSED;
         }
-        tree = parse_ome(other, &reason);
+        tree = parse_xml(other, &reason);
         m_root = find(tree.get(), "OME");
         if (m_root == nullptr) {
             refuse(what + ", which " + reason + "; correct it");

@@ -23,8 +23,8 @@ struct XmlReleaser {
 using Xml = std::unique_ptr<CPLXMLNode, XmlReleaser>;
 using Node = const CPLXMLNode *;
 
-/* The tree of OME-XML of any schema; NULL, with the reason, if there is none: it has a DOCTYPE, is too large, or broken. */
-Xml parse_ome(const std::string &text, std::string *reason);
+/* The tree of XML; NULL, with the reason, if there is none: it has a DOCTYPE, is too large, or broken. */
+Xml parse_xml(const std::string &text, std::string *reason);
 
 inline const char *local_name(Node node)
 {

@@ -1,5 +1,6 @@
-/* zeiss.cpp: confocal stacks by Zeiss (LSM): tag 34412 of the first page says how many planes lie on z and t, and how large a
- * pixel is, in metres; channels are samples of a page. Each page is followed by a thumbnail. */
+/* zeiss.cpp: confocal stacks by Zeiss (LSM): tag 34412 of the first page says how many planes lie on z and t, how large a
+ * pixel is, in metres, and where names and colours of channels stand; channels are samples of a page. Each page is followed
+ * by a thumbnail. */
 #include "kinds.h"
 
 #include <cmath>
@@ -9,7 +10,17 @@ namespace
 {
 
 /* Where the numbers stand. */
-enum { MAGIC = 0, SIZE_Z = 16, SIZE_CHANNELS = 20, SIZE_T = 24, VOXEL = 40, SCAN = 88, TIME_STEP = 112, ALL = 120 };
+enum {
+    MAGIC = 0,
+    SIZE_Z = 16,
+    SIZE_CHANNELS = 20,
+    SIZE_T = 24,
+    VOXEL = 40,
+    SCAN = 88,
+    COLORS = 108,
+    TIME_STEP = 112,
+    ALL = 120
+};
 
 struct Info {
     std::string bytes;
@@ -36,6 +47,47 @@ struct Info {
 };
 
 } // namespace
+
+/* Names and colours of n channels: a block of its size, how many colours and names it has, where they begin in it, and
+ * whether all is shown in gray; a colour has four bytes, a name its length in front and a NUL behind. None where it is broken,
+ * or of another number of channels. */
+static std::vector<StackChannel> read_channels(const TiffFile &first, int64_t at, int n)
+{
+    enum {
+        SIZE = 0,
+        N_COLORS = 4,
+        N_NAMES = 8,
+        FIRST_COLOR = 12,
+        FIRST_NAME = 16,
+        IS_GRAY = 20,
+        HEAD = 24,
+        MOST = 1 << 20
+    };
+    Info block{at > 0 ? bytes_at(first.path, at, HEAD) : ""};
+    if (block.bytes.size() != HEAD || block.number(SIZE, 4) > MOST)
+        return {};
+    block.bytes = bytes_at(first.path, at, static_cast<int64_t>(block.number(SIZE, 4)));
+    const uint64_t size = block.bytes.size(), colors = size >= HEAD ? block.number(FIRST_COLOR, 4) : size;
+    if (size < HEAD || static_cast<int64_t>(block.number(N_COLORS, 4)) != n ||
+        static_cast<int64_t>(block.number(N_NAMES, 4)) != n || colors + 4 * static_cast<uint64_t>(n) > size)
+        return {};
+    std::vector<StackChannel> channels(static_cast<size_t>(n));
+    uint64_t name = block.number(FIRST_NAME, 4);
+    for (size_t i = 0; i < channels.size(); i++) {
+        const auto color = static_cast<size_t>(colors + 4 * i);
+        const uint64_t length = name + 4 <= size ? block.number(static_cast<int>(name), 4) : size;
+        if (name + 4 + length > size)
+            return {};
+        const std::string text = block.bytes.substr(static_cast<size_t>(name + 4), static_cast<size_t>(length));
+        channels[i].name = utf8(trimmed(text.substr(0, text.find('\0'))));
+        if (block.number(IS_GRAY, 4) == 0)
+            channels[i].color = static_cast<int64_t>(block.number(static_cast<int>(color), 1) << 16 |
+                                                     block.number(static_cast<int>(color) + 1, 1) << 8 |
+                                                     block.number(static_cast<int>(color) + 2, 1));
+        name += 4 + length;
+    }
+    return channels;
+}
 
 bool is_zeiss(const TiffFile &file)
 {
@@ -85,6 +137,7 @@ Outcome read_zeiss(const TiffFile &first, WalkFile, StackDescription *to)
             plane.page = pages[static_cast<size_t>(i)];
             plane.sample = sample;
         }
+    image.channels = read_channels(first, static_cast<int64_t>(info.number(COLORS, 4)), page.samples);
     StackAxis *const axes[] = {&image.x, &image.y, &image.z};
     for (int i = 0; i < 3; i++)
         if (const double size = info.real(VOXEL + 8 * i); size > 0) {

@@ -9,6 +9,7 @@
 #include "tiff.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -56,7 +57,8 @@ enum Tag {
     METAMORPH_2 = 33629,
     ZEISS = 34412,
     IMAGEJ_COUNTS = 50838,
-    IMAGEJ_DATA = 50839
+    IMAGEJ_DATA = 50839,
+    HAMAMATSU_LENS = 65421
 };
 
 enum Type {
@@ -66,6 +68,7 @@ enum Type {
     LONG = 4,
     RATIONAL = 5,
     UNDEFINED = 7,
+    FLOAT = 11,
     DOUBLE = 12,
     IFD = 13,
     LONG8 = 16,
@@ -83,6 +86,7 @@ int size_of(int type)
     case SHORT:
         return 2;
     case LONG:
+    case FLOAT:
     case IFD:
         return 4;
     case RATIONAL:
@@ -144,6 +148,7 @@ class Walker
     bool read_values(const Entry &entry);
     bool read_value(const Entry &entry, int64_t *value);
     bool read_rational(const Entry &entry, double *value);
+    bool read_float(const Entry &entry, double *value);
     bool read_bytes(const Entry &entry, std::string *bytes);
     bool read_page(int64_t at, int64_t *next);
     bool read_description(const Entry &entry);
@@ -272,6 +277,20 @@ bool Walker::read_rational(const Entry &entry, double *value)
         return false;
     const auto of = static_cast<double>(number(bytes, 4)), by = static_cast<double>(number(bytes + 4, 4));
     *value = by > 0 ? of / by : 0;
+    return true;
+}
+
+bool Walker::read_float(const Entry &entry, double *value)
+{
+    if (entry.type != FLOAT || entry.count < 1)
+        return true;
+    const unsigned char *bytes = read(entry.at, 4);
+    if (bytes == nullptr)
+        return false;
+    const auto bits = static_cast<uint32_t>(number(bytes, 4));
+    float said = 0;
+    memcpy(&said, &bits, sizeof said);
+    *value = std::isfinite(said) ? said : 0;
     return true;
 }
 
@@ -438,6 +457,8 @@ bool Walker::take_entry(const Entry &entry, TiffPage *page)
              : entry.tag == METAMORPH_1 ? m_to->uic1
                                         : m_to->uic2) = {entry.at, entry.count};
         return true;
+    case HAMAMATSU_LENS:
+        return read_float(entry, &page->lens);
     case IMAGEJ_COUNTS:
         if (!is_first)
             return true;
