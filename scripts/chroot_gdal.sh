@@ -1,6 +1,6 @@
 #!/bin/bash
 # chroot_gdal.sh SUITE [test [PYTEST ARGUMENTS...]|read STORES|package TO|install FROM]: another GDAL in a throw-away Debian chroot (trixie has 3.10, sid 3.13).
-#   test          builds the plugin there, runs CTest and pytest, and prints one row of the README's table; trixie has
+#   test          builds the plugin there, runs CTest and pytest, and prints one row of the table in docs/developing.md; trixie has
 #                 QGIS 3.40, which exports through the plugin too. Arguments of pytest are seen from autotest/gdrivers
 #   read STORES   GDAL's own Zarr driver, without our plugin, reads what autotest/gdal_zarr_stores.py wrote
 #   package TO    makes the Debian packages there (scripts/package.sh make) and copies them to the folder TO

@@ -12,7 +12,8 @@ np = pytest.importorskip("numpy")
 tifffile = pytest.importorskip("tifffile")
 pytest.importorskip("zarr")
 
-DOCS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs")
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+DOCS = os.path.join(ROOT, "docs")
 
 
 def block(page, heading):
@@ -44,3 +45,22 @@ def test_the_way_back_keeps_pixels_axes_scale_units_and_names(tmp_path, monkeypa
     assert [pixels.get(name + "Unit") for name in said] == ["µm", "µm", "µm", "s"]
     assert [channel.get("Name") for channel in pixels.findall("o:Channel", space)] == ["DAPI", "GFP"]
     assert root.find("o:Image", space).get("Name") == "cells"
+
+
+def anchors(page):
+    with open(page, encoding="utf-8") as file:
+        headings = re.findall(r"^#+ (.*)$", file.read(), re.M)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md", *sorted("docs/" + name for name in os.listdir(DOCS) if name.endswith(".md"))])
+def test_links_lead_somewhere(page):
+    with open(os.path.join(ROOT, page), encoding="utf-8") as file:
+        links = re.findall(r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", file.read(), flags=re.S))
+    for link in links:
+        if "://" in link:
+            continue
+        name, _, anchor = link.partition("#")
+        target = os.path.normpath(os.path.join(ROOT, os.path.dirname(page), name)) if name else os.path.join(ROOT, page)
+        assert os.path.exists(target), link
+        assert not anchor or anchor in anchors(target), link

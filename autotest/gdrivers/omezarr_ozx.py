@@ -324,7 +324,7 @@ def test_every_reader_reads_every_level(tmp_path, kind):
 
         pyramid = nz.from_ngff_zarr(path, validate=True)
         assert len(pyramid.images) == len(levels) and pyramid.images[0].scale["x"] == 10
-        if kind != "sharded":  # dask asks for parts of shards: as in README's table
+        if kind != "sharded":  # dask asks for parts of shards: as in docs/viewers.md
             for image, level in zip(pyramid.images, levels):
                 np.testing.assert_array_equal(np.asarray(image.data).reshape(level.shape), level)
 

@@ -1,4 +1,4 @@
-"""REPORT=file.json: what it says is what is there. Digests are taken again by the README's own lines, with hashlib and
+"""REPORT=file.json: what it says is what is there. Digests are taken again by the lines of docs/verify.md, with hashlib and
 zarr-python; everything else from the store's documents, from numpy and from the source."""
 
 import json
@@ -23,9 +23,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 
 @pytest.fixture(scope="module")
-def readme():
-    """pixel_digest and tree_digest, as the README has them."""
-    with open(os.path.join(ROOT, "README.md")) as file:
+def digests():
+    """pixel_digest and tree_digest, as docs/verify.md has them."""
+    with open(os.path.join(ROOT, "docs", "verify.md")) as file:
         code = re.search(r"```python\n(.*?def pixel_digest.*?)```", file.read(), re.S).group(1)
     names = {}
     exec(code, names)
@@ -50,13 +50,13 @@ def array_paths(store, report):
     return levels, [m for m in masks if os.path.isdir(f"{store}/{m}")]
 
 
-def check_digests(store, report, readme):
+def check_digests(store, report, digests):
     levels, masks = array_paths(store, report)
     told = {entry["path"]: entry["sha256"] for entry in report["pixels"]}
     assert list(told)[: len(levels)] == levels and set(told) == set(levels) | set(masks)
     for path in told:
-        assert told[path] == readme["pixel_digest"](zarr.open_array(f"{store}/{path}", mode="r")), path
-    assert report["tree"]["sha256"] == readme["tree_digest"](store)
+        assert told[path] == digests["pixel_digest"](zarr.open_array(f"{store}/{path}", mode="r")), path
+    assert report["tree"]["sha256"] == digests["tree_digest"](store)
 
 
 def check_counts(store, report):
@@ -143,7 +143,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_report_says_what_is_there(tmp_path, name, readme):
+def test_report_says_what_is_there(tmp_path, name, digests):
     make, options = CASES[name]
     block = [] if name == "stack" else ["BLOCKSIZE=32"]
     source = make()
@@ -151,7 +151,7 @@ def test_report_says_what_is_there(tmp_path, name, readme):
     assert report["omezarr_report"] == 1 and re.fullmatch(r"libngff \d+\.\d+\.\d+", report["writer"])
     assert report["store"] == store
     assert set(report["options"]) == {f"REPORT={tmp_path / 'a'}.json", *block, *options}
-    check_digests(store, report, readme)
+    check_digests(store, report, digests)
     check_counts(store, report)
     check_plan(store, report)
     assert sorted(os.listdir(tmp_path)) == ["a.json", "a.ome.zarr"]
@@ -159,7 +159,7 @@ def test_report_says_what_is_there(tmp_path, name, readme):
 
 def test_shell_takes_the_tree_digest(tmp_path):
     store, report = write(tmp_path, plain()(), "BLOCKSIZE=32", "NGFF_VERSION=0.4")
-    with open(os.path.join(ROOT, "README.md")) as file:
+    with open(os.path.join(ROOT, "docs", "verify.md")) as file:
         command = re.search(r"# (find .*\| sha256sum)", file.read()).group(1)
     out = subprocess.run(["bash", "-c", command], cwd=store, capture_output=True, text=True, check=True).stdout
     assert out.split()[0] == report["tree"]["sha256"]
@@ -211,13 +211,13 @@ def created(path, report, source, options, order):
 
 
 @pytest.mark.parametrize("options", [[], ["SHARD=64"], ["NGFF_VERSION=0.4", "LAYOUT=FLAT"]])
-def test_create_writes_one_when_it_is_closed(tmp_path, options, readme):
+def test_create_writes_one_when_it_is_closed(tmp_path, options, digests):
     source = plain("uint16")()
     _, expected = write(tmp_path, source, "BLOCKSIZE=32", *options)
     for name, order in ("b", list), ("c", lambda r: reversed(list(r))):
         path = str(tmp_path / f"{name}.ome.zarr")
         report = created(path, f"{tmp_path / name}.json", source, ["BLOCKSIZE=32", *options], order)
-        check_digests(path, report, readme)
+        check_digests(path, report, digests)
         check_counts(path, report)
         assert report["pixels"] == expected["pixels"] and report["tree"] == expected["tree"]
 
@@ -246,7 +246,7 @@ def test_created_type_that_zarr_lacks_is_told(tmp_path):
     assert len(report["warnings"]) == 1 and "complex64" in report["warnings"][0]
 
 
-def test_store_changed_to_the_same_pixels_has_the_same_digests(tmp_path, readme):
+def test_store_changed_to_the_same_pixels_has_the_same_digests(tmp_path, digests):
     source = plain("uint16")()
     _, expected = write(tmp_path, source, "BLOCKSIZE=32", "SHARD=64")
     other = gdaltest.pixels(source).copy()
@@ -257,8 +257,8 @@ def test_store_changed_to_the_same_pixels_has_the_same_digests(tmp_path, readme)
         changed.GetRasterBand(number).WriteRaster(0, 0, 61, 75, source.GetRasterBand(number).ReadRaster())
     changed = None
     for entry in expected["pixels"]:
-        assert readme["pixel_digest"](zarr.open_array(f"{store}/{entry['path']}", mode="r")) == entry["sha256"]
-    assert readme["tree_digest"](store) == expected["tree"]["sha256"]  # all pixels were written: statistics too
+        assert digests["pixel_digest"](zarr.open_array(f"{store}/{entry['path']}", mode="r")) == entry["sha256"]
+    assert digests["tree_digest"](store) == expected["tree"]["sha256"]  # all pixels were written: statistics too
 
 
 RESUMED = {
@@ -269,7 +269,7 @@ RESUMED = {
 
 
 @pytest.mark.parametrize("name", [*RESUMED, "mask"])
-def test_resumed_run_has_the_report_of_a_whole_one(tmp_path, name, readme):
+def test_resumed_run_has_the_report_of_a_whole_one(tmp_path, name, digests):
     shape, dtype, options = RESUMED.get(name, ((2, 600, 500), "uint8", ["SHARD=NONE"]))
     source, path, report = str(tmp_path / "source.tif"), str(tmp_path / "a.ome.zarr"), str(tmp_path / "a.json")
     array = gdaltest.random_array(shape, dtype)
@@ -291,7 +291,7 @@ def test_resumed_run_has_the_report_of_a_whole_one(tmp_path, name, readme):
     gdaltest.write(path, gdal.Open(source), *options, "RESUME=YES", f"REPORT={report}")
     resumed = report_of(report)
     assert without_run(resumed) == without_run(expected)
-    check_digests(path, resumed, readme)
+    check_digests(path, resumed, digests)
     assert not [n for n in os.listdir(tmp_path) if n.startswith(".")]
 
 
@@ -452,7 +452,7 @@ def faulty(request, tmp_path):
     return run
 
 
-def test_no_fault_ends_in_a_report_of_what_is_not_there(faulty, readme):
+def test_no_fault_ends_in_a_report_of_what_is_not_there(faulty, digests):
     code, _, out, n_calls = faulty(10**6, "fail")
     assert code == 0 and n_calls > 30
     whole = report_of(out / "r.json")
@@ -463,7 +463,7 @@ def test_no_fault_ends_in_a_report_of_what_is_not_there(faulty, readme):
             left = sorted(os.listdir(out))
             if "r.json" in left or code == 0:  # then the store is there, and is the one that it tells of
                 assert report_of(out / "r.json")["tree"] == whole["tree"], (n, action)
-                assert readme["tree_digest"](str(out / "a.ome.zarr")) == whole["tree"]["sha256"], (n, action)
+                assert digests["tree_digest"](str(out / "a.ome.zarr")) == whole["tree"]["sha256"], (n, action)
             if code == 1 and "a.ome.zarr" not in left:
                 n_honest += 1
                 assert left == [] and "ERROR" in said, (n, action, left)
@@ -600,7 +600,7 @@ def keys(client):
     return sorted(entry["Key"] for entry in client.list_objects_v2(Bucket="bucket", Prefix="report/").get("Contents", []))
 
 
-def test_object_store(s3, tmp_path, readme):
+def test_object_store(s3, tmp_path, digests):
     store, local = write(tmp_path, plain()(), "BLOCKSIZE=32")
     for _ in range(2):  # the second replaces both
         gdaltest.write("/vsis3/bucket/report/a.ome.zarr", plain()(), "BLOCKSIZE=32", "OVERWRITE=YES", "REPORT=/vsis3/bucket/report/r.json")

@@ -260,7 +260,7 @@ BITS = {  # what is known of the codec: every bit is found, every bit that chang
 
 @pytest.mark.parametrize("kind", BITS)
 def test_every_bit_that_zarr_python_misses_is_found(core, tmp_path, kind):
-    """An image of equal chunks, each with another bit flipped: what zarr-python refuses is not whole for verify, and the README
+    """An image of equal chunks, each with another bit flipped: what zarr-python refuses is not whole for verify, and docs/verify.md
     says which of the others are found."""
     zarr = pytest.importorskip("zarr")
     promise, *options = BITS[kind]
@@ -326,7 +326,7 @@ def test_a_flipped_bit_is_told_or_is_another_pixel_which_only_the_source_shows(t
     put(store / name, before)
     assert tool(store, source).returncode == 0
     if options == ["COMPRESS=NONE"]:
-        assert n_alone == 0  # said in ngff.h and the README
+        assert n_alone == 0  # said in ngff.h and docs/verify.md
 
 
 @pytest.mark.parametrize("kind", ["sharded", "sharded_none"])

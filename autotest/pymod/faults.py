@@ -479,7 +479,7 @@ BAD = (*LIES, "BLOCKED", "OTHERS' FILES LOST")
 
 
 def may_happen(result, sweep):
-    """What a place cannot promise: see the README. An object store has no exchange, so an overwrite deletes the old root
+    """What a place cannot promise: see docs/guarantees.md. An object store has no exchange, so an overwrite deletes the old root
     first; a VSI file system with folders has two renames, and between them the old store is only at its second name, until the next run."""
     if sweep.is_change:
         return False

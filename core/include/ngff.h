@@ -10,7 +10,7 @@
  *     this order). Shapes, origins and extents are in pixels; strides are in bytes.
  *   - Strings are UTF-8. Returned `const char *` belong to the handle and live until it is freed or, where said so,
  *     until the next call. `free` functions take NULL.
- *   - Options are NAME=VALUE strings in a NULL-terminated list; the README has the table, ngff_options_text prints it.
+ *   - Options are NAME=VALUE strings in a NULL-terminated list; docs/driver.md has the table, ngff_options_text prints it.
  *   - One handle takes one call at a time, unless a function says otherwise.
  *   - After fork, a child may use and free the images, plans and readers that it has inherited, if no other thread was in
  *     a call of the reader at that moment. A writer stays its parent's: in the child every call of it is NGFF_E_STATE,
@@ -80,7 +80,7 @@ NGFF_API const char *ngff_version(void);
 /* A short English name of a status code. Static storage. */
 NGFF_API const char *ngff_status_text(int32_t status);
 
-/* The option table. format: "gdal" gives GDAL's CreationOptionList XML, "markdown" the README's table.
+/* The option table. format: "gdal" gives GDAL's CreationOptionList XML, "markdown" the table of docs/driver.md.
  * Returns a new string for ngff_string_free, or NULL when memory is out or the format is unknown. */
 NGFF_API char *ngff_options_text(const char *format);
 NGFF_API void ngff_string_free(char *text);
@@ -235,7 +235,7 @@ NGFF_API int32_t ngff_plan_level_translation(const ngff_plan *plan, int32_t leve
 NGFF_API int64_t ngff_plan_object_count(const ngff_plan *plan);
 /* Bytes of all levels before compression. */
 NGFF_API int64_t ngff_plan_raw_size(const ngff_plan *plan);
-/* Bytes that the writer will hold at most (the README has the formula), those of them that the source may keep, and the
+/* Bytes that the writer will hold at most (docs/guarantees.md has the formula), those of them that the source may keep, and the
  * threads that compute. */
 NGFF_API int64_t ngff_plan_memory(const ngff_plan *plan);
 NGFF_API int64_t ngff_plan_source_memory(const ngff_plan *plan);
@@ -244,7 +244,7 @@ NGFF_API int32_t ngff_plan_thread_count(const ngff_plan *plan);
 NGFF_API const char *ngff_plan_text(ngff_plan *plan);
 /* Warning number index, NULL after the last. */
 NGFF_API const char *ngff_plan_warning(const ngff_plan *plan, int32_t index);
-/* The resolved value of an option as text, in the README's spelling ("" where it has none), NULL for an unknown name.
+/* The resolved value of an option as text, in the option table's spelling ("" where it has none), NULL for an unknown name.
  * Until the next call. */
 NGFF_API const char *ngff_plan_option(ngff_plan *plan, const char *name);
 

@@ -1,5 +1,5 @@
 /* flow.c: how pixels will flow through a plan: which chunks travel together as a cell, which region of level 0 is read
- * at once, and how much memory that takes. The README explains the terms of the formula. */
+ * at once, and how much memory that takes. docs/guarantees.md explains the terms of the formula. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -285,7 +285,7 @@ static int64_t report_memory(const plan *p)
 }
 
 /* memory = cells at work + cells that wait for their children + encode buffers + open shards + statistics + tables + what
- * codecs, filters and reading back a spilled cell take + what the source keeps; the README explains the terms. minimum:
+ * codecs, filters and reading back a spilled cell take + what the source keeps; docs/guarantees.md explains the terms. minimum:
  * the same with all waiting cells spilled but those in the hands of a thread: one that it gives to others, and those
  * that this completes; and the least for the source. Of what lies between, the source takes first: decoding a block
  * again costs more than spilling a cell. */

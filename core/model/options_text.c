@@ -1,4 +1,4 @@
-/* options_text.c: the option table as text: GDAL's XML, and the table in the README. */
+/* options_text.c: the option table as text: GDAL's XML, and the table in docs/driver.md. */
 #include "options.h"
 #include "option_table.h"
 #include "text_buffer.h"

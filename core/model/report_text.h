@@ -1,4 +1,4 @@
-/* report_text.h: what a run has made, as the JSON of the option REPORT. The README says what is in it. */
+/* report_text.h: what a run has made, as the JSON of the option REPORT. docs/verify.md says what is in it. */
 #ifndef NGFF_MODEL_REPORT_TEXT_H
 #define NGFF_MODEL_REPORT_TEXT_H
 

@@ -18,7 +18,7 @@ public final class OmeZarr {
      *
      *  @param imp the image
      *  @param path the store to make, such as "/data/a.ome.zarr", or "/data/a.ozx" for one file
-     *  @param options NAME=VALUE each: the creation options of the README's table, such as "OVERWRITE=YES"; and
+     *  @param options NAME=VALUE each: the creation options of the table in docs/driver.md, such as "OVERWRITE=YES"; and
      *      "OVERLAY_AS_LABELS=YES", which adds the areas of the overlay as the label image labels/overlay
      *  @throws NgffException with path and cause, if the store cannot be made; nothing of it is there then
      *  @throws IllegalStateException if a plane of the image cannot be read

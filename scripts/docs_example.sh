@@ -1,6 +1,6 @@
 #!/bin/bash
-# readme_example.sh BUILD: installs BUILD below a scratch root (DESTDIR, so that nothing reaches the system), moves the
-# tree, takes the first ```c block of README.md, compiles it against the moved header and library by pkg-config and by
+# docs_example.sh BUILD: installs BUILD below a scratch root (DESTDIR, so that nothing reaches the system), moves the
+# tree, takes the first ```c block of docs/c-api.md, compiles it against the moved header and library by pkg-config and by
 # CMake's find_package, as a user would, and runs both in empty folders. The metadata of what they wrote must be the
 # seed's: 256 x 256, factors 2 and 4, scale 1, 2, 4, translation 0, 0.5, 1.5.
 set -euo pipefail
@@ -9,8 +9,8 @@ build=$(cd "$1" && pwd)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-awk '/^```c$/ { inside = 1; next } /^```/ { if (inside) exit } inside' "$root/README.md" >"$scratch/example.c"
-[ -s "$scratch/example.c" ] || { echo "README.md has no \`\`\`c block"; exit 1; }
+awk '/^```c$/ { inside = 1; next } /^```/ { if (inside) exit } inside' "$root/docs/c-api.md" >"$scratch/example.c"
+[ -s "$scratch/example.c" ] || { echo "docs/c-api.md has no \`\`\`c block"; exit 1; }
 DESTDIR=$scratch/root cmake --install "$build" >/dev/null
 mv "$scratch/root" "$scratch/moved"
 pc=$(find "$scratch/moved" -name ngff.pc)
@@ -61,12 +61,12 @@ expected = [([256, 256], [64, 64], [1, 1], [0, 0]), ([128, 128], [64, 64], [2, 2
 assert found == expected, f"the example wrote {found}, expected {expected}"
 PYTHON
 
-# The option table in the README is the one of the library.
-python3 - "$build/libngff.so" "$root/README.md" <<'PYTHON'
+# The option table in docs/driver.md is the one of the library.
+python3 - "$build/libngff.so" "$root/docs/driver.md" <<'PYTHON'
 import ctypes, sys
 library = ctypes.CDLL(sys.argv[1])
 library.ngff_options_text.restype = ctypes.c_void_p
 table = ctypes.string_at(library.ngff_options_text(b"markdown")).decode().strip()
-assert table in open(sys.argv[2], encoding="utf-8").read(), "README.md does not have this option table:\n" + table
+assert table in open(sys.argv[2], encoding="utf-8").read(), "docs/driver.md does not have this option table:\n" + table
 PYTHON
-echo "README's C example ($(wc -l <"$scratch/example.c") lines) writes the seed's metadata; its option table is the library's"
+echo "the C example of the docs ($(wc -l <"$scratch/example.c") lines) writes the seed's metadata; their option table is the library's"
