@@ -214,9 +214,23 @@ def test_planes_that_are_nowhere_are_empty_and_counted(tmp_path):
     assert sum("21 of 24 planes" in text and source in text for text in store.warnings) == 1
 
 
+def test_first_channels_that_count_samples(tmp_path):
+    """Two channels of three samples each: some programs say FirstC="3" of the second one, others FirstC="1"."""
+    for second in (1, 3):
+        source = str(tmp_path / f"{second}.ome.tif")
+        data = "".join(f'<TiffData IFD="{i}" FirstC="{i // 4 * second}" FirstZ="{i % 4}"/>' for i in range(8))
+        with tifffile.TiffWriter(source) as file:
+            for i, page in enumerate(RGB.reshape(8, 20, 24, 3)):
+                file.write(page, contiguous=False, metadata=None, photometric="rgb",
+                           description=ome(data, sizes=(24, 20, 4, 6, 1)).replace("uint16", "uint8").encode() if i == 0 else None)
+        store = converted(source)
+        assert store.axes == "czyx"
+        np.testing.assert_array_equal(store.array, np.moveaxis(RGB, -1, 1).reshape(6, 4, 20, 24))
+
+
 def test_uneven_times_and_positions_of_the_stage(tmp_path):
     place = 'PositionX="1.5" PositionXUnit="mm" PositionY="-7" PositionZ="{}" PositionZUnit="nm"'
-    planes = "".join(f'<Plane TheT="{t}" TheC="{c}" TheZ="{z}" DeltaT="{[0, 10, 25][t]}" {place.format(100 + 50 * z)}/>'
+    planes = "".join(f'<Plane TheT="{t}" TheC="{c}" TheZ="{z}" DeltaT="{[0, 10, 25][t]}" {place.format(100 + 50 * z * (1 + t))}/>'
                      for t, c, z in itertools.product(range(3), range(2), range(4)))
     source = pages(tmp_path / "a.ome.tif", ome("<TiffData/>" + planes, 'PhysicalSizeX="2" PhysicalSizeY="2"'))
     of_planes = by_ome_types(source).images[0].pixels.planes
@@ -534,6 +548,15 @@ def test_arrays_of_tifffile_without_axes(tmp_path):
     np.testing.assert_array_equal(store.array, PIXELS[0])
 
 
+@pytest.mark.parametrize("shape", [(4, 1), (1, 4), (1, 1, 4, 1, 1)])
+def test_axes_of_one_plane_are_not_guessed_at(tmp_path, shape):
+    source = str(tmp_path / "a.tif")
+    tifffile.imwrite(source, PIXELS[0, 0].reshape(-1, 20, 24)[:4].reshape(*shape, 20, 24), photometric="minisblack")
+    store = converted(source)
+    assert store.axes == "zyx"
+    np.testing.assert_array_equal(store.array, PIXELS[0, 0].reshape(-1, 20, 24)[:4])
+
+
 @pytest.mark.parametrize("planarconfig", ["contig", "separate"])
 def test_arrays_of_tifffile_with_samples(tmp_path, planarconfig):
     source = str(tmp_path / "a.tif")
@@ -679,7 +702,8 @@ def metamorph(path, planes, distances, times, order="<", unit="um", **how):
             file.write(planes[1:].astype(planes.dtype.newbyteorder(order)).tobytes())
         uic2, pack = file.tell(), lambda text, *numbers: struct.pack(order + text, *numbers)
         for distance, time in zip(distances, times):
-            file.write(pack("6I", *distance, 2450000, time, 2450000, time))
+            day, time = 2450000 + time // 86400000, time % 86400000
+            file.write(pack("6I", *distance, day, time, day, time))
         of_size = file.tell()
         file.write(pack("4I", 1, 4, 1, 2) + pack("I", len(unit) + 1) + unit.encode() + b"\0")
         uic1 = file.tell()
@@ -692,7 +716,8 @@ def metamorph(path, planes, distances, times, order="<", unit="um", **how):
 
 @pytest.mark.parametrize("distances, times, axes, scale, unit", [
     ([(3, 2)] * 6, [0] * 6, "zyx", 1.5, "micrometer"), ([(0, 1)] * 6, range(0, 3000, 500), "tyx", 500, "millisecond"),
-    ([(0, 1)] * 6, [0] * 6, "zyx", 1, None)], ids=["z", "t", "nothing"])
+    ([(0, 1)] * 6, range(86398000, 86401000, 500), "tyx", 500, "millisecond"),
+    ([(0, 1)] * 6, [0] * 6, "zyx", 1, None)], ids=["z", "t", "midnight", "nothing"])
 def test_metamorph_stacks_have_all_planes(tmp_path, distances, times, axes, scale, unit):
     planes = PIXELS.reshape(-1, 20, 24)[:6]
     source = metamorph(tmp_path / "a.stk", planes, distances, times)

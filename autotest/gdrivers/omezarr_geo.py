@@ -53,6 +53,16 @@ def test_scale_is_the_size_of_a_pixel_and_translation_its_centre(tmp_path, geotr
     assert axes(store)["y"]["unit"] == axes(store)["x"]["unit"] == "meter" and "unit" not in axes(store)["c"]
 
 
+def test_the_parts_of_a_compound_crs_keep_their_codes(tmp_path):
+    """Also of one that was read from WKT 1, whose names are not those of the database."""
+    source = gdaltest.mem(np.zeros((1, 4, 4), "uint8"), NORTH_UP)
+    crs = osr.SpatialReference(osr.SRS_WKT_WGS84_LAT_LONG)
+    assert crs.ImportFromWkt(gdaltest.crs("EPSG:5972").ExportToWkt()) == 0
+    source.SetSpatialRef(crs)
+    back = gdal.Open(gdaltest.write(tmp_path / "a.ome.zarr", source)).GetSpatialRef()
+    assert [back.GetAuthorityCode(part) for part in (None, "PROJCS", "VERT_CS", "COMPD_CS|VERT_CS|VERT_DATUM")] == ["5972", "25832", "5941", "1096"]
+
+
 @pytest.mark.parametrize("code,unit,factor", [
     ("EPSG:32633", "meter", 1), ("EPSG:2263", "meter", 1200 / 3937), ("EPSG:2222", "foot", 1),
     ("EPSG:4326", None, 1), ("EPSG:27700", "meter", 1), ("EPSG:3857", "meter", 1),

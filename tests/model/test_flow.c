@@ -134,6 +134,21 @@ static void report_takes_memory_per_chunk_and_object(void)
     ngff_plan_free(without);
 }
 
+/* A reader that finds the queue full encodes itself: it has a buffer as a worker has, here for a chunk of 100 x 100 bytes,
+ * 1/64 more and 4096. */
+static void each_reader_has_a_buffer_to_encode(void)
+{
+    ngff_plan *p = plan_of("yx", SHAPE(1000, 1000), NGFF_UINT8,
+                           OPTIONS("BLOCKSIZE=100", "NUM_THREADS=4", "OVERVIEWS=NONE", "MEMORY=1000"));
+    int64_t rest[2];
+    for (int i = 0; i < 2; i++) {
+        CHECK_INT(ngff_plan_set_source(p, SHAPE(100, 100), i == 0 ? 1 : 3), NGFF_OK);
+        rest[i] = p->memory - p->pixel_memory - p->source_memory;
+    }
+    CHECK_INT(rest[1] - rest[0], 2 * (10000 + 10000 / 64 + 4096));
+    ngff_plan_free(p);
+}
+
 /* 2^20 chunks of 1 x 1 pixel on level 0, a quarter on each further one: 4 bits each, beside what one more pixel adds. */
 static void tables_are_in_the_memory(void)
 {
@@ -187,6 +202,7 @@ int main(void)
     RUN(memory_does_not_grow_with_the_image);
     RUN(fused_levels_have_one_parent_per_cell_and_no_margin);
     RUN(report_takes_memory_per_chunk_and_object);
+    RUN(each_reader_has_a_buffer_to_encode);
     RUN(tables_are_in_the_memory);
     RUN(numbers_end_where_they_do_not_fit);
     RUN(a_shard_holds_no_more_chunks_than_a_reader_takes);

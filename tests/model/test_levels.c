@@ -123,6 +123,17 @@ static void z_waits_until_its_spacing_is_caught_up(void)
     ngff_plan_free(p);
 }
 
+static void axes_that_an_entry_does_not_name_keep_their_factor(void)
+{
+    ngff_plan *p = plan_of("zyx", SHAPE(16, 64, 64), NGFF_UINT8, OPTIONS("SCALE_FACTORS=y:2,x:3;z:2;x:6"));
+    CHECK_TEXT(ngff_plan_error(p), "");
+    CHECK_INT(ngff_plan_level_count(p), 4);
+    check_sizes(p->levels[1].factor, 3, SHAPE(1, 2, 3), "factor", 1);
+    check_sizes(p->levels[2].factor, 3, SHAPE(2, 2, 3), "factor", 2);
+    check_sizes(p->levels[3].factor, 3, SHAPE(2, 2, 6), "factor", 3);
+    ngff_plan_free(p);
+}
+
 /* Pixels that are no squares: z is caught up by the finer of y and x. */
 static void z_waits_for_the_smaller_spacing_of_the_plane(void)
 {
@@ -281,6 +292,7 @@ int main(void)
     RUN(sizes_are_rounded_up_and_stop_at_one_block);
     RUN(source_is_the_largest_earlier_level_that_divides);
     RUN(axes_of_one_pixel_do_not_shrink);
+    RUN(axes_that_an_entry_does_not_name_keep_their_factor);
     RUN(z_waits_until_its_spacing_is_caught_up);
     RUN(z_waits_for_the_smaller_spacing_of_the_plane);
     RUN(z_keeps_its_planes_unless_asked);

@@ -405,6 +405,29 @@ static void rotated_and_geographic_and_codeless_maps_are_told_apart(void)
     forget(&m);
 }
 
+/* A pixel of a level is fy and fx as large along the two directions of a sheared map, and no coordinate array can say where
+ * its rows and columns are, whichever of the two terms is not 0. */
+static void sheared_maps_have_transforms_by_axis_and_no_coordinates(void)
+{
+    static const int64_t shape[] = {10, 20};
+    static const struct {
+        double affine[6];
+        const char *small;
+    } maps[] = {{{100, 3, 1, 200, 0.5, -2}, "[100,12,2,200,2,-4]"},
+                {{100, 3, 0, 200, 0.5, -2}, "[100,12,0,200,2,-4]"},
+                {{100, 3, 1, 200, 0, -2}, "[100,12,2,200,0,-4]"}};
+    for (int i = 0; i < 3; i++) {
+        memory m;
+        ngff_image *image = ngff_image_create("yx", shape, NGFF_UINT8);
+        ngff_image_set_georeference(image, maps[i].affine, "EPSG:32633", NULL, NULL, 0);
+        write_store(image, NULL, &m, "SCALE_FACTORS=y:2,x:4", "LAYOUT=SCALES", NULL, NULL);
+        CHECK_TEXT(at(object(&m, "scale1/image/zarr.json"), "attributes/gdal:geotransform"), maps[i].small);
+        CHECK_INT(find(&m, "scale0/y/zarr.json"), -1);
+        CHECK_INT(find(&m, "scale0/x/zarr.json"), -1);
+        forget(&m);
+    }
+}
+
 /* -- Codecs, fill values, omero, block ------------------------------------------------------------------------- */
 
 static void codecs_are_written_as_their_readers_want_them(void)
@@ -1012,6 +1035,7 @@ int main(void)
     RUN(nodata_that_all_channels_share_is_where_xarray_looks);
     RUN(the_flat_layout_never_says_spatial);
     RUN(rotated_and_geographic_and_codeless_maps_are_told_apart);
+    RUN(sheared_maps_have_transforms_by_axis_and_no_coordinates);
     RUN(codecs_are_written_as_their_readers_want_them);
     RUN(fill_values_of_every_type_are_exact);
     RUN(omero_is_complete_or_absent);

@@ -161,6 +161,18 @@ static void four_pixels_by_hand(void)
     free_subject(&s);
 }
 
+/* Moments of floating-point numbers are kept per chunk, of each channel in it. */
+static void channels_in_one_chunk_have_moments_of_their_own(void)
+{
+    subject s = make_subject(ngff_image_create("cyx", SHAPE(3, 4, 4), NGFF_FLOAT32), OPTIONS("BLOCKSIZE=c:2,y:2,x:4"));
+    for (int i = 0; i < 48; i++)
+        memcpy(s.pixels + 4 * i, &(float){(float)(10 * (i / 16 + 1) + (i % 2 ? 1 : -1))}, 4);
+    add_all(&s);
+    for (int k = 0; k < 3; k++)
+        CHECK(is_near(s.summaries[k].mean, 10 * (k + 1)) && is_near(s.summaries[k].std_dev, 1));
+    free_subject(&s);
+}
+
 static void nodata_and_mask_do_not_count(void)
 {
     static const uint16_t values[] = {7, 100, 7, 200, 300, 7}, seven = 7;
@@ -396,17 +408,25 @@ static void large_levels_are_sampled_evenly(void)
     free_subject(&s);
 }
 
-/* Every third row, over z and y, is 10, the others are 200: what is counted is seen in the window. */
+/* Every third row, over t, z and y, is 10, the others are 200: what is counted is seen in the window. Blocks may hold
+ * several planes. */
 static void beyond_two_to_the_25_every_third_row_is_counted(void)
 {
+    static const struct {
+        const char *dims, *block, *window;
+        double end;
+    } cases[] = {{"zyx", "BLOCKSIZE=1,500,512", "WINDOW=AUTO", 11},
+                 {"zyx", "BLOCKSIZE=2,500,512", "WINDOW=AUTO", 11},
+                 {"tyx", "BLOCKSIZE=2,500,512", "WINDOW=AUTO", 11},
+                 {"zyx", "BLOCKSIZE=1,500,512", "WINDOW=PERCENTILE", 200}};
     const int64_t height = 4097, width = 4099;
-    for (int counts_all = 0; counts_all < 2; counts_all++) {
-        subject s = make_subject(ngff_image_create("zyx", SHAPE(2, height, width), NGFF_UINT8),
-                                 OPTIONS("BLOCKSIZE=1,500,512", counts_all ? "WINDOW=PERCENTILE" : "WINDOW=AUTO"));
+    for (int i = 0; i < 4; i++) {
+        subject s = make_subject(ngff_image_create(cases[i].dims, SHAPE(2, height, width), NGFF_UINT8),
+                                 OPTIONS(cases[i].block, cases[i].window));
         for (int64_t row = 0; row < 2 * height; row++)
             memset(s.pixels + row * width, row % 3 == 0 ? 10 : 200, (size_t)width);
         add_all(&s);
-        CHECK(s.summaries->start == 10 && s.summaries->end == (counts_all ? 200 : 11));
+        CHECK(s.summaries->start == 10 && s.summaries->end == cases[i].end);
         free_subject(&s);
     }
 }
@@ -482,6 +502,7 @@ static void threads_give_the_same_bits(void)
 int main(void)
 {
     RUN(four_pixels_by_hand);
+    RUN(channels_in_one_chunk_have_moments_of_their_own);
     RUN(nodata_and_mask_do_not_count);
     RUN(many_pixels_equal_plain_loops_and_any_order_gives_the_same_bits);
     RUN(hidden_pixels_of_wide_types_are_in_no_window);

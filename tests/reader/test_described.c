@@ -104,6 +104,33 @@ static void what_a_path_is_is_asked_of_its_root_document(void)
     remove_below("plain");
 }
 
+/* Two codecs "transpose", each with order 1,2,0: byte axis k is axis 1,2,0 of 1,2,0, so x, time, row. */
+static void orders_of_axes_are_put_together(void)
+{
+    char bytes[25] = "";
+    uint8_t pixels[24];
+    int64_t first[3] = {0};
+    write_group("turned/zarr.json", "{\"ome\":{\"version\":\"0.5\"," MULTISCALES "}}");
+    write_text("turned/0/zarr.json",
+               "{\"zarr_format\":3,\"node_type\":\"array\",\"shape\":[2,3,4],\"data_type\":\"uint8\","
+               "\"chunk_grid\":{\"name\":\"regular\",\"configuration\":{\"chunk_shape\":[2,3,4]}},"
+               "\"chunk_key_encoding\":{\"name\":\"default\"},\"fill_value\":0,\"codecs\":["
+               "{\"name\":\"transpose\",\"configuration\":{\"order\":[1,2,0]}},"
+               "{\"name\":\"transpose\",\"configuration\":{\"order\":[1,2,0]}},{\"name\":\"bytes\"}]}");
+    for (int t = 0; t < 2; t++)
+        for (int y = 0; y < 3; y++)
+            for (int x = 0; x < 4; x++)
+                bytes[(x * 2 + t) * 3 + y] = (char)(1 + (t * 3 + y) * 4 + x);
+    write_text("turned/0/c/0/0/0", bytes);
+    ngff_reader *reader = ngff_reader_open(below("turned"));
+    CHECK_TEXT(ngff_reader_error(reader), "");
+    CHECK_INT(ngff_reader_chunk(reader, 0, first, pixels, NULL, 0), 1);
+    for (int i = 0; i < 24; i++)
+        CHECK_INT(pixels[i], 1 + i);
+    ngff_reader_free(reader);
+    remove_below("turned");
+}
+
 static int n_found[8];
 static char last[1000];
 
@@ -139,6 +166,7 @@ int main(void)
     RUN(attributes_are_those_of_the_node_that_is_named);
     RUN(parts_are_the_image_and_what_is_beside_it);
     RUN(what_a_path_is_is_asked_of_its_root_document);
+    RUN(orders_of_axes_are_put_together);
     RUN(metadata_is_judged_by_the_text);
     remove_below("a");
     place_end();

@@ -5,11 +5,14 @@
 #include "place.h"
 #include "reader.h"
 
-/* 40 x 40 in chunks of 8, all 5 but for an empty corner of 2 x 2 chunks; with a mask all is valid but for that corner. */
+/* 40 x 40 in chunks of 8, all 5 but for an empty corner of 2 x 2 chunks; with a mask all is valid but for that corner.
+ * Only level 0, unless a gives SCALE_FACTORS. */
 static void make_store(const char *name, const char *a, const char *b, int has_mask)
 {
     static uint8_t pixels[40 * 40], mask[40 * 40];
-    const char *options[] = {"BLOCKSIZE=8", "OVERVIEWS=NONE", "LAYOUT=FLAT", a, b, NULL};
+    const char *options[] = {"BLOCKSIZE=8", "LAYOUT=FLAT", a ? a : "OVERVIEWS=NONE", b, NULL, NULL};
+    if (a && strncmp(a, "SCALE_FACTORS", 13) != 0)
+        options[b ? 4 : 3] = "OVERVIEWS=NONE";
     for (int i = 0; i < 40 * 40; i++) {
         pixels[i] = i / 40 < 16 && i % 40 < 16 ? 0 : 5;
         mask[i] = pixels[i] ? 255 : 0;
@@ -208,6 +211,63 @@ static void record_is_read_again_before_a_chunk_is_called_lost(void)
     CHECK_INT(pixel_of(reader, 3, 3), 5);
     ngff_reader_free(reader);
     remove_below("a");
+}
+
+/* A host that changes the store says so: the record is that of the store as it is now. */
+static void record_is_forgotten_with_the_cache(void)
+{
+    make_store("a", NULL, NULL, 0);
+    ngff_reader *reader = open_with("a", "MISSING_CHUNKS=AUTO");
+    CHECK_INT(pixel_of(reader, 0, 0), 0); /* empty, and recorded so */
+    edit("a/zarr.json", "\"stored_chunks\":\t[21]", "\"stored_chunks\":\t[25]");
+    edit("a/zarr.json", "\"empty_chunks\":\t[[0,2,5,2]]", "\"other\":1");
+    ngff_reader_set_cache(reader, 0);
+    CHECK_INT(pixel_of(reader, 0, 0), NGFF_E_CORRUPT);
+    ngff_reader_free(reader);
+    remove_below("a");
+}
+
+/* The record has an entry for each level that the root declares, also for one that cannot be read and is left out. */
+static void record_is_that_of_the_levels_that_are_left(void)
+{
+    make_store("a", "SCALE_FACTORS=2,4", NULL, 0);
+    ngff_reader *reader = open_with("a", "MISSING_CHUNKS=AUTO");
+    CHECK_INT(ngff_reader_level_count(reader), 3);
+    ngff_reader_free(reader);
+    edit("a/zarr.json", "\"1\":", "\"x\":"); /* its copy in the root */
+    write_text("a/1/zarr.json", "{}");
+    CHECK_INT(unlink(below("a/2/c/1/1")), 0);
+    reader = open_with("a", "MISSING_CHUNKS=AUTO");
+    CHECK_INT(ngff_reader_level_count(reader), 2);
+    uint8_t pixel = 77;
+    CHECK_INT(ngff_reader_read(reader, 1, (const int64_t[]){9, 9}, (const int64_t[]){1, 1}, &pixel, NULL, 0, problem,
+                               sizeof problem),
+              NGFF_E_CORRUPT);
+    CHECK(strstr(problem, "a/2/c/1/1") != NULL);
+    CHECK_INT(pixel_of(reader, 0, 0), 0);
+    ngff_reader_free(reader);
+    remove_below("a");
+}
+
+/* Where each look is a request, a chunk that is recorded as empty is not looked for, unless the store has the mark. */
+static void empty_chunks_of_a_server_are_looked_for_during_a_change(void)
+{
+    for (int is_dirty = 0; is_dirty < 2; is_dirty++) {
+        char chunk[65] = "";
+        make_store("a", "COMPRESS=NONE", NULL, 0);
+        memset(chunk, 9, 64);
+        CHECK(mkdir(below("a/0/c/1"), 0777) == 0 || access(below("a/0/c/1"), F_OK) == 0);
+        write_text("a/0/c/1/1", chunk);
+        if (is_dirty)
+            write_text("a/.omezarr-dirty", "");
+        ngff_reader *reader = open_with("a", "MISSING_CHUNKS=AUTO");
+        store_ops as_of_a_server = *reader->store->ops;
+        as_of_a_server.is_remote = 1;
+        reader->store->ops = &as_of_a_server;
+        CHECK_INT(pixel_of(reader, 1, 1), is_dirty ? 9 : 0);
+        ngff_reader_free(reader);
+        remove_below("a");
+    }
 }
 
 /* What no record can be is none: nothing is known of the chunks then. */
@@ -427,6 +487,9 @@ int main(void)
     RUN(chunk_that_others_have_added_is_read);
     RUN(record_does_not_count_while_a_change_is_unfinished);
     RUN(record_is_read_again_before_a_chunk_is_called_lost);
+    RUN(record_is_forgotten_with_the_cache);
+    RUN(record_is_that_of_the_levels_that_are_left);
+    RUN(empty_chunks_of_a_server_are_looked_for_during_a_change);
     RUN(record_that_contradicts_itself_is_none);
     RUN(counts_alone_say_what_they_can);
     RUN(missing_chunk_of_a_foreign_store_is_fill);

@@ -52,6 +52,37 @@ static void a_label_has_the_levels_of_its_image_and_is_listed(void)
     remove_below("a");
 }
 
+/* Whatever happens between its publication and its name in the list, the label image has the mark, by which the next run
+ * knows that it may be made again. */
+static void a_label_that_could_not_be_listed_is_made_again(void)
+{
+    static const char *const options[] = {"LABELS=YES", NULL};
+    uint8_t pixels[40 * 50] = {1};
+    ngff_reader *of = image_at_a();
+    ngff_image *image = ngff_image_create("yx", shape + 1, NGFF_UINT8);
+    CHECK_INT(ngff_image_set_label_of(image, of, "labels/cells"), NGFF_OK);
+    ngff_reader_free(of);
+    ngff_plan *plan = ngff_plan_create(image, options);
+    ngff_writer *w = ngff_writer_open(plan, below("a"));
+    CHECK_INT(ngff_writer_write(w, zero, shape + 1, pixels, NULL, NULL, 0), NGFF_OK);
+    CHECK_INT(rename(below("a/labels/zarr.json"), below("a/kept")), 0);
+    write_bytes("a/labels/zarr.json", "{\"attributes\":{\"ome\":{\"labels\":7}}}", 34);
+    CHECK_INT(ngff_writer_close(w), NGFF_E_CORRUPT);
+    CHECK(strstr(ngff_writer_error(w), "is whole, but could not be listed") != NULL);
+    ngff_writer_free(w);
+    ngff_plan_free(plan);
+    CHECK_INT(access(below("a/labels/cells/zarr.json"), F_OK), 0);
+    CHECK_INT(access(below("a/labels/cells/.omezarr-dirty"), F_OK), 0);
+    CHECK_INT(rename(below("a/kept"), below("a/labels/zarr.json")), 0);
+    write_at(image, options, below("a"), shape + 1, 3);
+    CHECK(access(below("a/labels/cells/.omezarr-dirty"), F_OK) != 0);
+    of = ngff_reader_open(below("a"));
+    CHECK_TEXT(ngff_reader_part_path(of, 1), "labels/cells");
+    ngff_reader_free(of);
+    ngff_image_free(image);
+    remove_below("a");
+}
+
 /* z 3 is halved by the image's second level; a label image of one plane has nothing there to halve. */
 static void a_label_may_have_one_plane_for_all(void)
 {
@@ -125,6 +156,7 @@ int main(void)
 {
     place_begin();
     RUN(a_label_has_the_levels_of_its_image_and_is_listed);
+    RUN(a_label_that_could_not_be_listed_is_made_again);
     RUN(a_label_may_have_one_plane_for_all);
     RUN(what_does_not_fit_is_refused);
     place_end();

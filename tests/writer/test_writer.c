@@ -699,8 +699,82 @@ static void strides_may_be_negative_or_zero(void)
     close_picture(&o);
 }
 
+/* The pixel of level 1 of two rows of two pixels, as it is stored. mask: or NULL. */
+static void check_small(ngff_image *image, const char *method, const void *pixels, const uint8_t *mask, const char *key,
+                        const void *expected, size_t n)
+{
+    static const int64_t zero[3];
+    const char *options[] = {"BLOCKSIZE=2", "SCALE_FACTORS=2", "LAYOUT=FLAT", "COMPRESS=NONE", method, NULL};
+    ngff_plan *plan = ngff_plan_create(image, options);
+    CHECK_TEXT(ngff_plan_error(plan), "");
+    store *s = store_memory_open();
+    ngff_writer *w = writer_open_store(plan, s);
+    CHECK_INT(ngff_writer_write(w, zero, image->shape, pixels, NULL, mask, 2), NGFF_OK);
+    CHECK_INT(ngff_writer_close(w), NGFF_OK);
+    snapshot all = take_snapshot(s);
+    int is_there = 0;
+    for (size_t i = 0; i < all.n; i++)
+        if (strcmp(all.objects[i].key, key) == 0) {
+            is_there = 1;
+            CHECK(all.objects[i].n == n && memcmp(all.objects[i].bytes, expected, n) == 0);
+        }
+    CHECK_INT(is_there, expected != NULL);
+    free_snapshot(&all);
+    ngff_writer_free(w);
+    ngff_plan_free(plan);
+    ngff_image_free(image);
+}
+
+/* Both parts of a complex pixel say that there was none. */
+static void windows_of_complex_nan_are_nan(void)
+{
+    static const int64_t shape[] = {2, 2};
+    const float nan = __builtin_nanf("");
+    const float pixels[8] = {nan, nan, nan, nan, nan, nan, nan, nan};
+    check_small(ngff_image_create("yx", shape, NGFF_COMPLEX64), "OVERVIEW_RESAMPLING=AVERAGE", pixels, NULL, "1/c/0/0",
+                pixels, 8);
+}
+
+/* All bytes of an opacity count, of any type. */
+static void pixels_without_opacity_do_not_count_in_any_type(void)
+{
+    static const int64_t shape[] = {2, 2, 2};
+    static const uint64_t wide[8] = {999, 10, 20, 30, 0, (uint64_t)1 << 40, (uint64_t)1 << 40, (uint64_t)1 << 40};
+    static const uint64_t wide_mean = 20;
+    static const double real[8] = {999, 10, 20, 30, 0, 5, 5, 5}, real_mean = 20;
+    static const uint32_t narrow[8] = {999, 10, 20, 30, 0, 1 << 20, 1 << 20, 1 << 20}, narrow_mean = 20;
+    const struct {
+        int32_t type;
+        const void *pixels, *mean;
+    } cases[] = {
+        {NGFF_UINT64, wide, &wide_mean}, {NGFF_FLOAT64, real, &real_mean}, {NGFF_UINT32, narrow, &narrow_mean}};
+    for (int i = 0; i < 3; i++) {
+        ngff_image *image = ngff_image_create("cyx", shape, cases[i].type);
+        CHECK_INT(ngff_image_set_alpha(image, 1), NGFF_OK);
+        check_small(image, NULL, cases[i].pixels, NULL, "1/c/0/0/0", cases[i].mean,
+                    (size_t)ngff_type_size(cases[i].type));
+    }
+}
+
+/* NEAREST takes one pixel, and of the mask the same: what was hidden stays hidden. A chunk of 0 is not stored. */
+static void nearest_takes_pixel_and_mask_from_one_place(void)
+{
+    static const int64_t shape[] = {2, 2};
+    static const uint8_t pixels[] = {99, 10, 10, 10}, hidden[] = {0, 255, 255, 255}, shown[] = {255, 0, 0, 0};
+    static const uint8_t valid = 255;
+    for (int is_shown = 0; is_shown < 2; is_shown++) {
+        ngff_image *image = ngff_image_create("yx", shape, NGFF_UINT8);
+        ngff_image_set_mask(image, 1);
+        check_small(image, "OVERVIEW_RESAMPLING=NEAREST", pixels, is_shown ? shown : hidden, "ovr_mask/1/c/0/0",
+                    is_shown ? &valid : NULL, 1);
+    }
+}
+
 int main(void)
 {
+    RUN(windows_of_complex_nan_are_nan);
+    RUN(pixels_without_opacity_do_not_count_in_any_type);
+    RUN(nearest_takes_pixel_and_mask_from_one_place);
     RUN(store_is_the_same_for_all_threads_orders_and_memories);
     RUN(levels_equal_a_plain_model);
     RUN(pixels_never_written_are_nodata_or_zero_in_all_levels);
