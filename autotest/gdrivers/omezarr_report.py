@@ -274,6 +274,7 @@ def test_resumed_run_has_the_report_of_a_whole_one(tmp_path, name, digests):
     source, path, report = str(tmp_path / "source.tif"), str(tmp_path / "a.ome.zarr"), str(tmp_path / "a.json")
     array = gdaltest.random_array(shape, dtype)
     array[:, 100:300, 200:400] = 0
+    array[:, :, -40:] = 0  # the shards at the edge, which have no chunk there, are not stored; the next row's first ones are
     with gdaltest.config_option("GDAL_TIFF_INTERNAL_MASK", "YES"):
         made = gdaltest.mem(array, GT, "EPSG:32633", driver="GTiff", path=source)
         if name == "mask":

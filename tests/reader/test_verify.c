@@ -2,10 +2,10 @@
 #include "ngff.h"
 #include "place.h"
 
-/* side x side pixels of 1 in chunks of 8. */
-static void make_store(int side, const char *option)
+/* side x side pixels of 1 in chunks of 8, with up to two more options. */
+static void make_store(int side, const char *option, const char *other)
 {
-    const char *options[] = {"BLOCKSIZE=8", "OVERVIEWS=NONE", "LAYOUT=FLAT", option, NULL};
+    const char *options[] = {"BLOCKSIZE=8", "OVERVIEWS=NONE", "LAYOUT=FLAT", option, other, NULL};
     size_t n = (size_t)side * (size_t)side;
     uint8_t *pixels = malloc(n);
     memset(pixels, 1, n);
@@ -84,7 +84,7 @@ static void recorded_chunk_that_is_gone_is_told_once(void)
     static const char *const forms[][2] = {
         {NULL, "a/0/c/3/2"}, {"NGFF_VERSION=0.4", "a/0/3/2"}, {"SHARD=16", "a/0/c/1/1"}};
     for (int f = 0; f < 3; f++) {
-        make_store(40, forms[f][0]);
+        make_store(40, forms[f][0], NULL);
         CHECK_INT(verify(1), NGFF_OK);
         CHECK_INT(unlink(below(forms[f][1])), 0);
         for (int n_threads = 1; n_threads <= 3; n_threads += 2) {
@@ -99,7 +99,7 @@ static void recorded_chunk_that_is_gone_is_told_once(void)
 /* Nobody reads a line for each of a million chunks. */
 static void of_many_lost_chunks_the_first_are_told_and_the_rest_is_counted(void)
 {
-    make_store(320, NULL); /* 1600 chunks */
+    make_store(320, NULL, NULL); /* 1600 chunks */
     remove_below("a/0/c");
     CHECK_INT(verify(2), NGFF_E_CORRUPT);
     CHECK_INT(n_found, 1001);
@@ -109,7 +109,7 @@ static void of_many_lost_chunks_the_first_are_told_and_the_rest_is_counted(void)
 
 static void broken_shard_is_told_once(void)
 {
-    make_store(80, "SHARD=40");
+    make_store(80, "SHARD=40", NULL);
     write_bytes("a/0/c/1/1", "no index", 8);
     CHECK_INT(verify(1), NGFF_E_CORRUPT);
     CHECK_INT(n_found, 1);
@@ -121,11 +121,23 @@ static void broken_shard_is_told_once(void)
 /* The chunks at the edge of the grid, where a shard is not full. */
 static void chunks_of_shards_at_the_edge_are_looked_at(void)
 {
-    make_store(72, "SHARD=40"); /* 9 x 9 chunks in 2 x 2 shards of 5 x 5 */
+    make_store(72, "SHARD=40", NULL); /* 9 x 9 chunks in 2 x 2 shards of 5 x 5 */
     for (int n_threads = 1; n_threads <= 2; n_threads++) {
         CHECK_INT(verify(n_threads), NGFF_OK);
         CHECK_INT(n_steps, 82);
     }
+    remove_below("a");
+}
+
+/* No copy in the root names it. */
+static void attributes_of_an_array_that_are_gone_are_told(void)
+{
+    make_store(8, "NGFF_VERSION=0.4", "CONSOLIDATED=NO");
+    CHECK_INT(verify(1), NGFF_OK);
+    CHECK_INT(unlink(below("a/0/.zattrs")), 0);
+    CHECK_INT(verify(1), NGFF_E_CORRUPT);
+    CHECK_INT(n_found, 1);
+    CHECK(strstr(last, "a/0/.zattrs") != NULL);
     remove_below("a");
 }
 
@@ -137,6 +149,7 @@ int main(void)
     RUN(of_many_lost_chunks_the_first_are_told_and_the_rest_is_counted);
     RUN(broken_shard_is_told_once);
     RUN(chunks_of_shards_at_the_edge_are_looked_at);
+    RUN(attributes_of_an_array_that_are_gone_are_told);
     place_end();
     CHECK_EXIT();
 }

@@ -232,6 +232,13 @@ static const picture pictures[] = {
      .has_mask = 1,
      .has_holes = 1,
      .has_whole_mask = 1},
+    {.name = "mask, factor 9 across blocks", /* more children of a cell than are kept in a set */
+     .dims = "yx",
+     .shape = {130, 117},
+     .type = NGFF_UINT16,
+     .options = {"BLOCKSIZE=8", "SCALE_FACTORS=9"},
+     .has_mask = 1,
+     .has_holes = 1},
 };
 
 enum { n_pictures = sizeof pictures / sizeof pictures[0] };

@@ -273,6 +273,31 @@ static void syncing_ends_within_a_file(void)
     CHECK(access(below("e"), F_OK) != 0);
 }
 
+static int32_t publish_and_cancel(store *s, error *e)
+{
+    int32_t status = memory_ops->publish(s, e);
+    ngff_writer_cancel(gate.writer);
+    return status;
+}
+
+/* Who cancels then has a store. */
+static void cancel_of_a_published_store_comes_too_late(void)
+{
+    ngff_plan *plan = plan_of(NULL);
+    store *s = gated_memory();
+    store_ops late = *s->ops;
+    late.publish = publish_and_cancel;
+    s->ops = &late;
+    ngff_writer *w = writer_open_store(plan, s);
+    gate.writer = w;
+    CHECK_INT(write_rows(w, 0, side), NGFF_OK);
+    CHECK_INT(ngff_writer_close(w), NGFF_OK);
+    CHECK_INT(ngff_writer_status(w), NGFF_OK);
+    CHECK(ngff_writer_progress(w) == 1);
+    ngff_writer_free(w);
+    ngff_plan_free(plan);
+}
+
 static void make_store(const char *name)
 {
     ngff_plan *plan = plan_of(NULL);
@@ -387,6 +412,7 @@ int main(void)
     RUN(verify_ends_within_a_chunk);
     RUN(packing_ends_within_a_file);
     RUN(syncing_ends_within_a_file);
+    RUN(cancel_of_a_published_store_comes_too_late);
     RUN(change_in_place_stays_dirty);
     RUN(what_is_done_can_be_gone_on_with);
     RUN(check_of_a_resumed_run_ends_within_a_chunk);
