@@ -182,6 +182,18 @@ def test_rename_and_copy(tmp_path):
     assert gdaltest.tree_digest(tmp_path / "b.ome.zarr") == gdaltest.tree_digest(tmp_path / "c.ome.zarr") == digest
 
 
+@pytest.mark.parametrize("version, documents", [("0.4", {".zattrs", ".zgroup", ".zmetadata"}), ("0.5", {"zarr.json"})])
+def test_documents_of_the_root_are_copied_last(tmp_path, version, documents):
+    """So that nothing opens that is not whole."""
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source(), "BLOCKSIZE=8", f"NGFF_VERSION={version}")
+    gdaltest.OMEZARR.CopyFiles(str(tmp_path / "b.ome.zarr"), store)
+    times = {os.path.relpath(os.path.join(folder, name), tmp_path / "b.ome.zarr"): os.stat(os.path.join(folder, name)).st_mtime_ns
+             for folder, _, names in os.walk(tmp_path / "b.ome.zarr") for name in names}
+    of_others = [time for name, time in times.items() if name not in documents]
+    assert len(of_others) > 400  # so that ticks of the clock lie between them
+    assert min(times[name] for name in documents) >= max(of_others)
+
+
 # -- Programs ------------------------------------------------------------------------------------------------------------------
 
 

@@ -135,6 +135,18 @@ def test_categories_are_names(tmp_path):
     assert properties_of(image_label(store)) == {0: {"name": "nothing"}, 3: {"name": "cell"}, 7: {}, 9: {}}
 
 
+def test_rows_of_a_table_without_values_count_from_its_first(tmp_path):
+    rat = gdal.RasterAttributeTable()
+    rat.CreateColumn("kind", gdal.GFT_String, gdal.GFU_Name)
+    for row, name in enumerate(["three", "four"]):
+        rat.SetValueAsString(row, 0, name)
+    rat.SetLinearBinning(3, 1)
+    rat.SetTableType(gdal.GRTT_THEMATIC)
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source(None, COLORS, rat=rat), "LABELS=YES")
+    assert {value: said for value, said in properties_of(image_label(store)).items() if said} == {
+        3: {"name": "three"}, 4: {"name": "four"}}
+
+
 def test_a_table_of_ranges_stays_in_the_block(tmp_path):
     rat = gdal.RasterAttributeTable()
     for name, usage in (("from", gdal.GFU_Min), ("to", gdal.GFU_Max), ("class", gdal.GFU_Name)):
@@ -170,14 +182,16 @@ def test_the_way_there_and_back_is_a_fixed_point(tmp_path, version):
     assert gdaltest.tree_digest(one) == gdaltest.tree_digest(two)
 
 
-def test_what_another_writer_says_of_wide_labels_goes_on(tmp_path):
-    """GDAL has no colour table for 32 bits, and no place for free properties."""
-    array = labels("int32", (0, 3, 100000))
+@pytest.mark.parametrize("dtype, last", [("int32", 100000), ("uint8", 200)])
+def test_what_another_writer_says_of_labels_goes_on(tmp_path, dtype, last):
+    """GDAL has no colour table for 32 bits, of which 8 bits have one, and no place for free properties, nor for colours of
+    what does not occur."""
+    array = labels(dtype, (0, 3, 100000) if dtype == "int32" else (0, 3, 7))
     store = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "LABELS=YES", f"BLOCKSIZE={BLOCK}")
     with open(store + "/zarr.json") as file:
         document = json.load(file)
-    said = {"colors": [{"label-value": 3, "rgba": [1, 2, 3, 4]}, {"label-value": 100000, "rgba": [5, 6, 7, 255]}],
-            "properties": [{"label-value": 100000, "lineage": {"parent": 3}, "areas": [1, 2.5]}]}
+    said = {"colors": [{"label-value": 3, "rgba": [1, 2, 3, 4]}, {"label-value": last, "rgba": [5, 6, 7, 255]}],
+            "properties": [{"label-value": last, "lineage": {"parent": 3}, "areas": [1, 2.5]}]}
     document["attributes"]["ome"]["image-label"] = said
     del document["attributes"]["omezarr"]
     with open(store + "/zarr.json", "w") as file:

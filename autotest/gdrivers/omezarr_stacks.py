@@ -577,6 +577,13 @@ def test_files_that_fit_a_pattern_are_one_stack_in_natural_order(tmp_path, how):
     assert (level(store) == PLANES).all()
 
 
+def test_zeros_before_a_number_do_not_count(tmp_path):
+    for i, plane in enumerate(PLANES):
+        stack(tmp_path / (f"s{i:03}.tif" if i % 2 else f"s{i}.tif"), plane[None])
+    store, _ = copied(tmp_path / "out.ome.zarr", f"OMEZARR:{tmp_path}/s*.tif")
+    assert (level(store) == PLANES).all()
+
+
 def test_a_list_says_the_order_and_axes_what_the_files_are(tmp_path):
     names = [os.path.basename(path) for path in slices(tmp_path)]
     (tmp_path / "list.txt").write_text("\n".join(reversed(names)) + "\n\n")

@@ -184,6 +184,26 @@ def test_a_change_and_its_opposite_leave_the_same_bytes(tmp_path, options):
     assert gdaltest.snapshot(tmp_path) == before
 
 
+def test_a_change_of_a_stack_keeps_the_names_of_its_channels(tmp_path):
+    path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(gdaltest.random_array((6, 40, 30), "uint8")), "AXES=c:2,z:3",
+                          "CHANNEL_NAMES=a,b", "CHANNEL_COLORS=FF0000,00FF00")
+    before = gdaltest.snapshot(tmp_path)
+    for value in ("1", None):
+        dataset = update(path)
+        dataset.SetMetadataItem("NEW", value)
+        del dataset
+        assert (gdaltest.snapshot(tmp_path) == before) == (value is None)
+
+
+def test_metadata_of_a_store_made_without_any_can_be_set(tmp_path):
+    path = gdaltest.write(tmp_path / "a.ome.zarr", rich_source(), "COPY_SRC_MDD=NO")
+    assert gdal.Open(path).GetMetadataItem("WHO") is None
+    dataset = update(path)
+    dataset.SetMetadata(["B=2"], "OTHER")
+    del dataset
+    assert gdal.Open(path).GetMetadata("OTHER") == {"B": "2"}
+
+
 def test_every_description_can_be_changed_and_statistics_stay(tmp_path):
     path = gdaltest.write(tmp_path / "a.ome.zarr", rich_source(), "BLOCKSIZE=16")
     pixel_files = {k: v for k, v in chunk_files(path).items() if "/c/" in k and "/image/" in k}

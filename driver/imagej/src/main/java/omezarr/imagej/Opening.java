@@ -9,6 +9,7 @@ import ij.ImagePlus;
 import ij.ImageStack;
 import ij.Macro;
 import ij.gui.Overlay;
+import ij.gui.Roi;
 import ij.io.RoiDecoder;
 import ij.measure.Calibration;
 import ij.process.LUT;
@@ -108,10 +109,24 @@ final class Opening {
 
     private void setOverlay(ImagePlus imp) {
         Overlay overlay = new Overlay();
-        for (Object text : Json.list(Json.member(kept, "overlay")))
-            overlay.add(RoiDecoder.openFromByteArray(Base64.getDecoder().decode((String) text)));
+        for (Object text : Json.list(Json.member(kept, "overlay"))) {
+            Roi roi = roiOf(text);
+            if (roi != null)
+                overlay.add(roi);
+            else
+                IJ.log("OME-Zarr: " + reader.path + ": a part of the overlay is no ROI of ImageJ, and is left out");
+        }
         if (overlay.size() > 0)
             imp.setOverlay(overlay);
+    }
+
+    /** null for what others have put there, which RoiDecoder may refuse in any way. */
+    private static Roi roiOf(Object text) {
+        try {
+            return RoiDecoder.openFromByteArray(Base64.getDecoder().decode((String) text));
+        } catch (RuntimeException e) {
+            return null;
+        }
     }
 
     private static ImageStack inMemory(StoredStack stored) {
