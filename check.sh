@@ -53,8 +53,8 @@ step_pytest() {
     ! grep -qs 'VERSION_ID="12"' /etc/os-release || skips=(--expected-skips autotest/expected_skips.txt)
     # Twice as many as processors, since a third of the time they wait for servers and disks; a module's tests go to one of
     # them, which starts its servers once, until another has nothing left to do.
-    GDAL_DRIVER_PATH=$here/build/driver/gdal "$venv/bin/python" -m pytest autotest -q -ra -n "$((2 * $(nproc)))" --dist worksteal \
-        --durations=5 "${skips[@]}"
+    GDAL_DRIVER_PATH=$here/build/driver/gdal "$venv/bin/python" -m pytest autotest --ignore autotest/imagej -q -ra -n "$((2 * $(nproc)))" \
+        --dist worksteal --durations=5 "${skips[@]}" # the stores of ImageJ are made and read in the step imagej
 }
 
 step_header() { # the public header compiles alone, pedantically
