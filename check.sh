@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "$0")" || exit 2
 here=$PWD
-all="build ctest pytest header symbols nogdal machines natives imagej sanitizers plugin threads fuzz chroot newgdal"
+all="build ctest pytest header symbols nogdal machines natives wine imagej sanitizers plugin threads fuzz chroot newgdal"
 steps=${*:-$all}
 [ "$steps" = quick ] && steps="build ctest pytest"
 logs=$here/build/logs

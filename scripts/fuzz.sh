@@ -17,10 +17,12 @@ NGFF_TARGETS=${only:-fuzz_targets} "$root/scripts/asan.sh"
 
 # run_target NAME: libgdal keeps memory until the process ends, so leaks are only looked for where it does no work
 run_target() {
-    local name=$1 seeds=() leaks=1
+    local name=$1 seeds=() leaks=1 seconds=$seconds
     mkdir -p "$place/corpus/$name"
     local alike=("$name") folder
-    case $name in fuzz_store | fuzz_arrays | fuzz_tree) alike=(fuzz_store fuzz_tree) ;; esac
+    case $name in fuzz_store | fuzz_arrays | fuzz_tree) # the stores that are kept take ten seconds by themselves
+        alike=(fuzz_store fuzz_tree) seconds=$((2 * seconds)) ;;
+    esac
     for folder in "${alike[@]/#/$root/tests/fuzz/seeds/}" "${alike[@]/#/$place/kept/}"; do
         [ ! -d "$folder" ] || seeds+=("$folder")
     done

@@ -84,13 +84,16 @@ static void parts_are_the_image_and_what_is_beside_it(void)
     CHECK_TEXT(ngff_reader_error(reader), "");
     CHECK_INT(ngff_reader_level_count(reader), 1);
     CHECK_INT(ngff_reader_part_entry(reader), 0);
+    CHECK_TEXT(ngff_reader_group(reader), "labels/cells");
     ngff_reader_free(reader);
     reader = ngff_reader_open_part(below("a"), "0", NULL); /* the array of a level */
     CHECK_TEXT(ngff_reader_error(reader), "");
     CHECK_INT(ngff_reader_part_level(reader), 0);
+    CHECK_TEXT(ngff_reader_group(reader), "");
     ngff_reader_free(reader);
     reader = ngff_reader_open_part(below("a"), "#1", NULL);
     CHECK(ngff_reader_status(reader) < 0 && strstr(ngff_reader_error(reader), "there is no number 1"));
+    CHECK_TEXT(ngff_reader_group(reader), "");
     ngff_reader_free(reader);
 }
 

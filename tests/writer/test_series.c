@@ -81,6 +81,7 @@ static void check_image(int i)
     const int64_t strides[] = {0, 0, 0, size * sizes[i][1], size};
     ngff_reader *reader = ngff_reader_open_part(below("a.ome.zarr"), part, NULL);
     CHECK_INT(ngff_reader_status(reader), NGFF_OK);
+    CHECK_TEXT(ngff_reader_group(reader), part);
     CHECK_INT(ngff_reader_read(reader, 0, origin, extent, found, strides, 1, NULL, 0), NGFF_OK);
     CHECK(memcmp(found, pixels[i], (size_t)(size * sizes[i][0] * sizes[i][1])) == 0);
     ngff_reader_free(reader);
