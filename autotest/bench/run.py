@@ -96,6 +96,7 @@ def compare(args, picture, codec_name):
     environment = dict(os.environ, GDAL_DRIVER_PATH=args.driver, GDAL_PAM_ENABLED="NO", OMP_NUM_THREADS="2", RAYON_NUM_THREADS="2")
     codec, level = CODECS[codec_name]
     rows = {}
+    shutil.rmtree(f"{args.dir}/out.ome.zarr", ignore_errors=True)  # of a run that was stopped
     for number in range(args.repeat):
         floor = None
         for name, command in commands(args, source, f"{args.dir}/out.ome.zarr", codec, level):
