@@ -637,7 +637,7 @@ def test_slides_of_leica(tmp_path):
     np.testing.assert_array_equal(store.array, np.stack([arrays[2], arrays[4]]).transpose(3, 0, 1, 2))
     assert store.axes == "czyx" and store.name == "tissue"
     assert (store.scale["y"], store.scale["x"], store.unit["x"]) == (0.25, 0.5, "micrometer")
-    assert (store.translation["y"], store.translation["x"]) == (2.5, 5000)
+    assert (store.translation["y"], store.translation["x"]) == (2.5 + 0.25 / 2, 5000 + 0.5 / 2)  # centres of pixels
     assert (store.metadata["LEICA_Objective"], store.metadata["LEICA_Device"]) == ("20", "Leica SCN400")
     glass = gdal.Open(f'OMEZARR:"{source}":#1')
     np.testing.assert_array_equal(gdaltest.pixels(glass), np.moveaxis(arrays[0], -1, 0))

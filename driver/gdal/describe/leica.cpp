@@ -72,7 +72,7 @@ static bool place_pages(const TiffFile &file, Node pixels, std::vector<bool> *is
     return true;
 }
 
-/* Nanometres of a view to micrometres of an axis. */
+/* Nanometres of a view, which begins at the edge of the first pixel, to micrometres of an axis, which has its centre. */
 static void place_axis(Node view, const char *size, const char *offset, int64_t n_pixels, StackAxis *axis)
 {
     int64_t length = 0, start = 0;
@@ -80,7 +80,7 @@ static void place_axis(Node view, const char *size, const char *offset, int64_t 
         return;
     read_count(view, offset, &start);
     axis->scale = static_cast<double>(length) / static_cast<double>(n_pixels) / 1000;
-    axis->translation = static_cast<double>(start) / 1000;
+    axis->translation = static_cast<double>(start) / 1000 + axis->scale / 2;
     axis->unit = unit_of_text('x', "um").name;
 }
 
