@@ -458,6 +458,20 @@ def test_all_series_of_a_store(tmp_path, omezarr):
     assert done.returncode == 0 and "has the pixels of the source" in done.stdout, done.stdout + done.stderr
 
 
+def test_a_source_of_more_images_is_not_praised_whole(tmp_path, omezarr):
+    """Pages of other sizes, of which the store has two and the source three."""
+    paths = [str(tmp_path / name) for name in ("two.tif", "three.tif")]
+    for path, sizes in zip(paths, ((20, 30), (20, 30, 40))):
+        with tifffile.TiffWriter(path) as file:
+            for size in sizes:
+                file.write(np.full((size, size), size, "uint8"), contiguous=False, metadata=None)
+    store = written(tmp_path / "a.ome.zarr", paths[0], "SERIES=ALL")
+    done = omezarr("verify", store, paths[0])
+    assert done.returncode == 0 and done.stdout.strip().endswith("whole, and has the pixels of the source"), done.stdout
+    done = omezarr("verify", store, paths[1])
+    assert done.returncode == 0 and "has the pixels of 2 of the 3 pages or images" in done.stdout, done.stdout
+
+
 def test_one_series_of_a_store_is_compared_as_one(tmp_path, omezarr):
     source = several(tmp_path / "a.ome.tif")
     with gdaltest.collected_messages() as messages:

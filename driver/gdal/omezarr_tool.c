@@ -121,7 +121,7 @@ static int verify(int n_arguments, char **arguments)
             return EXIT_UNREADABLE;
         }
     }
-    verification all = {names[0], source, limits, print_finding, NULL, NULL, 0};
+    verification all = {.store = names[0], .source = source, .limits = limits, .tell = print_finding};
     int code = codes[verify_store(&all, message, sizeof message)];
     if (message[0])
         fprintf(stderr, "omezarr: %s\n", message);

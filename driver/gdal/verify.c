@@ -86,6 +86,7 @@ static int check_pixels(verification *v, ngff_reader *store, GDALDatasetH given,
     ngff_reader_level_shape(store, 0, shape);
     GDALDatasetH planes = find_planes(given, dims, shape), source = planes ? planes : given;
     v->n_images = page_count(source, NULL);
+    v->n_compared = 1;
     int *bands = dimension_bands(source, dims, shape);
     const comparison all = {store, source, bands, GDT_Unknown, n_threads, tell_share, &s};
     int result = compare_with_source(&all, text, sizeof text);
@@ -143,10 +144,11 @@ static int check_series(verification *v, ngff_reader *store, int n_threads, char
         if (one && one != source)
             GDALClose(one);
     }
-    v->n_images = 0;
+    v->n_images = n;
+    v->n_compared = n < n_parts ? n : n_parts;
     if (result == VERIFY_WHOLE && n != n_parts) {
         snprintf(line, sizeof line, "%s has %d images and the source %d: the first %d were compared",
-                 verify_path(v->store), n_parts, n, n < n_parts ? n : n_parts);
+                 verify_path(v->store), n_parts, n, v->n_compared);
         v->tell(v->user, finding_word(NGFF_FINDING_NOTE), line);
     }
     CSLDestroy(names);
@@ -157,8 +159,9 @@ static int check_series(verification *v, ngff_reader *store, int n_threads, char
 
 const char *verify_praise(const verification *v)
 {
-    if (v->source && v->n_images > 1)
-        return CPLSPrintf("whole, and has the pixels of 1 of the %d pages or images of the source", v->n_images);
+    if (v->source && v->n_compared < v->n_images)
+        return CPLSPrintf("whole, and has the pixels of %d of the %d pages or images of the source", v->n_compared,
+                          v->n_images);
     return v->source ? "whole, and has the pixels of the source" : "whole";
 }
 

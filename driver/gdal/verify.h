@@ -20,7 +20,7 @@ typedef struct {
     void (*tell)(void *user, const char *kind, const char *text);
     int32_t (*progress)(void *user, double share); /* may be NULL; returns 0 to stop */
     void *user;
-    int n_images; /* set: of the source's file, of which one was compared */
+    int n_images, n_compared; /* set: images of the source's file, and how many of them were compared */
 } verification;
 
 enum { VERIFY_WHOLE, VERIFY_DAMAGED, VERIFY_UNREADABLE, VERIFY_CANCELLED };

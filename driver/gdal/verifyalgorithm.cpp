@@ -122,6 +122,7 @@ bool VerifyAlgorithm::run(GDALProgressFunc progress, void *progress_data)
                         keep_finding,
                         tell_progress,
                         &report,
+                        0,
                         0};
     const int result = verify_store(&all, message, sizeof message);
     if (result == VERIFY_CANCELLED) {
