@@ -11,13 +11,10 @@
 static int32_t emit_group(int version, const char *path, cJSON *attributes, metadata_sink sink, void *user, error *e)
 {
     int is_v2 = version == VERSION_04, is_whole = attributes != NULL;
-    cJSON *group = cJSON_CreateObject(), *outer = is_v2 ? NULL : cJSON_CreateObject();
-    tree_put(group, "zarr_format", tree_whole(is_v2 ? 2 : 3), &is_whole);
-    if (!is_v2) {
-        tree_put(group, "node_type", cJSON_CreateString("group"), &is_whole);
+    cJSON *outer = is_v2 ? NULL : cJSON_CreateObject();
+    if (!is_v2)
         tree_put(outer, "ome", attributes, &is_whole);
-        tree_put(group, "attributes", outer, &is_whole);
-    }
+    cJSON *group = tree_group(version, outer, &is_whole);
     const cJSON *const documents[] = {group, is_v2 ? attributes : NULL};
     const char *const names[] = {is_v2 ? ".zgroup" : "zarr.json", ".zattrs"};
     for (int i = 0; i < 2 && (i == 0 || documents[i]) && e->status == NGFF_OK; i++) {

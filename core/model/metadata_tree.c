@@ -67,6 +67,18 @@ cJSON *tree_texts(const char *const *values, int n, int *is_whole)
     return array;
 }
 
+cJSON *tree_group(int version, cJSON *attributes, int *is_whole)
+{
+    int is_v2 = version == VERSION_04;
+    cJSON *group = cJSON_CreateObject();
+    tree_put(group, "zarr_format", tree_whole(is_v2 ? 2 : 3), is_whole);
+    if (!is_v2) {
+        tree_put(group, "node_type", cJSON_CreateString("group"), is_whole);
+        tree_put(group, "attributes", attributes, is_whole);
+    }
+    return group;
+}
+
 cJSON *tree_named(const char *name, cJSON *configuration, int *is_whole)
 {
     cJSON *object = cJSON_CreateObject();

@@ -20,6 +20,8 @@ cJSON *tree_reals(const double *values, int n, int *is_whole);
 cJSON *tree_texts(const char *const *values, int n, int *is_whole);
 /* {"name":name,"configuration":configuration}; configuration may be NULL. */
 cJSON *tree_named(const char *name, cJSON *configuration, int *is_whole);
+/* The document of a group. attributes: handed over, in Zarr v2 NULL, which has them in a document of their own. */
+cJSON *tree_group(int version, cJSON *attributes, int *is_whole);
 /* One pixel, exactly: a number, "NaN", or a pair for complex types. quote_large: 64-bit integers as text. */
 cJSON *tree_pixel(const dtype *type, const uint8_t *pixel, int quote_large, int *is_whole);
 

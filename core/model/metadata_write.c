@@ -95,13 +95,7 @@ static int32_t emit_node(walk *w, const char *path, const char *name, cJSON *tre
 
 static cJSON *group_document(walk *w, cJSON *attributes)
 {
-    cJSON *group = cJSON_CreateObject();
-    tree_put(group, "zarr_format", tree_whole(is_v2(w) ? 2 : 3), &w->is_whole);
-    if (!is_v2(w)) {
-        tree_put(group, "node_type", cJSON_CreateString("group"), &w->is_whole);
-        tree_put(group, "attributes", attributes, &w->is_whole);
-    }
-    return group;
+    return tree_group(w->plan->options.version, attributes, &w->is_whole);
 }
 
 /* Every group above the array at path that is not there yet. */
