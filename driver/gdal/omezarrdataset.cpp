@@ -828,7 +828,8 @@ GDALDataset *omezarr_open_store(const std::string &root, const char *description
 /* A TIFF: by its first bytes, on a server, where each look is a request, only where the name says so. */
 static bool is_tiff(const std::string &path)
 {
-    static const char *const names[] = {".tif", ".tiff", ".btf", ".tf2", ".tf8", ".svs", ".scn", ".ndpi", ".lsm", ".stk"};
+    static const char *const names[] = {".tif", ".tiff", ".btf",  ".tf2", ".tf8",
+                                        ".svs", ".scn",  ".ndpi", ".lsm", ".stk"};
     const auto has_name = [&path](const char *end) {
         const size_t n = strlen(end);
         return path.size() > n && EQUAL(path.c_str() + path.size() - n, end);

@@ -24,31 +24,10 @@
 
 /* -- XML ------------------------------------------------------------------------------------------------------- */
 
-/* Where the root element begins; npos: this is no XML. *has_doctype: a DOCTYPE or ENTITY stands before it. */
-static size_t find_root(const std::string &text, bool *has_doctype)
-{
-    size_t at = text.compare(0, 3, "\xEF\xBB\xBF") == 0 ? 3 : 0;
-    *has_doctype = false;
-    for (;;) {
-        at = text.find_first_not_of(" \t\r\n", at);
-        if (at == std::string::npos || text[at] != '<' || at + 1 == text.size())
-            return std::string::npos;
-        const bool is_comment = text.compare(at, 4, "<!--") == 0;
-        if (text[at + 1] != '?' && text[at + 1] != '!')
-            return at;
-        *has_doctype = *has_doctype || (text[at + 1] == '!' && !is_comment);
-        const char *const end_of = is_comment ? "-->" : *has_doctype ? "<OME" : ">";
-        at = text.find(end_of, at);
-        if (at == std::string::npos)
-            return at;
-        at += *has_doctype && !is_comment ? 0 : strlen(end_of);
-    }
-}
-
 /* The start tag of the root, "<OME ...>", if text is OME-XML, else "". */
 static std::string root_tag(const std::string &text, bool *has_doctype)
 {
-    const size_t start = find_root(text, has_doctype);
+    const size_t start = find_root_element(text, has_doctype);
     if (start == std::string::npos)
         return std::string();
     const size_t end = text.find('>', start), stop = text.find_first_of(" \t\r\n/>", start);
@@ -58,38 +37,6 @@ static std::string root_tag(const std::string &text, bool *has_doctype)
     const size_t colon = name.rfind(':');
     return name.substr(colon == std::string::npos ? 0 : colon + 1) == "OME" ? text.substr(start, end + 1 - start)
                                                                             : std::string();
-}
-
-/* What GDAL's tree of a text takes, or a little more: a node for each element, for its text, and two for each
- * attribute. */
-static int64_t tree_bytes(const std::string &text)
-{
-    constexpr int64_t of_node = 96;
-    const int64_t n_nodes = std::count(text.begin(), text.end(), '<') + std::count(text.begin(), text.end(), '=');
-    return static_cast<int64_t>(text.size()) + 2 * of_node * n_nodes;
-}
-
-/* The largest tree: OME-XML of about 200,000 planes, each with its Plane and TiffData, or of a million with TiffData
- * alone. Beyond that a small file could take all memory. */
-constexpr int64_t most_tree_bytes = 1 << 30;
-
-Xml parse_xml(const std::string &text, std::string *reason)
-{
-    bool has_doctype = false;
-    root_tag(text, &has_doctype);
-    if (has_doctype || text.find("<!ENTITY") != std::string::npos) {
-        *reason = "has a DOCTYPE or entities of its own, which are never read";
-        return nullptr;
-    }
-    if (tree_bytes(text) > most_tree_bytes) {
-        *reason = "is too large: read, it would take more than " + std::to_string(most_tree_bytes >> 20) + " MiB";
-        return nullptr;
-    }
-    const QuietErrors quiet;
-    Xml tree(CPLParseXMLString(utf8(text).c_str()));
-    if (tree == nullptr)
-        *reason = std::string("is broken (") + CPLGetLastErrorMsg() + ")";
-    return tree;
 }
 
 /* The Pixels of an image: before 2009-09 there could be several. */

@@ -23,6 +23,13 @@ struct XmlReleaser {
 using Xml = std::unique_ptr<CPLXMLNode, XmlReleaser>;
 using Node = const CPLXMLNode *;
 
+/* The largest tree: OME-XML of about 200,000 planes, each with its Plane and TiffData, or of a million with TiffData
+ * alone. Beyond that a small file could take all memory. */
+constexpr int64_t most_tree_bytes = 1 << 30;
+
+/* Where the root element begins; npos: this is no XML. *has_doctype: a DOCTYPE or ENTITY stands before it. */
+size_t find_root_element(const std::string &text, bool *has_doctype);
+
 /* The tree of XML; NULL, with the reason, if there is none: it has a DOCTYPE, is too large, or broken. */
 Xml parse_xml(const std::string &text, std::string *reason);
 
