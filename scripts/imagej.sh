@@ -39,7 +39,8 @@ if [ "${1:-}" != test ]; then
 fi
 maven "-Dlibrary=$source/build"
 cat "$source"/driver/imagej/target/surefire-reports/*.txt | grep '^Tests run'
-GDAL_DRIVER_PATH=$source/build/driver/gdal "$source/build/venv/bin/python" -m pytest "$source/autotest/imagej" -q
+GDAL_DRIVER_PATH=$source/build/driver/gdal "$source/build/venv/bin/python" -m pytest "$source/autotest/imagej" -q \
+    --expected-skips "$source/autotest/expected_skips.txt"
 
 command -v xvfb-run >/dev/null || { echo "(There is no xvfb-run: no ImageJ with a window is tested.)" && exit 0; }
 unzip -l "$jar" | grep -q "linux-$(uname -m | tr _ -)/libngff.so" ||

@@ -8,8 +8,8 @@ import ij.Executer;
 import ij.IJ;
 import ij.ImageJ;
 import ij.ImagePlus;
+import ij.ImageStack;
 import ij.Menus;
-import ij.VirtualStack;
 import ij.WindowManager;
 import ij.macro.Interpreter;
 import ij.plugin.frame.Recorder;
@@ -53,6 +53,7 @@ import javax.swing.JFileChooser;
 import javax.swing.JFrame;
 import javax.swing.JLabel;
 import javax.swing.TransferHandler;
+import omezarr.imagej.PlaneStack;
 
 public final class RealImageJ {
     private static final long longest = 20_000; // milliseconds until something that must come counts as missing
@@ -272,17 +273,7 @@ public final class RealImageJ {
     private void escape_leaves_nothing() throws Exception {
         int[] reads = {0};
         ImagePlus[] shown = {null};
-        VirtualStack stack = new VirtualStack(64, 64, null, null) {
-            @Override
-            public int getSize() {
-                return 2000;
-            }
-
-            @Override
-            public int size() {
-                return 2000;
-            }
-
+        ImageStack stack = new PlaneStack(64, 64, 2000) {
             @Override
             public ImageProcessor getProcessor(int n) {
                 if (++reads[0] == 20) // once: the key that the user presses
@@ -291,18 +282,7 @@ public final class RealImageJ {
                                                                     KeyEvent.CHAR_UNDEFINED));
                 return new ShortProcessor(64, 64);
             }
-
-            @Override
-            public Object getPixels(int n) {
-                return getProcessor(n).getPixels();
-            }
-
-            @Override
-            public String getSliceLabel(int n) {
-                return null;
-            }
         };
-        stack.setBitDepth(16);
         shown[0] = new ImagePlus("long", stack);
         shown[0].show();
         reads[0] = 0;

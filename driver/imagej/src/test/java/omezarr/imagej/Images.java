@@ -4,7 +4,6 @@ package omezarr.imagej;
 import ij.CompositeImage;
 import ij.ImagePlus;
 import ij.ImageStack;
-import ij.VirtualStack;
 import ij.measure.Calibration;
 import ij.process.ByteProcessor;
 import ij.process.ColorProcessor;
@@ -109,19 +108,18 @@ final class Images {
     }
 
     /** A virtual stack that counts how often each plane is read, and gives the same array again and again. */
-    static final class Counted extends VirtualStack {
+    static final class Counted extends PlaneStack {
         final List<Integer> reads = Collections.synchronizedList(new ArrayList<>());
         final int nC, nZ, nT;
         private final short[] pixels;
         Runnable onRead = () -> {};
 
         Counted(int width, int height, int nC, int nZ, int nT) {
-            super(width, height, null, null);
+            super(width, height, nC * nZ * nT);
             this.nC = nC;
             this.nZ = nZ;
             this.nT = nT;
             pixels = new short[width * height];
-            setBitDepth(16);
         }
 
         ImagePlus image(String title) {
@@ -130,26 +128,6 @@ final class Images {
             imp.setOpenAsHyperStack(true);
             reads.clear(); // ImageJ has shown the first plane
             return imp;
-        }
-
-        @Override
-        public int getSize() {
-            return nC * nZ * nT;
-        }
-
-        @Override
-        public int size() {
-            return getSize();
-        }
-
-        @Override
-        public Object getPixels(int n) {
-            return getProcessor(n).getPixels();
-        }
-
-        @Override
-        public String getSliceLabel(int n) {
-            return null;
         }
 
         @Override

@@ -5,7 +5,6 @@ package omezarr.imagej;
 
 import ij.ImagePlus;
 import ij.ImageStack;
-import ij.VirtualStack;
 import ij.io.FileSaver;
 import ij.process.ImageProcessor;
 import ij.process.ShortProcessor;
@@ -24,35 +23,12 @@ final class Speed {
                 pixels[i] = (short) ((x * 3 + y * 5 + z * 7) / 16 + ((x * 7919 ^ y * 104729 ^ z * 1299709) >>> 4 & 7));
     }
 
-    private static final class Planes extends VirtualStack {
-        private final int depth;
+    private static final class Planes extends PlaneStack {
         private final short[] pixels;
 
         Planes(int width, int height, int depth) {
-            super(width, height, null, null);
-            this.depth = depth;
+            super(width, height, depth);
             pixels = new short[width * height];
-            setBitDepth(16);
-        }
-
-        @Override
-        public int getSize() {
-            return depth;
-        }
-
-        @Override
-        public int size() {
-            return depth;
-        }
-
-        @Override
-        public Object getPixels(int n) {
-            return getProcessor(n).getPixels();
-        }
-
-        @Override
-        public String getSliceLabel(int n) {
-            return null;
         }
 
         @Override
