@@ -6,7 +6,7 @@
 #   same codecs compiled by gcc, byte for byte.
 # natives.sh plugin: builds the GDAL plugin with these codecs in it, beside those that libgdal loads, and lets gdal_translate
 #   write by each of them; the plugin of the folder build, with the system's codecs, reads the same pixels.
-# natives.sh arm64: the same with the library for arm64, run by qemu (minutes).
+# natives.sh arm64: what check does, with the library for arm64, run by qemu (minutes).
 # Where zig or the sources of the codecs cannot be had, the last line says why and the exit status is 77.
 set -euo pipefail
 source=$(cd "$(dirname "$0")/.." && pwd)
