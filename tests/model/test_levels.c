@@ -169,6 +169,9 @@ static void default_blocks_depend_on_the_axes(void)
     ngff_plan *p = plan_of("tczyx", SHAPE(4, 3, 64, 1000, 1000), NGFF_UINT8, NULL);
     check_sizes(p->levels[0].chunk, 5, SHAPE(1, 1, 16, 256, 256), "chunk", 0);
     ngff_plan_free(p);
+    p = plan_of("tczyx", SHAPE(4, 3, 1, 1000, 1000), NGFF_UINT8, NULL); /* one plane of z is no stack */
+    check_sizes(p->levels[0].chunk, 5, SHAPE(1, 1, 1, 512, 512), "chunk", 0);
+    ngff_plan_free(p);
     p = plan_of("cyx", SHAPE(3, 1000, 300), NGFF_UINT8, NULL);
     check_sizes(p->levels[0].chunk, 3, SHAPE(1, 512, 300), "chunk", 0);
     ngff_plan_free(p);
