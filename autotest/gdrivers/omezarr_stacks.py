@@ -440,6 +440,15 @@ def test_a_page_that_cannot_be_decoded_is_an_error_with_its_name(tmp_path, how):
     assert not os.path.exists(f"{tmp_path}/a.zarr")
 
 
+def huge_tiles(path, pages):
+    """Makes the tiles of these pages 65520 pixels wide and high, without a byte more."""
+    places = [page.tags[tag].valueoffset for page in pages for tag in ("TileWidth", "TileLength")]
+    with open(path, "r+b") as file:
+        for place in places:
+            file.seek(place)
+            file.write(struct.pack("<H", 65520))
+
+
 def test_huge_tiles_of_small_pages_are_refused(tmp_path):
     """Of pages that would be opened together, too: GDAL takes memory for a whole tile."""
     path = tmp_path / "a.tif"
@@ -448,13 +457,26 @@ def test_huge_tiles_of_small_pages_are_refused(tmp_path):
         for plane in PLANES[1:3]:
             file.write(plane, contiguous=False, tile=(64, 64), compression="zlib", **GREY)
     with tifffile.TiffFile(path) as file:
-        places = [page.tags[tag].valueoffset for page in file.pages[1:] for tag in ("TileWidth", "TileLength")]
-    with open(path, "r+b") as file:
-        for place in places:
-            file.seek(place)
-            file.write(struct.pack("<H", 65520))
+        pages = file.pages[1:]
+    huge_tiles(path, pages)
     refusal = gdaltest.refused(f"{tmp_path}/a.zarr", gdal.Open(str(path)))
     assert f"{path}: page 2" in refusal and "tiles are larger" in refusal
+
+
+def test_huge_tiles_of_a_level_are_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        for plane in PLANES[:3]:
+            file.write(plane, contiguous=False, subifds=1, tile=(16, 16), compression="zlib", **GREY)
+            file.write(plane[::2, ::2], subfiletype=1, tile=(16, 16), compression="zlib", **GREY)
+    with tifffile.TiffFile(path) as file:
+        pages = [file.pages[1].pages[0]]
+    huge_tiles(path, pages)
+    stack = gdal.OpenEx(f"OMEZARR:{path}")
+    assert np.array_equal(gdaltest.pixels(stack.GetRasterBand(2)), PLANES[1])
+    assert np.array_equal(gdaltest.pixels(stack.GetRasterBand(1).GetOverview(0)), PLANES[0, ::2, ::2])
+    with pytest.raises(RuntimeError, match="page 2 .*tiles of its level of 28 x 20 pixels are larger"):
+        gdaltest.pixels(stack.GetRasterBand(2).GetOverview(0))
 
 
 # -- Verify ------------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 /* fuzz_pages.cpp: libFuzzer target for the pages of a TIFF (driver/gdal/stack): the walk over its directories, then all that
  * is said of the planes, and some pixels of the first and the last one. The input is the file. */
+#include <algorithm>
 #include <cstdlib>
 #include <vector>
 
@@ -26,13 +27,20 @@ int LLVMFuzzerInitialize(int *, char ***)
     return 0;
 }
 
-static void read_band(GDALRasterBand *band)
+/* A strip may be as large as the page, and GDAL takes memory for all its samples: no more than what a run may take. */
+static bool is_small(GDALRasterBand *band, const TiffFile &file)
+{
+    double n_samples = 1;
+    for (const TiffPage &page : file.pages)
+        n_samples = std::max(n_samples, static_cast<double>(page.samples));
+    return 16 * n_samples * band->GetXSize() * band->GetYSize() < 1 << 25;
+}
+
+static void read_band(GDALRasterBand *band, const StackFiles &files)
 {
     const int width = std::min(band->GetXSize(), 100), height = std::min(band->GetYSize(), 100);
-    int block[2] = {1, 1};
     std::vector<double> pixels(static_cast<size_t>(width) * height);
-    band->GetBlockSize(&block[0], &block[1]);
-    if (static_cast<double>(block[0]) * block[1] < 1 << 22 &&
+    if (is_small(band, files.files[0]) &&
         band->RasterIO(GF_Read, band->GetXSize() - width, band->GetYSize() - height, width, height, pixels.data(),
                        width, height, GDT_Float64, 0, 0, nullptr) != CE_None)
         return;
@@ -49,11 +57,11 @@ static void read_image(const std::shared_ptr<const StackFiles> &files, int numbe
     if (!stack)
         return;
     for (const int band : {1, stack->GetRasterCount()}) {
-        read_band(stack->GetRasterBand(band));
+        read_band(stack->GetRasterBand(band), *files);
         if (GDALRasterBand *overview = stack->GetRasterBand(band)->GetOverview(0))
-            read_band(overview);
+            read_band(overview, *files);
     }
-    read_band(stack->again()->GetRasterBand(1));
+    read_band(stack->again()->GetRasterBand(1), *files);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -33,14 +33,14 @@ void add_region(std::string *xml, const std::string &file, int64_t from, int64_t
     CPLFree(escaped);
 }
 
-bool has_huge_blocks(GDALDataset *page)
+bool has_huge_blocks(GDALRasterBand *band)
 {
     int block[2] = {1, 1};
-    GDALRasterBand *band = page->GetRasterBand(1);
-    if (band != nullptr)
-        band->GetBlockSize(&block[0], &block[1]);
-    return is_huge_block(static_cast<double>(block[0]) * block[1],
-                         static_cast<double>(page->GetRasterXSize()) * page->GetRasterYSize());
+    band->GetBlockSize(&block[0], &block[1]);
+    GDALDataset *of = band->GetDataset(); /* an overview may have none */
+    const double pixel =
+        GDALGetDataTypeSizeBytes(band->GetRasterDataType()) * (of != nullptr ? std::max(1, of->GetRasterCount()) : 1.0);
+    return is_huge_block(pixel * block[0] * block[1], pixel * band->GetXSize() * band->GetYSize());
 }
 
 bool write_file(const std::string &name, const void *bytes, size_t n)
@@ -170,7 +170,8 @@ GDALDataset *OpenPages::open(int number, int64_t page_number)
     std::string message;
     opened.dataset =
         file.is_of_other_format ? open_raster(file.path, &message) : cut_page(file, page, opened, &message);
-    if (opened.dataset && has_huge_blocks(opened.dataset.get())) {
+    GDALRasterBand *first = opened.dataset ? opened.dataset->GetRasterBand(1) : nullptr;
+    if (first != nullptr && has_huge_blocks(first)) {
         message = "its tiles are larger than the image by far";
         opened.dataset.reset();
     }
@@ -245,10 +246,17 @@ GDALRasterBand *OpenPages::band(const StackPlane &plane, int width, int height)
     }
     if (width == 0 || (band->GetXSize() == width && band->GetYSize() == height))
         return band;
-    for (int i = 0; i < band->GetOverviewCount(); i++)
-        if (GDALRasterBand *overview = band->GetOverview(i))
-            if (overview->GetXSize() == width && overview->GetYSize() == height)
-                return overview;
+    for (int i = 0; i < band->GetOverviewCount(); i++) {
+        GDALRasterBand *overview = band->GetOverview(i);
+        if (overview == nullptr || overview->GetXSize() != width || overview->GetYSize() != height)
+            continue;
+        if (!has_huge_blocks(overview))
+            return overview;
+        fail(plane.file, plane.page,
+             CPLSPrintf("cannot be read: the tiles of its level of %d x %d pixels are larger than it by far", width,
+                        height));
+        return nullptr;
+    }
     fail(plane.file, plane.page, CPLSPrintf("has no level of %d x %d pixels, as the first one has", width, height));
     return nullptr;
 }

@@ -563,9 +563,10 @@ bool Walker::list_blocks(TiffPage *page)
         return true;
     const int64_t rows = page->is_tiled ? m_blocks.tile_rows : std::min(m_blocks.rows_per_strip, page->height);
     const int64_t width = page->is_tiled ? m_blocks.tile_width : page->width;
+    const double pixel = page->bits / 8.0 * page->samples;
     if (rows < 1 || width < 1 || (!page->is_tiled && page->height % rows != 0) ||
-        is_huge_block(static_cast<double>(rows) * static_cast<double>(width),
-                      static_cast<double>(page->height) * static_cast<double>(page->width)))
+        is_huge_block(pixel * static_cast<double>(rows) * static_cast<double>(width),
+                      pixel * static_cast<double>(page->height) * static_cast<double>(page->width)))
         return true;
     const int64_t across = (page->width - 1) / width + 1, down = (page->height - 1) / rows + 1;
     const int64_t n_planes = page->planar == 2 ? page->samples : 1;
@@ -695,10 +696,10 @@ uint64_t digest(uint64_t of, const void *bytes, size_t n)
     return of;
 }
 
-bool is_huge_block(double pixels, double pixels_of_page)
+bool is_huge_block(double bytes, double bytes_of_page)
 {
-    constexpr double least = 1 << 24;
-    return pixels > std::max(least, 4 * pixels_of_page);
+    constexpr double least = 1 << 26;
+    return bytes > std::max(least, 4 * bytes_of_page);
 }
 
 bool is_tiff_header(const unsigned char *bytes, int n_bytes)

@@ -10,8 +10,9 @@
 /* True for the first bytes of a TIFF or BigTIFF. */
 bool is_tiff_header(const unsigned char *bytes, int n_bytes);
 
-/* True for tiles that no program makes: GDAL takes memory for a whole one, whatever the file has of it. */
-bool is_huge_block(double pixels, double pixels_of_page);
+/* True for tiles that no program makes: GDAL takes memory for a whole one, of all
+ * samples, whatever the file has of it. */
+bool is_huge_block(double bytes, double bytes_of_page);
 
 /* A digest of bytes, or of more bytes. */
 uint64_t digest(uint64_t of, const void *bytes, size_t n);
