@@ -130,7 +130,8 @@ typedef struct ngff_reader ngff_reader;
 /* The image, planned with LABELS=YES, will lie beside another, in the store of which `of` is the image: name is its place
  * there ("labels/cells"). It gets that image's scale, translation, units of its axes, NGFF version, number and factors of
  * levels; NGFF_E_ARGUMENT where sizes do not fit. ngff_writer_open then takes the path of that store, adds the label image
- * and lists it; a store in one file (.ozx) is refused. */
+ * and lists it; a store in one file (.ozx) is refused. ngff_writer_open_series makes it together with its image, of which
+ * ngff_writer_reader is the reader. */
 NGFF_API int32_t ngff_image_set_label_of(ngff_image *image, const ngff_reader *of, const char *name);
 /* Display label and colour (6 hexadecimal digits RRGGBB) of a channel; NULL leaves the default. An image without
  * axis c has one channel, 0. */
@@ -261,7 +262,8 @@ NGFF_API int32_t ngff_writer_status(const ngff_writer *writer);
 NGFF_API const char *ngff_writer_error(const ngff_writer *writer);
 
 /* A further image in the store that first (of ngff_writer_open) is making: number 1, 2 ... of LAYOUT=BIOFORMATS2RAW
- * (ngff_plan_set_series). All calls of a writer go with it. It is opened when the image before is written: first takes no more
+ * (ngff_plan_set_series), or in any layout a label image (ngff_image_set_label_of) of the image that was opened last. All calls
+ * of a writer go with it. It is opened when the image before is written: first takes no more
  * pixels from then on, and one further image is open at a time. Its ngff_writer_close makes it whole; first's comes last
  * and publishes all at once, and fails if one is not whole. It is freed before first is. OVERWRITE, RESUME, REPORT and
  * the OME-XML are first's, and ngff_writer_cancel of either means both. A resumed run keeps what each image has, and with REPORT

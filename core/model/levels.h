@@ -77,8 +77,8 @@ struct ngff_plan *plan_retain(struct ngff_plan *plan);
 int plan_is_fused(const struct ngff_plan *plan, int level);
 /* The block size in axis order, "1,4,256,256", as BLOCKSIZE takes it. */
 void plan_blocksize(const struct ngff_plan *plan, char text[256]);
-/* What was told of a further image of the store is told in the report of the first. */
-void plan_take_told(struct ngff_plan *plan, const struct ngff_plan *further);
+/* What was told of a further image of the store is told in the report of the first. name: how it is called. */
+void plan_take_told(struct ngff_plan *plan, const struct ngff_plan *further, const char *name);
 /* True where the levels lie side by side: 0, 1 ... */
 int plan_is_flat(const struct ngff_plan *plan);
 /* Path of the mask array of a level: "ovr_mask/scale0". */

@@ -498,16 +498,15 @@ int32_t ngff_plan_add_loss(ngff_plan *p, const char *text)
     return more && copy ? NGFF_OK : error_set(&p->error, NGFF_E_MEMORY, "out of memory");
 }
 
-void plan_take_told(ngff_plan *p, const ngff_plan *further)
+void plan_take_told(ngff_plan *p, const ngff_plan *further, const char *name)
 {
-    int n = (int)strcspn(further->prefix, "/");
     for (int i = 0; i < further->n_warnings; i++)
-        plan_warn(p, "image %.*s: %s", n, further->prefix, further->warnings[i]);
+        plan_warn(p, "%s: %s", name, further->warnings[i]);
     for (int i = 0; i < further->n_losses; i++) {
-        size_t room = strlen(further->losses[i]) + sizeof "image : " + sizeof further->prefix;
+        size_t room = strlen(further->losses[i]) + strlen(name) + sizeof ": ";
         char *text = malloc(room);
         if (text)
-            snprintf(text, room, "image %.*s: %s", n, further->prefix, further->losses[i]);
+            snprintf(text, room, "%s: %s", name, further->losses[i]);
         if (text)
             ngff_plan_add_loss(p, text);
         free(text);

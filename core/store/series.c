@@ -13,7 +13,7 @@ typedef struct {
     store_ops ops;
     store *below;
     int is_first;
-    char prefix[16];
+    char prefix[series_longest_prefix];
     char *path;
 } series;
 
@@ -23,7 +23,7 @@ static const char *key_below(const store *s, const char *key, char full[longest_
     return full;
 }
 
-/* Scratch has no folders. */
+/* Scratch has no folders. One image at a time needs any. */
 static const char *scratch_below(const store *s, const char *key, char full[longest_key])
 {
     const series *one = (const series *)s;
@@ -193,7 +193,7 @@ store *series_open(store *s, const char *prefix, int is_first)
     }
     snprintf(one->prefix, sizeof one->prefix, "%s", prefix);
     if (path)
-        snprintf(path, room, "%s/%.*s", s->path, (int)strcspn(prefix, "/"), prefix);
+        snprintf(path, room, "%s/%.*s", s->path, (int)strlen(prefix) - 1, prefix);
     one->path = path;
     one->below = s;
     one->is_first = is_first;

@@ -10,37 +10,45 @@
 #include "label_group.h"
 #include "ome_xml.h"
 #include "reader.h"
-#include "series.h"
 #include "writer.h"
 #include "sizes.h"
 
+/* A folder of the store that is made: of an image, or of them all. */
 typedef struct {
     ngff_writer *writer;
+    store *store;
+    const char *prefix; /* of its keys */
+    held_object *root;
     error *error;
 } sink;
 
 /* The root's own document waits: with it the store is an image. */
 static int32_t hold(held_object *root, const char *key, const void *bytes, size_t n, error *e)
 {
-    root->bytes = malloc(n + 1);
-    if (!root->bytes)
+    uint8_t *copy = malloc(n + 1);
+    if (!copy)
         return error_set(e, NGFF_E_MEMORY, "out of memory for %s", key);
-    memcpy(root->bytes, bytes, n);
+    memcpy(copy, bytes, n);
+    copy[n] = '\0';
+    free(root->bytes);
+    root->bytes = copy;
     root->n = n;
     snprintf(root->key, sizeof root->key, "%s", key);
     return NGFF_OK;
 }
 
-static int32_t put_metadata(void *user, const char *key, const void *bytes, size_t n)
+/* metadata_sink */
+static int32_t put_document(void *user, const char *key, const void *bytes, size_t n)
 {
-    sink *to = user;
-    int is_v2 = to->writer->plan->options.version == VERSION_04;
-    if (store_goes_on(to->writer->store, to->error) != NGFF_OK ||
-        writer_report(to->writer, key, bytes, n, to->error) != NGFF_OK)
+    const sink *to = user;
+    ngff_writer *w = to->writer;
+    int is_v2 = w->plan->options.version == VERSION_04;
+    if (store_goes_on(w->store, to->error) != NGFF_OK ||
+        report_object((w->first ? w->first : w)->report, to->prefix, key, bytes, n, to->error) != NGFF_OK)
         return to->error->status;
     if (strcmp(key, is_v2 ? ".zattrs" : "zarr.json") == 0)
-        return hold(&to->writer->root, key, bytes, n, to->error);
-    return to->writer->store->ops->put(to->writer->store, key, bytes, n, to->error);
+        return hold(to->root, key, bytes, n, to->error);
+    return to->store->ops->put(to->store, key, bytes, n, to->error);
 }
 
 int32_t writer_summarise(ngff_writer *w, const channel_summary **summaries, error *e)
@@ -84,14 +92,14 @@ static int32_t write_metadata(ngff_writer *w, error *e)
     if (writer_summarise(w, &summaries, e) != NGFF_OK)
         return e->status;
     w->found = summaries;
-    sink to = {w, e};
+    sink to = {w, w->store, w->prefix, &w->root, e};
     late_member late[5];
     char *texts[5];
     int n_late = writer_stored_members(w, late, texts);
     int32_t is_label = writer_label_member(w, &late[n_late], &texts[n_late], e);
     n_late += is_label == 1;
     int32_t status =
-        is_label < 0 ? is_label : metadata_write_late(w->plan, summaries, late, n_late, put_metadata, &to, e);
+        is_label < 0 ? is_label : metadata_write_late(w->plan, summaries, late, n_late, put_document, &to, e);
     while (n_late > 0)
         free(texts[--n_late]);
     return status == NGFF_OK ? NGFF_OK : error_set(e, status, "the metadata could not be written");
@@ -239,47 +247,92 @@ int32_t ngff_writer_verify(ngff_writer *w, int32_t (*progress)(void *user, doubl
     return writer_keep(w, &e);
 }
 
-/* metadata_sink: the documents of the store that holds the image beside others; its root's document waits. */
-static int32_t put_beside(void *user, const char *key, const void *bytes, size_t n)
+/* The document that makes an image of the objects of a further one. */
+static int32_t put_root(const ngff_writer *w, const further_image *one, error *e)
 {
-    sink *to = user;
-    store *whole = series_whole(to->writer->store);
-    int is_v2 = to->writer->plan->options.version == VERSION_04;
-    if (report_object(to->writer->report, "", key, bytes, n, to->error) != NGFF_OK)
-        return to->error->status;
-    if (strcmp(key, is_v2 ? ".zattrs" : "zarr.json") == 0)
-        return hold(&to->writer->collection, key, bytes, n, to->error);
-    return whole->ops->put(whole, key, bytes, n, to->error);
+    store *whole = writer_whole(w);
+    char key[sizeof one->root.key + sizeof one->prefix];
+    snprintf(key, sizeof key, "%s%s", one->prefix, one->root.key);
+    return whole->ops->put(whole, key, one->root.bytes, one->root.n, e);
+}
+
+/* The n label images from this one on are of the image before: their own documents, which their list and the copies of the
+ * image's are made of. */
+static int32_t list_labels_of(ngff_writer *w, int at, int n, error *e)
+{
+    further_image *labels = w->series + at, *image = at > 0 ? labels - 1 : NULL;
+    const char *prefix = image ? image->prefix : w->prefix;
+    store *s = image ? series_open(writer_whole(w), prefix, 0) : w->store;
+    const char **names = calloc((size_t)n, sizeof *names);
+    sink to = {w, s, prefix, image ? &image->root : &w->root, e};
+    if (!s || !names)
+        error_set(e, NGFF_E_MEMORY, "out of memory");
+    for (int i = 0; i < n && e->status == NGFF_OK; i++) {
+        names[i] = labels[i].plan->image->label_name + strlen("labels/");
+        put_root(w, &labels[i], e);
+    }
+    if (e->status == NGFF_OK)
+        label_group_make(s, w->plan->options.version, names, n, (const char *)to.root->bytes, put_document, &to, e);
+    free(names);
+    if (image && s)
+        s->ops->free(s);
+    return e->status;
+}
+
+static int32_t list_labels(ngff_writer *w, error *e)
+{
+    for (int i = 0, n; i < w->n_series && e->status == NGFF_OK; i += n + 1) {
+        for (n = 0; i + n < w->n_series && w->series[i + n].is_label;)
+            n++;
+        if (n > 0)
+            list_labels_of(w, i, n, e);
+    }
+    return e->status;
+}
+
+/* The plans of all images that are no label images. Returns how many, or NGFF_E_MEMORY. */
+static int32_t plans_of_images(const ngff_writer *w, const ngff_plan ***plans)
+{
+    int n = 0;
+    *plans = calloc((size_t)w->n_series + 1, sizeof **plans);
+    if (!*plans)
+        return NGFF_E_MEMORY;
+    (*plans)[n++] = w->plan;
+    for (int i = 0; i < w->n_series; i++)
+        if (!w->series[i].is_label)
+            (*plans)[n++] = w->series[i].plan;
+    return n;
 }
 
 /* The OME-XML of all images; NULL where one of them can have none. */
-static int32_t make_xml(const ngff_writer *w, char **xml)
+static int32_t make_xml(const ngff_plan **plans, int n, char **xml)
 {
-    int n = w->n_series + 1, is_refused = ome_xml_refusal(w->plan) != NULL;
-    const struct ngff_plan **plans = calloc((size_t)n, sizeof *plans);
-    for (int i = 0; plans && i < n; i++) {
-        plans[i] = i == 0 ? w->plan : w->series[i - 1].plan;
-        is_refused |= ome_xml_refusal(plans[i]) != NULL;
-    }
-    if (plans && !is_refused)
-        *xml = w->plan->ome_xml ? strdup(w->plan->ome_xml) : ome_xml_make(plans, n);
-    free(plans);
-    return plans && (*xml || is_refused) ? NGFF_OK : NGFF_E_MEMORY;
+    for (int i = 0; i < n; i++)
+        if (ome_xml_refusal(plans[i]))
+            return NGFF_OK;
+    *xml = plans[0]->ome_xml ? strdup(plans[0]->ome_xml) : ome_xml_make(plans, n);
+    return *xml ? NGFF_OK : NGFF_E_MEMORY;
 }
 
+/* What makes one store of several images. */
 static int32_t write_collection(ngff_writer *w, error *e)
 {
-    sink to = {w, e};
-    if (!w->plan->prefix[0] || w->first)
+    sink to = {w, writer_whole(w), "", &w->collection, e};
+    const ngff_plan **plans = NULL;
+    char *xml = NULL;
+    if (w->first)
         return NGFF_OK;
     if (w->n_whole != w->n_series)
         return error_set(e, NGFF_E_STATE, "image %d of the store is not whole, so it is not published", w->n_series);
-    char *xml = NULL;
-    if (make_xml(w, &xml) != NGFF_OK)
+    if (list_labels(w, e) != NGFF_OK || !w->prefix[0])
+        return e->status;
+    int32_t n = plans_of_images(w, &plans);
+    if (n < 0 || make_xml(plans, n, &xml) != NGFF_OK)
         error_set(e, NGFF_E_MEMORY, "out of memory");
     else
-        collection_write(w->plan->options.version, w->n_series + 1, xml, put_beside, &to, e);
+        collection_write(w->plan->options.version, n, xml, put_document, &to, e);
     free(xml);
+    free(plans);
     return e->status;
 }
 
@@ -292,16 +345,12 @@ static int32_t put_roots(ngff_writer *w, error *e)
         w->root = (held_object){0};
         return NGFF_OK;
     }
+    for (int i = 0; i < w->n_series; i++)
+        if (!w->series[i].is_label && put_root(w, &w->series[i], e) != NGFF_OK)
+            return e->status;
     if (w->store->ops->put(w->store, w->root.key, w->root.bytes, w->root.n, e) != NGFF_OK || !w->collection.bytes)
         return e->status;
-    store *whole = series_whole(w->store);
-    for (int i = 0; i < w->n_series; i++) {
-        const held_object *root = &w->series[i].root;
-        char key[sizeof root->key + sizeof w->plan->prefix];
-        snprintf(key, sizeof key, "%s%s", w->series[i].plan->prefix, root->key);
-        if (whole->ops->put(whole, key, root->bytes, root->n, e) != NGFF_OK)
-            return e->status;
-    }
+    store *whole = writer_whole(w);
     return whole->ops->put(whole, w->collection.key, w->collection.bytes, w->collection.n, e);
 }
 
@@ -316,22 +365,31 @@ static int32_t write_report(ngff_writer *w, error *e)
     return report_finish(w->report, &end, e);
 }
 
+int32_t writer_verify(ngff_writer *w)
+{
+    if (writer_finish(w) == NGFF_OK && w->plan->options.verify != VERIFY_NO && !w->is_verified)
+        ngff_writer_verify(w, NULL, NULL);
+    return w->error.status;
+}
+
 /* The report is written before the store is published, so that a place which does not take it leaves neither, and gets
  * its name after, so that a report is never of a store that is not there. */
 static void publish(ngff_writer *w, error *e)
 {
-    if (writer_finish(w) == NGFF_OK && w->plan->options.verify != VERIFY_NO && !w->is_verified)
-        ngff_writer_verify(w, NULL, NULL);
+    writer_verify(w);
     ngff_reader_free(w->preview);
     w->preview = NULL;
-    int is_beside = w->plan->image->label_name && w->path;
+    int is_beside = w->plan->image->label_name && w->path && !w->first;
     if (writer_keep(w, e) != NGFF_OK || write_collection(w, e) != NGFF_OK || write_report(w, e) != NGFF_OK ||
         (is_beside && label_group_mark(w->store, e) != NGFF_OK) || put_roots(w, e) != NGFF_OK)
         return;
     w->is_published = w->store->ops->publish(w->store, e) == NGFF_OK;
     if (w->first && w->is_published) {
+        char name[sizeof w->prefix + 16];
+        snprintf(name, sizeof name, "%s%.*s", w->plan->image->label_name ? "label image " : "image ",
+                 (int)strlen(w->prefix) - 1, w->prefix);
         w->first->n_whole++;
-        plan_take_told(w->first->plan, w->plan);
+        plan_take_told(w->first->plan, w->plan, name);
     }
     if (w->is_published && is_beside && label_group_list(w->plan, w->path, e) != NGFF_OK)
         return;

@@ -3,7 +3,8 @@
  *     labels/zarr.json with an empty list -> the label image, whole, with a mark -> its name in the list -> the root's
  *     copies -> the mark goes
  *
- * A label image with the mark is what a killed run has left, and the next run makes it again. */
+ * A label image with the mark is what a killed run has left, and the next run makes it again. Where label images are made
+ * with their image, nothing is there for others before all is, and no mark is needed. */
 #include "label_group.h"
 
 #include <stdio.h>
@@ -199,30 +200,53 @@ static char *with_nodes(json_span copies, const char *nodes)
     return made;
 }
 
-/* Makes the root's copies of the group anew, where it has copies. */
-static int32_t renew_copies(store *s, int version, error *e)
+static const char *copies_key(int version)
+{
+    return version == VERSION_04 ? ".zmetadata" : "zarr.json";
+}
+
+/* The document that holds the root's copies, with those of the group made anew; NULL where it holds none, or on error. */
+static char *with_new_copies(store *s, int version, const char *text, error *e)
 {
     static const char *const path[] = {"consolidated_metadata", "metadata"};
     int is_v2 = version == VERSION_04, n_labels;
-    const char *key = is_v2 ? ".zmetadata" : "zarr.json";
-    char *nodes = NULL, *text = text_at(s, key, e), *copies = NULL, *now = NULL;
+    char *nodes = NULL, *copies = NULL, *now = NULL;
     json_span all = json_whole(text), old = json_member(is_v2 ? all : json_member(all, path[0]), path[1]);
     if (old.text && label_group_nodes(s, version, &nodes, &n_labels, e) == NGFF_OK) {
         copies = with_nodes(old, nodes);
         now = copies ? json_put(all, path + is_v2, 2 - is_v2, copies) : NULL;
-        if (now)
-            s->ops->put(s, key, now, strlen(now), e);
-        else
+        if (!now)
             error_set(e, NGFF_E_MEMORY, "out of memory");
     }
-    free(now);
     free(copies);
     free(nodes);
+    return now;
+}
+
+/* Makes the root's copies of the group anew, where it has copies. */
+static int32_t renew_copies(store *s, int version, error *e)
+{
+    char *text = text_at(s, copies_key(version), e);
+    char *now = e->status == NGFF_OK ? with_new_copies(s, version, text, e) : NULL;
+    if (now)
+        s->ops->put(s, copies_key(version), now, strlen(now), e);
+    free(now);
     free(text);
     return e->status;
 }
 
 /* -- The group ----------------------------------------------------------------------------------------------------- */
+
+/* The group's document with another list; NULL: out of memory. */
+static char *with_list(const char *text, int version, const cJSON *names)
+{
+    static const char *const path[] = {"attributes", "ome", "labels"};
+    int is_v2 = version == VERSION_04;
+    char *list = cJSON_PrintUnformatted(names);
+    char *now = list ? json_put(json_whole(text), path + 2 * is_v2, 3 - 2 * is_v2, list) : NULL;
+    cJSON_free(list);
+    return now;
+}
 
 /* The store of the image, of the path of a label image in it. */
 static store *open_root(const struct ngff_plan *plan, const char *path, error *e)
@@ -247,21 +271,65 @@ static store *open_root(const struct ngff_plan *plan, const char *path, error *e
     return s;
 }
 
-static int32_t make_group(store *s, int version, error *e)
+/* The documents of the group, with this list. */
+static int32_t put_group(int version, const cJSON *names, metadata_sink sink, void *user, error *e)
 {
     static const char v3[] =
         "{\n\t\"zarr_format\":\t3,\n\t\"node_type\":\t\"group\",\n\t\"attributes\":\t{\n\t\t\"ome\":"
         "\t{\n\t\t\t\"version\":\t\"0.5\",\n\t\t\t\"labels\":\t[]\n\t\t}\n\t}\n}";
     static const char v2_group[] = "{\n\t\"zarr_format\":\t2\n}", v2[] = "{\n\t\"labels\":\t[]\n}";
-    const char *text = version == VERSION_04 ? v2 : v3;
-    if (s->ops->begin_update(s, e) != NGFF_OK)
-        return e->status;
-    if (version == VERSION_04)
-        s->ops->put(s, "labels/.zgroup", v2_group, sizeof v2_group - 1, e);
-    if (e->status == NGFF_OK && s->ops->put(s, group_key(version), text, strlen(text), e) == NGFF_OK)
-        return s->ops->publish(s, e);
-    s->ops->abandon(s);
+    char *text = with_list(version == VERSION_04 ? v2 : v3, version, names);
+    int32_t status = text ? NGFF_OK : NGFF_E_MEMORY;
+    if (status == NGFF_OK && version == VERSION_04)
+        status = sink(user, "labels/.zgroup", v2_group, sizeof v2_group - 1);
+    if (status == NGFF_OK)
+        status = sink(user, group_key(version), text, strlen(text));
+    free(text);
+    return status == NGFF_OK ? NGFF_OK : error_set(e, status, "the documents of the group labels could not be written");
+}
+
+typedef struct {
+    store *store;
+    error *error;
+} place;
+
+static int32_t put_into(void *user, const char *key, const void *bytes, size_t n)
+{
+    const place *to = user;
+    return to->store->ops->put(to->store, key, bytes, n, to->error);
+}
+
+static int32_t make_group(store *s, int version, error *e)
+{
+    place to = {s, e};
+    cJSON *none = cJSON_CreateArray();
+    if (!none)
+        return error_set(e, NGFF_E_MEMORY, "out of memory");
+    if (s->ops->begin_update(s, e) == NGFF_OK &&
+        (put_group(version, none, put_into, &to, e) != NGFF_OK || s->ops->publish(s, e) != NGFF_OK))
+        s->ops->abandon(s);
+    cJSON_Delete(none);
     return e->status;
+}
+
+int32_t label_group_make(store *s, int version, const char *const *names, int n, const char *root, metadata_sink sink,
+                         void *user, error *e)
+{
+    int is_v2 = version == VERSION_04;
+    cJSON *list = cJSON_CreateStringArray(names, n);
+    char *copies = NULL, *now = NULL;
+    if (!list)
+        error_set(e, NGFF_E_MEMORY, "out of memory");
+    else if (put_group(version, list, sink, user, e) == NGFF_OK && is_v2)
+        copies = text_at(s, copies_key(version), e);
+    if (e->status == NGFF_OK)
+        now = with_new_copies(s, version, is_v2 ? copies : root, e);
+    int32_t status = now ? sink(user, copies_key(version), now, strlen(now)) : NGFF_OK;
+    cJSON_Delete(list);
+    free(copies);
+    free(now);
+    return status == NGFF_OK ? e->status
+                             : error_set(e, status, "the copies of the label images' documents could not be written");
 }
 
 /* True if what is at the name was left by a run that was killed. */
@@ -309,9 +377,8 @@ int32_t label_group_mark(store *label, error *e)
 /* Puts the name into the list, if it is not there. */
 static int32_t add_name(store *s, int version, const char *name, error *e)
 {
-    static const char *const path[] = {"attributes", "ome", "labels"};
-    int is_v2 = version == VERSION_04, is_listed = 0;
-    char *text = text_at(s, group_key(version), e), *list = NULL, *now = NULL;
+    int is_listed = 0;
+    char *text = text_at(s, group_key(version), e), *now = NULL;
     json_span ome = ome_span(text, version), old = json_member(ome, "labels");
     cJSON *names = old.text ? tree_of(old, e) : cJSON_CreateArray(), *item;
     if (e->status == NGFF_OK && !cJSON_IsArray(names)) /* made anew it would lose the labels that are there */
@@ -322,14 +389,12 @@ static int32_t add_name(store *s, int version, const char *name, error *e)
         error_set(e, NGFF_E_CORRUPT, "%s/%s is missing, or no JSON", s->path, group_key(version));
     if (e->status == NGFF_OK && !is_listed) {
         cJSON_AddItemToArray(names, cJSON_CreateString(name));
-        list = cJSON_PrintUnformatted(names);
-        now = list ? json_put(json_whole(text), path + 2 * is_v2, 3 - 2 * is_v2, list) : NULL;
+        now = with_list(text, version, names);
         if (now)
             s->ops->put(s, group_key(version), now, strlen(now), e);
         else
             error_set(e, NGFF_E_MEMORY, "out of memory");
     }
-    cJSON_free(list);
     free(now);
     free(text);
     cJSON_Delete(names);

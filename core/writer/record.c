@@ -1,8 +1,8 @@
 /* record.c: see record.h. The record is text. Its first line tells this run apart from any other: a digest of
  * all that the bytes of chunks depend on (sizes, options, nodata, library version) and one of the source's fingerprint.
  * Each further line is one object of level 0 or ("m") of its mask, put before it was noted: its index, its size and the
- * CRC-32C of its bytes. "-" before the index takes that back. Where a store holds several images, the lines of image 1,
- * its own first line among them, begin with "@1 ".
+ * CRC-32C of its bytes. "-" before the index takes that back. Where a store holds several images, labels too, the lines of
+ * the second, its own first line among them, begin with "@1 ".
  *
  * A later run trusts an object that has this size and, where reading it again costs no request, these bytes: a power
  * cut leaves files of the right size with something else in them. One that cannot be read for another reason than that
@@ -60,6 +60,7 @@ static void digest_plan(const ngff_plan *plan, uint8_t digest[sha256_size])
     sha256_begin(&s);
     add_text(&s, ngff_version());
     add_text(&s, image->dims);
+    add_text(&s, image->label_name);
     sha256_add(&s, numbers, sizeof numbers);
     sha256_add(&s, plan->fill, sizeof plan->fill);
     for (int64_t i = 0; i < image->n_channels; i++) {
@@ -429,7 +430,8 @@ static int32_t take_over_further(record *r, const record *first, int keeps, cons
     return noted || e->status != NGFF_OK;
 }
 
-record *record_begin(const ngff_plan *plan, store *s, const record *first, int keeps, error *e)
+/* first: NULL for the first image of a store. */
+static record *begin(const ngff_plan *plan, store *s, const record *first, int number, int keeps, error *e)
 {
     char identity[identity_size];
     record *r = calloc(1, sizeof *r);
@@ -438,7 +440,7 @@ record *record_begin(const ngff_plan *plan, store *s, const record *first, int k
         return NULL;
     }
     if (first)
-        snprintf(r->mark, sizeof r->mark, "@%.*s ", (int)strcspn(plan->prefix, "/"), plan->prefix);
+        snprintf(r->mark, sizeof r->mark, "@%d ", number);
     identify(plan, r->mark, identity);
     pthread_mutex_init(&r->lock, NULL);
     r->store = s;
@@ -458,6 +460,16 @@ record *record_begin(const ngff_plan *plan, store *s, const record *first, int k
         return r;
     record_free(r);
     return NULL;
+}
+
+record *record_begin(const ngff_plan *plan, store *s, error *e)
+{
+    return begin(plan, s, NULL, 0, 1, e);
+}
+
+record *record_begin_further(const ngff_plan *plan, store *s, const record *first, int number, int keeps, error *e)
+{
+    return begin(plan, s, first, number, keeps, e);
 }
 
 int record_has_earlier(const record *r)

@@ -8,11 +8,13 @@
 
 typedef struct record record;
 
-/* Claims the destination. With RESUME=YES it takes over what an earlier run of the same plan and fingerprint left. first:
- * NULL, or the record of the first image of the store, which outlives this one: lines of a further image lie in that record,
- * and what of it is taken over is said by that one. keeps: 0 to make all of a further image again. The record, or NULL with
- * the error in e. */
-record *record_begin(const struct ngff_plan *plan, store *s, const record *first, int keeps, error *e);
+/* Claims the destination. With RESUME=YES it takes over what an earlier run of the same plan and fingerprint left. The
+ * record, or NULL with the error in e. */
+record *record_begin(const struct ngff_plan *plan, store *s, error *e);
+/* The same for further image number 1, 2 ... of a store. first: the record of its first image, which outlives this one: the
+ * lines lie in it, and what is taken over is said by it. keeps: 0 to make all of the image again. */
+record *record_begin_further(const struct ngff_plan *plan, store *s, const record *first, int number, int keeps,
+                             error *e);
 /* True if something was taken over. Then, once: *rest says which cells are still to be made (those of level 0 that are not
  * in it are needed). It reads all that is noted, unless it is cancelled. */
 int record_has_earlier(const record *r);

@@ -21,13 +21,14 @@
 #include "sizes.h"
 #include "update.h"
 
-enum { longest_key = 256 };
+enum { longest_key = 512 };
 
 typedef uint8_t digest[sha256_size];
 
 typedef struct {
     char *key;
     uint64_t n;
+    size_t number; /* in the order of their coming */
     digest bytes;
 } object;
 
@@ -248,7 +249,7 @@ int32_t report_object(report *r, const char *prefix, const char *key, const void
     object *to = made.key ? new_object(r) : NULL;
     if (to) {
         *to = made;
-        r->n_objects++;
+        to->number = r->n_objects++;
     }
     pthread_mutex_unlock(&r->lock);
     if (to)
@@ -262,10 +263,25 @@ static int by_key(const void *a, const void *b)
     return strcmp(((const object *)a)->key, ((const object *)b)->key);
 }
 
+static int by_key_and_number(const void *a, const void *b)
+{
+    size_t left = ((const object *)a)->number, right = ((const object *)b)->number;
+    int order = by_key(a, b);
+    return order ? order : (left > right) - (left < right);
+}
+
+/* Sorts them; what was put again counts as it was put last. */
 static void sort_objects(report *r)
 {
+    size_t n = 0;
     if (r->n_objects > 0)
-        qsort(r->objects, r->n_objects, sizeof *r->objects, by_key);
+        qsort(r->objects, r->n_objects, sizeof *r->objects, by_key_and_number);
+    for (size_t i = 0; i < r->n_objects; i++) {
+        if (n > 0 && by_key(&r->objects[n - 1], &r->objects[i]) == 0)
+            free(r->objects[--n].key);
+        r->objects[n++] = r->objects[i];
+    }
+    r->n_objects = n;
 }
 
 /* An array of level 0 whose objects an earlier run may have stored. */

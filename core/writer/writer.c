@@ -15,7 +15,6 @@
 #include "label_group.h"
 #include "machine.h"
 #include "reader.h"
-#include "series.h"
 #include "sizes.h"
 #include "writer.h"
 #include "zip.h"
@@ -94,7 +93,7 @@ static int32_t encode(bench *b, const codec_spec *spec, const uint8_t *pixels, s
 
 int32_t writer_report(ngff_writer *w, const char *key, const void *bytes, size_t n, error *e)
 {
-    return report_object((w->first ? w->first : w)->report, w->plan->prefix, key, bytes, n, e);
+    return report_object((w->first ? w->first : w)->report, w->prefix, key, bytes, n, e);
 }
 
 /* A chunk or a shard is stored (n = 0: it holds only fill and is not). */
@@ -461,6 +460,7 @@ ngff_writer *writer_make(ngff_plan *plan, store *s, const char *path)
     w->process = getpid();
     w->plan = plan_retain(plan);
     w->store = s;
+    snprintf(w->prefix, sizeof w->prefix, "%s", plan->prefix);
     s->is_cancelled = &w->is_cancelled;
     w->path = path ? strdup(path) : NULL;
     error_copy(&w->error, &plan->error);
@@ -504,7 +504,7 @@ static ngff_writer *open_pull(ngff_plan *plan, store *s, const char *path)
     if ((plan->image->label_name && label_group_begin(plan, path, &w->error) != NGFF_OK) ||
         report_begin(plan, path, &w->report, &w->error) != NGFF_OK)
         return w;
-    w->record = record_begin(plan, s, NULL, 1, &w->error);
+    w->record = record_begin(plan, s, &w->error);
     start_pull(w, &w->error);
     return w;
 }
@@ -562,24 +562,74 @@ ngff_writer *ngff_writer_open(ngff_plan *plan, const char *path)
     return w;
 }
 
-static int32_t check_series(const ngff_writer *first, const ngff_plan *plan, error *e)
+store *writer_whole(const ngff_writer *first)
 {
-    char prefix[sizeof plan->prefix];
-    snprintf(prefix, sizeof prefix, "%d/", first->n_series + 1);
+    return first->is_open && !first->before && first->prefix[0] ? series_whole(first->store) : first->store;
+}
+
+/* The image that a label image which comes now is of: the last that is none itself. */
+static const ngff_plan *image_before(const ngff_writer *first, const char **prefix)
+{
+    int i = first->n_series - 1;
+    while (i >= 0 && first->series[i].is_label)
+        i--;
+    *prefix = i < 0 ? first->prefix : first->series[i].prefix;
+    return i < 0 ? first->plan : first->series[i].plan;
+}
+
+static void print_prefix(const ngff_writer *first, const ngff_plan *plan, char prefix[series_longest_prefix])
+{
+    const char *of;
+    if (!plan->image || !plan->image->label_name) {
+        snprintf(prefix, series_longest_prefix, "%s", plan->prefix);
+        return;
+    }
+    image_before(first, &of);
+    snprintf(prefix, series_longest_prefix, "%s%s/", of, plan->image->label_name);
+}
+
+static int32_t check_label(const ngff_writer *first, const ngff_plan *plan, const char *prefix, error *e)
+{
+    const char *of;
+    const ngff_plan *image = image_before(first, &of);
+    if (plan->n_levels != image->n_levels || plan->options.version != image->options.version)
+        return error_set(
+            e, NGFF_E_ARGUMENT,
+            "the label image %s has %d levels of NGFF 0.%d, and its image %d of 0.%d: it must have as many "
+            "of the same",
+            plan->image->label_name, plan->n_levels, plan->options.version, image->n_levels, image->options.version);
+    for (int i = 0; i < first->n_series; i++)
+        if (strcmp(first->series[i].prefix, prefix) == 0)
+            return error_set(e, NGFF_E_ARGUMENT, "the image has a label image %s already", plan->image->label_name);
+    return NGFF_OK;
+}
+
+static int32_t check_image(const ngff_writer *first, const ngff_plan *plan, error *e)
+{
+    char next[sizeof plan->prefix];
+    int number = 1;
+    for (int i = 0; i < first->n_series; i++)
+        number += !first->series[i].is_label;
+    snprintf(next, sizeof next, "%d/", number);
+    if (!first->prefix[0])
+        return error_set(e, NGFF_E_OPTION, "several images go into a store of LAYOUT=BIOFORMATS2RAW only");
+    if (strcmp(next, plan->prefix) != 0 || plan->options.version != first->plan->options.version)
+        return error_set(e, NGFF_E_ARGUMENT,
+                         "the next image of the store is number %d (ngff_plan_set_series), of NGFF 0.%d", number,
+                         first->plan->options.version);
+    return NGFF_OK;
+}
+
+static int32_t check_series(const ngff_writer *first, const ngff_plan *plan, const char *prefix, error *e)
+{
     if (!first->is_open || first->is_closed || first->first || first->is_push || first->before)
         return error_set(e, NGFF_E_STATE,
                          "further images go into a store that ngff_writer_open makes, until it is closed");
-    if (!first->plan->prefix[0])
-        return error_set(e, NGFF_E_OPTION, "several images go into a store of LAYOUT=BIOFORMATS2RAW only");
     if (first->n_whole != first->n_series)
         return error_set(e, NGFF_E_STATE, "image %d of the store is not whole", first->n_series);
-    if (strcmp(prefix, plan->prefix) != 0 || plan->options.version != first->plan->options.version)
-        return error_set(e, NGFF_E_ARGUMENT,
-                         "the next image of the store is number %d (ngff_plan_set_series), of NGFF 0.%d",
-                         first->n_series + 1, first->plan->options.version);
     if (plan->options.resume || plan->options.report)
         return error_set(e, NGFF_E_OPTION, "RESUME and REPORT are options of the first image of a store");
-    return NGFF_OK;
+    return plan->image->label_name ? check_label(first, plan, prefix, e) : check_image(first, plan, e);
 }
 
 /* The image is the next one in the store of the first. */
@@ -589,25 +639,29 @@ static int32_t join_series(ngff_writer *w, ngff_writer *first, error *e)
     if (!more)
         return error_set(e, NGFF_E_MEMORY, "out of memory");
     first->series = more;
-    first->series[first->n_series++] = (further_image){.plan = plan_retain(w->plan)};
+    more += first->n_series++;
+    *more = (further_image){.plan = plan_retain(w->plan), .is_label = w->plan->image->label_name != NULL};
+    memcpy(more->prefix, w->prefix, sizeof more->prefix);
     w->first = first;
     w->store->is_cancelled = &first->is_cancelled; /* of all images at once */
     /* What an earlier run has stored does not pass, so that the report would not have it. */
-    w->record = record_begin(w->plan, w->store, first->record, !first->report, e);
+    w->record = record_begin_further(w->plan, w->store, first->record, first->n_series, !first->report, e);
     return start_pull(w, e);
 }
 
 ngff_writer *ngff_writer_open_series(ngff_writer *first, ngff_plan *plan)
 {
     error e = {0};
+    char prefix[series_longest_prefix];
     if (!first || !plan || writer_is_inherited(first))
         return NULL;
-    int is_made = first->is_open && !first->before && first->plan->prefix[0];
-    store *s = series_open(is_made ? series_whole(first->store) : first->store, plan->prefix, 0);
+    print_prefix(first, plan, prefix);
+    store *s = series_open(writer_whole(first), prefix, 0);
     ngff_writer *w = s ? writer_make(plan, s, s->path) : NULL;
     if (!w || w->error.status != NGFF_OK)
         return w;
-    if (check_series(first, plan, &e) == NGFF_OK && writer_finish(first) == NGFF_OK &&
+    memcpy(w->prefix, prefix, sizeof prefix);
+    if (check_series(first, plan, prefix, &e) == NGFF_OK && writer_verify(first) == NGFF_OK &&
         record_flush(first->record, &e) == NGFF_OK)
         join_series(w, first, &e);
     error_copy(&w->error, &e);

@@ -13,6 +13,7 @@
 #include "preview.h"
 #include "record.h"
 #include "report.h"
+#include "series.h"
 #include "shards.h"
 #include "stage.h"
 #include "statistics.h"
@@ -24,9 +25,11 @@
 
 struct bench;
 
-/* A further image of a store of several. */
+/* A further image of a store of several: one of its own, or a label image of the image before. */
 typedef struct {
     ngff_plan *plan;
+    char prefix[series_longest_prefix];
+    int is_label;
     held_object root; /* the document that makes an image of its folder; put when the store is published */
 } further_image;
 
@@ -35,6 +38,7 @@ struct ngff_writer {
     pid_t process; /* that has opened it: a child of fork has neither its threads nor its claim */
     ngff_plan *plan;
     store *store;
+    char prefix[series_longest_prefix]; /* of all keys: the plan's, or of a label image that is made with its image */
     budget *budget;
     pool *pool;
     void *settings; /* of the thread that has started the pass, for those of the pool */
@@ -91,6 +95,8 @@ ngff_writer *writer_open_path(ngff_plan *plan, const char *path,
 /* The folder of the image of a store, below path where it lies beside others: path, another one, or NULL when memory is out;
  * malloc'ed. */
 char *writer_image_folder(const char *path);
+/* The store that all images of a writer of ngff_writer_open go into. */
+store *writer_whole(const ngff_writer *first);
 /* True in a child of fork. Locks may be held for ever there, so nothing is done but to refuse. */
 int writer_is_inherited(const ngff_writer *w);
 /* Keeps the error of a call, or the first error of a job, in the handle; or that it was cancelled. */
@@ -121,6 +127,8 @@ int32_t writer_label_member(const ngff_writer *w, late_member *late, char **text
 /* What is to be said about the channels, once all cells have passed. */
 int32_t writer_summarise(ngff_writer *w, const channel_summary **summaries, error *e);
 
+/* writer_finish, and what VERIFY asks for, if nobody has yet: with label images in it the folder holds more than the image. */
+int32_t writer_verify(ngff_writer *w);
 /* Removes what was made, or keeps it for a run that goes on. */
 void writer_give_up(ngff_writer *w);
 

@@ -1,4 +1,5 @@
-/* test_series.c: several images in one store, LAYOUT=BIOFORMATS2RAW: made one behind the other, published at once. */
+/* test_series.c: several images in one store, LAYOUT=BIOFORMATS2RAW, and label images of any image: made one behind the other,
+ * published at once. */
 #include <stdlib.h>
 
 #include "ngff.h"
@@ -237,10 +238,219 @@ static void a_resumed_run_keeps_what_all_images_have(void)
     remove_below("a.ome.zarr");
 }
 
+/* -- Label images -------------------------------------------------------------------------------------------------- */
+
+static uint8_t cells[side * side];
+
+static void make_cells(void)
+{
+    for (int i = 0; i < side * side; i++)
+        cells[i] = (uint8_t)(1 + (i / side / 7 + i % side / 5) % 9);
+}
+
+static ngff_writer *open_plain(const char *name, const char *const *options)
+{
+    const int64_t shape[] = {side, side};
+    ngff_image *image = ngff_image_create("yx", shape, NGFF_UINT8);
+    ngff_plan *plan = ngff_plan_create(image, options);
+    CHECK_INT(ngff_plan_set_fingerprint(plan, "the source"), NGFF_OK);
+    ngff_writer *w = ngff_writer_open(plan, below(name));
+    CHECK_INT(ngff_writer_status(w), NGFF_OK);
+    ngff_plan_free(plan);
+    ngff_image_free(image);
+    return w;
+}
+
+static const char *const plain[] = {"BLOCKSIZE=32", "NUM_THREADS=1", "SHARD=NONE", NULL}, *const plain_resumed[] = {
+                                                                                              "BLOCKSIZE=32",
+                                                                                              "NUM_THREADS=1",
+                                                                                              "SHARD=NONE",
+                                                                                              "RESUME=YES", NULL};
+
+/* Of a label image of the image that `of` is writing. */
+static ngff_plan *plan_label(ngff_writer *of, const char *name, int64_t height, int64_t width)
+{
+    const int64_t shape[] = {height, width};
+    static const char *const options[] = {"LABELS=YES", "BLOCKSIZE=32", "NUM_THREADS=1", "SHARD=NONE", NULL};
+    ngff_image *image = ngff_image_create("yx", shape, NGFF_UINT8);
+    CHECK_INT(ngff_image_set_label_of(image, ngff_writer_reader(of), name), NGFF_OK);
+    ngff_plan *plan = ngff_plan_create(image, options);
+    CHECK_INT(ngff_plan_status(plan), NGFF_OK);
+    CHECK_INT(ngff_plan_set_fingerprint(plan, "the cells"), NGFF_OK);
+    ngff_image_free(image);
+    return plan;
+}
+
+static ngff_writer *open_label(ngff_writer *first, ngff_plan *plan)
+{
+    ngff_writer *w = ngff_writer_open_series(first, plan);
+    ngff_plan_free(plan);
+    return w;
+}
+
+/* At most n_most regions of an image of yx, from pixels whose rows are of `side`; how many. */
+static int fill_plain(ngff_writer *w, const uint8_t *from, int n_most)
+{
+    int64_t origin[2], extent[2];
+    const int64_t strides[] = {side, 1};
+    int n = 0;
+    while (n < n_most && ngff_writer_next(w, origin, extent) == 1) {
+        CHECK_INT(ngff_writer_write(w, origin, extent, from + origin[0] * side + origin[1], strides, NULL, 0), NGFF_OK);
+        n++;
+    }
+    return n;
+}
+
+static void write_label(ngff_writer *first, ngff_plan *plan)
+{
+    ngff_writer *label = open_label(first, plan);
+    CHECK_INT(ngff_writer_status(label), NGFF_OK);
+    fill_plain(label, cells, 1000);
+    CHECK_INT(ngff_writer_close(label), NGFF_OK);
+    ngff_writer_free(label);
+}
+
+static void check_label(const char *store, const char *part, int64_t height, int64_t width)
+{
+    static uint8_t found[side * side];
+    const int64_t origin[2] = {0}, extent[] = {height, width}, strides[] = {side, 1};
+    ngff_reader *reader = ngff_reader_open_part(below(store), part, NULL);
+    CHECK_INT(ngff_reader_status(reader), NGFF_OK);
+    CHECK_INT(ngff_reader_read(reader, 0, origin, extent, found, strides, 1, NULL, 0), NGFF_OK);
+    for (int64_t y = 0; y < height; y++)
+        CHECK(memcmp(found + y * side, cells + y * side, (size_t)width) == 0);
+    ngff_reader_free(reader);
+}
+
+static void tell(void *user, int32_t kind, const char *text)
+{
+    (void)user;
+    if (kind != NGFF_FINDING_ADVICE)
+        printf("%s\n", text);
+}
+
+static void check_whole(const char *store)
+{
+    ngff_reader *reader = ngff_reader_open_part(below(store), NULL, NULL);
+    CHECK_INT(ngff_reader_verify(reader, 1, tell, NULL, NULL), NGFF_OK);
+    ngff_reader_free(reader);
+}
+
+static void labels_are_published_with_their_image(void)
+{
+    static const char *const stores[] = {"a.ome.zarr", "a.ozx", "v2.ome.zarr"};
+    static const char *const v2[] = {"BLOCKSIZE=32", "NUM_THREADS=1", "NGFF_VERSION=0.4", "VERIFY=YES", NULL};
+    for (int i = 0; i < 3; i++) {
+        ngff_writer *first = open_plain(stores[i], i == 2 ? v2 : plain);
+        fill_plain(first, pixels[0], 1000);
+        write_label(first, plan_label(first, "labels/cells", side, side));
+        write_label(first, plan_label(first, "labels/more", side, side));
+        CHECK(!is_there(stores[i]));
+        CHECK_INT(ngff_writer_close(first), NGFF_OK);
+        ngff_writer_free(first);
+        check_label(stores[i], "labels/cells", side, side);
+        check_label(stores[i], "labels/more", side, side);
+        check_whole(stores[i]);
+        remove_below(stores[i]);
+    }
+}
+
+static void each_of_several_images_has_its_labels(void)
+{
+    ngff_writer *first = open_first(NULL), *further;
+    fill(first, 0, 1000);
+    write_label(first, plan_label(first, "labels/cells", side, side));
+    further = open_further(first, 1, NULL);
+    CHECK_INT(ngff_writer_status(further), NGFF_OK);
+    fill(further, 1, 1000);
+    ngff_plan *plan = plan_label(further, "labels/cells", sizes[1][0], sizes[1][1]);
+    CHECK_INT(ngff_writer_close(further), NGFF_OK);
+    ngff_writer_free(further);
+    write_label(first, plan);
+    further = open_further(first, 2, NULL);
+    fill(further, 2, 1000);
+    CHECK_INT(ngff_writer_close(further), NGFF_OK);
+    ngff_writer_free(further);
+    CHECK_INT(ngff_writer_close(first), NGFF_OK);
+    ngff_writer_free(first);
+    for (int i = 0; i < n_images; i++)
+        check_image(i);
+    check_label("a.ome.zarr", "0/labels/cells", side, side);
+    check_label("a.ome.zarr", "1/labels/cells", sizes[1][0], sizes[1][1]);
+    CHECK(!is_there("a.ome.zarr/2/labels") && !is_there("a.ome.zarr/3"));
+    check_whole("a.ome.zarr");
+    remove_below("a.ome.zarr");
+}
+
+static void a_label_that_does_not_fit_is_refused(void)
+{
+    static const char *const flat[] = {"BLOCKSIZE=32", "NUM_THREADS=1", "OVERVIEWS=NONE", NULL};
+    ngff_writer *first = open_plain("a.ome.zarr", plain), *other = open_plain("b.ome.zarr", flat), *label;
+    fill_plain(first, pixels[0], 1000);
+    fill_plain(other, pixels[0], 1000);
+    label = open_label(first, plan_label(other, "labels/cells", side, side)); /* for an image of one level */
+    CHECK_INT(ngff_writer_status(label), NGFF_E_ARGUMENT);
+    CHECK(strstr(ngff_writer_error(label), "levels") != NULL);
+    ngff_writer_free(label);
+    write_label(first, plan_label(first, "labels/cells", side, side));
+    label = open_label(first, plan_label(first, "labels/cells", side, side));
+    CHECK_INT(ngff_writer_status(label), NGFF_E_ARGUMENT);
+    CHECK(strstr(ngff_writer_error(label), "already") != NULL);
+    ngff_writer_free(label);
+    CHECK_INT(ngff_writer_close(first), NGFF_OK);
+    ngff_writer_free(first);
+    ngff_writer_free(other);
+    check_label("a.ome.zarr", "labels/cells", side, side);
+    remove_below("a.ome.zarr");
+}
+
+static void a_label_that_is_not_whole_is_not_published(void)
+{
+    ngff_writer *first = open_plain("a.ome.zarr", plain), *label;
+    fill_plain(first, pixels[0], 1000);
+    label = open_label(first, plan_label(first, "labels/cells", side, side));
+    fill_plain(label, cells, 3);
+    ngff_writer_free(label);
+    CHECK_INT(ngff_writer_close(first), NGFF_E_STATE);
+    ngff_writer_free(first);
+    CHECK(!is_there("a.ome.zarr"));
+}
+
+static void a_resumed_run_goes_on_in_the_label_image(void)
+{
+    ngff_writer *first = open_plain("a.ome.zarr", plain_resumed), *label;
+    CHECK_INT(fill_plain(first, pixels[0], 1000), 9);
+    label = open_label(first, plan_label(first, "labels/cells", side, side));
+    CHECK_INT(fill_plain(label, cells, 5), 5);
+    ngff_writer_free(label);
+    ngff_writer_free(first);
+
+    first = open_plain("a.ome.zarr", plain_resumed);
+    CHECK_INT(fill_plain(first, pixels[0], 1000), 0);
+    label = open_label(first, plan_label(first, "labels/other", side, side)); /* another label image is another run */
+    CHECK_INT(ngff_writer_status(label), NGFF_E_EXISTS);
+    ngff_writer_free(label);
+    ngff_writer_free(first);
+
+    first = open_plain("a.ome.zarr", plain_resumed);
+    CHECK_INT(fill_plain(first, pixels[0], 1000), 0);
+    label = open_label(first, plan_label(first, "labels/cells", side, side));
+    CHECK_INT(ngff_writer_status(label), NGFF_OK);
+    CHECK_INT(fill_plain(label, cells, 1000), 4);
+    CHECK_INT(ngff_writer_close(label), NGFF_OK);
+    ngff_writer_free(label);
+    CHECK_INT(ngff_writer_close(first), NGFF_OK);
+    ngff_writer_free(first);
+    check_label("a.ome.zarr", "labels/cells", side, side);
+    check_whole("a.ome.zarr");
+    remove_below("a.ome.zarr");
+}
+
 int main(void)
 {
     place_begin();
     make_pixels();
+    make_cells();
     RUN(all_are_published_at_once);
     RUN(calls_that_do_not_fit_are_refused_and_nothing_is_lost);
     RUN(a_number_goes_with_the_layout_and_is_no_store_alone);
@@ -248,6 +458,11 @@ int main(void)
     RUN(the_image_before_takes_no_more_pixels);
     RUN(either_is_cancelled_with_the_other);
     RUN(a_resumed_run_keeps_what_all_images_have);
+    RUN(labels_are_published_with_their_image);
+    RUN(each_of_several_images_has_its_labels);
+    RUN(a_label_that_does_not_fit_is_refused);
+    RUN(a_label_that_is_not_whole_is_not_published);
+    RUN(a_resumed_run_goes_on_in_the_label_image);
     place_end();
     CHECK_EXIT();
 }
