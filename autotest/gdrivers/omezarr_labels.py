@@ -1,12 +1,14 @@
 """NGFF label images (LABELS=YES): pixels of every level against MODE in NumPy, "image-label" against the colour table, the categories
 and the attribute table, as the specification's schemas and readers of others see it."""
 
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 
+import faults
 import gdaltest
 import ngffmodel
 import numpy as np
@@ -533,7 +535,7 @@ def test_what_another_writer_says_of_labels_travels(tmp_path):
 
 def test_what_cannot_travel_is_one_warning(tmp_path):
     first = with_labels(tmp_path / "a.ome.zarr")
-    for path, options in (("b.ome.zarr", {"srcWin": [0, 0, 50, 50]}), ("c.ome.zarr", {"width": 40}), ("d.ozx", {})):
+    for path, options in (("b.ome.zarr", {"srcWin": [0, 0, 50, 50]}), ("c.ome.zarr", {"width": 40})):
         with gdaltest.collected_messages() as messages:
             gdal.Translate(str(tmp_path / path), first, format="OMEZARR", **options)
         assert len(messages) == 1 and "2 label images of the source are not copied" in messages[0][1], (path, messages)
@@ -541,6 +543,73 @@ def test_what_cannot_travel_is_one_warning(tmp_path):
     with gdaltest.collected_messages() as messages:
         gdal.Translate(str(tmp_path / "f.ome.zarr"), image_alone, format="OMEZARR", srcWin=[0, 0, 50, 50])
     assert messages == []
+
+
+def test_labels_travel_into_one_file(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    first = with_labels(tmp_path / "a.ome.zarr")
+    with gdaltest.collected_messages() as messages:
+        second = gdaltest.write(tmp_path / "b.ozx", gdal.Open(first), f"BLOCKSIZE={BLOCK}", "VERIFY=SOURCE")
+    assert messages == [] and verify(second)[0] == 0
+    group = zarr.open_group(zarr.storage.ZipStore(second, mode="r"), mode="r")
+    assert group["labels"].attrs["ome"]["labels"] == ["cells", "wide"]
+    for name in ("cells", "wide"):
+        expected = gdaltest.zarr_levels(f"{first}/labels/{name}")
+        np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(name_of(second, f"labels/{name}")))[0], expected[0])
+        for level, array in enumerate(expected):
+            np.testing.assert_array_equal(group[f"labels/{name}/{level}"][...], array)
+
+
+@VERSIONS
+def test_the_report_of_a_copy_has_its_labels(tmp_path, version):
+    first = with_labels(tmp_path / "a.ome.zarr")
+    report = tmp_path / "r.json"
+    store = gdaltest.write(tmp_path / "b.ome.zarr", gdal.Open(first), f"NGFF_VERSION={version}", f"REPORT={report}")
+    names = gdaltest.files_of(store)
+    lines = "".join(f"{hashlib.sha256(open(f'{store}/{name}', 'rb').read()).hexdigest()}  {name}\n" for name in sorted(names, key=str.encode))
+    found = gdaltest.read_json(report)
+    assert found["tree"]["sha256"] == hashlib.sha256(lines.encode()).hexdigest() and found["counts"]["objects"] == len(names)
+
+
+def test_a_label_image_that_cannot_be_read_leaves_nothing(tmp_path):
+    """Before, it left a store without it."""
+    first = with_labels(tmp_path / "a.ome.zarr")
+    with open(first + "/labels/wide/0/c/1/1", "r+b") as file:
+        file.truncate(5)
+    with pytest.raises(RuntimeError, match="labels/wide"):
+        gdaltest.create_copy(tmp_path / "b.ome.zarr", gdal.Open(first))
+    assert os.listdir(tmp_path) == ["a.ome.zarr"]
+
+
+@pytest.mark.parametrize("version, name", [("0.5", "b.ome.zarr"), ("0.4", "b.ome.zarr"), ("0.5", "b.ozx")])
+def test_a_copy_that_is_killed_in_a_label_image_goes_on_there(tmp_path, version, name):
+    """A label image has chunks of its own size: here six."""
+    first, shape = str(tmp_path / "a.ome.zarr"), (700, 1100)
+    gdaltest.write(first, gdaltest.mem(gdaltest.smooth_array((1, *shape), "uint8")))
+    for label, dtype in (("cells", "uint8"), ("wide", "int32")):
+        gdaltest.write(name_of(first, f"labels/{label}"), source(labels(dtype, shape=shape)))
+    options = ["SHARD=NONE", "NUM_THREADS=1", f"NGFF_VERSION={version}"]
+    place = tmp_path / "place"
+    place.mkdir()
+    path, whole = place / name, tmp_path / name
+    calls = faults.calls_of_copy(first, str(whole), [*options, "RESUME=YES"])
+    for part in ("labels/cells/0/", "labels/wide/0/"):
+        chunks = [number for number, call, at in calls if part in at and call == "open" and at.split("/")[-1].isdigit()]
+        assert len(chunks) == 6
+        faults.kill_copy(first, str(path), [*options, "RESUME=YES"], chunks[4])
+        assert os.listdir(place) == [f".{name}.partial"]
+        partial = place / f".{name}.partial" / "store"
+        stored = {file: file.stat().st_ino for file in partial.glob(part + "**/*") if file.is_file() and file.name.isdigit()}
+        assert len(stored) == 4
+        gdaltest.write(path, gdal.Open(first), *options, "RESUME=YES")
+        assert os.listdir(place) == [name]
+        if name.endswith(".ozx"):
+            assert path.read_bytes() == whole.read_bytes()
+        else:
+            assert gdaltest.tree_digest(path) == gdaltest.tree_digest(whole)
+            spared = [file for file, number in stored.items() if (path / file.relative_to(partial)).stat().st_ino == number]
+            assert spared  # the last ones had not been noted yet
+        gdaltest.OMEZARR.Delete(str(path))
 
 
 # -- A kill at any call ------------------------------------------------------------------------------------------------------

@@ -84,6 +84,14 @@ def test_a_label_image_beside_an_image(there, tmp_path, options):
     assert there.objects(f"{name}.ome.zarr/") == files(local)
 
 
+def test_label_images_travel_there(there, tmp_path):
+    first = gdaltest.write(tmp_path / "a.ome.zarr", source(), "BLOCKSIZE=64")
+    gdaltest.write(f'OMEZARR:"{first}":labels/cells', gdaltest.mem((gdaltest.smooth_array((1, 150, 157), "uint8") > 100).astype("uint8")))
+    local = gdaltest.write(tmp_path / "b.ome.zarr", gdal.Open(first), "BLOCKSIZE=64")
+    gdaltest.write(f"{there.root}/travel.ome.zarr", gdal.Open(first), "BLOCKSIZE=64", "VERIFY=SOURCE")
+    assert there.objects("travel.ome.zarr/") == files(local) and "labels/cells/zarr.json" in files(local)
+
+
 @pytest.mark.parametrize("n_threads", [1, 2, 4])
 def test_no_more_uploads_at_once_than_threads(there, n_threads):
     """All threads are waited for once; afterwards each upload takes so long that one too many would meet the others."""

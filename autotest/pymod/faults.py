@@ -130,10 +130,26 @@ def killed_at(n, folder, command):
     assert done.returncode == -signal.SIGKILL, f"not killed at call {n}: {done.returncode} {done.stderr}"
 
 
+def copy_command(source, path, options):
+    arguments = [word for option in options for word in ("-co", option)]
+    return ["gdal_translate", "-q", "-of", "OMEZARR", *arguments, source, str(path)]
+
+
 def kill_copy(source, path, options, n):
     """gdal_translate, killed so."""
-    arguments = [word for option in options for word in ("-co", option)]
-    killed_at(n, os.path.dirname(path), ["gdal_translate", "-q", "-of", "OMEZARR", *arguments, source, str(path)])
+    killed_at(n, os.path.dirname(path), copy_command(source, path, options))
+
+
+def calls_of_copy(source, path, options):
+    """The calls of gdal_translate that write: number, name and path of each."""
+    log = f"{path}.log"
+    environment = dict(os.environ, LD_PRELOAD=f"{FAULTS}/liblocalfault.so", FAULT_LOG=log, FAULT_ROOT=os.path.dirname(path))
+    done = subprocess.run(copy_command(source, path, options), env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    with open(log) as lines:
+        calls = [line.rstrip("\n").split(" ", 2) for line in lines if not line.startswith("r")]
+    os.remove(log)
+    return [(int(number), call, place) for number, call, place in calls]
 
 
 class Sweep:

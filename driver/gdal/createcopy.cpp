@@ -623,9 +623,10 @@ static void tell_warnings(ngff_plan *plan, const std::vector<KeptError> &errors)
     }
 }
 
-/* An image that is written: one, or with SERIES=ALL one of several. */
+/* An image that is written: one, one of several with SERIES=ALL, or a label image. */
 struct WrittenImage {
     std::unique_ptr<GDALDataset> own{}; /* where it was opened for this */
+    bool is_label = false;
     GDALDataset *source = nullptr;
     ImageFromSource image{};
     Plan plan{};
@@ -642,8 +643,8 @@ static bool open_readers(WrittenImage *one)
     return set_source(one->plan.get(), one->image, one->source, one->layout, static_cast<int>(one->readers.size()));
 }
 
-/* Writes the pixels and looks at them again; the last image is closed and publishes all. False, with an error. */
-static bool write_pixels(WrittenImage &one, ngff_writer *writer, bool is_last, ProgressTeller &teller)
+/* Writes the pixels and looks at them again; false, with an error. */
+static bool write_pixels(WrittenImage &one, ngff_writer *writer, ProgressTeller &teller)
 {
     CopyJob job{one.image, one.layout, one.levels, writer};
     const std::string mode = ngff_plan_option(one.plan.get(), "VERIFY");
@@ -652,13 +653,10 @@ static bool write_pixels(WrittenImage &one, ngff_writer *writer, bool is_last, P
         teller.begin_part(0, 0.5);
     for (const auto &reader : one.readers)
         reader->set_room(cache_bytes(one.plan.get(), one.image, one.layout, one.readers.size()));
-    bool is_written =
+    const bool is_written =
         copy_pixels(job, one.readers, teller) && check_and_tell_end(job, one.plan.get(), one.source, teller, &reason);
     if (is_written)
         tell_warnings(one.plan.get(), job.errors);
-    is_written = is_written && (!is_last || ngff_writer_close(writer) == NGFF_OK);
-    if (is_written && is_last)
-        raise_warning(writer);
     const int32_t status = !reason.empty() ? NGFF_E_CORRUPT : ngff_writer_status(writer);
     const std::string message = !reason.empty() ? reason : status != NGFF_OK ? ngff_writer_error(writer) : "";
     one.readers.clear();
@@ -670,42 +668,135 @@ static bool write_pixels(WrittenImage &one, ngff_writer *writer, bool is_last, P
     return is_written;
 }
 
-/* Writes the images to root; false, with an error and nothing left, on failure. */
-static bool write_images(std::vector<WrittenImage> &images, const std::string &root, ProgressTeller &teller)
+/* False, with an error. The first image's publishes all. */
+static bool close_writer(ngff_writer *writer)
 {
-    ngff_plan *plan = images[0].plan.get();
-    if (!open_readers(&images[0]))
+    if (ngff_writer_close(writer) != NGFF_OK) {
+        raise(ngff_writer_status(writer), ngff_writer_error(writer));
         return false;
-    raise_warnings(plan, images[0].image);
-    const std::string fingerprint = source_fingerprint(images[0].source);
+    }
+    raise_warning(writer);
+    return true;
+}
+
+/* A writer of an image, in the store that first is making or, without that, in a new one at root. */
+static Writer open_writer(WrittenImage *one, ngff_writer *first, const std::string &root)
+{
+    ngff_plan *plan = one->plan.get();
+    if (!open_readers(one))
+        return nullptr;
+    if (first == nullptr || !one->is_label)
+        raise_warnings(plan, one->image);
+    const std::string fingerprint = source_fingerprint(one->source);
     if (fingerprint.empty() && EQUAL(ngff_plan_option(plan, "RESUME"), "YES")) {
         CPLError(CE_Failure, CPLE_NotSupported,
                  "RESUME=YES needs a source that lies in files: only they show that it is still the same");
-        return false;
+        return nullptr;
     }
     ngff_plan_set_fingerprint(plan, fingerprint.c_str());
-    const Writer writer = checked_writer(ngff_writer_open(plan, root.c_str()));
-    const auto n = static_cast<double>(images.size());
-    teller.begin_image(0, 1 / n);
-    if (!writer || !write_pixels(images[0], writer.get(), images.size() == 1, teller))
+    return checked_writer(first != nullptr ? ngff_writer_open_series(first, plan)
+                                           : ngff_writer_open(plan, root.c_str()));
+}
+
+/* Plans a label image that travels with its image, which writer has written. */
+static bool plan_label(const std::string &name, ngff_writer *writer, const CPLStringList &options, bool is_strict,
+                       int n_levels, WrittenImage *label)
+{
+    const char *const drivers[] = {"OMEZARR", nullptr};
+    label->is_label = true;
+    label->own.reset(GDALDataset::Open(name.c_str(), GDAL_OF_RASTER, drivers, nullptr, nullptr));
+    label->source = label->own.get();
+    if (label->source == nullptr || !image_from_source(label->source, options.List(), is_strict, &label->image))
         return false;
-    for (size_t i = 1; i < images.size(); i++) {
-        if (!open_readers(&images[i]))
-            return false;
-        raise_warnings(images[i].plan.get(), images[i].image);
-        ngff_plan_set_fingerprint(images[i].plan.get(), source_fingerprint(images[i].source).c_str());
-        const Writer further = checked_writer(ngff_writer_open_series(writer.get(), images[i].plan.get()));
-        teller.begin_image(static_cast<double>(i) / n, static_cast<double>(i + 1) / n);
-        if (!further || !write_pixels(images[i], further.get(), true, teller))
-            return false;
+    ngff_image *image = label->image.image.get();
+    if (ngff_image_set_label_of(image, ngff_writer_reader(writer), strstr(name.c_str(), "labels/")) != NGFF_OK) {
+        raise(ngff_image_status(image), ngff_image_error(image));
+        return false;
     }
-    if (images.size() == 1)
+    label->plan = make_plan(label->image, options);
+    if (!label->plan || !choose_levels(label->plan.get(), label->image, label->source, &label->levels))
+        return false;
+    if (ngff_plan_level_count(label->plan.get()) == n_levels)
         return true;
-    if (ngff_writer_close(writer.get()) == NGFF_OK)
-        raise_warning(writer.get());
-    else
-        raise(ngff_writer_status(writer.get()), ngff_writer_error(writer.get()));
-    return ngff_writer_status(writer.get()) == NGFF_OK;
+    CPLError(CE_Failure, CPLE_IllegalArg, "%s cannot have as many levels as the image", name.c_str());
+    return false;
+}
+
+/* Plans the label images that travel with an image. What does not fit is one warning; false, with an error, for what fails
+ * otherwise. */
+static bool plan_labels(const TravellingLabels &travelling, const WrittenImage &of, ngff_writer *writer,
+                        const CPLStringList &options, bool is_strict, std::vector<WrittenImage> *labels)
+{
+    const CPLStringList own = options_of_label(options);
+    size_t n_left = travelling.n_left;
+    std::string reason = travelling.reason;
+    for (const std::string &name : travelling.names) {
+        WrittenImage label;
+        CPLErrorNum number = CPLE_None;
+        std::string message;
+        {
+            const QuietErrors quiet;
+            CPLErrorReset();
+            if (!plan_label(name, writer, own, is_strict, ngff_plan_level_count(of.plan.get()), &label)) {
+                message = CPLGetLastErrorMsg();
+                number = CPLGetLastErrorNo();
+            }
+        }
+        const bool is_misfit = number == CPLE_IllegalArg || number == CPLE_NotSupported;
+        if (number == CPLE_None && message.empty()) {
+            labels->push_back(std::move(label));
+        } else if (!is_misfit) {
+            CPLError(CE_Failure, number, "%s: the label image could not be copied: %s", name.c_str(), message.c_str());
+            return false;
+        } else if (n_left++ == 0) {
+            reason = message;
+        }
+    }
+    if (n_left > 0)
+        CPLError(CE_Warning, CPLE_AppDefined, "%d label image%s of the source %s not copied: %s",
+                 static_cast<int>(n_left), n_left > 1 ? "s" : "", n_left > 1 ? "are" : "is", reason.c_str());
+    return true;
+}
+
+/* Writes the images to root, each with the label images that lie beside it; false, with an error and nothing left, on
+ * failure. */
+static bool write_images(std::vector<WrittenImage> &images, const std::string &root, const CPLStringList &options,
+                         bool is_strict, ProgressTeller &teller)
+{
+    std::vector<TravellingLabels> travelling;
+    size_t n_all = images.size(), n_done = 0;
+    for (const WrittenImage &one : images) {
+        travelling.push_back(one.is_label ? TravellingLabels() : labels_beside(one.source));
+        n_all += travelling.back().names.size();
+    }
+    const auto begin_next = [&] {
+        const auto n = static_cast<double>(n_all);
+        teller.begin_image(static_cast<double>(n_done) / n, static_cast<double>(n_done + 1) / n);
+        n_done++;
+    };
+    Writer first;
+    for (size_t i = 0; i < images.size(); i++) {
+        std::vector<WrittenImage> labels;
+        Writer writer = open_writer(&images[i], first.get(), root);
+        begin_next();
+        if (!writer || !write_pixels(images[i], writer.get(), teller) ||
+            !plan_labels(travelling[i], images[i], writer.get(), options, is_strict, &labels))
+            return false;
+        if (i == 0)
+            first = std::move(writer);
+        else if (!close_writer(writer.get()))
+            return false;
+        writer.reset();
+        for (WrittenImage &label : labels) {
+            writer = open_writer(&label, first.get(), root);
+            begin_next();
+            if (!writer || !write_pixels(label, writer.get(), teller) || !close_writer(writer.get()))
+                return false;
+            writer.reset();
+        }
+    }
+    teller.begin_image(0, 1); /* label images that do not fit were counted */
+    return teller.tell_end() && close_writer(first.get());
 }
 
 /* -- SERIES=ALL ------------------------------------------------------------------------------------------------ */
@@ -819,6 +910,7 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
         return nullptr;
     std::vector<WrittenImage> images(1);
     images[0].source = source;
+    images[0].is_label = is_label;
     images[0].plan = make_plan(image, own);
     images[0].image = std::move(image);
     ngff_plan *plan = images[0].plan.get();
@@ -850,15 +942,10 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
         return nullptr;
     }
     ProgressTeller teller(progress, progress_data);
-    if (!teller.tell(0) || !write_images(images, root, teller))
+    if (!teller.tell(0) || !write_images(images, root, own, strict != FALSE, teller))
         return nullptr;
     omezarr_note_published(place);
     remove_side_file(place);
-    for (size_t i = 0; i < images.size() && !is_label; i++) {
-        const std::string of_image = images.size() > 1 ? root + "/" + std::to_string(i) : root;
-        if (!copy_labels(images[i].source, of_image, strict, own.List()))
-            return nullptr;
-    }
     if (images.size() > 1) { /* a list of images has no bands: the first one is what was copied */
         StoreName first;
         first.root = root;

@@ -3,12 +3,21 @@
 #define OMEZARR_LABELCOPIES_H
 
 #include <string>
+#include <vector>
 
 #include "gdal_compat.h"
 
-/* Adds the label images that lie beside the source, an OME-Zarr, to the new store at root. What cannot travel (the source
- * is a part of the image or drawn through a VRT, the store is one file, a label image does not fit) is one warning. False,
- * with an error, if one could not be written. */
-bool copy_labels(GDALDataset *source, const std::string &root, int strict, CSLConstList options);
+struct TravellingLabels {
+    std::vector<std::string> names{}; /* open them */
+    size_t n_left = 0;                /* that cannot travel */
+    std::string reason{};
+};
+
+/* The label images that lie beside the source, an OME-Zarr. None of them travels if the source is a part of the image or drawn
+ * through a VRT. */
+TravellingLabels labels_beside(GDALDataset *source);
+
+/* Of the options of the image, those that are as true of its labels. */
+CPLStringList options_of_label(CSLConstList options);
 
 #endif
