@@ -31,7 +31,7 @@ make_venv() {
     fi
     cmp -s autotest/requirements.txt "$venv/requirements.txt" && return 0
     echo "Installing the other readers and the validators (autotest/requirements.txt) ..."
-    "$venv/bin/python" -m pip install -q --disable-pip-version-check -r autotest/requirements.txt &&
+    scripts/pip_install.sh "$venv/bin/python" -r autotest/requirements.txt &&
         cp autotest/requirements.txt "$venv/requirements.txt"
 }
 
@@ -45,16 +45,33 @@ make_azurite() { # Azure Blob Storage for the tests; the newest that runs on the
     echo "(azurite cannot be installed: /vsiaz/ is not tested.)"
 }
 
-step_pytest() {
+prepare() {
     make_venv || return 1
     make_azurite
     scripts/viewers.sh build/viewers
+}
+
+# What comes from the network comes while others compile; whoever needs it waits for it here.
+locked() (
+    flock 9
+    "$@"
+) 9>"$logs/prepare.lock"
+
+step_pytest() {
+    locked prepare || return 1
     local skips=() # other systems lack other things
     ! grep -qs 'VERSION_ID="12"' /etc/os-release || skips=(--expected-skips autotest/expected_skips.txt)
+    # On a disk of memory, where there is room for it: half of the sweeps' time is files that come and go (3 GB at most).
+    local temporary=/tmp status
+    [ "$(df --output=avail -k /dev/shm 2>/dev/null | tail -1)" -lt 8000000 ] 2>/dev/null || temporary=/dev/shm
+    temporary=$(mktemp -d -p $temporary) || return 1
     # Twice as many as processors, since a third of the time they wait for servers and disks; a module's tests go to one of
     # them, which starts its servers once, until another has nothing left to do.
-    GDAL_DRIVER_PATH=$here/build/driver/gdal "$venv/bin/python" -m pytest autotest --ignore autotest/imagej -q -ra -n "$((2 * $(nproc)))" \
+    PYTEST_DEBUG_TEMPROOT=$temporary GDAL_DRIVER_PATH=$here/build/driver/gdal "$venv/bin/python" -m pytest autotest --ignore autotest/imagej -q -ra -n "$((2 * $(nproc)))" \
         --dist worksteal --durations=5 "${skips[@]}" # the stores of ImageJ are made and read in the step imagej
+    status=$?
+    rm -rf "$temporary"
+    return $status
 }
 
 step_header() { # the public header compiles alone, pedantically
@@ -102,7 +119,7 @@ step_wine() { # the same for Windows, as far as it can be seen here
 }
 
 step_imagej() { # the plugin for ImageJ, with what natives has built in its jar
-    make_venv && scripts/imagej.sh test
+    locked make_venv && scripts/imagej.sh test
 }
 
 step_sanitizers() { # the C suite under ASan, LeakSanitizer and UBSan; the plugin and the fuzz targets come out of the same build
@@ -147,7 +164,8 @@ step_plugin() { # the plugin in an unmodified gdal_translate: under ASan and UBS
 
 step_threads() { # ThreadSanitizer on what runs in threads; it needs a fixed address layout
     local fixed="" place
-    NGFF_TARGETS="tests_of_threads gdal_OMEZARR" scripts/build.sh build-tsan -DNGFF_SANITIZE=thread || return 1
+    NGFF_TARGETS="tests_of_threads gdal_OMEZARR" scripts/build.sh build-tsan -DNGFF_SANITIZE=thread \
+        -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON || return 1 # so that each file of the driver includes what it uses
     setarch -R true 2>/dev/null && fixed="setarch -R"
     TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
         $fixed ctest --test-dir build-tsan -L threads --output-on-failure -j"$(nproc)" || return 1
@@ -165,11 +183,11 @@ step_threads() { # ThreadSanitizer on what runs in threads; it needs a fixed add
 }
 
 step_fuzz() {
-    scripts/fuzz.sh "${FUZZ_SECONDS:-12}" # what earlier runs found is kept in tests/fuzz/corpus.tar.gz
+    scripts/fuzz.sh "${FUZZ_SECONDS:-9}" # what earlier runs found is kept in tests/fuzz/corpus.tar.gz
 }
 
 step_chroot() { # GDAL 3.13's own Zarr driver, without our plugin, reads what we wrote
-    make_venv || return 1
+    locked make_venv || return 1
     rm -rf build/stores
     GDAL_DRIVER_PATH=$here/build/driver/gdal "$venv/bin/python" autotest/gdal_zarr_stores.py build/stores || return 1
     scripts/chroot_gdal.sh sid read build/stores
@@ -185,6 +203,8 @@ cpu_now() { # sets cpu: seconds of all that this shell has started and waited fo
     times >"$logs/times" # not through a pipe, which would be another shell
     cpu=$(awk 'NR == 2 { gsub(/[ms]/, " "); printf "%d", 60 * $1 + $2 + 60 * $3 + $4 }' "$logs/times")
 }
+
+case " $steps " in *" pytest "*) locked prepare >"$logs/prepare.log" 2>&1 & ;; esac
 
 table=""
 rows=""
@@ -212,6 +232,8 @@ for step in $steps; do
     rows+="| $step | $word | $((SECONDS - begin)) | $((cpu - cpu_before)) | ${last:0:110} |"$'\n'
 done
 
+wait
+cpu_now
 {
     echo "$(date -u +%F), commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown), $(gdal-config --version 2>/dev/null | sed 's/^/GDAL /')," \
         "$(nproc) processors, $(uname -m); together $SECONDS s, CPU $cpu s"

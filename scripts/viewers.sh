@@ -21,7 +21,7 @@ missing() { # NAME REASON
 # All at once, so that one resolver sees all; where that fails each alone, so that one does not take the others.
 echo "Installing the viewers (autotest/viewers/requirements.txt) ..."
 [ -x "$python" ] || /usr/bin/python3 -m venv "$directory/venv"
-pip() { "$python" -m pip install -q --disable-pip-version-check "$@" 2>&1; }
+pip() { "$here/../../scripts/pip_install.sh" "$python" "$@" 2>&1; }
 if ! pip -r "$here/requirements.txt" >"$directory/pip.log"; then
     while read -r line; do
         pip "$line" >"$directory/pip.log" || missing "${line%%[=[]*}" "pip cannot install $line: $(grep -m1 ERROR "$directory/pip.log")"

@@ -287,8 +287,8 @@ def test_a_change_by_who_may_not_read_a_chunk_leaves_it(tmp_path, form):
         pytest.skip("no setpriv")
     array, source = picture()
     for folder in tmp_path, *tmp_path.parents:
-        if str(folder).startswith("/tmp/"):
-            os.chmod(folder, 0o777)
+        if os.stat(folder).st_mode & 0o5 != 0o5:
+            os.chmod(folder, 0o755)
     path = gdaltest.write(tmp_path / "a.ome.zarr", source, "BLOCKSIZE=32", *FORMS[form])
     subprocess.run(["chown", "-R", "65534", path], check=True)
     chunk = f"{path}/{first_chunk(form)}"
