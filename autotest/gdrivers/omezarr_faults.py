@@ -34,7 +34,7 @@ def test_no_fault_of_the_record_ends_in_a_lie(place, tmp_path, record_property):
     need(place)
     scenario = faults.Scenario("record", "translate", ["BLOCKSIZE=16", "SCALE_FACTORS=4", "SHARD=NONE", "RESUME=YES"], shape=(1, 352, 352))
     sweep = faults.Sweep(scenario, place, tmp_path)
-    found = sweep.all(at="record", most=60)
+    found = sweep.all(at="record", most=30)
     assert faults.tell(record_property, sweep, found) == [] and sum(map(len, found.values())) > 25
 
 

@@ -139,7 +139,7 @@ def known_to_this_thread_only(there):
 
 def test_threads_that_decode_have_the_options_of_the_thread_that_reads(there):
     path = f"{there.root}/local.ome.zarr"
-    gdaltest.write(path, source(), "BLOCKSIZE=16")
+    gdaltest.write(path, source(), "BLOCKSIZE=32")
     with known_to_this_thread_only(there):
         dataset = gdal.OpenEx(path, open_options=["NUM_THREADS=4"])
         assert (gdaltest.pixels(dataset) == gdaltest.pixels(source())).all()
@@ -148,10 +148,10 @@ def test_threads_that_decode_have_the_options_of_the_thread_that_reads(there):
 def test_threads_that_store_have_the_options_of_the_thread_that_writes(there):
     with known_to_this_thread_only(there):
         path = f"{there.root}/pulled.ome.zarr"
-        gdaltest.write(path, source(), "BLOCKSIZE=16", "SHARD=NONE", "NUM_THREADS=4")
+        gdaltest.write(path, source(), "BLOCKSIZE=32", "SHARD=NONE", "NUM_THREADS=4")
         assert (gdaltest.pixels(gdal.Open(path)) == gdaltest.pixels(source())).all()
         path = f"{there.root}/pushed.ome.zarr"
-        options = gdal.WarpOptions(format="OMEZARR", creationOptions=["BLOCKSIZE=16", "SHARD=NONE", "NUM_THREADS=4"])
+        options = gdal.WarpOptions(format="OMEZARR", creationOptions=["BLOCKSIZE=32", "SHARD=NONE", "NUM_THREADS=4"])
         gdal.Warp(path, source(), options=options).FlushCache()
         assert (gdaltest.pixels(gdal.Open(path)) == gdaltest.pixels(source())).all()
 
@@ -159,12 +159,12 @@ def test_threads_that_store_have_the_options_of_the_thread_that_writes(there):
 def test_threads_that_verify_have_the_options_of_the_thread_that_writes(there):
     with known_to_this_thread_only(there):
         path = f"{there.root}/verified.ome.zarr"
-        gdaltest.write(path, source(), "BLOCKSIZE=16", "SHARD=NONE", "NUM_THREADS=4", "VERIFY=STORE")
+        gdaltest.write(path, source(), "BLOCKSIZE=32", "SHARD=NONE", "NUM_THREADS=4", "VERIFY=STORE")
         assert (gdaltest.pixels(gdal.Open(path)) == gdaltest.pixels(source())).all()
 
 
 def test_threads_that_decode_one_file_have_the_options_of_the_thread_that_reads(there, tmp_path):
-    with open(gdaltest.write(tmp_path / "one.ozx", source(), "BLOCKSIZE=16"), "rb") as file:
+    with open(gdaltest.write(tmp_path / "one.ozx", source(), "BLOCKSIZE=32"), "rb") as file:
         there.put("one.ozx", file.read())
     with known_to_this_thread_only(there):
         dataset = gdal.OpenEx(f"{there.root}/one.ozx", open_options=["NUM_THREADS=4"])

@@ -458,8 +458,8 @@ def test_no_fault_ends_in_a_report_of_what_is_not_there(faulty, digests):
     assert code == 0 and n_calls > 30
     whole = report_of(out / "r.json")
     n_honest = n_late = 0
-    for action in "fail", "short", "lost", "kill":
-        for n in range(1, n_calls + 1):
+    for k, action in enumerate(("fail", "short", "lost", "kill")):
+        for n in (n for n in range(1, n_calls + 1) if (n // 2 + k) % 2 == 0):  # each call with two of the four
             code, said, out, _ = faulty(n, action)
             left = sorted(os.listdir(out))
             if "r.json" in left or code == 0:  # then the store is there, and is the one that it tells of
@@ -472,7 +472,7 @@ def test_no_fault_ends_in_a_report_of_what_is_not_there(faulty, digests):
                 n_late += 1
                 assert left == [".r.json.partial", "a.ome.zarr"] or left == ["a.ome.zarr", "r.json"], (n, action, left)
             assert code in ((-9, 0) if action == "kill" else (0, 1)), (n, action, said)
-    assert n_honest > n_calls and n_late > 0
+    assert n_honest > n_calls / 2 and n_late > 0
 
 
 # -- What was not kept -----------------------------------------------------------------------------------------------

@@ -228,7 +228,7 @@ static int is_there(void)
  * own, so that what one leaves out is met in another. */
 static long next_of(long n, size_t picture)
 {
-    return n + 1 + (n + (long)picture * 3) / 20;
+    return n + 1 + (n + (long)picture * 3) / 12;
 }
 
 typedef int32_t (*work)(const subject *s);
