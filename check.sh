@@ -164,8 +164,7 @@ step_plugin() { # the plugin in an unmodified gdal_translate: under ASan and UBS
 
 step_threads() { # ThreadSanitizer on what runs in threads; it needs a fixed address layout
     local fixed="" place
-    NGFF_TARGETS="tests_of_threads gdal_OMEZARR" scripts/build.sh build-tsan -DNGFF_SANITIZE=thread \
-        -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON || return 1 # so that each file of the driver includes what it uses
+    NGFF_TARGETS="tests_of_threads gdal_OMEZARR" scripts/build.sh build-tsan -DNGFF_SANITIZE=thread || return 1
     setarch -R true 2>/dev/null && fixed="setarch -R"
     TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
         $fixed ctest --test-dir build-tsan -L threads --output-on-failure -j"$(nproc)" || return 1

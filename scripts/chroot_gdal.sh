@@ -58,7 +58,7 @@ mkdir -p "$base/src" "$base/stores"
 inside() {
     local enter=(chroot "$base")
     if unshare -m true 2>/dev/null; then
-        enter=(unshare -m sh -c 'mount -t proc proc "$0/proc" 2>/dev/null; mount -t tmpfs tmpfs "$0/dev/shm" 2>/dev/null; exec chroot "$0" "$@"' "$base")
+        enter=(unshare -m sh -c 'mount -t proc proc "$0/proc" 2>/dev/null; mount -t tmpfs tmpfs "$0/dev/shm" 2>/dev/null; mount -t tmpfs tmpfs "$0/tmp" 2>/dev/null; exec chroot "$0" "$@"' "$base")
     fi
     "${enter[@]}" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
         http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" "$@" </dev/null

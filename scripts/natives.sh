@@ -82,7 +82,7 @@ check)
     ;;
 plugin)
     NGFF_TARGETS="gdal_OMEZARR" "$source/scripts/build.sh" "$build/plugin" -C "$build/sources/sources.cmake" \
-        -DNGFF_BUNDLED_CODECS=ON -DBUILD_TESTING=OFF -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG= -DCMAKE_CXX_FLAGS_DEBUG=
+        -DNGFF_BUNDLED_CODECS=ON -DBUILD_TESTING=OFF -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG= -DCMAKE_CXX_FLAGS_DEBUG=
     plugin=$build/plugin/driver/gdal/gdal_OMEZARR.so
     exported=$(nm -D --defined-only "$plugin" | awk '{ print $3 }')
     [ "$exported" = GDALRegister_OMEZARR ] || { echo "The plugin exports $exported" && exit 1; }

@@ -1,4 +1,4 @@
-/* planes.c: planes of a formula, written one at a time in the order that the library names: what imagej.sh compares the ImageJ plugin with.
+/* planes.c: planes of a formula, written one at a time in the order that the library names: what imagej.py compares the plugin for ImageJ with.
  *   planes WIDTH HEIGHT DEPTH OUTPUT [NAME=VALUE ...]
  * Prints seconds, and the most memory. */
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* precompiled.h: what nearly every file of the driver includes, compiled once (a third of the driver's compile time). Each
- * file still includes what it uses: check.sh's build for ThreadSanitizer goes without it. */
+ * file still includes what it uses: the build of scripts/natives.sh plugin goes without it. */
 #include <algorithm>
 #include <cmath>
 #include <cstring>

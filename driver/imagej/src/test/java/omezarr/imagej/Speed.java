@@ -1,4 +1,4 @@
-/* Speed.java: the ImageJ side of autotest/bench/imagej.sh: Speed virtual|memory|tiff WIDTH HEIGHT DEPTH OUTPUT
+/* Speed.java: the ImageJ side of autotest/bench/imagej.py: Speed virtual|memory|tiff WIDTH HEIGHT DEPTH OUTPUT
  * [NAME=VALUE ...] makes planes by the formula of planes.c, saves them, and prints seconds from the first plane to the
  * end, processor time, and the most memory. */
 package omezarr.imagej;
