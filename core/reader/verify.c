@@ -958,6 +958,23 @@ static int32_t check_all(check *c)
     return status;
 }
 
+/* Opens a part by its path below the reader's image, from the root: in one file a folder is no place to begin at. */
+static ngff_reader *open_below(const ngff_reader *reader, const char *part)
+{
+    const char *group = ngff_reader_group(reader), *slash = group[0] ? "/" : "";
+    size_t room = strlen(group) + strlen(part) + 2;
+    char *root = strdup(reader_path(reader)), *path = malloc(room);
+    ngff_reader *opened = NULL;
+    if (root && path) {
+        root[strlen(root) - strlen(group) - strlen(slash)] = '\0';
+        snprintf(path, room, "%s%s%s", group, slash, part);
+        opened = ngff_reader_open_part(root, path, NULL);
+    }
+    free(root);
+    free(path);
+    return opened;
+}
+
 static int32_t verify(ngff_reader *reader, int32_t n_threads, int is_beside,
                       void (*finding)(void *user, int32_t kind, const char *text),
                       int32_t (*progress)(void *user, double share), void *user)
@@ -987,8 +1004,8 @@ static int32_t verify(ngff_reader *reader, int32_t n_threads, int is_beside,
     ngff_reader_free(c.root);
     for (int i = 0; i < ngff_reader_part_count(reader) && status == NGFF_OK; i++) {
         const char *image = image_of_part(reader, i);
-        ngff_reader *one = image ? ngff_reader_open_part(reader_path(reader), image, NULL) : NULL;
-        int32_t found = one ? verify(one, n_threads, 1, finding, NULL, user) : NGFF_OK;
+        ngff_reader *one = image ? open_below(reader, image) : NULL;
+        int32_t found = one ? verify(one, n_threads, 1, finding, NULL, user) : image ? NGFF_E_MEMORY : NGFF_OK;
         c.n_damage += found == NGFF_E_CORRUPT;
         if (found == NGFF_E_MEMORY)
             status = found;

@@ -50,13 +50,18 @@ static int fill(ngff_writer *w, int i, int n_most)
     return n;
 }
 
-static ngff_writer *open_first(const char *const *more)
+static ngff_writer *open_first_at(const char *name, const char *const *more)
 {
     ngff_plan *plan = plan_of(0, more);
-    ngff_writer *w = ngff_writer_open(plan, below("a.ome.zarr"));
+    ngff_writer *w = ngff_writer_open(plan, below(name));
     CHECK_INT(ngff_writer_status(w), NGFF_OK);
     ngff_plan_free(plan);
     return w;
+}
+
+static ngff_writer *open_first(const char *const *more)
+{
+    return open_first_at("a.ome.zarr", more);
 }
 
 static ngff_writer *open_further(ngff_writer *first, int i, const char *const *more)
@@ -73,19 +78,24 @@ static int is_there(const char *name)
     return stat(below(name), &s) == 0;
 }
 
-static void check_image(int i)
+static void check_image_in(const char *name, int i)
 {
     static uint8_t found[sizeof pixels[0]];
     const char part[] = {(char)('0' + i), '\0'};
     const int64_t origin[5] = {0}, extent[5] = {1, 1, 1, sizes[i][0], sizes[i][1]};
     int64_t size = types[i] == NGFF_UINT16 ? 2 : 1;
     const int64_t strides[] = {0, 0, 0, size * sizes[i][1], size};
-    ngff_reader *reader = ngff_reader_open_part(below("a.ome.zarr"), part, NULL);
+    ngff_reader *reader = ngff_reader_open_part(below(name), part, NULL);
     CHECK_INT(ngff_reader_status(reader), NGFF_OK);
     CHECK_TEXT(ngff_reader_group(reader), part);
     CHECK_INT(ngff_reader_read(reader, 0, origin, extent, found, strides, 1, NULL, 0), NGFF_OK);
     CHECK(memcmp(found, pixels[i], (size_t)(size * sizes[i][0] * sizes[i][1])) == 0);
     ngff_reader_free(reader);
+}
+
+static void check_image(int i)
+{
+    check_image_in("a.ome.zarr", i);
 }
 
 static void all_are_published_at_once(void)
@@ -355,9 +365,9 @@ static void labels_are_published_with_their_image(void)
     }
 }
 
-static void each_of_several_images_has_its_labels(void)
+static void write_images_with_labels(const char *name)
 {
-    ngff_writer *first = open_first(NULL), *further;
+    ngff_writer *first = open_first_at(name, NULL), *further;
     fill(first, 0, 1000);
     write_label(first, plan_label(first, "labels/cells", side, side));
     further = open_further(first, 1, NULL);
@@ -374,12 +384,19 @@ static void each_of_several_images_has_its_labels(void)
     CHECK_INT(ngff_writer_close(first), NGFF_OK);
     ngff_writer_free(first);
     for (int i = 0; i < n_images; i++)
-        check_image(i);
-    check_label("a.ome.zarr", "0/labels/cells", side, side);
-    check_label("a.ome.zarr", "1/labels/cells", sizes[1][0], sizes[1][1]);
-    CHECK(!is_there("a.ome.zarr/2/labels") && !is_there("a.ome.zarr/3"));
-    check_whole("a.ome.zarr");
+        check_image_in(name, i);
+    check_label(name, "0/labels/cells", side, side);
+    check_label(name, "1/labels/cells", sizes[1][0], sizes[1][1]);
+    check_whole(name);
+}
+
+static void each_of_several_images_has_its_labels(void)
+{
+    write_images_with_labels("a.ome.zarr");
+    CHECK(is_there("a.ome.zarr/1/labels") && !is_there("a.ome.zarr/2/labels") && !is_there("a.ome.zarr/3"));
     remove_below("a.ome.zarr");
+    write_images_with_labels("a.ozx");
+    remove_below("a.ozx");
 }
 
 static void a_label_that_does_not_fit_is_refused(void)
