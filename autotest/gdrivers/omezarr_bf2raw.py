@@ -504,6 +504,156 @@ def test_a_kill_between_images_leaves_nothing(tmp_path, call):
     assert {k for k in ours if "/c/" in k and ours[k] != theirs[k]} == set()
 
 
+def assert_same(store, other):
+    """Byte for byte, one file or a folder."""
+    if os.path.isfile(store):
+        assert open(store, "rb").read() == open(other, "rb").read()
+    else:
+        assert gdaltest.tree_digest(store) == gdaltest.tree_digest(other)
+
+
+def two_pages(path):
+    """Of two sizes: two images, the second of four chunks."""
+    with tifffile.TiffWriter(path) as file:
+        for height, width in ((20, 24), (30, 31)):
+            file.write(gdaltest.random_array((height, width), "uint8"), contiguous=False, metadata=None)
+    return str(path)
+
+
+ALL = ["SERIES=ALL", "SHARD=NONE", "NUM_THREADS=1"]
+
+
+@pytest.mark.parametrize("name", ["a.ome.zarr", "a.ozx"])
+@pytest.mark.parametrize("before", ["three images", "a plain image"])
+def test_several_images_replace_an_older_store(tmp_path, name, before):
+    """Nothing is left of it, such as its third image."""
+    store, source = str(tmp_path / name), two_pages(tmp_path / "two.tif")
+    if before == "three images":
+        written(store, several(tmp_path / "a.ome.tif"), "SERIES=ALL")
+    else:
+        gdaltest.write(store, gdaltest.mem(gdaltest.random_array((1, 40, 50), "uint8")))
+    with pytest.raises(RuntimeError, match="OVERWRITE=YES"):
+        written(store, source, *ALL)
+    written(store, source, *ALL, "OVERWRITE=YES")
+    assert_same(store, written(tmp_path / f"new-{name}", source, *ALL))
+    assert sorted(os.listdir(tmp_path)) == sorted([*([] if before == "a plain image" else ["a.ome.tif"]), name, f"new-{name}", "two.tif"])
+
+
+def test_files_of_others_beside_older_images_are_left(tmp_path):
+    store = written(tmp_path / "a.ome.zarr", several(tmp_path / "a.ome.tif"), "SERIES=ALL")
+    os.mkdir(f"{store}/thesis")
+    with open(f"{store}/thesis/part1.doc", "w") as file:
+        file.write("years of work")
+    before = gdaltest.tree_digest(store)
+    with pytest.raises(RuntimeError, match="holds 'thesis'"):
+        written(store, two_pages(tmp_path / "two.tif"), *ALL, "OVERWRITE=YES")
+    assert gdaltest.tree_digest(store) == before and sorted(os.listdir(tmp_path)) == ["a.ome.tif", "a.ome.zarr", "two.tif"]
+
+
+def test_several_images_in_one_file(tmp_path, omezarr):
+    zarr = pytest.importorskip("zarr")
+    store = written(tmp_path / "a.ozx", several(tmp_path / "a.ome.tif"), "SERIES=ALL", "VERIFY=SOURCE")
+    group = zarr.open_group(zarr.storage.ZipStore(store, mode="r"), mode="r")
+    for number, array in enumerate((PIXELS, SECOND[np.newaxis, np.newaxis], THIRD[np.newaxis, np.newaxis, np.newaxis])):
+        np.testing.assert_array_equal(group[f"{number}/0"][...], array)
+        np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(f'OMEZARR:"{store}":{number}')), array.reshape(-1, *array.shape[-2:]))
+    for command in (("validate", store), ("verify", store), ("verify", store, tmp_path / "a.ome.tif")):
+        done = omezarr(*command)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@every_version
+def test_other_readers_of_each_image(tmp_path, version):
+    """All levels of all images, by ome-zarr-py and ngff-zarr from the image's folder, beside zarr-python's."""
+    if not gdaltest.have("ome_zarr", "ngff_zarr"):
+        pytest.skip("no ome-zarr or ngff-zarr")
+    import ngff_zarr
+    from ome_zarr.io import parse_url
+    from ome_zarr.reader import Reader
+    store = written(tmp_path / "a.ome.zarr", several(tmp_path / "a.ome.tif"), "SERIES=ALL", f"NGFF_VERSION={version}")
+    for number, array in enumerate((PIXELS, SECOND[np.newaxis, np.newaxis], THIRD[np.newaxis, np.newaxis, np.newaxis])):
+        levels = gdaltest.zarr_levels(f"{store}/{number}")
+        node, = Reader(parse_url(f"{store}/{number}"))()
+        theirs = ngff_zarr.from_ngff_zarr(f"{store}/{number}")
+        np.testing.assert_array_equal(levels[0], array)
+        for by_ome_zarr, by_ngff_zarr, by_zarr in zip(node.data, theirs.images, levels, strict=True):
+            np.testing.assert_array_equal(np.asarray(by_ome_zarr), by_zarr)
+            np.testing.assert_array_equal(np.asarray(by_ngff_zarr.data), by_zarr)
+
+
+def chunks_of_second(source, path):
+    """The calls of a copy that open a chunk of level 0 of the second image."""
+    calls = faults.calls_of_copy(source, str(path), [*BF2RAW, *ALL, "RESUME=YES"])
+    return [number for number, call, at in calls if call == "open" and "/1/0/c/" in at]
+
+
+@pytest.mark.parametrize("name", ["a.ome.zarr", "a.ozx"])
+def test_a_disk_that_fails_in_the_second_image_leaves_what_was_there(tmp_path, name):
+    place, source = tmp_path / "place", two_pages(tmp_path / "two.tif")
+    place.mkdir()
+    store, chunks = str(place / name), chunks_of_second(source, tmp_path / name)
+    said = faults.fail_copy(source, store, [*BF2RAW, *ALL], chunks[2])
+    assert "1/0/c/" in said and str(place) in said and os.listdir(place) == []
+    gdaltest.write(store, gdaltest.mem(gdaltest.random_array((1, 40, 50), "uint8")))
+    before = gdaltest.snapshot(place)
+    said = faults.fail_copy(source, store, [*BF2RAW, *ALL, "OVERWRITE=YES"], chunks[2])
+    assert "1/0/c/" in said and gdaltest.snapshot(place) == before
+
+
+def test_a_run_that_is_cancelled_in_the_second_image_leaves_what_was_there(tmp_path):
+    source, store = two_pages(tmp_path / "two.tif"), str(tmp_path / "a.ome.zarr")
+    for before in (["two.tif"], ["a.ome.zarr", "two.tif"]):
+        told = []
+        with pytest.raises(RuntimeError):
+            written(store, source, *ALL, "OVERWRITE=YES", callback=lambda share, *_: told.append(share) or share < 0.6)
+        assert 0.6 <= told[-1] < 0.9 and sorted(os.listdir(tmp_path)) == before  # after the first of four chunks
+        gdaltest.write(store, gdaltest.mem(gdaltest.random_array((1, 40, 50), "uint8")), "OVERWRITE=YES")
+    assert gdal.Open(store).RasterXSize == 50
+
+
+@pytest.mark.parametrize("name", ["a.ome.zarr", "a.ozx"])
+def test_a_run_that_is_killed_in_the_second_image_goes_on_there(tmp_path, name):
+    place, source = tmp_path / "place", two_pages(tmp_path / "two.tif")
+    place.mkdir()
+    chunks = chunks_of_second(source, tmp_path / name)
+    assert len(chunks) == 4
+    faults.kill_copy(source, str(place / name), [*BF2RAW, *ALL, "RESUME=YES"], chunks[3])
+    partial = place / f".{name}.partial" / "store"
+    stored = {file.relative_to(partial): file.stat().st_ino for file in partial.glob("?/0/c/**/*") if file.is_file()}
+    assert os.listdir(place) == [f".{name}.partial"] and len(stored) == 4 + 3
+    written(place / name, source, *ALL, "RESUME=YES")
+    assert_same(str(place / name), str(tmp_path / name))
+    if name == "a.ome.zarr":
+        spared = {str(file)[0] for file, number in stored.items() if (place / name / file).stat().st_ino == number}
+        assert spared == {"0", "1"}
+    assert os.listdir(place) == [name]
+
+
+@pytest.mark.parametrize("version, name", [("0.5", "b.ome.zarr"), ("0.4", "b.ome.zarr"), ("0.5", "b.ozx")])
+def test_label_images_of_each_image_travel(tmp_path, version, name, omezarr):
+    """And a run that is killed in one of the second image's goes on there."""
+    first = written(tmp_path / "a.ome.zarr", several(tmp_path / "a.ome.tif"), "SERIES=ALL")
+    labels = {"0/labels/cells": (20, 24), "1/labels/cells": (30, 50), "1/labels/more": (30, 50)}
+    for part, shape in labels.items():
+        gdaltest.write(f'OMEZARR:"{first}":{part}', gdaltest.mem(gdaltest.random_array((1, *shape), "uint8", len(part)) % 7))
+    source, options = f'OMEZARR:"{first}":0', [*ALL, f"NGFF_VERSION={version}"]
+    place = tmp_path / "place"
+    place.mkdir()
+    calls = faults.calls_of_copy(source, str(tmp_path / name), [*BF2RAW, *options, "RESUME=YES"])
+    store, chunks = str(tmp_path / name), [n for n, call, at in calls if call == "open" and at.endswith("/1/labels/more/0/" + ("0/0" if version == "0.4" else "c/0/0"))]
+    for part in labels:
+        np.testing.assert_array_equal(gdaltest.pixels(gdal.Open(f'OMEZARR:"{store}":{part}')), gdaltest.pixels(gdal.Open(f'OMEZARR:"{first}":{part}')))
+    for command in (("validate", store), ("verify", store)):
+        done = omezarr(*command)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert [entry for entry in gdal.Open(f'OMEZARR:"{store}":2').GetSubDatasets() if "label" in entry[1]] == []
+    assert name == "b.ozx" or len(metadata_of(store).images) == 3
+    faults.kill_copy(source, str(place / name), [*BF2RAW, *options, "RESUME=YES"], chunks[0])
+    assert os.listdir(place) == [f".{name}.partial"]
+    written(place / name, source, *options, "RESUME=YES")
+    assert_same(str(place / name), store)
+
+
 def test_an_image_that_cannot_be_written_leaves_nothing(tmp_path):
     with tifffile.TiffWriter(tmp_path / "a.tif") as file:
         file.write(np.zeros((20, 20), "uint8"), contiguous=False, metadata=None)

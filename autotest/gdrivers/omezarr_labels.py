@@ -581,6 +581,16 @@ def test_a_label_image_that_cannot_be_read_leaves_nothing(tmp_path):
     assert os.listdir(tmp_path) == ["a.ome.zarr"]
 
 
+def test_progress_goes_through_label_images_which_can_be_cancelled(tmp_path):
+    first, told = with_labels(tmp_path / "a.ome.zarr"), []
+    with pytest.raises(RuntimeError):
+        gdaltest.create_copy(tmp_path / "b.ome.zarr", gdal.Open(first), callback=lambda share, *_: told.append(share) or share < 0.5)
+    assert 0.5 <= told[-1] < 0.9 and os.listdir(tmp_path) == ["a.ome.zarr"]  # in the first of two
+    told = []
+    assert gdaltest.create_copy(tmp_path / "b.ome.zarr", gdal.Open(first), callback=lambda share, *_: told.append(share) or True)
+    assert told == sorted(told) and told[-1] == 1
+
+
 @pytest.mark.parametrize("version, name", [("0.5", "b.ome.zarr"), ("0.4", "b.ome.zarr"), ("0.5", "b.ozx")])
 def test_a_copy_that_is_killed_in_a_label_image_goes_on_there(tmp_path, version, name):
     """A label image has chunks of its own size: here six."""

@@ -92,6 +92,33 @@ def test_label_images_travel_there(there, tmp_path):
     assert there.objects("travel.ome.zarr/") == files(local) and "labels/cells/zarr.json" in files(local)
 
 
+def several_images(path, *sizes):
+    tifffile = pytest.importorskip("tifffile")
+    with tifffile.TiffWriter(path) as file:
+        for size in sizes:
+            file.write(gdaltest.random_array((size, size), "uint8"), contiguous=False, metadata=None)
+    return str(path)
+
+
+def test_several_images_of_one_store(there, tmp_path):
+    """They replace three, are given up whole, and are the files of a local store."""
+    options = ["LAYOUT=BIOFORMATS2RAW", "SERIES=ALL", "BLOCKSIZE=32", "NUM_THREADS=1"]
+    three, two = several_images(tmp_path / "3.tif", 20, 30, 40), several_images(tmp_path / "2.tif", 25, 60)
+    path = f"{there.root}/several.ome.zarr"
+    for source, more in ((three, []), (two, ["OVERWRITE=YES"])):
+        local = str(tmp_path / f"{os.path.basename(source)}.ome.zarr")
+        gdal.Translate(local, source, format="OMEZARR", creationOptions=options)
+        gdal.Translate(path, source, format="OMEZARR", creationOptions=[*options, *more])
+        assert there.objects("several.ome.zarr/") == files(local)
+    with there.proxy.rule(403, count=10**6, part="failed.ome.zarr/1/0/c/") as rule:
+        with pytest.raises(RuntimeError, match="failed.ome.zarr/1/0/c/"):
+            gdal.Translate(f"{there.root}/failed.ome.zarr", two, format="OMEZARR", creationOptions=options)
+    assert rule.n_done > 0 and there.objects("failed.ome.zarr/") == {}
+    with pytest.raises(RuntimeError):
+        gdal.Translate(f"{there.root}/stopped.ome.zarr", two, format="OMEZARR", creationOptions=options, callback=lambda share, *_: share < 0.6)
+    assert there.objects("stopped.ome.zarr/") == {}
+
+
 @pytest.mark.parametrize("n_threads", [1, 2, 4])
 def test_no_more_uploads_at_once_than_threads(there, n_threads):
     """All threads are waited for once; afterwards each upload takes so long that one too many would meet the others."""

@@ -140,11 +140,22 @@ def kill_copy(source, path, options, n):
     killed_at(n, os.path.dirname(path), copy_command(source, path, options))
 
 
+def run_copy(source, path, options, **environment):
+    environment = dict(os.environ, LD_PRELOAD=f"{FAULTS}/liblocalfault.so", FAULT_ROOT=os.path.dirname(path), **environment)
+    return subprocess.run(copy_command(source, path, options), env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+
+
+def fail_copy(source, path, options, n):
+    """What gdal_translate says when its nth call that writes fails."""
+    done = run_copy(source, path, options, FAULT=f"{n}:fail")
+    assert done.returncode == 1, done.stderr
+    return done.stderr
+
+
 def calls_of_copy(source, path, options):
     """The calls of gdal_translate that write: number, name and path of each."""
     log = f"{path}.log"
-    environment = dict(os.environ, LD_PRELOAD=f"{FAULTS}/liblocalfault.so", FAULT_LOG=log, FAULT_ROOT=os.path.dirname(path))
-    done = subprocess.run(copy_command(source, path, options), env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = run_copy(source, path, options, FAULT_LOG=log)
     assert (done.returncode, done.stderr) == (0, "")
     with open(log) as lines:
         calls = [line.rstrip("\n").split(" ", 2) for line in lines if not line.startswith("r")]
