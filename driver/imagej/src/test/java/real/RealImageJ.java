@@ -30,6 +30,10 @@ import java.awt.TextField;
 import java.awt.Window;
 import java.awt.datatransfer.DataFlavor;
 import java.awt.datatransfer.Transferable;
+import java.awt.dnd.DragSource;
+import java.awt.dnd.DragSourceAdapter;
+import java.awt.dnd.DragSourceDragEvent;
+import java.awt.dnd.DragSourceListener;
 import java.awt.event.ActionEvent;
 import java.awt.event.InputEvent;
 import java.awt.event.KeyEvent;
@@ -44,6 +48,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -76,7 +81,8 @@ public final class RealImageJ {
             test.error_is_a_dialog();
             test.escape_leaves_nothing();
             test.dialogs_open_what_was_saved();
-            test.dropped_store_opens();
+            test.dropped_store_opens("one two.ome.zarr");
+            test.dropped_store_opens("one.ozx");
             test.store_is_verified();
             test.folder_of_images_is_converted_by_the_macro_of(Paths.get(arguments[1]));
             status = 0;
@@ -333,6 +339,7 @@ public final class RealImageJ {
         // A store with levels asks for one.
         IJ.selectWindow(saved.getID());
         IJ.run("OME-Zarr...", "path=[" + folder.resolve("levels.ome.zarr") + "] blocksize=64");
+        IJ.run("OME-Zarr...", "path=[" + folder.resolve("one.ozx") + "]");
         opening = start("OME-Zarr Image...", null);
         JFileChooser again = awaitChooser();
         EventQueue.invokeLater(() -> {
@@ -348,8 +355,10 @@ public final class RealImageJ {
         found.close();
     }
 
+    private volatile boolean isMouseInSource, isOverImageJ;
+
     /** A window from which files can be dragged. */
-    private static JFrame source(File file) throws Exception {
+    private JFrame source(File file) throws Exception {
         JFrame[] frame = {null};
         EventQueue.invokeAndWait(() -> {
             JLabel label = new JLabel("drag me");
@@ -385,6 +394,11 @@ public final class RealImageJ {
                 private boolean isDragged;
 
                 @Override
+                public void mouseMoved(java.awt.event.MouseEvent event) {
+                    isMouseInSource = true;
+                }
+
+                @Override
                 public void mouseDragged(java.awt.event.MouseEvent event) {
                     if (!isDragged)
                         label.getTransferHandler().exportAsDrag(label, event, TransferHandler.COPY);
@@ -399,21 +413,34 @@ public final class RealImageJ {
         return frame[0];
     }
 
-    private void dropped_store_opens() throws Exception {
-        JFrame source = source(folder.resolve("one two.ome.zarr").toFile());
+    private void move(String until, int x, int y, BooleanSupplier isThere) throws InterruptedException {
+        int[] step = {0};
+        await(until, () -> {
+            robot.mouseMove(x + step[0]++ % 5, y);
+            return isThere.getAsBoolean() ? true : null;
+        });
+    }
+
+    private void dropped_store_opens(String name) throws Exception {
+        JFrame source = source(folder.resolve(name).toFile());
         Point from = source.getLocationOnScreen(), to = IJ.getInstance().getStatusBar().getLocationOnScreen();
-        robot.setAutoDelay(20);
-        robot.waitForIdle();
-        robot.mouseMove(from.x + 100, from.y + 70);
+        isMouseInSource = isOverImageJ = false;
+        DragSourceListener watch = new DragSourceAdapter() {
+            @Override
+            public void dragEnter(DragSourceDragEvent event) {
+                isOverImageJ = true;
+            }
+        };
+        DragSource.getDefaultDragSource().addDragSourceListener(watch);
+        // Each step waits for what the one before has caused, and goes on moving: a busy machine loses no press.
+        move("the mouse in the window to drag from", from.x + 100, from.y + 70, () -> isMouseInSource);
         robot.mousePress(InputEvent.BUTTON1_DOWN_MASK);
-        for (int i = 0; i <= 20; i++)
-            robot.mouseMove(from.x + 100 + (to.x + 40 - from.x - 100) * i / 20,
-                            from.y + 70 + (to.y + 8 - from.y - 70) * i / 20);
-        robot.mouseMove(to.x + 42, to.y + 8);
+        move("the drag over ImageJ's window", to.x + 42, to.y + 8, () -> isOverImageJ);
         robot.mouseRelease(InputEvent.BUTTON1_DOWN_MASK);
         ImagePlus found = awaitImage(saved);
         assertSamePixels(saved, found);
         found.close();
+        DragSource.getDefaultDragSource().removeDragSourceListener(watch);
         source.dispose();
     }
 

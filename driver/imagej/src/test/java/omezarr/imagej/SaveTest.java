@@ -109,11 +109,14 @@ class SaveTest {
         OmeZarr.save(imp, Images.store("grey.ome.zarr"));
     }
 
-    /** The twin of one that gdal_translate makes. */
+    /** The twins of those that gdal_translate makes. */
     @Test
     void volume_is_saved() throws IOException {
-        OmeZarr.save(Images.stack("volume", 16, 300, 200, 1, 20, 1), Images.store("volume.ome.zarr"), "COMPRESS=ZSTD",
-                     "LEVEL=3", "BLOCKSIZE=z:8,y:64,x:64");
+        ImagePlus imp = Images.stack("volume", 16, 300, 200, 1, 20, 1);
+        String block = "BLOCKSIZE=z:8,y:64,x:64";
+        OmeZarr.save(imp, Images.store("volume.ome.zarr"), "COMPRESS=ZSTD", "LEVEL=3", block);
+        OmeZarr.save(imp, Images.store("volume_shards.ome.zarr"), "COMPRESS=BLOSC", "SHARD=128", block);
+        OmeZarr.save(imp, Images.store("volume_04.ome.zarr"), "COMPRESS=GZIP", "NGFF_VERSION=0.4", block);
     }
 
     /** Rectangle 1 on all planes, an oval 2 over it on slice 2 and frame 1, a line that is no area, one outside. */
