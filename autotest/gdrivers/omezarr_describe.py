@@ -117,14 +117,24 @@ def ome(inside="<TiffData/>", attributes="", order="XYZCT", image="", root="", b
 
 
 @pytest.mark.parametrize("axes", ["".join(order) for order in itertools.permutations("TCZ")])
-@pytest.mark.parametrize("way", [{}, {"bigtiff": True}, {"byteorder": ">", "compression": "zlib"}, {"tile": (16, 16)}],
-                         ids=["classic", "BigTIFF", "big-endian", "tiled"])
+@pytest.mark.parametrize("way", [{}, {"bigtiff": True}, {"byteorder": ">", "compression": "zlib"}, {"tile": (16, 16)}, {"subifds": 1}],
+                         ids=["classic", "BigTIFF", "big-endian", "tiled", "pyramid"])
 def test_the_six_orders(tmp_path, axes, way):
     source = str(tmp_path / "a.ome.tif")
-    tifffile.imwrite(source, np.transpose(PIXELS, ["TCZ".index(a) for a in axes] + [3, 4]), photometric="minisblack", metadata={
-        "axes": axes + "YX", "Name": "six", "PhysicalSizeX": 0.25, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": 0.5,
-        "PhysicalSizeYUnit": "nm", "PhysicalSizeZ": 1.5, "TimeIncrement": 2.5, "TimeIncrementUnit": "min",
-        "Channel": {"Name": ["DAPI", "GFP"], "Color": [65535, -16711681]}}, **way)
+    array = np.transpose(PIXELS, ["TCZ".index(a) for a in axes] + [3, 4])
+    of_file = {name: value for name, value in way.items() if name in ("bigtiff", "byteorder")}
+    of_pages = {name: value for name, value in way.items() if name not in of_file}
+    with tifffile.TiffWriter(source, ome=True, **of_file) as file:
+        file.write(array, photometric="minisblack", metadata={
+            "axes": axes + "YX", "Name": "six", "PhysicalSizeX": 0.25, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": 0.5,
+            "PhysicalSizeYUnit": "nm", "PhysicalSizeZ": 1.5, "TimeIncrement": 2.5, "TimeIncrementUnit": "min",
+            "Channel": {"Name": ["DAPI", "GFP"], "Color": [65535, -16711681]}}, **of_pages)
+        if "subifds" in way:  # a level that no program would make of the pages
+            file.write(65535 - array[..., ::2, ::2], photometric="minisblack", subfiletype=1)
+    if "subifds" in way:
+        taken = str(tmp_path / "taken.ome.zarr")
+        gdal.Translate(taken, source, format="OMEZARR", creationOptions=["OVERVIEWS=AUTO", "LAYOUT=FLAT", "BLOCKSIZE=16"])
+        np.testing.assert_array_equal(gdaltest.zarr_levels(taken)[1], 65535 - PIXELS[..., ::2, ::2])
     store = converted(source, "VERIFY=SOURCE")
     assert store.warnings == []
     np.testing.assert_array_equal(by_tifffile(source), PIXELS)
@@ -406,6 +416,21 @@ def test_xml_that_would_take_all_memory_is_not_read(tmp_path):
     store = converted(source)
     same_pixels(store, PIXELS[:1, :1])
     assert any("too large" in text and source in text for text in store.warnings)
+
+
+@pytest.mark.parametrize("axes", ["".join(order) for order in itertools.permutations("TCZ")])
+def test_the_six_orders_in_lzw_by_gdal(tmp_path, axes):
+    """tifffile writes LZW with a library only that is not there, so GDAL does, page by page."""
+    plain, source = str(tmp_path / "plain.ome.tif"), str(tmp_path / "a.ome.tif")
+    tifffile.imwrite(plain, np.transpose(PIXELS, ["TCZ".index(a) for a in axes] + [3, 4]), photometric="minisblack", ome=True,
+                     metadata={"axes": axes + "YX", "Name": "six"})
+    for page in range(24):
+        more = ["APPEND_SUBDATASET=YES"] if page > 0 else []
+        gdal.Translate(source, f"GTIFF_DIR:{page + 1}:{plain}", creationOptions=["COMPRESS=LZW", *more])
+    store = converted(source, "VERIFY=SOURCE")
+    assert store.warnings == []
+    same_pixels(store, PIXELS)
+    same_metadata(store, by_ome_types(source).images[0])
 
 
 # -- ImageJ ------------------------------------------------------------------------------------------------------------
