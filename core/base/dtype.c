@@ -7,19 +7,19 @@
 #include <string.h>
 
 static const dtype table[] = {
-    {NGFF_UINT8, 1, 1, CLASS_UNSIGNED, "|u1", "uint8"},
-    {NGFF_INT8, 1, 1, CLASS_SIGNED, "|i1", "int8"},
-    {NGFF_UINT16, 2, 2, CLASS_UNSIGNED, "<u2", "uint16"},
-    {NGFF_INT16, 2, 2, CLASS_SIGNED, "<i2", "int16"},
-    {NGFF_UINT32, 4, 4, CLASS_UNSIGNED, "<u4", "uint32"},
-    {NGFF_INT32, 4, 4, CLASS_SIGNED, "<i4", "int32"},
-    {NGFF_UINT64, 8, 8, CLASS_UNSIGNED, "<u8", "uint64"},
-    {NGFF_INT64, 8, 8, CLASS_SIGNED, "<i8", "int64"},
-    {NGFF_FLOAT16, 2, 2, CLASS_FLOAT, "<f2", "float16"},
-    {NGFF_FLOAT32, 4, 4, CLASS_FLOAT, "<f4", "float32"},
-    {NGFF_FLOAT64, 8, 8, CLASS_FLOAT, "<f8", "float64"},
-    {NGFF_COMPLEX64, 8, 4, CLASS_COMPLEX, "<c8", "complex64"},
-    {NGFF_COMPLEX128, 16, 8, CLASS_COMPLEX, "<c16", "complex128"},
+    {NGFF_UINT8, 1, 1, CLASS_UNSIGNED, "|u1", "uint8", "uint8"},
+    {NGFF_INT8, 1, 1, CLASS_SIGNED, "|i1", "int8", "int8"},
+    {NGFF_UINT16, 2, 2, CLASS_UNSIGNED, "<u2", "uint16", "uint16"},
+    {NGFF_INT16, 2, 2, CLASS_SIGNED, "<i2", "int16", "int16"},
+    {NGFF_UINT32, 4, 4, CLASS_UNSIGNED, "<u4", "uint32", "uint32"},
+    {NGFF_INT32, 4, 4, CLASS_SIGNED, "<i4", "int32", "int32"},
+    {NGFF_UINT64, 8, 8, CLASS_UNSIGNED, "<u8", "uint64", NULL},
+    {NGFF_INT64, 8, 8, CLASS_SIGNED, "<i8", "int64", NULL},
+    {NGFF_FLOAT16, 2, 2, CLASS_FLOAT, "<f2", "float16", NULL},
+    {NGFF_FLOAT32, 4, 4, CLASS_FLOAT, "<f4", "float32", "float"},
+    {NGFF_FLOAT64, 8, 8, CLASS_FLOAT, "<f8", "float64", "double"},
+    {NGFF_COMPLEX64, 8, 4, CLASS_COMPLEX, "<c8", "complex64", "complex"},
+    {NGFF_COMPLEX128, 16, 8, CLASS_COMPLEX, "<c16", "complex128", "double-complex"},
 };
 
 enum { n_types = sizeof table / sizeof table[0] };

@@ -1,4 +1,4 @@
-/* dtype.h: the pixel types, one row each: size, names in Zarr v2 and v3, class. */
+/* dtype.h: the pixel types, one row each: size, names in Zarr v2, Zarr v3 and OME-XML, class. */
 #ifndef NGFF_BASE_DTYPE_H
 #define NGFF_BASE_DTYPE_H
 
@@ -11,8 +11,9 @@ typedef struct {
     int32_t size;      /* bytes of a pixel */
     int32_t item_size; /* bytes of one number: half the size for complex types */
     dtype_class class;
-    const char *v2; /* little-endian Zarr v2 dtype string, such as "<u2" */
-    const char *v3; /* Zarr v3 data_type name, such as "uint16" */
+    const char *v2;  /* little-endian Zarr v2 dtype string, such as "<u2" */
+    const char *v3;  /* Zarr v3 data_type name, such as "uint16" */
+    const char *ome; /* Type of OME-XML's Pixels; NULL: it has none such */
 } dtype;
 
 /* The row of a type, NULL for an unknown one. */

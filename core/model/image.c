@@ -11,6 +11,7 @@
 
 #include "ascii.h"
 #include "json.h"
+#include "unit.h"
 
 enum {
     max_channels = 1 << 20,

@@ -62,12 +62,5 @@ struct ngff_image *image_copy(const struct ngff_image *image);
 int image_axis(const struct ngff_image *image, char dim);
 /* The nodata pixel that all channels share, bit for bit; NULL if they do not. */
 const uint8_t *image_common_nodata(const struct ngff_image *image);
-/* The full UDUNITS-2 name for any accepted spelling ("um" -> "micrometer") of a unit for axis dim ('t' takes times,
- * z, y, x lengths); NULL for an unknown one. The result is static. */
-const char *unit_name(char dim, const char *spelling);
-/* The symbol that OME-XML has for a unit of the table: "micrometer" -> "µm". */
-void unit_symbol(char dim, const char *name, char to[8]);
-/* All accepted full names for the axis, separated by ", ", for error messages. Static. */
-const char *unit_list(char dim);
 
 #endif

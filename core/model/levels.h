@@ -60,7 +60,7 @@ struct ngff_plan {
     int64_t pixel_memory, pixel_least;   /* the part of memory that cells may take, and must have */
     int64_t source_least, source_wanted; /* bytes that the source keeps while it is read */
     int64_t source_memory;               /* the part of memory that it gets */
-    int64_t n_objects, raw_bytes;
+    int64_t raw_bytes;
     char *warnings[16];
     int n_warnings;
     char **losses; /* what of the source the store will not hold, as the host says */
@@ -75,6 +75,10 @@ struct ngff_plan *plan_retain(struct ngff_plan *plan);
 /* True where each cell of the level's source lies in one parent and no window straddles two cells: then a finished cell
  * is shrunk straight into its parent. */
 int plan_is_fused(const struct ngff_plan *plan, int level);
+/* Why the image can have no OME-XML, or NULL. */
+const char *plan_ome_refusal(const struct ngff_plan *plan);
+/* Values of a label image beyond these have no colour in a table. */
+enum { n_table_values = 65536 };
 /* The block size in axis order, "1,4,256,256", as BLOCKSIZE takes it. */
 void plan_blocksize(const struct ngff_plan *plan, char text[256]);
 /* What was told of a further image of the store is told in the report of the first. name: how it is called. */

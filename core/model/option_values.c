@@ -12,6 +12,7 @@
 #include "machine.h"
 #include "number.h"
 #include "options.h"
+#include "unit.h"
 
 static int32_t refuse(const row *r, const char *value, error *e, const char *why)
 {

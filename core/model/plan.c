@@ -8,11 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collection.h"
 #include "json.h"
-#include "metadata.h"
-#include "ome_xml.h"
 #include "sizes.h"
+#include "unit.h"
 
 /* -- Small helpers ---------------------------------------------------------------------------------------------- */
 
@@ -281,10 +279,20 @@ static int32_t resolve_resampling(plan *p)
     return NGFF_OK;
 }
 
+const char *plan_ome_refusal(const struct ngff_plan *plan)
+{
+    if (!plan->image->type->ome)
+        return "OME-XML has no such pixel type";
+    for (int i = 0; i < plan->image->rank; i++)
+        if (plan->image->shape[i] > INT32_MAX)
+            return "an axis is longer than OME-XML can say";
+    return NULL;
+}
+
 /* LAYOUT=BIOFORMATS2RAW: the image is the first of those that the store has side by side. */
 static int32_t apply_collection(plan *p)
 {
-    const char *refusal = ome_xml_refusal(p);
+    const char *refusal = plan_ome_refusal(p);
     snprintf(p->prefix, sizeof p->prefix, "0/");
     if (refusal)
         plan_warn(
@@ -343,9 +351,6 @@ ngff_plan *ngff_plan_create(ngff_image *image, const char *const *list)
     resolve_fill(p);
     p->is_consolidated = p->options.consolidated != TRI_NO;
     if (levels_make(p) == NGFF_OK && levels_make_shards(p) == NGFF_OK && flow_make(p) == NGFF_OK) {
-        p->n_objects = size_plus(levels_count_objects(p), metadata_count(p));
-        if (p->prefix[0])
-            p->n_objects += collection_count(p->options.version);
         for (int l = 0; l < p->n_levels; l++)
             p->raw_bytes = size_plus(p->raw_bytes,
                                      size_times(product_checked(p->levels[l].shape, image->rank), image->type->size));
@@ -416,10 +421,7 @@ int32_t ngff_plan_set_source(ngff_plan *p, const int64_t *block, int32_t n_reade
     for (int i = 0; i < p->image->rank; i++)
         p->source_block[i] = block ? block[i] : 0;
     p->n_readers = n_readers;
-    int64_t n_before = levels_count_objects(p);
-    int32_t status = flow_make(p);
-    p->n_objects += levels_count_objects(p) - n_before;
-    return status;
+    return flow_make(p);
 }
 
 int32_t ngff_plan_set_source_memory(ngff_plan *p, int64_t least, int64_t wanted)
@@ -456,13 +458,6 @@ int32_t ngff_plan_set_series(ngff_plan *p, int32_t number)
                          "an image is number %d of a store only with LAYOUT=BIOFORMATS2RAW, from 0 on", number);
     snprintf(p->prefix, sizeof p->prefix, "%d/", number);
     return NGFF_OK;
-}
-
-char *ngff_plan_ome_xml(const ngff_plan *p)
-{
-    if (p->ome_xml)
-        return strdup(p->ome_xml);
-    return p->prefix[0] && !ome_xml_refusal(p) ? ome_xml_make(&p, 1) : NULL;
 }
 
 int32_t ngff_plan_set_ome_xml(ngff_plan *p, const char *text)
@@ -554,11 +549,6 @@ LEVEL_GETTER(shard, int64_t)
 LEVEL_GETTER(scale, double)
 LEVEL_GETTER(translation, double)
 
-int64_t ngff_plan_object_count(const ngff_plan *p)
-{
-    return p->n_objects;
-}
-
 int64_t ngff_plan_raw_size(const ngff_plan *p)
 {
     return p->raw_bytes;
@@ -589,46 +579,6 @@ void plan_print_sizes(const int64_t *sizes, int rank, char to[128])
     int n = 0;
     for (int i = 0; i < rank; i++)
         n += snprintf(to + n, (size_t)(128 - n), "%s%lld", i ? " x " : "", (long long)sizes[i]);
-}
-
-static void describe_codec(const plan *p, char to[64])
-{
-    const codec_spec *c = &p->codec;
-    if (c->compress == COMPRESS_BLOSC)
-        snprintf(to, 64, "blosc-%s level %d", cname_name(c->blosc_cname), c->level);
-    else if (c->compress == COMPRESS_NONE || c->compress == COMPRESS_LZ4)
-        snprintf(to, 64, "%s", compress_name(c->compress));
-    else
-        snprintf(to, 64, "%s level %d", compress_name(c->compress), c->level);
-    if (c->has_crc32c)
-        snprintf(to + strlen(to), 64 - strlen(to), ", crc32c");
-}
-
-const char *ngff_plan_text(ngff_plan *p)
-{
-    size_t room = 1024 + 512 * (size_t)p->n_levels, n = 0;
-    char codec[64], shape[128], chunk[128], shard[128], path[80];
-    free(p->text);
-    p->text = malloc(room);
-    if (!p->text || p->error.status != NGFF_OK)
-        return p->error.message;
-    describe_codec(p, codec);
-    n += (size_t)snprintf(p->text, room, "OME-Zarr 0.%d, layout %s, axes %s, %s, %s, levels by %s\n",
-                          p->options.version, layout_name(p->options.layout), p->image->dims, p->image->type->v3, codec,
-                          reduce_name(p->resampling));
-    for (int l = 0; l < p->n_levels; l++) {
-        const level *at = &p->levels[l];
-        plan_print_sizes(at->shape, p->image->rank, shape);
-        plan_print_sizes(at->chunk, p->image->rank, chunk);
-        plan_print_sizes(at->shard, p->image->rank, shard);
-        snprintf(path, sizeof path, "%s%s", p->prefix, at->path);
-        n += (size_t)snprintf(p->text + n, room - n, "  %-20s %s, chunks of %s%s%s\n", path, shape, chunk,
-                              at->is_sharded ? " in shards of " : "", at->is_sharded ? shard : "");
-    }
-    snprintf(p->text + n, room - n,
-             "up to %lld objects, %.1f MiB of pixels before compression, at most %.1f MiB of memory, %d threads\n",
-             (long long)p->n_objects, (double)p->raw_bytes / 1048576, (double)p->memory / 1048576, p->n_threads);
-    return p->text;
 }
 
 const char *ngff_plan_option(ngff_plan *p, const char *name)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "label.h"
+#include "levels.h"
 
 struct label_values {
     int32_t data_type;

@@ -5,7 +5,7 @@
 #define NGFF_PYRAMID_STATISTICS_H
 
 #include "cascade.h"
-#include "metadata.h" /* channel_summary */
+#include "summary.h"
 
 typedef struct statistics statistics;
 

@@ -1,4 +1,4 @@
-/* validate_place.c: opens a place, and has its metadata judged (model/validate.c). */
+/* validate_place.c: opens a place, and has its metadata judged (validate/validate.c). */
 #include "ngff.h"
 
 #include <stdio.h>

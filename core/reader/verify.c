@@ -4,7 +4,7 @@
  *                groups above arrays -> each is looked for
  *     found      every object of the store -> each must be a document, a chunk inside the grid of its array, or it is a
  *                stray
- *     valid      the documents, by the rules of model/validate.c
+ *     valid      the documents, by the rules of validate/validate.c
  *
  * One list of the store, then every chunk of every object in it is read once and decoded, by several threads; what they
  * find is told in order by the caller's. So the work is that of what is stored, whatever shape the documents declare;
@@ -461,7 +461,7 @@ static int32_t check_root(check *c)
         tell(c, NGFF_FINDING_UNREAD, "%s", e.message);
         return status;
     }
-    if (status == NGFF_OK && c->is_own && !c->has_xml && ome_xml_has_type(c->image->levels[0].type))
+    if (status == NGFF_OK && c->is_own && !c->has_xml && c->image->levels[0].type->ome)
         tell(c, NGFF_FINDING_DAMAGE, "%s/%s is missing", reader_path(c->root), COLLECTION_XML_KEY);
     return NGFF_OK;
 }

@@ -308,7 +308,7 @@ static int32_t plans_of_images(const ngff_writer *w, const ngff_plan ***plans)
 static int32_t make_xml(const ngff_plan **plans, int n, char **xml)
 {
     for (int i = 0; i < n; i++)
-        if (ome_xml_refusal(plans[i]))
+        if (plan_ome_refusal(plans[i]))
             return NGFF_OK;
     *xml = plans[0]->ome_xml ? strdup(plans[0]->ome_xml) : ome_xml_make(plans, n);
     return *xml ? NGFF_OK : NGFF_E_MEMORY;

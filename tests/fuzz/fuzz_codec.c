@@ -1,12 +1,6 @@
 /* fuzz_codec.c: libFuzzer target for decoding. The first byte chooses the codec, or the shard index and its layout, the
  * second the expected size or count; the rest is what a hostile store would hold. The codec libraries are not
- * instrumented, so input and output end at an unreadable page: a step too far is a fault even there.
- *
- *   clang -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
- *       -Icore/include -Icore/base -Icore/codec tests/fuzz/fuzz_codec.c $(find core/codec -name '*.c') \
- *       core/base/error.c core/base/codec_spec.c -lblosc -lzstd -llz4 -ldeflate -lpthread -o fuzz_codec
- *   ./fuzz_codec -max_total_time=60 -max_len=4096
- */
+ * instrumented, so input and output end at an unreadable page: a step too far is a fault even there. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

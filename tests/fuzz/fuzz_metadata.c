@@ -1,12 +1,6 @@
 /* fuzz_metadata.c: libFuzzer target for reading metadata. The input is the documents of a store with a NUL between
  * them: the first is the root's, every further one answers the next key that is asked for. What is accepted must have
- * sizes that later stages can multiply.
- *
- *   clang -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
- *       -Icore/include -Icore/base -Icore/model tests/fuzz/fuzz_metadata.c $(find core/model core/base -name '*.c') \
- *       -lcjson -lm -lpthread -o fuzz_metadata
- *   ./fuzz_metadata -max_total_time=60 -max_len=16384 CORPUS
- */
+ * sizes that later stages can multiply. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

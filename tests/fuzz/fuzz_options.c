@@ -1,12 +1,5 @@
 /* fuzz_options.c: libFuzzer target for option lists: one NAME=VALUE per line. What was accepted is accepted again in
- * its canonical spelling, with the same numbers.
- *
- *   clang -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
- *       -Icore/include -Icore/base -Icore/model tests/fuzz/fuzz_options.c core/model/options.c \
- *       core/model/option_table.c core/model/option_values.c core/model/unit.c core/model/json.c core/model/number.c \
- *       core/base/error.c -lcjson -lm -o fuzz_options
- *   ./fuzz_options -max_total_time=60
- */
+ * its canonical spelling, with the same numbers. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

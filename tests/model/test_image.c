@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "unit.h"
 
 static const int64_t cyx[] = {3, 20, 30};
 

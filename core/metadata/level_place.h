@@ -1,6 +1,6 @@
 /* level_place.h: where a level of a stored image lies in a larger one, in pixels. */
-#ifndef NGFF_MODEL_LEVEL_PLACE_H
-#define NGFF_MODEL_LEVEL_PLACE_H
+#ifndef NGFF_METADATA_LEVEL_PLACE_H
+#define NGFF_METADATA_LEVEL_PLACE_H
 
 #include "metadata.h"
 

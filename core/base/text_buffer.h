@@ -1,6 +1,6 @@
 /* text_buffer.h: text that grows. */
-#ifndef NGFF_MODEL_TEXT_BUFFER_H
-#define NGFF_MODEL_TEXT_BUFFER_H
+#ifndef NGFF_BASE_TEXT_BUFFER_H
+#define NGFF_BASE_TEXT_BUFFER_H
 
 #include <stddef.h>
 

@@ -1,14 +1,9 @@
 /* label.h: "image-label": what the values of a label image mean. */
-#ifndef NGFF_MODEL_LABEL_H
-#define NGFF_MODEL_LABEL_H
+#ifndef NGFF_METADATA_LABEL_H
+#define NGFF_METADATA_LABEL_H
 
 #include "levels.h"
 
-/* Values beyond these have no colour in a table. */
-enum { n_table_values = 65536 };
-
-/* True if the colours that are written depend on the values that occur. */
-int label_has_table(const struct ngff_plan *plan);
 /* The JSON text of "image-label" (malloc'ed). seen: a flag per value of a table that occurs among the pixels; NULL: all
  * may. before: an earlier one, whose source goes on, or NULL. NULL in *text for a plan of no label image.
  * NGFF_E_MEMORY. */

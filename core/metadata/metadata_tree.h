@@ -1,7 +1,7 @@
 /* metadata_tree.h: JSON trees with our own numbers. Every step tolerates NULL, and a tree in which one step failed for
  * lack of memory says so, so that an incomplete document is never stored. Internal to metadata_*.c. */
-#ifndef NGFF_MODEL_METADATA_TREE_H
-#define NGFF_MODEL_METADATA_TREE_H
+#ifndef NGFF_METADATA_METADATA_TREE_H
+#define NGFF_METADATA_METADATA_TREE_H
 
 #include <cjson/cJSON.h>
 

@@ -7,8 +7,8 @@
  *     rules_transform.c  the coordinate systems and transforms of 0.6
  *     rules_plate.c      plates, wells, lists of images
  *     validate.c         one node, and all that a store's root leads to */
-#ifndef NGFF_MODEL_RULES_H
-#define NGFF_MODEL_RULES_H
+#ifndef NGFF_VALIDATE_RULES_H
+#define NGFF_VALIDATE_RULES_H
 
 #include "document.h"
 #include "validate.h"

@@ -1,6 +1,6 @@
 /* collection.h: the documents of a store of several images side by side, as bioformats2raw lays them out. */
-#ifndef NGFF_MODEL_COLLECTION_H
-#define NGFF_MODEL_COLLECTION_H
+#ifndef NGFF_METADATA_COLLECTION_H
+#define NGFF_METADATA_COLLECTION_H
 
 #include "metadata.h"
 

@@ -10,7 +10,8 @@
 #include "json.h"
 #include "metadata_tree.h"
 
-int label_has_table(const struct ngff_plan *plan)
+/* True if the colours that are written depend on the values that occur. */
+static int has_table(const struct ngff_plan *plan)
 {
     return plan->options.labels && plan->image->label_is_table && plan->image->label_colors;
 }
@@ -95,7 +96,7 @@ static cJSON *source_of(const struct ngff_image *image, const char *before, int 
 int32_t label_text(const struct ngff_plan *plan, const uint8_t *seen, const char *before, char **text, error *e)
 {
     const struct ngff_image *image = plan->image;
-    int is_chosen = label_has_table(plan) && seen, is_whole = 1;
+    int is_chosen = has_table(plan) && seen, is_whole = 1;
     *text = NULL;
     if (!plan->options.labels)
         return NGFF_OK;

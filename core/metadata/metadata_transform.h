@@ -1,6 +1,6 @@
 /* metadata_transform.h: what "coordinateTransformations" make of the axes of an image. */
-#ifndef NGFF_MODEL_METADATA_TRANSFORM_H
-#define NGFF_MODEL_METADATA_TRANSFORM_H
+#ifndef NGFF_METADATA_METADATA_TRANSFORM_H
+#define NGFF_METADATA_METADATA_TRANSFORM_H
 
 #include "document.h"
 

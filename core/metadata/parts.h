@@ -1,7 +1,7 @@
 /* parts.h: which images a store holds. A store is a tree of groups; its root is an image, or a collection of them: a
  * plate with its wells, a well with its fields, series side by side (bioformats2raw), labels. */
-#ifndef NGFF_MODEL_PARTS_H
-#define NGFF_MODEL_PARTS_H
+#ifndef NGFF_METADATA_PARTS_H
+#define NGFF_METADATA_PARTS_H
 
 #include "metadata.h"
 

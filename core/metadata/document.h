@@ -1,7 +1,7 @@
 /* document.h: one metadata document of a store: its text for exact parts, its tree for the rest. Internal to the files
  * that read metadata. */
-#ifndef NGFF_MODEL_DOCUMENT_H
-#define NGFF_MODEL_DOCUMENT_H
+#ifndef NGFF_METADATA_DOCUMENT_H
+#define NGFF_METADATA_DOCUMENT_H
 
 #include <cjson/cJSON.h>
 

@@ -1,6 +1,6 @@
 /* report_text.h: what a run has made, as the JSON of the option REPORT. docs/verify.md says what is in it. */
-#ifndef NGFF_MODEL_REPORT_TEXT_H
-#define NGFF_MODEL_REPORT_TEXT_H
+#ifndef NGFF_METADATA_REPORT_TEXT_H
+#define NGFF_METADATA_REPORT_TEXT_H
 
 #include "levels.h"
 #include "metadata.h"

@@ -1,22 +1,14 @@
 /* metadata.h: image + plan <-> the JSON documents of a store. The only user of cJSON; numbers are printed by us:
  * shortest form that reads back to the same double, C locale, never NaN or Infinity. */
-#ifndef NGFF_MODEL_METADATA_H
-#define NGFF_MODEL_METADATA_H
+#ifndef NGFF_METADATA_METADATA_H
+#define NGFF_METADATA_METADATA_H
 
 #include <stddef.h>
 
 #include "levels.h"
 #include "number.h"
+#include "summary.h"
 #include "warnings.h"
-
-/* What the writer has found out about a channel. */
-typedef struct {
-    double start, end;  /* display window */
-    double low, high;   /* window.min, window.max: also the type's range for 8 bit */
-    int has_statistics; /* the four below are exact over the valid pixels of level 0 */
-    int64_t n_valid;
-    double min, max, mean, std_dev;
-} channel_summary;
 
 /* Receives one object of the store, key and bytes; a negative status stops the writing. */
 typedef int32_t (*metadata_sink)(void *user, const char *key, const void *bytes, size_t n);

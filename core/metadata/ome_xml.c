@@ -9,44 +9,13 @@
 
 #include "number.h"
 #include "text_buffer.h"
+#include "unit.h"
 
 static const char head[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
                            "<OME xmlns=\"http://www.openmicroscopy.org/Schemas/OME/2016-06\" "
                            "xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" "
                            "xsi:schemaLocation=\"http://www.openmicroscopy.org/Schemas/OME/2016-06 "
                            "http://www.openmicroscopy.org/Schemas/OME/2016-06/ome.xsd\" Creator=\"libngff ";
-
-/* OME's name of a pixel type; NULL: it has none. */
-static const char *type_name(const dtype *type)
-{
-    static const struct {
-        int32_t type;
-        const char *name;
-    } names[] = {{NGFF_UINT8, "uint8"},       {NGFF_INT8, "int8"},
-                 {NGFF_UINT16, "uint16"},     {NGFF_INT16, "int16"},
-                 {NGFF_UINT32, "uint32"},     {NGFF_INT32, "int32"},
-                 {NGFF_FLOAT32, "float"},     {NGFF_FLOAT64, "double"},
-                 {NGFF_COMPLEX64, "complex"}, {NGFF_COMPLEX128, "double-complex"}};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (names[i].type == type->data_type)
-            return names[i].name;
-    return NULL;
-}
-
-int ome_xml_has_type(const dtype *type)
-{
-    return type_name(type) != NULL;
-}
-
-const char *ome_xml_refusal(const struct ngff_plan *plan)
-{
-    if (!type_name(plan->image->type))
-        return "OME-XML has no such pixel type";
-    for (int i = 0; i < plan->image->rank; i++)
-        if (plan->image->shape[i] > INT32_MAX)
-            return "an axis is longer than OME-XML can say";
-    return NULL;
-}
 
 static void put_number(text_buffer *b, const char *name, double value)
 {
@@ -120,7 +89,7 @@ static void put_image(text_buffer *b, const struct ngff_image *image, int number
     text_put(b, ">\n    <Pixels");
     put_id(b, "Pixels", number, -1);
     put_text(b, "DimensionOrder", letters);
-    put_text(b, "Type", type_name(image->type));
+    put_text(b, "Type", image->type->ome);
     for (int i = 0; dims[i]; i++) {
         const char name[] = {'S', 'i', 'z', 'e', letters[i], '\0'};
         int axis = image_axis(image, dims[i]);
@@ -153,4 +122,11 @@ char *ome_xml_make(const struct ngff_plan *const *plans, int n)
         put_image(&b, plans[i]->image, i);
     text_put(&b, "</OME>\n");
     return b.text;
+}
+
+char *ngff_plan_ome_xml(const ngff_plan *p)
+{
+    if (p->ome_xml)
+        return strdup(p->ome_xml);
+    return p->prefix[0] && !plan_ome_refusal(p) ? ome_xml_make(&p, 1) : NULL;
 }

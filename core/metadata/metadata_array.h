@@ -1,6 +1,6 @@
 /* metadata_array.h: what a store says of one of its arrays. */
-#ifndef NGFF_MODEL_METADATA_ARRAY_H
-#define NGFF_MODEL_METADATA_ARRAY_H
+#ifndef NGFF_METADATA_METADATA_ARRAY_H
+#define NGFF_METADATA_METADATA_ARRAY_H
 
 #include "document.h"
 

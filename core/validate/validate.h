@@ -1,6 +1,6 @@
 /* validate.h: the metadata of a node, or of all that a store's root leads to, against the specification. */
-#ifndef NGFF_MODEL_VALIDATE_H
-#define NGFF_MODEL_VALIDATE_H
+#ifndef NGFF_VALIDATE_VALIDATE_H
+#define NGFF_VALIDATE_VALIDATE_H
 
 #include "metadata.h"
 

@@ -1,6 +1,6 @@
 /* number.h: decimal numbers as text, independent of the process's locale. */
-#ifndef NGFF_MODEL_NUMBER_H
-#define NGFF_MODEL_NUMBER_H
+#ifndef NGFF_BASE_NUMBER_H
+#define NGFF_BASE_NUMBER_H
 
 /* Shortest decimal form of a finite double that reads back to the same bits, at most 31 characters. Whole numbers
  * below 2^53 have neither point nor exponent. */

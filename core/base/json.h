@@ -1,7 +1,7 @@
 /* json.h: JSON text that may come from anywhere. Text is judged before a tree is built from it: size, depth, count,
  * grammar, UTF-8, duplicate keys; and parts of a text can be cut out unchanged, so that 64-bit numbers stay exact. */
-#ifndef NGFF_MODEL_JSON_H
-#define NGFF_MODEL_JSON_H
+#ifndef NGFF_BASE_JSON_H
+#define NGFF_BASE_JSON_H
 
 #include <stddef.h>
 
