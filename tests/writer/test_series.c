@@ -332,7 +332,7 @@ static void check_label(const char *store, const char *part, int64_t height, int
     ngff_reader_free(reader);
 }
 
-static void tell(void *user, int32_t kind, const char *text)
+static void tell_fault(void *user, int32_t kind, const char *text)
 {
     (void)user;
     if (kind != NGFF_FINDING_ADVICE)
@@ -342,7 +342,7 @@ static void tell(void *user, int32_t kind, const char *text)
 static void check_whole(const char *store)
 {
     ngff_reader *reader = ngff_reader_open_part(below(store), NULL, NULL);
-    CHECK_INT(ngff_reader_verify(reader, 1, tell, NULL, NULL), NGFF_OK);
+    CHECK_INT(ngff_reader_verify(reader, 1, tell_fault, NULL, NULL), NGFF_OK);
     ngff_reader_free(reader);
 }
 
