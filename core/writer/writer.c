@@ -577,15 +577,18 @@ static const ngff_plan *image_before(const ngff_writer *first, const char **pref
     return i < 0 ? first->plan : first->series[i].plan;
 }
 
-static void print_prefix(const ngff_writer *first, const ngff_plan *plan, char prefix[series_longest_prefix])
+static int32_t print_prefix(const ngff_writer *first, const ngff_plan *plan, char prefix[series_longest_prefix],
+                            error *e)
 {
-    const char *of;
-    if (!plan->image || !plan->image->label_name) {
-        snprintf(prefix, series_longest_prefix, "%s", plan->prefix);
-        return;
-    }
-    image_before(first, &of);
-    snprintf(prefix, series_longest_prefix, "%s%s/", of, plan->image->label_name);
+    const int is_label = plan->image && plan->image->label_name;
+    const char *of = plan->prefix, *name = is_label ? plan->image->label_name : "";
+    if (is_label)
+        image_before(first, &of);
+    int n = snprintf(prefix, series_longest_prefix, "%s%s%s", of, name, is_label ? "/" : "");
+    return n < series_longest_prefix
+               ? NGFF_OK
+               : error_set(e, NGFF_E_ARGUMENT, "the name of the label image, %s, is longer than %d characters", name,
+                           series_longest_prefix - 2);
 }
 
 static int32_t check_label(const ngff_writer *first, const ngff_plan *plan, const char *prefix, error *e)
@@ -655,13 +658,13 @@ ngff_writer *ngff_writer_open_series(ngff_writer *first, ngff_plan *plan)
     char prefix[series_longest_prefix];
     if (!first || !plan || writer_is_inherited(first))
         return NULL;
-    print_prefix(first, plan, prefix);
+    print_prefix(first, plan, prefix, &e);
     store *s = series_open(writer_whole(first), prefix, 0);
     ngff_writer *w = s ? writer_make(plan, s, s->path) : NULL;
     if (!w || w->error.status != NGFF_OK)
         return w;
     memcpy(w->prefix, prefix, sizeof prefix);
-    if (check_series(first, plan, prefix, &e) == NGFF_OK && writer_verify(first) == NGFF_OK &&
+    if (e.status == NGFF_OK && check_series(first, plan, prefix, &e) == NGFF_OK && writer_verify(first) == NGFF_OK &&
         record_flush(first->record, &e) == NGFF_OK)
         join_series(w, first, &e);
     error_copy(&w->error, &e);
