@@ -339,6 +339,16 @@ class ObjectStore final : public VSIFilesystemHandler
         return true;
     }
 
+    /* The folders here are nothing there, whether the file system below lets them be opened or not. */
+    static bool is_object(const std::string &real)
+    {
+        struct stat there;
+        const bool is_there = stat(real.c_str(), &there) == 0;
+        if (is_there && S_ISDIR(there.st_mode))
+            errno = ENOENT;
+        return is_there && !S_ISDIR(there.st_mode);
+    }
+
   public:
     Opened Open(const char *path, const char *access, bool, CSLConstList) override
     {
@@ -352,7 +362,9 @@ class ObjectStore final : public VSIFilesystemHandler
             return nullptr;
         }
         if (*access == 'r') {
-            VSIVirtualHandle *found = is_unanswered("get", path) ? nullptr : open_real(path, access);
+            if (is_unanswered("get", path))
+                return nullptr;
+            VSIVirtualHandle *found = is_object(real) ? open_real(path, access) : nullptr;
             return found != nullptr ? new File(found, path, false) : nullptr;
         }
         if (fault_next("open", path) != FAULT_NONE)
@@ -370,12 +382,8 @@ class ObjectStore final : public VSIFilesystemHandler
         const int fault = fault_next("delete", path);
         if (fails(fault))
             return -1;
-        struct stat there;
-        const bool is_object = stat(real.c_str(), &there) == 0 && !S_ISDIR(there.st_mode);
-        const int result = is_object ? unlink(real.c_str()) : -1;
-        if (!is_object) /* the folders here are nothing there */
-            errno = ENOENT;
-        else
+        const int result = is_object(real) ? unlink(real.c_str()) : -1;
+        if (result == 0)
             remove_folders(real);
         return end(fault, result);
     }
