@@ -210,6 +210,7 @@ CHECKED = ["zstd", "04_zstd", "crc32c", "crc32c_sharded", "gzip", "masked", "mas
 
 
 @pytest.mark.parametrize("kind", CHECKED)
+@pytest.mark.slow
 def test_every_flipped_byte_of_a_chunk_with_a_checksum_is_named_or_changes_no_pixel(core, tmp_path, kind):
     make, *options = STORES[kind]
     store = tmp_path / "a.ome.zarr"
@@ -259,6 +260,7 @@ BITS = {  # what is known of the codec: every bit is found, every bit that chang
 
 
 @pytest.mark.parametrize("kind", BITS)
+@pytest.mark.slow
 def test_every_bit_that_zarr_python_misses_is_found(core, tmp_path, kind):
     """An image of equal chunks, each with another bit flipped: what zarr-python refuses is not whole for verify, and docs/verify.md
     says which of the others are found."""
@@ -305,6 +307,7 @@ def test_every_bit_that_zarr_python_misses_is_found(core, tmp_path, kind):
 
 
 @pytest.mark.parametrize("options", [["COMPRESS=ZSTD", "CHECKSUM=NO"], ["COMPRESS=BLOSC"], ["NGFF_VERSION=0.4", "COMPRESS=LZ4"], ["COMPRESS=NONE"]])
+@pytest.mark.slow
 def test_a_flipped_bit_is_told_or_is_another_pixel_which_only_the_source_shows(tmp_path, core, options):
     """Codecs without a checksum: never silent against the source, and what STORE alone cannot see are pixels."""
     source = str(tmp_path / "a.tif")
@@ -330,6 +333,7 @@ def test_a_flipped_bit_is_told_or_is_another_pixel_which_only_the_source_shows(t
 
 
 @pytest.mark.parametrize("kind", ["sharded", "sharded_none"])
+@pytest.mark.slow
 def test_every_flipped_bit_of_a_shard_index_is_named(core, tmp_path, kind):
     make, *options = STORES[kind]
     store = tmp_path / "a.ome.zarr"
