@@ -45,5 +45,6 @@ case " $* " in *" --peers "*) packages=(-r "$here/requirements.txt") ;; esac
 "$root/scripts/pip_install.sh" "$venv/bin/python" "${packages[@]}"
 
 echo "$(date -u +%F), commit $(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown), $(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2-), $(nproc) cores; $(gdalinfo --version)"
+echo
 # The parent of every timed process stays small: no packages in this interpreter.
 exec /usr/bin/python3 "$here/$bench" --build "$build" --driver "$build/driver/gdal" --python "$venv/bin/python" "$@"
