@@ -61,7 +61,7 @@ step_pytest() {
     locked prepare || return 1
     local skips=() # other systems lack other things
     ! grep -qs 'VERSION_ID="12"' /etc/os-release || skips=(--expected-skips autotest/expected_skips.txt)
-    # On a disk of memory, where there is room for it: half of the sweeps' time is files that come and go (3 GB at most).
+    # On a disk of memory, where there is room for it: half of the sweeps' time is files that come and go.
     local temporary=/tmp status
     [ "$(df --output=avail -k /dev/shm 2>/dev/null | tail -1)" -lt 8000000 ] 2>/dev/null || temporary=/dev/shm
     temporary=$(mktemp -d -p $temporary) || return 1
