@@ -1,12 +1,10 @@
 /* test_planes.c: a host whose source gives one plane at a time. Each plane is asked for once, whatever the size of the
- * planes, and the memory stays within the plan's. */
+ * planes, and the memory stays within the plan's.
+ * writer_test_planes N SIDE PATH writes N planes of SIDE x SIDE to PATH, and tells what that took (docs/c-api.md has figures). */
 #include "levels.h"
+#include "place.h"
 #include "store_memory.h"
 #include "writer_store.h"
-
-#include <stdlib.h>
-
-#include "check.h"
 
 enum { n_planes = 20, side = 1500, plane_pixels = side * side };
 
@@ -144,10 +142,115 @@ static void large_planes_get_chunks_of_fewer_planes(void)
     }
 }
 
-int main(void)
+/* The most that the process has had in memory, in MiB; 0 where the system does not tell. */
+static long peak_memory(void)
 {
+    char line[256];
+    long kib = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f))
+        sscanf(line, "VmHWM: %ld", &kib);
+    if (f)
+        fclose(f);
+    return kib / 1024;
+}
+
+/* Planes of one value each, z + 1, of which one row is in memory, so that what the process has is the library's.
+ * Returns the highest number of reads of a plane. */
+static int write_large(ngff_plan *plan, int64_t n, int64_t edge, const char *path)
+{
+    ngff_writer *w = ngff_writer_open(plan, path);
+    int *reads = calloc((size_t)n, sizeof *reads), most = 0;
+    uint16_t *row = malloc((size_t)edge * 2);
+    int64_t origin[3], extent[3];
+    const int64_t strides[] = {0, 0, 2};
+    CHECK(reads && row);
+    while (reads && row && ngff_writer_next(w, origin, extent) == 1)
+        for (int64_t z = origin[0]; z < origin[0] + extent[0]; z++) {
+            const int64_t from[] = {z, origin[1], origin[2]}, size[] = {1, extent[1], extent[2]};
+            for (int64_t x = 0; x < edge; x++)
+                row[x] = (uint16_t)(z + 1);
+            most = ++reads[z] > most ? reads[z] : most;
+            CHECK_INT(ngff_writer_write(w, from, size, row + origin[2], strides, NULL, 0), NGFF_OK);
+        }
+    for (int64_t z = 0; reads && z < n; z++)
+        CHECK(reads[z] > 0);
+    CHECK_INT(ngff_writer_close(w), NGFF_OK);
+    CHECK(ngff_writer_warning(w) == NULL);
+    ngff_writer_free(w);
+    free(reads);
+    free(row);
+    return most;
+}
+
+/* All planes of the smallest level of the store are read again. */
+static void check_large(const char *path, int64_t n)
+{
+    ngff_reader *r = ngff_reader_open(path);
+    const int32_t last = ngff_reader_level_count(r) - 1;
+    int64_t shape[3] = {0};
+    CHECK_INT(ngff_reader_level_shape(r, last, shape), NGFF_OK);
+    CHECK_INT(shape[0], n);
+    uint16_t *pixels = malloc((size_t)(shape[1] * shape[2]) * 2);
+    for (int64_t z = 0; pixels && z < n; z++) {
+        const int64_t origin[] = {z, 0, 0}, extent[] = {1, shape[1], shape[2]};
+        int64_t n_wrong = 0;
+        CHECK_INT(ngff_reader_read(r, last, origin, extent, pixels, NULL, 1, NULL, 0), NGFF_OK);
+        for (int64_t i = 0; i < shape[1] * shape[2]; i++)
+            n_wrong += pixels[i] != z + 1;
+        CHECK_INT(n_wrong, 0);
+    }
+    free(pixels);
+    ngff_reader_free(r);
+}
+
+static ngff_plan *plan_of_large(int64_t n, int64_t edge, const char *const *options)
+{
+    const int64_t shape[] = {n, edge, edge}, block[] = {1, edge, edge};
+    ngff_image *image = ngff_image_create("zyx", shape, NGFF_UINT16);
+    ngff_plan *plan = ngff_plan_create(image, options);
+    CHECK_INT(ngff_plan_set_source(plan, block, 1), NGFF_OK);
+    ngff_image_free(image);
+    return plan;
+}
+
+/* By hand: planes of any size. */
+static void write_by_hand(int64_t n, int64_t edge, const char *path)
+{
+    const long before = peak_memory();
+    ngff_plan *plan = plan_of_large(n, edge, NULL);
+    printf("%lld planes of %lld x %lld: the plan has %lld MiB", (long long)n, (long long)edge, (long long)edge,
+           (long long)(ngff_plan_memory(plan) >> 20));
+    const int most = write_large(plan, n, edge, path);
+    printf(", each plane is read %d time(s), the process had at most %ld MiB (%ld before)\n", most, peak_memory(),
+           before);
+    check_large(path, n);
+    ngff_plan_free(plan);
+}
+
+/* The same, small: 40 planes of 3.3 MiB, of which MEMORY holds ten. */
+static void each_plane_of_a_stored_image_is_read_once(void)
+{
+    place_begin();
+    const char *path = below("planes.ome.zarr");
+    ngff_plan *plan = plan_of_large(40, 1300, (const char *const[]){"MEMORY=33MB", "NUM_THREADS=2", NULL});
+    CHECK_INT(write_large(plan, 40, 1300, path), 1);
+    CHECK(ngff_plan_memory(plan) <= 33 << 20);
+    check_large(path, 40);
+    ngff_plan_free(plan);
+    remove_below("planes.ome.zarr");
+    place_end();
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 4) {
+        write_by_hand(strtoll(argv[1], NULL, 10), strtoll(argv[2], NULL, 10), argv[3]);
+        CHECK_EXIT();
+    }
     RUN(each_plane_is_read_once_whatever_memory_there_is);
     RUN(the_memory_of_the_warning_suffices);
     RUN(large_planes_get_chunks_of_fewer_planes);
+    RUN(each_plane_of_a_stored_image_is_read_once);
     CHECK_EXIT();
 }
