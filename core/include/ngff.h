@@ -412,6 +412,19 @@ NGFF_API const char *ngff_reader_dims(const ngff_reader *reader);
 /* An axis as the store names it; its unit, or NULL. */
 NGFF_API const char *ngff_reader_axis_name(const ngff_reader *reader, int32_t axis);
 NGFF_API const char *ngff_reader_axis_unit(const ngff_reader *reader, int32_t axis);
+/* What viewers are told of the image: its name in "multiscales", the planes on t and z that they show at first, in colour
+ * (1) or grey (0), and the entries of "omero", of which there may be other than there are channels. What is not said, or
+ * not in the way of the specification, is NULL, -1, and in a window NaN. Texts live as long as the reader. These five are
+ * for one thread at a time. Without an image NGFF_E_ARGUMENT, or the reader's error, as for a channel that has no entry. */
+NGFF_API const char *ngff_reader_name(ngff_reader *reader);
+NGFF_API int32_t ngff_reader_view(ngff_reader *reader, int64_t *t, int64_t *z, int32_t *has_colors);
+NGFF_API int64_t ngff_reader_channel_count(ngff_reader *reader);
+/* 1 if the pixels are labels ("image-label"), or indices of classes: no mean of two of them says anything. */
+NGFF_API int32_t ngff_reader_is_label(ngff_reader *reader);
+/* color: six hexadecimal digits RRGGBB. window: room for start, end, min and max. is_inverted: 1 or 0. All but the first
+ * two may be NULL. */
+NGFF_API int32_t ngff_reader_channel(ngff_reader *reader, int64_t channel, const char **label, const char **color,
+                                     double *window, int32_t *is_active, int32_t *is_inverted);
 NGFF_API int32_t ngff_reader_level_count(const ngff_reader *reader);
 NGFF_API int32_t ngff_reader_data_type(const ngff_reader *reader);
 NGFF_API const char *ngff_reader_level_path(const ngff_reader *reader, int32_t level);

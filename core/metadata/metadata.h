@@ -84,6 +84,26 @@ int32_t metadata_read(metadata_source source, void *user, stored_image *image, e
 int32_t metadata_read_entry(metadata_source source, void *user, int entry, const stored_limits *limits,
                             stored_image *image, error *e);
 void metadata_release(stored_image *image);
+
+/* What viewers are told of a channel: NULL, "" or NaN, and -1 where nothing is said. */
+typedef struct {
+    char *label, color[7];
+    double window[4]; /* start, end, min, max */
+    int is_active, is_inverted;
+} stored_channel;
+
+/* And of the image: -1 where nothing is said. */
+typedef struct {
+    char *name;
+    stored_channel *channels;
+    int n_channels, has_colors, is_label;
+    int64_t t, z;
+} stored_view;
+
+/* entry: of "multiscales". Fails for want of memory only. */
+int32_t metadata_view(const stored_image *image, int entry, stored_view *view, error *e);
+void view_release(stored_view *view);
+
 /* What a change of a stored image keeps of its documents. */
 /* Windows and statistics of n channels, as metadata_write has written them. Where there are none: not finite, and no
  * statistics. */

@@ -26,13 +26,13 @@ static double number_of(const cJSON *object, const char *name)
     return item->valuestring[0] == '-' ? -INFINITY : INFINITY;
 }
 
-static void read_window(const cJSON *channel, channel_summary *s)
+/* window: start, end, min, max; NULL: there is none. */
+static void take_window(const double *window, channel_summary *s)
 {
-    const cJSON *window = member(channel, "window");
-    s->low = number_of(window, "min");
-    s->high = number_of(window, "max");
-    s->start = number_of(window, "start");
-    s->end = number_of(window, "end");
+    s->start = window ? window[0] : NAN;
+    s->end = window ? window[1] : NAN;
+    s->low = window ? window[2] : NAN;
+    s->high = window ? window[3] : NAN;
 }
 
 static void read_statistics(const cJSON *entry, channel_summary *s)
@@ -56,18 +56,16 @@ int32_t metadata_summaries(const stored_image *image, metadata_source source, vo
                            channel_summary *summaries, error *e)
 {
     char *text = metadata_attribute(image, "statistics", source, user, e);
-    cJSON *attributes = parse_again(image->attributes, "the root's attributes", e);
+    stored_view view;
+    metadata_view(image, 0, &view, e);
     cJSON *statistics = text ? parse_again(text, "the statistics", e) : NULL;
-    const cJSON *ome = member(attributes, "ome");
-    const cJSON *channels = member(member(ome ? ome : attributes, "omero"), "channels");
-    const cJSON *channel = channels ? channels->child : NULL, *entry = statistics ? statistics->child : NULL;
-    for (int64_t i = 0; i < n; i++) { /* along the lists: cJSON finds item i by passing all before it */
-        read_window(channel, &summaries[i]);
+    const cJSON *entry = statistics ? statistics->child : NULL;
+    for (int64_t i = 0; i < n; i++) { /* along the list: cJSON finds item i by passing all before it */
+        take_window(i < view.n_channels ? view.channels[i].window : NULL, &summaries[i]);
         read_statistics(entry, &summaries[i]);
-        channel = channel ? channel->next : NULL;
         entry = entry ? entry->next : NULL;
     }
-    cJSON_Delete(attributes);
+    view_release(&view);
     cJSON_Delete(statistics);
     free(text);
     return e->status;

@@ -397,6 +397,7 @@ void ngff_reader_free(ngff_reader *reader)
         reader->store->ops->free(reader->store);
     known_free(reader->known);
     free(reader->group);
+    reader_view_release(reader);
     free(reader->answer);
     free(reader->path);
     free(reader);

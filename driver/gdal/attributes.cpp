@@ -759,8 +759,8 @@ void attributes_from_reader(ngff_reader *reader, const PlaneSelection &planes, D
             to->crs = read_public_crs(document.GetRoot());
         if (!to->has_geotransform)
             to->has_geotransform = read_public_geotransform(document.GetRoot(), to->geotransform);
-        to->is_min_white = to->is_min_white || foreign_is_min_white(document.GetRoot());
     }
+    to->is_min_white = to->is_min_white || foreign_is_min_white(reader);
     foreign_position(reader, to);
     if (level > 0)
         adapt_geotransform(reader, to);

@@ -14,18 +14,17 @@
 using Type = CPLJSONObject::Type;
 
 /* The descriptions of the bands and the labels of the channels, where each band is a channel. */
-static std::string label_contradiction(const CPLJSONObject &attributes, const CPLJSONObject &block)
+static std::string label_contradiction(ngff_reader *reader, const CPLJSONObject &block)
 {
-    const CPLJSONObject ome = member_of(attributes, "ome"), bands = member_of(block, "bands");
-    const CPLJSONObject omero = member_of(is_type(ome, Type::Object) ? ome : attributes, "omero");
-    const CPLJSONObject channels = member_of(omero, "channels");
-    if (!is_type(bands, Type::Array) || !is_type(channels, Type::Array) ||
-        bands.ToArray().Size() != channels.ToArray().Size() ||
+    const CPLJSONObject bands = member_of(block, "bands");
+    if (!is_type(bands, Type::Array) || bands.ToArray().Size() != ngff_reader_channel_count(reader) ||
         has_option(member_of(block, "options"), {"CHANNEL_NAMES"}))
         return "";
     for (int i = 0; i < bands.ToArray().Size(); i++) {
         const std::string description = text_member(bands.ToArray()[i], "description");
-        const std::string label = text_member(channels.ToArray()[i], "label");
+        const char *text = nullptr;
+        ngff_reader_channel(reader, i, &text, nullptr, nullptr, nullptr, nullptr);
+        const std::string label = text != nullptr ? text : "";
         if (!description.empty() && description != label && label != "Band " + std::to_string(i + 1))
             return "omero.channels[" + std::to_string(i) + "].label is \"" + label + "\", omezarr.bands[" +
                    std::to_string(i) + "].description is \"" + description + "\"; GDAL shows the label";
@@ -96,7 +95,7 @@ void tell_contradictions(ngff_reader *reader, const char *path, void (*tell)(voi
         const CPLJSONObject block = member_of(root.GetRoot(), "omezarr");
         if (!is_type(block, Type::Object))
             return false;
-        const std::string found[] = {label_contradiction(root.GetRoot(), block), size_contradiction(reader)};
+        const std::string found[] = {label_contradiction(reader, block), size_contradiction(reader)};
         for (const std::string &text : found)
             if (!text.empty())
                 tell(user, (std::string(path) + ": two places contradict each other: " + text).c_str());

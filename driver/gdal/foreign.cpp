@@ -266,35 +266,42 @@ static void describe_plane(const std::vector<PlaneAxis> &axes, const int64_t *in
     }
 }
 
-/* "inverted": the smallest values are the brightest. */
-static bool is_inverted(const CPLJSONObject &channel)
-{
-    const CPLJSONObject inverted = member_of(channel, "inverted");
-    return is_type(inverted, Type::Boolean) && inverted.ToBool();
-}
-
 /* One channel, perhaps with alpha: of several a dataset cannot say it. */
-bool foreign_is_min_white(const CPLJSONObject &attributes)
+bool foreign_is_min_white(ngff_reader *reader)
 {
-    const CPLJSONObject channels = member_of(member_of(ome_of(attributes), "omero"), "channels");
-    const int n = is_type(channels, Type::Array) ? channels.ToArray().Size() : 0;
-    return (n == 1 || n == 2) && is_inverted(channels.ToArray()[0]);
+    const int64_t n = ngff_reader_channel_count(reader);
+    int32_t is_inverted = 0;
+    return (n == 1 || n == 2) &&
+           ngff_reader_channel(reader, 0, nullptr, nullptr, nullptr, nullptr, &is_inverted) == NGFF_OK && is_inverted;
 }
 
-static void describe_channel(const CPLJSONObject &channel, size_t n_planes, CPLStringList *items)
+/* What "omero" says of a channel. */
+struct StoredChannel {
+    std::string label{}, color{};
+    double window[4] = {}; /* start, end, min, max */
+    int32_t is_active = -1, is_inverted = 0;
+
+    StoredChannel(ngff_reader *reader, int64_t number)
+    {
+        const char *label_text = nullptr, *color_text = nullptr;
+        ngff_reader_channel(reader, number, &label_text, &color_text, window, &is_active, &is_inverted);
+        label = label_text != nullptr ? label_text : "";
+        color = color_text != nullptr ? color_text : "";
+    }
+};
+
+static void describe_channel(const StoredChannel &channel, size_t n_planes, CPLStringList *items)
 {
-    static const char *const window_names[][2] = {
-        {"start", "WINDOW_START"}, {"end", "WINDOW_END"}, {"min", "WINDOW_MIN"}, {"max", "WINDOW_MAX"}};
-    const CPLJSONObject window = member_of(channel, "window"), active = member_of(channel, "active");
-    set_text(items, "LABEL", text_member(channel, "label"), n_planes);
-    set_text(items, "COLOR", text_member(channel, "color"), n_planes);
-    if (is_type(active, Type::Boolean))
-        items->SetNameValue("ACTIVE", active.ToBool() ? "YES" : "NO");
-    if (is_inverted(channel))
+    static const char *const window_names[] = {"WINDOW_START", "WINDOW_END", "WINDOW_MIN", "WINDOW_MAX"};
+    set_text(items, "LABEL", channel.label, n_planes);
+    set_text(items, "COLOR", channel.color, n_planes);
+    if (channel.is_active >= 0)
+        items->SetNameValue("ACTIVE", channel.is_active ? "YES" : "NO");
+    if (channel.is_inverted)
         items->SetNameValue("INVERTED", "YES");
-    for (const auto &name : window_names)
-        if (is_number(member_of(window, name[0])))
-            items->SetNameValue(name[1], JsonText::number_text(member_of(window, name[0]).ToDouble()).c_str());
+    for (int i = 0; i < 4; i++)
+        if (!std::isnan(channel.window[i]))
+            items->SetNameValue(window_names[i], JsonText::number_text(channel.window[i]).c_str());
 }
 
 static GDALColorInterp color_of_channel(const std::string &color)
@@ -306,14 +313,13 @@ static GDALColorInterp color_of_channel(const std::string &color)
 }
 
 /* The name, colour and window that all planes of a channel have. */
-static void describe_channel_band(const CPLJSONObject &channel, size_t n_planes, bool has_color, BandAttributes *band)
+static void describe_channel_band(const StoredChannel &channel, size_t n_planes, bool has_color, BandAttributes *band)
 {
-    const std::string label = text_member(channel, "label");
-    if (may_repeat(label, n_planes))
-        band->description = label;
+    if (may_repeat(channel.label, n_planes))
+        band->description = channel.label;
     describe_channel(channel, n_planes, &items_of_domain(band->metadata, "NGFF"));
     if (has_color)
-        band->color = color_of_channel(text_member(channel, "color"));
+        band->color = color_of_channel(channel.color);
 }
 
 /* The double of xarray's text for a float in Zarr v3: base64 of its eight bytes, little-endian. */
@@ -412,27 +418,25 @@ static void add_axis(std::string *list, char axis, const std::string &value)
 }
 
 /* What a viewer shows at first, as "omero" says it. */
-static void describe_view(const CPLJSONObject &omero, const std::string &dims, CPLStringList *items)
+static void describe_view(ngff_reader *reader, const std::string &dims, CPLStringList *items)
 {
-    const CPLJSONObject view = member_of(omero, "rdefs");
-    const std::string model = text_member(view, "model");
-    if (model == "color" || model == "greyscale")
-        items->SetNameValue("MODEL", model.c_str());
-    for (const auto &[axis, name, item] :
-         {std::make_tuple('t', "defaultT", "DEFAULT_T"), std::make_tuple('z', "defaultZ", "DEFAULT_Z")}) {
-        const CPLJSONObject index = member_of(view, name);
-        if (dims.find(axis) != std::string::npos && index.IsValid() && index.GetType() == Type::Integer &&
-            index.ToInteger() >= 0)
-            items->SetNameValue(item, std::to_string(index.ToInteger()).c_str());
-    }
+    int64_t t = -1, z = -1;
+    int32_t has_colors = -1;
+    ngff_reader_view(reader, &t, &z, &has_colors);
+    if (has_colors >= 0)
+        items->SetNameValue("MODEL", has_colors ? "color" : "greyscale");
+    if (t >= 0 && dims.find('t') != std::string::npos)
+        items->SetNameValue("DEFAULT_T", std::to_string(t).c_str());
+    if (z >= 0 && dims.find('z') != std::string::npos)
+        items->SetNameValue("DEFAULT_Z", std::to_string(z).c_str());
 }
 
 /* The image as a whole: its name, and its axes in the words of the creation options. Units of y and x are also where
  * GDAL's copying keeps them, unless a CRS has them. */
-static void describe_image(const ngff_reader *reader, const CPLJSONObject &multiscale, const CPLJSONObject &omero,
-                           DatasetAttributes *to)
+static void describe_image(ngff_reader *reader, DatasetAttributes *to)
 {
-    const std::string dims = ngff_reader_dims(reader), name = text_member(multiscale, "name");
+    const std::string dims = ngff_reader_dims(reader);
+    const char *name = ngff_reader_name(reader);
     const int level = ngff_reader_part_level(reader);
     double scale[5], translation[5];
     std::string scales, translations, units;
@@ -452,9 +456,9 @@ static void describe_image(const ngff_reader *reader, const CPLJSONObject &multi
     items.SetNameValue("AXIS_TRANSLATION", translations.c_str());
     if (!units.empty())
         items.SetNameValue("AXIS_UNITS", units.c_str());
-    if (!name.empty())
-        items.SetNameValue("NAME", name.c_str());
-    describe_view(omero, dims, &items);
+    if (name != nullptr)
+        items.SetNameValue("NAME", name);
+    describe_view(reader, dims, &items);
 }
 
 /* A channel of "omero" as all its planes show it. */
@@ -466,32 +470,26 @@ struct Channel {
 /* What "omero" says of channels. Each is looked at once, however many planes it has. */
 class Channels
 {
-    CPLJSONArray m_list{};
-    int m_n = 0;
+    ngff_reader *m_reader;
     size_t m_n_planes;
     std::map<int64_t, Channel> m_known{};
 
   public:
-    Channels(const CPLJSONObject &ome, size_t n_planes) : m_n_planes(n_planes)
+    Channels(ngff_reader *reader, size_t n_planes) : m_reader(reader), m_n_planes(n_planes)
     {
-        const CPLJSONObject channels = member_of(member_of(ome, "omero"), "channels");
-        if (is_type(channels, Type::Array)) {
-            m_list = channels.ToArray();
-            m_n = m_list.Size();
-        }
     }
 
-    int count() const
+    int64_t count() const
     {
-        return m_n;
+        return ngff_reader_channel_count(m_reader);
     }
 
     /* values: what a plane has beside it. */
     const Channel &get(int64_t number, bool has_color, const BandAttributes &values)
     {
         const auto [at, is_new] = m_known.try_emplace(number, Channel{{}, values});
-        if (is_new && number < m_n) {
-            describe_channel_band(m_list[static_cast<int>(number)], m_n_planes, has_color, &at->second.shown);
+        if (is_new && number < count()) {
+            describe_channel_band(StoredChannel(m_reader, number), m_n_planes, has_color, &at->second.shown);
             at->second.label = at->second.shown.description;
         }
         return at->second;
@@ -499,7 +497,7 @@ class Channels
 };
 
 /* All of a store without our block. */
-static void describe_foreign(const ngff_reader *reader, const PlaneSelection &planes, const CPLJSONObject &ome,
+static void describe_foreign(ngff_reader *reader, const PlaneSelection &planes, const CPLJSONObject &ome,
                              const CPLJSONObject &array, DatasetAttributes *to)
 {
     const std::string dims = ngff_reader_dims(reader), type = text_member(multiscale_of(reader, ome), "type");
@@ -507,7 +505,7 @@ static void describe_foreign(const ngff_reader *reader, const PlaneSelection &pl
     if (!type.empty())
         items_of_domain(to->metadata, "NGFF").SetNameValue("TYPE", type.c_str());
     const size_t c = dims.find('c');
-    Channels channels(ome, to->bands.size());
+    Channels channels(reader, to->bands.size());
     BandAttributes values;
     describe_values(array, ngff_reader_data_type(reader), to->bands.size(), &values);
     for (size_t i = 0; i < to->bands.size(); i++) {
@@ -526,12 +524,12 @@ static void describe_foreign(const ngff_reader *reader, const PlaneSelection &pl
 
 /* Channels of a store with our block: what viewers are told, and a label that is not the one that the writer made of
  * the bands' own descriptions (CHANNEL_NAMES, or somebody has changed it). own_labels: these descriptions. */
-static void describe_own(const ngff_reader *reader, const PlaneSelection &planes, const CPLJSONObject &ome,
-                         const std::vector<std::string> &own_labels, DatasetAttributes *to)
+static void describe_own(ngff_reader *reader, const PlaneSelection &planes, const std::vector<std::string> &own_labels,
+                         DatasetAttributes *to)
 {
     const std::string dims = ngff_reader_dims(reader);
     const size_t c = dims.find('c');
-    Channels channels(ome, to->bands.size());
+    Channels channels(reader, to->bands.size());
     for (size_t i = 0; i < to->bands.size() && channels.count() > 0; i++) {
         int64_t index[5] = {};
         planes.plane(static_cast<int64_t>(i), index);
@@ -576,12 +574,12 @@ void foreign_description(ngff_reader *reader, const PlaneSelection &planes, cons
     if (parse(ngff_reader_attributes(reader), "The image's attributes", &group)) {
         const CPLJSONObject ome = ome_of(group.GetRoot());
         is_told = has_told_viewers(group.GetRoot(), to);
-        describe_image(reader, multiscale_of(reader, ome), member_of(ome, "omero"), to);
+        describe_image(reader, to);
         const CPLJSONObject label = member_of(ome, "image-label");
         to->label_colors = label_entries(member_of(label, "colors"), true);
         to->label_properties = label_entries(member_of(label, "properties"), false);
         if (to->is_ours)
-            describe_own(reader, planes, ome, own_labels, to);
+            describe_own(reader, planes, own_labels, to);
         else {
             const bool has_array = parse(ngff_reader_array_attributes(reader), "The array's attributes", &array);
             describe_foreign(reader, planes, ome, has_array ? array.GetRoot() : member_of(CPLJSONObject(), ""), to);

@@ -15,7 +15,7 @@ void foreign_description(ngff_reader *reader, const PlaneSelection &planes, cons
                          DatasetAttributes *to);
 
 /* True where omero says that the smallest values of the image are the brightest. */
-bool foreign_is_min_white(const CPLJSONObject &attributes);
+bool foreign_is_min_white(ngff_reader *reader);
 
 /* Says of all bands, in GDAL's word for it, that their pixels name classes: a label image. */
 void foreign_mark_classes(std::vector<BandAttributes> *bands);

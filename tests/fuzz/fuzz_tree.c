@@ -111,6 +111,13 @@ static void read_part(const char *part, int depth)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         ngff_reader_attribute(reader, names[i]);
     ngff_reader_attributes(reader);
+    ngff_reader_name(reader);
+    for (int64_t i = 0; i < ngff_reader_channel_count(reader); i++) {
+        const char *label = NULL, *color = NULL;
+        if (ngff_reader_channel(reader, i, &label, &color, NULL, NULL, NULL) != NGFF_OK ||
+            (color && strlen(color) != 6))
+            abort();
+    }
     int n_levels = ngff_reader_level_count(reader), n_parts = ngff_reader_part_count(reader);
     int rank = n_levels > 0 ? (int)strlen(ngff_reader_dims(reader)) : 0;
     for (int i = 0; i < n_levels && i < 4; i++)
