@@ -7,6 +7,7 @@ import com.sun.jna.Library;
 import com.sun.jna.Memory;
 import com.sun.jna.Native;
 import com.sun.jna.Pointer;
+import com.sun.jna.ptr.PointerByReference;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -311,6 +312,24 @@ final class Ngff {
         }
     }
 
+    /** How viewers show a channel: null, or NaN, where the store does not say it. */
+    static final class Channel {
+        static final Channel unknown = new Channel(null, null, Double.NaN, Double.NaN, true, false);
+
+        final String label, color; // six hexadecimal digits
+        final double start, end;
+        final boolean isActive, isInverted;
+
+        Channel(String label, String color, double start, double end, boolean isActive, boolean isInverted) {
+            this.label = label;
+            this.color = color;
+            this.start = start;
+            this.end = end;
+            this.isActive = isActive;
+            this.isInverted = isInverted;
+        }
+    }
+
     static final class Reader extends Handle {
         final String path;
         private final int rank;
@@ -355,16 +374,52 @@ final class Ngff {
             return LIBRARY.ngff_reader_part_level(pointer());
         }
 
-        int partEntry() {
-            return LIBRARY.ngff_reader_part_entry(pointer());
-        }
-
         String dims() {
             return LIBRARY.ngff_reader_dims(pointer());
         }
 
         String axisUnit(int axis) {
             return LIBRARY.ngff_reader_axis_unit(pointer(), axis);
+        }
+
+        /** The image's, or null. */
+        String name() {
+            String name = LIBRARY.ngff_reader_name(pointer());
+            check(status());
+            return name;
+        }
+
+        /** True where viewers show the image in grey. */
+        boolean isGray() {
+            int[] hasColors = new int[1];
+            check(LIBRARY.ngff_reader_view(pointer(), null, null, hasColors));
+            return hasColors[0] == 0;
+        }
+
+        boolean isLabel() {
+            return LIBRARY.ngff_reader_is_label(pointer()) == 1;
+        }
+
+        /** One for each channel that the store says something of, from the first on. */
+        List<Channel> channels() {
+            List<Channel> channels = new ArrayList<>();
+            for (long n = LIBRARY.ngff_reader_channel_count(pointer()); channels.size() < n;)
+                channels.add(channel(channels.size()));
+            check(status());
+            return channels;
+        }
+
+        private Channel channel(int index) {
+            PointerByReference label = new PointerByReference(), color = new PointerByReference();
+            double[] window = new double[4];
+            int[] isActive = new int[1], isInverted = new int[1];
+            check(LIBRARY.ngff_reader_channel(pointer(), index, label, color, window, isActive, isInverted));
+            return new Channel(text(label), text(color), window[0], window[1], isActive[0] != 0, isInverted[0] == 1);
+        }
+
+        private static String text(PointerByReference to) {
+            Pointer text = to.getValue();
+            return text == null ? null : text.getString(0, StandardCharsets.UTF_8.name());
         }
 
         int levelCount() {
@@ -401,11 +456,6 @@ final class Ngff {
             double[] translation = new double[rank];
             check(LIBRARY.ngff_reader_level_translation(pointer(), level, translation));
             return translation;
-        }
-
-        /** The root group's attributes, a JSON object. */
-        String attributes() {
-            return LIBRARY.ngff_reader_attributes(pointer());
         }
 
         /** A member of the block "omezarr" as JSON, or null. */

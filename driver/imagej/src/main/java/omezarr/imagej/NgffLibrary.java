@@ -5,6 +5,7 @@ package omezarr.imagej;
 import com.sun.jna.Callback;
 import com.sun.jna.Library;
 import com.sun.jna.Pointer;
+import com.sun.jna.ptr.PointerByReference;
 
 interface NgffLibrary extends Library {
     String ngff_version();
@@ -60,9 +61,14 @@ interface NgffLibrary extends Library {
     String ngff_reader_part_path(Pointer reader, int index);
     String ngff_reader_part_title(Pointer reader, int index);
     int ngff_reader_part_level(Pointer reader);
-    int ngff_reader_part_entry(Pointer reader);
     String ngff_reader_dims(Pointer reader);
     String ngff_reader_axis_unit(Pointer reader, int axis);
+    String ngff_reader_name(Pointer reader);
+    int ngff_reader_view(Pointer reader, long[] t, long[] z, int[] hasColors);
+    int ngff_reader_is_label(Pointer reader);
+    long ngff_reader_channel_count(Pointer reader);
+    int ngff_reader_channel(Pointer reader, long channel, PointerByReference label, PointerByReference color,
+                            double[] window, int[] isActive, int[] isInverted);
     int ngff_reader_level_count(Pointer reader);
     int ngff_reader_data_type(Pointer reader);
     String ngff_reader_level_path(Pointer reader, int level);
@@ -70,7 +76,6 @@ interface NgffLibrary extends Library {
     int ngff_reader_level_chunk(Pointer reader, int level, long[] chunk);
     int ngff_reader_level_scale(Pointer reader, int level, double[] scale);
     int ngff_reader_level_translation(Pointer reader, int level, double[] translation);
-    String ngff_reader_attributes(Pointer reader);
     String ngff_reader_attribute(Pointer reader, String name);
     String ngff_reader_warning(Pointer reader);
     int ngff_reader_read(Pointer reader, int level, long[] origin, long[] extent, Pointer pixels, long[] strides,

@@ -12,6 +12,7 @@ import ij.gui.Overlay;
 import ij.gui.Roi;
 import ij.io.RoiDecoder;
 import ij.measure.Calibration;
+import ij.process.ImageProcessor;
 import ij.process.LUT;
 import java.io.File;
 import java.util.ArrayList;
@@ -23,7 +24,8 @@ final class Opening {
 
     private final Ngff.Reader reader;
     private final int level;
-    private final Object kept, omero;
+    private final Object kept;
+    private final List<Ngff.Channel> channels;
     private final String dims;
 
     private Opening(Ngff.Reader reader, int level) {
@@ -31,8 +33,7 @@ final class Opening {
         this.level = level;
         dims = reader.dims();
         kept = Json.parse(reader.attribute(Described.attribute));
-        Object attributes = Json.parse(reader.attributes()), ome = Json.member(attributes, "ome");
-        omero = Json.member(ome != null ? ome : attributes, "omero");
+        channels = reader.channels();
     }
 
     /**
@@ -129,12 +130,20 @@ final class Opening {
         }
     }
 
+    /** Labels of wide types are 16 bit if all of them fit, as ImageJ's own are: seen from the pixels, all of which come by. */
     private static ImageStack inMemory(StoredStack stored) {
         ImageStack stack = new ImageStack(stored.getWidth(), stored.getHeight());
+        boolean isNarrow = stored.isWideLabel();
         IJ.resetEscape();
         try {
             for (int n = 1; n <= stored.getSize(); n++) {
-                stack.addSlice(stored.getSliceLabel(n), stored.getProcessor(n));
+                ImageProcessor plane = isNarrow ? stored.getNarrowProcessor(n) : stored.getProcessor(n);
+                if (plane == null) {
+                    isNarrow = false;
+                    stack = widened(stack);
+                    plane = stored.getProcessor(n);
+                }
+                stack.addSlice(stored.getSliceLabel(n), plane);
                 IJ.showProgress(n, stored.getSize());
                 if (IJ.escapePressed())
                     throw new RuntimeException(Macro.MACRO_CANCELED);
@@ -145,12 +154,16 @@ final class Opening {
         return stack;
     }
 
+    private static ImageStack widened(ImageStack narrow) {
+        ImageStack stack = new ImageStack(narrow.getWidth(), narrow.getHeight());
+        for (int n = 1; n <= narrow.getSize(); n++)
+            stack.addSlice(narrow.getSliceLabel(n), narrow.getProcessor(n).convertToFloatProcessor());
+        return stack;
+    }
+
     private String title() {
-        Object attributes = Json.parse(reader.attributes()), ome = Json.member(attributes, "ome");
-        List<?> multiscales = Json.list(Json.member(ome != null ? ome : attributes, "multiscales"));
-        Object entry = reader.partEntry() < multiscales.size() ? multiscales.get(reader.partEntry()) : null;
-        String name = Json.string(Json.member(entry, "name"));
-        if (name == null || name.isEmpty() || name.equals("image") && kept == null)
+        String name = reader.name();
+        if (name == null || name.equals("image") && kept == null)
             name = new File(reader.path).getName();
         return level == 0 ? name : name + " (" + reader.levelPath(level) + ")";
     }
@@ -160,7 +173,7 @@ final class Opening {
         boolean isWhole = labels.size() == stored.getSize();
         for (int n = 1; n <= stored.getSize(); n++) {
             String channel = kept == null && stored.nChannels > 1
-                                 ? Json.string(Json.member(channel((n - 1) % stored.nChannels), "label"))
+                                 ? channel((n - 1) % stored.nChannels).label
                                  : null;
             stored.setSliceLabel(isWhole ? Json.string(labels.get(n - 1)) : channel, n);
         }
@@ -285,9 +298,8 @@ final class Opening {
 
     /* -- Channels -------------------------------------------------------------------------------------------------- */
 
-    private Object channel(int c) {
-        List<?> channels = Json.list(Json.member(omero, "channels"));
-        return c < channels.size() ? channels.get(c) : null;
+    private Ngff.Channel channel(int c) {
+        return c < channels.size() ? channels.get(c) : Ngff.Channel.unknown;
     }
 
     private static LUT lutOf(String hex) {
@@ -302,19 +314,17 @@ final class Opening {
      * where there is none.
      */
     private LUT lut(int c, double zero) {
-        Object channel = channel(c), window = Json.member(channel, "window");
-        String color = Json.string(Json.member(channel, "color"));
-        boolean isInverted = Boolean.TRUE.equals(Json.member(channel, "inverted"));
-        boolean hasColor = color != null && color.matches("#?[0-9a-fA-F]{6}([0-9a-fA-F]{2})?");
-        int rgb = hasColor ? Integer.parseInt(color.replace("#", "").substring(0, 6), 16) : 0xffffff;
+        Ngff.Channel channel = channel(c);
+        boolean isInverted = channel.isInverted;
+        int rgb = channel.color != null ? Integer.parseInt(channel.color, 16) : 0xffffff;
         List<?> tables = Json.list(Json.member(kept, "luts"));
         String table = c < tables.size() ? Json.string(tables.get(c)) : null;
         LUT lut = Described.ramp(rgb, isInverted);
         if (table != null && (Described.color(lutOf(table)).equals(Described.color(lut)) &&
                               Described.isInverted(lutOf(table)) == isInverted))
             lut = lutOf(table);
-        lut.min = Json.number(Json.member(window, "start"), Double.NaN) + zero;
-        lut.max = Json.number(Json.member(window, "end"), Double.NaN) + zero;
+        lut.min = channel.start + zero;
+        lut.max = channel.end + zero;
         List<?> ranges = Json.list(Json.member(kept, "ranges"));
         double min = c < ranges.size() ? keptNumber(ranges.get(c), 0, Double.NaN) : Double.NaN;
         double max = c < ranges.size() ? keptNumber(ranges.get(c), 1, Double.NaN) : Double.NaN;
@@ -342,9 +352,8 @@ final class Opening {
                 imp.setDisplayRange(luts[0].min, luts[0].max);
             return imp;
         }
-        boolean isGray = "greyscale".equals(Json.member(Json.member(omero, "rdefs"), "model"));
         int wanted = "color".equals(mode)               ? CompositeImage.COLOR
-                     : isGray                           ? CompositeImage.GRAYSCALE
+                     : reader.isGray()                 ? CompositeImage.GRAYSCALE
                      : stored.nChannels > mostComposite ? CompositeImage.COLOR
                                                         : CompositeImage.COMPOSITE;
         CompositeImage composite = new CompositeImage(imp, wanted);
@@ -358,7 +367,7 @@ final class Opening {
             composite.setChannelLut(lut, c + 1);
         }
         for (int c = 0; wanted == CompositeImage.COMPOSITE && c < luts.length; c++)
-            composite.getActiveChannels()[c] = !Boolean.FALSE.equals(Json.member(channel(c), "active"));
+            composite.getActiveChannels()[c] = channel(c).isActive;
         return composite;
     }
 }

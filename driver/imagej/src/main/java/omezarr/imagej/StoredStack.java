@@ -16,6 +16,7 @@ final class StoredStack extends VirtualStack {
 
     final int level, nChannels, nSlices, nFrames, type;
     final boolean isRgb, isSigned;
+    private final boolean isLabel;
     private final Ngff.Reader reader;
     private final String dims;
     private final long[] shape;
@@ -35,6 +36,7 @@ final class StoredStack extends VirtualStack {
         dims = reader.dims();
         shape = reader.levelShape(level);
         type = reader.dataType();
+        isLabel = reader.isLabel();
         isSigned = type == Ngff.INT16 || type == Ngff.INT8;
         nChannels = isRgb ? 1 : size('c');
         nSlices = size('z');
@@ -114,6 +116,31 @@ final class StoredStack extends VirtualStack {
 
     @Override
     public synchronized ImageProcessor getProcessor(int n) {
+        readPlane(n);
+        ImageProcessor plane = processor();
+        plane.setSliceNumber(n);
+        return plane;
+    }
+
+    /** Whether pixels are labels of a type that ImageJ has only as floating point. */
+    boolean isWideLabel() {
+        return isLabel && type >= Ngff.UINT32 && type <= Ngff.INT64;
+    }
+
+    /** A plane of a wide label as 16 bit, or null if it has labels that are larger. */
+    synchronized ImageProcessor getNarrowProcessor(int n) {
+        readPlane(n);
+        short[] pixels = new short[getWidth() * getHeight()];
+        for (int i = 0; i < pixels.length; i++) {
+            double label = number(i);
+            if (label < 0 || label > 65535)
+                return null;
+            pixels[i] = (short) (int) label;
+        }
+        return new ShortProcessor(getWidth(), getHeight(), pixels, null);
+    }
+
+    private void readPlane(int n) {
         if (n < 1 || n > getSize())
             throw new IllegalArgumentException("Argument out of range: " + n);
         long[] origin = new long[shape.length], extent = shape.clone();
@@ -123,9 +150,6 @@ final class StoredStack extends VirtualStack {
             extent[i] = dims.charAt(i) == 'c' && isRgb ? 3 : 1;
         }
         reader.read(level, origin, extent, memory);
-        ImageProcessor plane = processor();
-        plane.setSliceNumber(n);
-        return plane;
     }
 
     private ImageProcessor processor() {
@@ -171,7 +195,9 @@ final class StoredStack extends VirtualStack {
         }
         if (!isExact && !isRounded)
             IJ.log("OME-Zarr: " + reader.path +
-                   ": values are rounded to 32-bit floating point, the widest type of ImageJ");
+                   (isLabel ? ": labels above 16777216 are rounded, so that several may become one: ImageJ has no " +
+                                  "type that holds them"
+                            : ": values are rounded to 32-bit floating point, the widest type of ImageJ"));
         isRounded |= !isExact;
         return pixels;
     }
