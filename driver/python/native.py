@@ -1,0 +1,32 @@
+"""native.py NGFF_H OUTPUT: writes the C source of the extension omezarr._native.
+
+cffi reads the declarations from ngff.h itself, so no prototype is written twice, and the compiler compares each with the
+header. What follows takes away what cffi's parser does not know: comments, the preprocessor, NGFF_API."""
+
+import re
+import sys
+
+import cffi
+
+CALLBACKS = """
+extern "Python" int32_t omezarr_progress(void *user, double share);
+extern "Python" void omezarr_finding(void *user, int32_t kind, const char *text);
+"""
+
+
+def declarations(header: str) -> str:
+    text = re.sub(r"/\*.*?\*/", "", header, flags=re.S)
+    text = re.sub(r"#ifdef __cplusplus\n.*?#endif", "", text, flags=re.S)
+    text = re.sub(r"#if defined\(NGFF_STATIC\).*?#endif", "", text, flags=re.S)
+    text = re.sub(r"#(ifndef|endif|include|define NGFF_H\b).*", "", text)
+    text = re.sub(r"(#define NGFF_\w+) .*", r"\1 ...", text)
+    return text.replace("NGFF_API ", "")
+
+
+if __name__ == "__main__":
+    header, output = sys.argv[1:]
+    ffi = cffi.FFI()
+    with open(header, encoding="utf-8") as file:
+        ffi.cdef(declarations(file.read()) + CALLBACKS)
+    ffi.set_source("omezarr._native", "#include <ngff.h>", py_limited_api=True)
+    ffi.emit_c_code(output)

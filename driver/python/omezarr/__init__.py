@@ -1,0 +1,55 @@
+"""Any array to OME-Zarr (NGFF) and back.
+
+    import omezarr
+
+    image = omezarr.to_ngff_image(array, dims=("y", "x"), scale={"y": 0.5, "x": 0.5}, axes_units={"y": "um", "x": "um"})
+    multiscales = omezarr.to_multiscales(image, scale_factors=[2, 4], chunks=64)
+    omezarr.to_ngff_zarr("image.ome.zarr", multiscales)
+    multiscales = omezarr.from_ngff_zarr("image.ome.zarr")
+
+The whole pyramid is made in one pass, in bounded memory, by a C library; a store appears whole or not at all. The names are
+ngff-zarr's. `python -m omezarr` has the commands info, plan, verify, validate and convert."""
+
+from ._handles import (
+    CancelledError,
+    CorruptError,
+    Error,
+    ExistsError,
+    Finding,
+    NotFoundError,
+    OptionError,
+    OutOfMemoryError,
+    StateError,
+    StorageError,
+    UnsupportedError,
+    text as _text,
+)
+from ._levels import Level
+from ._model import (
+    Axis,
+    Dataset,
+    Metadata,
+    Methods,
+    Multiscales,
+    NgffImage,
+    Omero,
+    OmeroChannel,
+    OmeroWindow,
+    Scale,
+    Translation,
+)
+from ._native import lib as _lib
+from ._options import Options, options_help
+from ._pyramid import to_multiscales, to_ngff_image
+from ._read import from_ngff_zarr, parts, validate, verify
+from ._write import OmeZarrWarning, plan, to_ngff_zarr
+
+__version__ = _text(_lib.ngff_version())
+
+__all__ = [
+    "Axis", "CancelledError", "CorruptError", "Dataset", "Error", "ExistsError", "Finding", "Level", "Metadata", "Methods",
+    "Multiscales", "NgffImage", "NotFoundError", "OmeZarrWarning", "Omero", "OmeroChannel", "OmeroWindow", "OptionError",
+    "Options", "OutOfMemoryError", "Scale", "StateError", "StorageError", "Translation", "UnsupportedError",
+    "from_ngff_zarr", "options_help", "parts", "plan", "to_multiscales", "to_ngff_image", "to_ngff_zarr", "validate",
+    "verify",
+]  # fmt: skip

@@ -1,0 +1,159 @@
+"""from_ngff_zarr, parts, validate, verify: stores that are there."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from . import _sources
+from ._handles import CorruptError, Finding, Listener, NotFoundError, raise_for, strings, text
+from ._levels import Level, Store, open_again
+from ._model import Methods, Multiscales, NgffImage, Omero, OmeroChannel, OmeroWindow, metadata_of
+from ._native import ffi, lib
+from ._write import OmeZarrWarning, progress_of
+
+_reader_options = ("max_metadata", "max_chunk", "missing_chunks")
+
+
+def _open(store: str | os.PathLike[str], part: str | None, **options: Any) -> Store:
+    if not isinstance(store, (str, os.PathLike)):
+        raise TypeError(f"the store is a {type(store).__name__}; give the path of a folder or of an .ozx file")
+    given = tuple(f"{name.upper()}={value}" for name, value in options.items() if value is not None)
+    return Store(os.fspath(store), part or "", given)
+
+
+def _warn(store: Store) -> None:
+    while told := store.handle.text("warning"):
+        warnings.warn(told, OmeZarrWarning, stacklevel=3)
+
+
+def _parts(store: Store) -> list[tuple[str, str]]:
+    handle = store.handle
+    return [(handle.text("part_path", i), handle.text("part_title", i)) for i in range(handle.value("part_count"))]
+
+
+def parts(store: str | os.PathLike[str], part: str | None = None) -> list[tuple[str, str]]:
+    """What is in a store beside or instead of one image: fields of a plate, series, labels. Each is (part, title), and
+    from_ngff_zarr(store, part=...) opens it. Empty if the store is one image and nothing else."""
+    return _parts(_open(store, part))
+
+
+def _number(window: dict[str, Any], name: str, otherwise: float | None) -> Any:
+    value = window.get(name)
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else otherwise
+
+
+def _omero(found: Any) -> Omero | None:
+    if not isinstance(found, dict) or not isinstance(found.get("channels"), list):
+        return None
+    channels = []
+    for channel in found["channels"]:
+        channel = channel if isinstance(channel, dict) else {}
+        window, color, label = channel.get("window"), channel.get("color"), channel.get("label")
+        start, end = (_number(window, "start", None), _number(window, "end", None)) if isinstance(window, dict) else (None, None)
+        channels.append(OmeroChannel(
+            color if isinstance(color, str) else None,
+            OmeroWindow(_number(window, "min", None), _number(window, "max", None), start, end)
+            if isinstance(window, dict) and start is not None and end is not None else None,
+            label if isinstance(label, str) else None))
+    return Omero(channels)
+
+
+def from_ngff_zarr(
+    store: str | os.PathLike[str],
+    validate: bool = False,
+    part: str | None = None,
+    max_metadata: str | int | None = None,
+    max_chunk: str | int | None = None,
+    missing_chunks: str | None = None,
+) -> Multiscales:
+    """Opens an OME-Zarr image with its levels. Pixels are read when they are asked for.
+
+    store: path of the folder, of one image inside it ("plate.ome.zarr/A/1/0", "image.ome.zarr/labels/cells"), or of an
+        .ozx file. NGFF 0.1 to 0.6.
+    validate: refuses metadata that breaks a MUST of the specification (ValueError with all of it).
+    part: which image of a store that has several; parts() lists them. The only one needs no name.
+    max_metadata, max_chunk: most bytes of a document (16MB) and of a decoded chunk (256MB).
+    missing_chunks: what a chunk that is not there means: "AUTO", "ERROR" or "FILL".
+
+    images[i].data is a lazy dask array where dask is installed (one block per chunk; workers of a cluster open the store
+    themselves), else an object with shape, dtype and [...]; images[i].source is always the latter. Axes are in the order
+    t, c, z, y, x, with y and x last. images[0].mask is the stored mask, or None.
+
+    Raises FileNotFoundError if there is no image, ValueError for damaged metadata, all also omezarr.Error.
+    """
+    if validate:
+        broken = [finding.text for finding in globals()["validate"](store) if finding.kind == "invalid"]
+        if broken:
+            raise_for(lib.NGFF_E_CORRUPT, "\n".join(broken))
+    options = {"max_metadata": max_metadata, "max_chunk": max_chunk, "missing_chunks": missing_chunks}
+    opened = _open(store, part, **options)
+    handle = opened.handle
+    if handle.value("level_count") == 0:
+        found = _parts(opened)
+        if len(found) != 1:
+            raise_for(lib.NGFF_E_NOT_FOUND, f"{os.fspath(store)} holds {len(found)} images: give one as part=, such as "
+                                            f"{', '.join(repr(path) for path, _ in found[:4])} (omezarr.parts lists all)")
+        return from_ngff_zarr(store, False, found[0][0], **options)
+    key = (os.getpid(), opened.path, opened.part, opened.options)
+    Store._open[key] = opened
+    dims = handle.text("dims")
+    rank, dtype = len(dims), _sources.TYPE_NAMES[handle.value("data_type")]
+    units = {d: handle.text("axis_unit", i) for i, d in enumerate(dims)}
+    attributes = json.loads(handle.text("attributes") or "{}")
+    ome = attributes.get("ome", attributes)
+    entries = ome.get("multiscales")
+    number = handle.value("part_entry")
+    entry = entries[number] if isinstance(entries, list) and number < len(entries) else {}
+    name = entry.get("name") if isinstance(entry.get("name"), str) and entry.get("name") else "image"
+    images = []
+    for level in range(handle.value("level_count")):
+        shape, chunk = handle.integers("level_shape", rank, level), handle.integers("level_chunk", rank, level)
+        blocks = tuple(min(c, n) for c, n in zip(chunk, shape))
+        mask = None
+        if handle.value("has_mask") == 1:
+            mask = Level(opened, level, shape[-2:], blocks[-2:], "uint8", is_mask=True)
+        image = NgffImage(
+            data=Level(opened, level, shape, blocks, dtype),
+            dims=tuple(dims),
+            scale=dict(zip(dims, handle.reals("level_scale", rank, level))),
+            translation=dict(zip(dims, handle.reals("level_translation", rank, level))),
+            name=name,
+            axes_units={d: u for d, u in units.items() if u} or None,
+            mask=mask,
+        )
+        image._show_as(blocks)
+        images.append(image)
+    metadata = metadata_of(images, [handle.text("level_path", i) for i in range(len(images))])
+    metadata.version = str(ome.get("version") or entry.get("version") or "0.4")
+    metadata.omero = _omero(ome.get("omero"))
+    method = next((m for m in Methods if m.value == entry.get("type")), None)
+    _warn(opened)
+    first_chunk = dict(zip(dims, images[0].source.chunks))
+    return Multiscales(images, metadata, None, method, first_chunk)
+
+
+def validate(store: str | os.PathLike[str]) -> list[Finding]:
+    """Judges the metadata of a store, or of one document (.json, .zattrs), by the text of NGFF 0.4 to 0.6. The findings
+    name document, key and rule; those of kind "invalid" break a MUST."""
+    listener = Listener()
+    lib.ngff_validate(os.fspath(store).encode(), ffi.NULL, lib.omezarr_finding, listener.handle)
+    return listener.findings
+
+
+def verify(store: str | os.PathLike[str], part: str | None = None, threads: int = 0,
+           progress: bool | Callable[[float], Any] | None = None) -> list[Finding]:
+    """Looks at every object of a store: documents, chunks, shard indices, what is missing and what should not be there.
+    The findings of kind "damage", "stray" and "invalid" mean that it is not whole; no findings: it is."""
+    opened = _open(store, part)
+    listener = Listener(progress_of(progress))
+    status = lib.ngff_reader_verify(opened.handle.pointer, threads or os.cpu_count() or 1, lib.omezarr_finding,
+                                    lib.omezarr_progress, listener.handle)
+    if listener.failure:
+        raise listener.failure
+    if status < 0 and status != lib.NGFF_E_CORRUPT and not listener.findings:
+        raise_for(status, opened.handle.error())
+    return listener.findings

@@ -1,0 +1,332 @@
+"""to_ngff_zarr: pixels from any source into the writer, region by region.
+
+    in memory    the regions that the writer names, copied once, into its own memory
+    sliceable    the same; only one region of the source is taken at a time
+    dask         every block once, in dask's order, from whatever threads: the writer takes any region from anybody
+    dask, other processes    they compute, a few blocks at a time; this process writes
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Unpack
+
+import numpy as np
+
+from . import _sources
+from ._handles import Handle, OptionError, Writer, integers, raise_for, text
+from ._model import Methods, Multiscales, NgffImage, is_dask
+from ._native import ffi, lib
+from ._options import Options, check_names
+from ._pyramid import factors_of, is_made, make_plan, to_multiscales
+
+
+class OmeZarrWarning(UserWarning):
+    """Something went otherwise than asked; the store is whole."""
+
+
+# -- Feeding the writer --------------------------------------------------------------------------------------------
+
+class _Target:
+    """One level of a writer as an array that is written to: what dask.array.store takes. Any thread, any region, once."""
+
+    def __init__(self, writer: Writer, level: int, image: NgffImage) -> None:
+        self.writer, self.level = writer, level
+        self.shape, self.dtype = image.shape, _sources.stored_dtype(image.dtype)
+        self.mask = image.mask if level == 0 else None
+        self.y, self.x = list(image.dims).index("y"), list(image.dims).index("x")
+
+    def _mask(self, key: tuple[slice, ...]) -> np.ndarray[Any, Any] | None:
+        if self.mask is None:
+            return None
+        return np.ascontiguousarray(np.asarray(self.mask[key[self.y], key[self.x]]) != 0, dtype=np.uint8)
+
+    def __setitem__(self, key: tuple[slice, ...], block: Any) -> None:
+        pixels = _sources.as_pixels(block, self.dtype)
+        mask = self._mask(key)
+        with self.writer.in_use():
+            self.writer.call("level_write", self.level, integers([k.start or 0 for k in key]), integers(pixels.shape),
+                             ffi.cast("void *", pixels.ctypes.data), integers(pixels.strides),
+                             ffi.NULL if mask is None else ffi.cast("uint8_t *", mask.ctypes.data),
+                             0 if mask is None else mask.strides[0])
+
+    def regions(self) -> Iterator[tuple[slice, ...]]:
+        """The regions of the level in the writer's best order."""
+        rank = len(self.shape)
+        origin, extent = ffi.new("int64_t[]", rank), ffi.new("int64_t[]", rank)
+        while self.writer.call("level_next", self.level, origin, extent) == 1:
+            yield tuple(slice(o, o + e) for o, e in zip(origin, extent))
+
+    def fill(self, key: tuple[slice, ...], source: Any) -> None:
+        """Reads a region of the source into the writer's own memory where it lends it."""
+        origin, extent = integers([k.start for k in key]), integers([k.stop - k.start for k in key])
+        strides, pixels, mask = ffi.new("int64_t[]", len(key)), ffi.new("void **"), ffi.new("uint8_t **")
+        mask_stride = ffi.new("int64_t *")
+        if not self.writer.call("level_map", self.level, origin, extent, pixels, strides, mask, mask_stride):
+            self[key] = source[key]
+            return
+        shape = [k.stop - k.start for k in key]
+        _lent(pixels[0], shape, list(strides), self.dtype)[...] = _sources.region(source, key, self.dtype)
+        valid = self._mask(key)
+        if valid is not None:
+            _lent(mask[0], [shape[self.y], shape[self.x]], [mask_stride[0], 1], np.dtype(np.uint8))[...] = valid
+        self.writer.call("level_commit", self.level, origin, extent)
+
+
+def _lent(pointer: Any, shape: list[int], strides: list[int], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    n_bytes = sum((n - 1) * stride for n, stride in zip(shape, strides)) + dtype.itemsize
+    return np.ndarray(shape, dtype, ffi.buffer(pointer, n_bytes), 0, strides)
+
+
+def _feed(writer: Writer, level: int, image: NgffImage, progress: Callable[[float], Any] | None) -> None:
+    target, source = _Target(writer, level, image), image.source
+    if is_dask(source):
+        with _polling(writer, progress):
+            _feed_dask(target, source)
+        return
+    for key in target.regions():
+        target.fill(key, source)
+        if progress:
+            progress(writer.value("progress"))
+
+
+def _feed_dask(target: _Target, source: Any) -> None:
+    import dask
+    import dask.array
+
+    get = dask.base.get_scheduler(collections=[source])
+    client = getattr(get, "__self__", None)
+    if client is not None and hasattr(client, "compute"):
+        _feed_distributed(target, source, client)
+    elif get is not None and get.__module__ == "dask.multiprocessing":
+        keys = _blocks(source)
+        while window := list(itertools.islice(keys, 2 * (os.cpu_count() or 1))):
+            for (_, key), block in zip(window, dask.compute(*(source.blocks[index] for index, _ in window))):
+                target[key] = block
+    else:
+        dask.array.store(source, target, lock=False, compute=True)
+
+
+def _blocks(source: Any) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
+    """Each block of a dask array: its index and its region."""
+    ends = [np.cumsum([0, *sizes]) for sizes in source.chunks]
+    for index in itertools.product(*(range(n) for n in source.numblocks)):
+        yield index, tuple(slice(int(e[i]), int(e[i + 1])) for e, i in zip(ends, index))
+
+
+def _feed_distributed(target: _Target, source: Any, client: Any) -> None:
+    """The cluster computes a few blocks ahead, this process writes them as they come."""
+    from distributed import as_completed
+
+    blocks = _blocks(source)
+    where: dict[Any, tuple[slice, ...]] = {}
+
+    def submit(n: int) -> list[Any]:
+        futures = []
+        for index, key in itertools.islice(blocks, n):
+            futures.append(client.compute(source.blocks[index]))
+            where[futures[-1].key] = key
+        return futures
+
+    under_way = as_completed(submit(2 * sum(client.nthreads().values()) + 1))
+    for future in under_way:
+        target[where.pop(future.key)] = future.result()
+        future.release()
+        for more in submit(1):
+            under_way.add(more)
+
+
+class _polling:
+    """Tells progress while this thread waits for dask's."""
+
+    def __init__(self, writer: Writer, progress: Callable[[float], Any] | None) -> None:
+        self.writer, self.progress, self.done = writer, progress, threading.Event()
+        self.thread = threading.Thread(target=self._work, name="omezarr-progress") if progress else None
+
+    def _work(self) -> None:
+        while not self.done.wait(0.1):
+            assert self.progress is not None
+            self.progress(self.writer.value("progress"))
+
+    def __enter__(self) -> None:
+        if self.thread:
+            self.thread.start()
+
+    def __exit__(self, *_: Any) -> None:
+        self.done.set()
+        if self.thread:
+            self.thread.join()
+
+
+def _compare(writer: Writer, image: NgffImage) -> None:
+    """Every pixel of the full size as it was stored with the source's."""
+    pointer = lib.ngff_writer_reader(writer.pointer)
+    if pointer == ffi.NULL:
+        raise_for(writer.value("status"), writer.error())
+    rank, dtype = len(image.shape), _sources.stored_dtype(image.dtype)
+    shape, chunk = ffi.new("int64_t[]", rank), ffi.new("int64_t[]", rank)
+    lib.ngff_reader_level_shape(pointer, 0, shape)
+    lib.ngff_reader_level_chunk(pointer, 0, chunk)
+    error = ffi.new("char[]", 1024)
+    for corner in itertools.product(*(range(0, n, c) for n, c in zip(shape, chunk))):
+        key = tuple(slice(o, min(o + c, n)) for o, c, n in zip(corner, chunk, shape))
+        stored = np.empty([k.stop - k.start for k in key], dtype)
+        status = lib.ngff_reader_read(pointer, 0, integers(corner), integers(stored.shape),
+                                      ffi.cast("void *", stored.ctypes.data), ffi.NULL, 1, error, len(error))
+        if status < 0:
+            raise_for(status, text(error))
+        block = image.source[key]
+        expected = _sources.as_pixels(block.compute() if is_dask(block) else block, dtype)
+        if expected.tobytes() != stored.tobytes():
+            raise_for(lib.NGFF_E_CORRUPT, f"the stored pixels differ from the source's in the chunk at {corner}; nothing "
+                                          "was published: does the source give the same pixels each time?")
+
+
+def write_levels(path: str, plan: Handle, image: NgffImage, given: Mapping[int, NgffImage] | None = None,
+                 progress: Callable[[float], Any] | None = None, is_compared: bool = False) -> None:
+    """Writes a planned image. After any exception, Ctrl-C too, nothing of it is left."""
+    for level in given or {}:
+        plan.call("set_given", level)
+    block = _sources.block_of(image.source)
+    n_readers = (os.cpu_count() or 1) if is_dask(image.source) else 1
+    plan.call("set_source", ffi.NULL if block is None else integers(block), n_readers)
+    writer = Writer(plan, path)
+    try:
+        _feed(writer, 0, image, progress)
+        for level, of_level in (given or {}).items():
+            _feed(writer, level, of_level, progress)
+        if is_compared:
+            _compare(writer, image)
+        writer.close(progress)
+        warning = writer.text("warning")
+    finally:
+        writer.release()
+    if warning:
+        warnings.warn(warning, OmeZarrWarning, stacklevel=3)
+
+
+# -- Step 3 --------------------------------------------------------------------------------------------------------
+
+def progress_of(progress: bool | Callable[[float], Any] | None) -> Callable[[float], Any] | None:
+    """True becomes a bar: tqdm's where it is installed, else per cent on stderr."""
+    if progress is None or progress is False:
+        return None
+    if callable(progress):
+        return progress
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        def show(share: float) -> None:
+            sys.stderr.write(f"\r{100 * share:3.0f} %" + ("\n" if share >= 1 else ""))
+            sys.stderr.flush()
+
+        return show
+    bar = tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining}")
+
+    def advance(share: float) -> None:
+        bar.update(max(0, 100 * share - bar.n))
+        if share >= 1:
+            bar.close()
+
+    return advance
+
+
+def _shards(n: Any, chunks: Mapping[str, int], image: NgffImage) -> str:
+    by_dim = n if isinstance(n, Mapping) else dict(zip(image.dims, n)) if not isinstance(n, int) else dict.fromkeys(image.dims, n)
+    return ",".join(str(min(chunks[d], size) * int(by_dim.get(d, 1))) for d, size in zip(image.dims, image.shape))
+
+
+def _planned(multiscales: Any, version: str, chunks_per_shard: Any, more: Mapping[str, Any],
+             switches: Mapping[str, Any]) -> tuple[Handle, Multiscales]:
+    check_names(more)
+    m = multiscales if isinstance(multiscales, Multiscales) else to_multiscales(multiscales)
+    image = m.images[0]
+    if list(image.dims) != [d for d in "tczyx" if d in image.dims]:
+        raise OptionError(f"the axes of the levels are {tuple(image.dims)}; to_multiscales puts them into the order "
+                          "t, c, z, y, x")
+    chunks = m.chunks or dict(zip(image.dims, _sources.block_of(image.source) or image.shape))
+    options: dict[str, Any] = {**switches, "ngff_version": version, **more}
+    if chunks_per_shard is not None:
+        options["shard"] = _shards(chunks_per_shard, chunks, image)
+    method = m.method or (Methods.NEAREST if image.dtype.kind == "c" else Methods.ITKWASM_GAUSSIAN)
+    return make_plan(image, factors_of(m), chunks, method, options, m.metadata.omero), m
+
+
+def plan(multiscales: Multiscales | NgffImage | Any, version: str = "0.5",
+         chunks_per_shard: int | tuple[int, ...] | Mapping[str, int] | None = None, **options: Unpack[Options]) -> str:
+    """What to_ngff_zarr with the same arguments would write, in words: levels, chunks, objects, bytes, memory, threads."""
+    planned, m = _planned(multiscales, version, chunks_per_shard, options, {})
+    block = _sources.block_of(m.images[0].source)
+    planned.call("set_source", ffi.NULL if block is None else integers(block), 1)
+    return planned.text("text")
+
+
+def to_ngff_zarr(
+    store: str | os.PathLike[str],
+    multiscales: Multiscales | NgffImage | Any,
+    version: str = "0.5",
+    overwrite: bool = True,
+    chunks_per_shard: int | tuple[int, ...] | Mapping[str, int] | None = None,
+    consolidate_metadata: bool = True,
+    progress: bool | Callable[[float], Any] | None = None,
+    resume: bool = False,
+    verify: bool | str = False,
+    sync: bool = False,
+    fingerprint: str | None = None,
+    **options: Unpack[Options],
+) -> None:
+    """Writes an image with all its levels, in one pass over its pixels and in bounded memory.
+
+    store: path of the folder to make, by custom NAME.ome.zarr, or of a single file, NAME.ozx. It appears when it is
+        whole; until then, and after any failure or Ctrl-C, there is what was there before.
+    multiscales: what to_multiscales returns (or an image or array, which it is called with). Levels whose data was
+        replaced are written as they are given; all others are made from level 0.
+    version: of NGFF, "0.5" or "0.4".
+    overwrite: replaces an OME-Zarr that is at the path; anything else is never replaced.
+    chunks_per_shard: chunks of each shard: one number for all axes, a tuple, or by axis (version 0.5).
+    consolidate_metadata: the root holds all metadata as well.
+    progress: True for a bar, or a function that is called with the share that is done, 0 to 1.
+    resume: goes on where an earlier run with resume=True was killed, if source and options are the same.
+    verify: "STORE" or True decodes all that was written before it becomes visible; "SOURCE" also compares every pixel
+        of level 0 with the source, which is read, or computed, again.
+    sync: waits until all of it is on the disk.
+    fingerprint: for resume: text that tells this source from others. Without it a numpy array is digested, of other
+        arrays it is their name.
+    options: all others of the library, in small letters: compress="ZSTD", level=3, layout="FLAT" ... (omezarr.Options).
+
+    A dask array is computed block by block, each block once, whatever its chunks, with the scheduler in force; pixels of
+    one region are held at a time. Shards and chunks need not fit the blocks.
+
+    Raises FileExistsError, FileNotFoundError, ValueError, NotImplementedError, OSError (all also omezarr.Error) with the
+    path, the cause and what to do; what the source raises comes through as it is.
+    """
+    if not isinstance(store, (str, os.PathLike)):
+        raise TypeError(f"the store is a {type(store).__name__}; give the path of a folder or of an .ozx file")
+    level = verify.upper() if isinstance(verify, str) else "STORE" if verify else "NO"
+    switches: dict[str, Any] = {"overwrite": overwrite, "resume": resume, "sync": sync, "verify": level,
+                                "consolidated": consolidate_metadata}
+    planned, m = _planned(multiscales, version, chunks_per_shard, options, switches)
+    image = m.images[0]
+    if resume:
+        planned.call("set_fingerprint", (fingerprint or _sources.fingerprint(image.source)).encode())
+    for i in itertools.count():
+        told = planned.text("warning", i)
+        if not told:
+            break
+        warnings.warn(told, OmeZarrWarning, stacklevel=2)
+    given = {i: of_level for i, of_level in enumerate(m.images) if i and not is_made(of_level)}
+    for i, of_level in given.items():
+        expected = planned.integers("level_shape", len(image.dims), i)
+        if of_level.shape != expected:
+            raise OptionError(f"level {i} has shape {of_level.shape}; by its factor it has {expected} here, sizes being "
+                              "rounded up. Make the levels anew: to_multiscales(multiscales.images[0], scale_factors)")
+    write_levels(os.fspath(store), planned, image, given, progress_of(progress), level == "SOURCE")
+    for written in m.images:
+        for callback in written.computed_callbacks:
+            callback()
+        written.computed_callbacks = []
