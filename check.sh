@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "$0")" || exit 2
 here=$PWD
-all="build ctest pytest header symbols nogdal machines natives wine imagej sanitizers plugin threads fuzz chroot newgdal"
+all="build ctest pytest header symbols nogdal machines natives wine imagej python sanitizers plugin threads fuzz chroot newgdal"
 steps=${*:-$all}
 [ "$steps" = quick ] && steps="build ctest pytest"
 logs=$here/build/logs
@@ -120,6 +120,10 @@ step_wine() { # the same for Windows, as far as it can be seen here
 
 step_imagej() { # the plugin for ImageJ, with what natives has built in its jar
     locked make_venv && scripts/imagej.sh test
+}
+
+step_python() { # the package omezarr; after natives, whose build its wheel finishes
+    locked make_venv && scripts/wheels.sh test
 }
 
 step_sanitizers() { # the C suite under ASan, LeakSanitizer and UBSan; the plugin and the fuzz targets come out of the same build

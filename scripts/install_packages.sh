@@ -4,7 +4,7 @@
 set -euo pipefail
 
 build="cmake ninja-build gcc g++ pkg-config gdal-bin libgdal-dev libblosc-dev libzstd-dev liblz4-dev libdeflate-dev libcjson-dev"
-test="strace valgrind locales python3-gdal python3-venv python3-pip clang binutils ca-certificates curl python3-qgis qgis-providers"
+test="strace valgrind locales python3-gdal python3-venv python3-pip python3-dev clang binutils ca-certificates curl python3-qgis qgis-providers"
 viewers="xvfb xauth chromium libegl1 libopengl0 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0"
 imagej="default-jdk-headless maven"
 modules="gdal blosc libzstd liblz4 libdeflate libcjson"

@@ -24,7 +24,7 @@ by_zig() {
     local target=$1
     shift
     "$source/scripts/build.sh" "$build/$target" --toolchain "$source/cmake/zig.cmake" -DNGFF_ZIG_TARGET="$target" \
-        -DNGFF_ZIG="$zig" -C "$build/sources/sources.cmake" -DNGFF_BUNDLED_CODECS=ON -DNGFF_WITH_GDAL=OFF -DNGFF_WERROR=ON \
+        -DNGFF_ZIG="$zig" -C "$build/sources/sources.cmake" -DNGFF_BUNDLED_CODECS=ON -DNGFF_WITH_GDAL=OFF -DNGFF_PYTHON=OFF -DNGFF_WERROR=ON \
         -DCMAKE_BUILD_TYPE=Release -DCMAKE_SHARED_LINKER_FLAGS=-s "$@"
 }
 

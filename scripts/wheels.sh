@@ -1,0 +1,84 @@
+#!/bin/bash
+# wheels.sh: the Python package omezarr (pyproject.toml, driver/python): a source package and a wheel for Linux x86-64, below
+#   build-python/dist. zig compiles the wheel for glibc 2.17, with what scripts/natives.sh has compiled of it; where zig cannot be
+#   had this machine's compiler does, for this machine only.
+# wheels.sh test: the same; builds the source package too, without optimisation; looks at both (at most 2 MB, the symbols of old
+#   systems, the stable ABI), and passes the tests of driver/python: what needs numpy only in a bare environment, and all of
+#   them where the other readers are (build/venv).
+# Where the sources of the codecs or a package of the build cannot be had, the last line says why and the exit status is 77.
+set -euo pipefail
+source=$(cd "$(dirname "$0")/.." && pwd)
+build=$source/build-python
+natives=$source/build-natives
+target=x86_64-linux-gnu.2.17
+platform=manylinux_2_17_x86_64
+most=2000000
+cd "$source"
+mkdir -p "$build"
+
+environment() { # NAME PACKAGE...: a virtual environment of its own
+    local name=$1
+    shift
+    [ -x "$build/$name/bin/python" ] || /usr/bin/python3 -m venv "$build/$name"
+    scripts/pip_install.sh "$build/$name/bin/python" "$@" >"$build/pip.log" 2>&1 ||
+        { cat "$build/pip.log" && echo "skipped: pip has no $*" && exit 77; }
+}
+wheel_of() { # WHERE FROM: one wheel of a folder, in a folder
+    rm -rf "$1"
+    "$build/tools/bin/python" -m build --wheel --no-isolation --skip-dependency-check -o "$1" "$2" >"$build/build.log" 2>&1 ||
+        { grep -E -A12 'error|Error|ERROR|FAILED' "$build/build.log" | head -60; exit 1; }
+}
+
+scripts/codec_sources.sh "$natives/sources"
+environment tools build==1.3.0 scikit-build-core==1.1.2 cffi==2.1.1 wheel==0.46.1 auditwheel==6.8.2 abi3audit==0.0.26
+codecs="-C $natives/sources/sources.cmake"
+
+rm -rf "$build/dist"
+"$build/tools/bin/python" -m build --sdist --no-isolation --skip-dependency-check -o "$build/dist" . >"$build/build.log" 2>&1 ||
+    { cat "$build/build.log" && exit 1; }
+
+if zig=$(scripts/zig.sh "$natives/zig"); then
+    export ZIG_GLOBAL_CACHE_DIR=$natives/cache ZIG_LOCAL_CACHE_DIR=$natives/cache
+    # Python's headers alone, with Debian's pyconfig.h in place: those of the system's C library are not zig's.
+    headers=$natives/python
+    include=$("$build/tools/bin/python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+    rm -rf "$headers" && mkdir -p "$headers"
+    cp -RL "$include/." "$headers"
+    multiarch=${include/\/include\//\/include\/$(uname -m)-linux-gnu\/}
+    [ ! -e "$multiarch/pyconfig.h" ] || cp "$multiarch/pyconfig.h" "$headers"
+    SKBUILD_BUILD_DIR=$natives/$target CMAKE_GENERATOR=Ninja CMAKE_ARGS="--toolchain $source/cmake/zig.cmake -DNGFF_ZIG_TARGET=$target \
+        -DNGFF_ZIG=$zig -DNGFF_PYTHON_INCLUDE=$headers $codecs" wheel_of "$build/plain" .
+    "$build/tools/bin/python" -m wheel tags --remove --platform-tag "$platform" "$build"/plain/*.whl >/dev/null
+else
+    echo "(There is no zig: the wheel is for this machine's C library and newer ones.)"
+    CMAKE_GENERATOR=Ninja CMAKE_ARGS=$codecs wheel_of "$build/plain" .
+fi
+mv "$build"/plain/*.whl "$build/dist"
+wheel=$(echo "$build"/dist/*.whl)
+ls -l "$build"/dist/*
+[ "${1:-}" = test ] || exit 0
+
+# -- Tests -----------------------------------------------------------------------------------------------------------
+
+[ "$(stat -c %s "$wheel")" -le $most ] || { echo "The wheel has more than $most bytes" && exit 1; }
+"$build/tools/bin/abi3audit" --strict "$wheel" || { echo "The extension leaves the stable ABI" && exit 1; }
+if [[ $wheel = *manylinux* ]]; then
+    "$build/tools/bin/auditwheel" show "$wheel" >"$build/audit.log" 2>&1
+    grep -A1 'the following platform tag' "$build/audit.log" | grep -qE "\"manylinux_2_(5|12|17)_x86_64\"" || { cat "$build/audit.log" && exit 1; }
+fi
+
+rm -rf "$build/unpacked" && mkdir "$build/unpacked"
+tar -C "$build/unpacked" --strip-components 1 -xzf "$build"/dist/*.tar.gz
+SKBUILD_BUILD_DIR=$build/from-source SKBUILD_CMAKE_BUILD_TYPE=Debug CMAKE_GENERATOR=Ninja CMAKE_ARGS="$codecs -DCMAKE_C_FLAGS_DEBUG=" \
+    wheel_of "$build/again" "$build/unpacked"
+same=$(diff <(unzip -Z1 "$build"/again/*.whl | grep '^omezarr/' | sort) <(unzip -Z1 "$wheel" | grep '^omezarr/' | sort)) ||
+    { echo "The source package makes other files: $same" && exit 1; }
+
+environment bare numpy pytest==8.4.2
+scripts/pip_install.sh "$build/bare/bin/python" --force-reinstall --no-deps "$wheel"
+rm -rf "$build/installed"
+"$source/build/venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps --target "$build/installed" "$wheel"
+failed=0
+"$build/bare/bin/python" -m pytest driver/python/tests -q -p no:cacheprovider --disable-warnings || failed=1
+PYTHONPATH=$build/installed "$source/build/venv/bin/python" -m pytest driver/python/tests -q -p no:cacheprovider --disable-warnings -rs || failed=1
+exit $failed
