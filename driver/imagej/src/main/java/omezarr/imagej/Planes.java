@@ -1,5 +1,6 @@
-/* Planes.java: the pixels of an image of ImageJ, one plane at a time, and of it as many rows as the memory for the
- * library has room for. */
+/* Planes.java: the pixels of an image of ImageJ, one plane at a time, in memory that the library can read. A virtual
+ * stack's is made ahead, by a thread for that, while the library works at the one before. Of planes that are too large for
+ * that memory there are some rows at a time, and none is made ahead. */
 package omezarr.imagej;
 
 import com.sun.jna.Memory;
@@ -11,30 +12,113 @@ import ij.plugin.FileInfoVirtualStack;
 import java.io.File;
 import java.lang.reflect.Array;
 import java.lang.reflect.Field;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 
-final class Planes {
+final class Planes implements AutoCloseable {
+    static long mostBytes = 64 << 20; // of one memory
+
     private final Described described;
-    static long mostBytes = 64 << 20; // that are copied at once
 
     private final ImageStack stack;
     private final long nPixels;
     private final FileInfo[] files; // of a stack that reads a TIFF, or null
-    final Memory memory;
-    final int mostRows;    // that it holds
+    private final long rowBytes;
+    final int mostRows;                  // that a memory holds
+    private Memory memory, spare;        // of the plane that was taken, and of the one that is made ahead
+    private final ExecutorService maker; // null: planes are not made ahead
+    private Future<?> made;
+    private int begun;     // the number of the plane that take() gives
     private Object pixels; // of the plane that was read last
 
     Planes(Described described) {
         this.described = described;
         stack = described.imp.getStack();
         nPixels = (long) stack.getWidth() * stack.getHeight();
-        long rowBytes = stack.getWidth() * (described.isRgb ? 4L : Ngff.typeSize(described.type));
+        rowBytes = stack.getWidth() * (described.isRgb ? 4L : Ngff.typeSize(described.type));
         mostRows = (int) Math.min(stack.getHeight(), Math.max(1, mostBytes / rowBytes));
         memory = new Memory(mostRows * rowBytes);
         files = filesOf(stack);
+        boolean isAhead = stack.isVirtual() && mostRows == stack.getHeight();
+        spare = isAhead ? new Memory(mostRows * rowBytes) : null;
+        maker = isAhead ? Executors.newSingleThreadExecutor(Planes::thread) : null;
     }
 
-    /** Reads plane number index (from 1). It counts until the next one: a virtual stack may use its processor again. */
-    void read(int index) {
+    private static Thread thread(Runnable work) {
+        Thread thread = new Thread(work, "OME-Zarr planes");
+        thread.setDaemon(true);
+        return thread;
+    }
+
+    /** Plane number index (from 1) is the next one to take. */
+    void begin(int index) {
+        begun = index;
+        Memory to = spare;
+        if (maker != null)
+            made = maker.submit(() -> {
+                read(index);
+                copy(0, mostRows, to);
+            });
+    }
+
+    /** The rows are now those of the plane that was begun. */
+    void take() {
+        if (maker == null) {
+            read(begun);
+            return;
+        }
+        waitFor(made);
+        Memory taken = spare;
+        spare = memory;
+        memory = taken;
+    }
+
+    private static void waitFor(Future<?> work) {
+        boolean isInterrupted = false;
+        try {
+            for (;;)
+                try {
+                    work.get();
+                    return;
+                } catch (InterruptedException e) { // a plane that is being made cannot be left alone
+                    isInterrupted = true;
+                }
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof Error)
+                throw(Error) e.getCause();
+            throw(RuntimeException) e.getCause();
+        } finally {
+            if (isInterrupted)
+                Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Ends with the plane that is being made: the stack is left alone afterwards. */
+    @Override
+    public void close() {
+        if (maker == null)
+            return;
+        Future<?> last = maker.submit(() -> {});
+        maker.shutdown();
+        waitFor(last);
+    }
+
+    /** At most mostRows rows of the plane that was taken are in memory(), from the byte that is returned on. */
+    long rows(long firstRow, long nRows) {
+        if (maker != null)
+            return firstRow * rowBytes;
+        copy(firstRow, nRows, memory);
+        return 0;
+    }
+
+    Memory memory() {
+        return memory;
+    }
+
+    /** The pixels count until the next plane: a virtual stack may use its processor again. */
+    private void read(int index) {
         String cause = problemOf(index), logged = IJ.getLog();
         pixels = cause == null ? stack.getPixels(index) : null;
         // ImageJ's stacks log what they cannot read, and give a black plane.
@@ -59,19 +143,18 @@ final class Planes {
                                             described.imp.getBitDepth() + " bits");
     }
 
-    /** Copies rows of the plane, at most mostRows, to the begin of the memory. */
-    void copy(long firstRow, long nRows) {
+    private void copy(long firstRow, long nRows, Memory to) {
         int width = stack.getWidth(), first = Math.toIntExact(firstRow * width), n = Math.toIntExact(nRows * width);
         if (pixels instanceof byte[])
-            memory.write(0, (byte[]) pixels, first, n);
+            to.write(0, (byte[]) pixels, first, n);
         else if (pixels instanceof short[] && described.isSigned)
-            memory.write(0, signed((short[]) pixels, first, n), 0, n);
+            to.write(0, signed((short[]) pixels, first, n), 0, n);
         else if (pixels instanceof short[])
-            memory.write(0, (short[]) pixels, first, n);
+            to.write(0, (short[]) pixels, first, n);
         else if (pixels instanceof int[])
-            memory.write(0, (int[]) pixels, first, n);
+            to.write(0, (int[]) pixels, first, n);
         else
-            memory.write(0, (float[]) pixels, first, n);
+            to.write(0, (float[]) pixels, first, n);
     }
 
     /** ImageJ keeps signed values with 32768 added. */

@@ -1,9 +1,10 @@
 /* Saving.java: the way of an image into a store: describe, plan, write plane after plane in the order that the library
- * names, publish. Each plane is read once. While that goes on, one thread shows how far it is and looks for Escape. */
+ * names, publish. Each plane is read once, ahead of the one that is written. While that goes on, one thread shows how far it is and looks for Escape. */
 package omezarr.imagej;
 
 import ij.IJ;
 import ij.ImagePlus;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -48,10 +49,9 @@ final class Saving {
         watch.setDaemon(true);
         watch.start();
         try {
-            Planes planes = new Planes(described);
-            long[] origin = new long[described.shape.length], extent = origin.clone();
-            while (writer.next(origin, extent))
-                writeRegion(described, planes, writer, origin, extent);
+            try (Planes planes = new Planes(described)) {
+                writePlanes(described, planes, writer);
+            }
             return writer.publish();
         } finally { // the writer must outlive the thread that asks it
             watch.interrupt();
@@ -80,37 +80,84 @@ final class Saving {
         }
     }
 
-    private static long at(Described described, char axis, long[] values, long otherwise) {
-        int i = described.dims.indexOf(axis);
-        return i < 0 ? otherwise : values[i];
+    /** A plane, and the part of it that is written. */
+    private static final class Step {
+        int plane;
+        long[] origin, extent;
     }
 
-    /** Each plane of a region. Where a region takes only some channels of RGB, the first takes the planes of all. */
-    private static void writeRegion(Described described, Planes planes, Ngff.Writer writer, long[] origin,
-                                    long[] extent) {
-        int rank = described.shape.length, axisC = described.dims.indexOf('c');
-        int nC = described.imp.getNChannels(), nZ = described.imp.getNSlices();
-        if (described.isRgb && origin[axisC] > 0)
-            return;
-        long[] from = origin.clone(), size = extent.clone();
-        long firstT = at(described, 't', origin, 0), firstC = at(described, 'c', origin, 0),
-             firstZ = at(described, 'z', origin, 0);
-        long nT = at(described, 't', extent, 1), nChannels = described.isRgb ? 1 : at(described, 'c', extent, 1);
-        for (long t = firstT; t < firstT + nT; t++)
-            for (long c = firstC; c < firstC + nChannels; c++)
-                for (long z = firstZ; z < firstZ + at(described, 'z', extent, 1); z++) {
-                    long[] position = {t, c, z};
-                    for (int i = 0; i < rank - 2; i++) {
-                        from[i] = position["tcz".indexOf(described.dims.charAt(i))];
-                        size[i] = 1;
-                    }
-                    if (described.isRgb)
-                        size[axisC] = 3;
-                    planes.read((int) ((t * nZ + z) * nC + c) + 1);
-                    if (IJ.escapePressed())
-                        writer.cancel();
-                    writePlane(described, planes, writer, from, size);
-                }
+    /** The planes in the order in which the library wants them, region after region. */
+    private static final class Steps {
+        private final Described described;
+        private final Ngff.Writer writer;
+        private final long[] origin, extent;
+        private final ArrayDeque<Step> ofRegion = new ArrayDeque<>();
+
+        Steps(Described described, Ngff.Writer writer) {
+            this.described = described;
+            this.writer = writer;
+            origin = new long[described.shape.length];
+            extent = origin.clone();
+        }
+
+        /** null after the last. */
+        Step next() {
+            while (ofRegion.isEmpty())
+                if (writer.next(origin, extent))
+                    fill();
+                else
+                    return null;
+            return ofRegion.remove();
+        }
+
+        private long at(char axis, long[] values, long otherwise) {
+            int i = described.dims.indexOf(axis);
+            return i < 0 ? otherwise : values[i];
+        }
+
+        /** Where a region takes only some channels of RGB, the first takes the planes of all. */
+        private void fill() {
+            int nC = described.imp.getNChannels(), nZ = described.imp.getNSlices();
+            if (described.isRgb && at('c', origin, 0) > 0)
+                return;
+            long firstT = at('t', origin, 0), firstC = at('c', origin, 0), firstZ = at('z', origin, 0);
+            long endT = firstT + at('t', extent, 1), endZ = firstZ + at('z', extent, 1),
+                 endC = firstC + (described.isRgb ? 1 : at('c', extent, 1));
+            for (long t = firstT; t < endT; t++)
+                for (long c = firstC; c < endC; c++)
+                    for (long z = firstZ; z < endZ; z++)
+                        ofRegion.add(step((int) ((t * nZ + z) * nC + c) + 1, t, c, z));
+        }
+
+        private Step step(int plane, long... position) {
+            Step step = new Step();
+            step.plane = plane;
+            step.origin = origin.clone();
+            step.extent = extent.clone();
+            for (int i = 0; i < origin.length - 2; i++) {
+                char axis = described.dims.charAt(i);
+                step.origin[i] = position["tcz".indexOf(axis)];
+                step.extent[i] = axis == 'c' && described.isRgb ? 3 : 1;
+            }
+            return step;
+        }
+    }
+
+    private static void writePlanes(Described described, Planes planes, Ngff.Writer writer) {
+        Steps steps = new Steps(described, writer);
+        Step step = steps.next();
+        if (step != null)
+            planes.begin(step.plane);
+        while (step != null) {
+            Step following = steps.next();
+            planes.take();
+            if (IJ.escapePressed())
+                writer.cancel();
+            else if (following != null)
+                planes.begin(following.plane);
+            writePlane(described, planes, writer, step.origin, step.extent);
+            step = following;
+        }
     }
 
     private static void writePlane(Described described, Planes planes, Ngff.Writer writer, long[] from, long[] size) {
@@ -126,8 +173,8 @@ final class Saving {
         }
         for (long end = from[y] + size[y]; origin[y] < end; origin[y] += extent[y]) {
             extent[y] = Math.min(planes.mostRows, end - origin[y]);
-            planes.copy(origin[y], extent[y]);
-            writer.write(origin, extent, planes.memory, offset, strides);
+            long first = planes.rows(origin[y], extent[y]);
+            writer.write(origin, extent, planes.memory(), first + offset, strides);
         }
     }
 }

@@ -2,6 +2,7 @@
  * autotest/imagej, which reads the stores by zarr-python. */
 package omezarr.imagej;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -23,8 +24,11 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
+import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -166,6 +170,20 @@ class SaveTest {
         Images.Counted stack = new Images.Counted(600, 500, 2, 20, 2);
         OmeZarr.save(stack.image("virtual"), Images.store("virtual.ome.zarr"), "BLOCKSIZE=z:8,y:128,x:128");
         assertEquals(upTo(80), stack.reads.stream().sorted().collect(Collectors.toList()));
+    }
+
+    @Test
+    void plane_that_is_made_ahead_does_not_change_the_one_that_is_written() throws IOException {
+        Images.Counted stack = new Images.Counted(300, 200, 2, 5, 3); // all its planes have the same array
+        String path = place.resolve("ahead.ome.zarr").toString();
+        Set<String> threads = ConcurrentHashMap.newKeySet();
+        ImagePlus imp = stack.image("ahead");
+        stack.onRead = () -> threads.add(Thread.currentThread().getName());
+        OmeZarr.save(imp, path, "BLOCKSIZE=z:2,y:64,x:64");
+        assertEquals(Collections.singleton("OME-Zarr planes"), threads);
+        ImagePlus found = OmeZarr.open(path);
+        for (int n = 1; n <= 30; n++)
+            assertArrayEquals((short[]) stack.getProcessor(n).getPixels(), (short[]) found.getStack().getPixels(n));
     }
 
     @Test

@@ -1,5 +1,5 @@
-/* Speed.java: the ImageJ side of autotest/bench/imagej.py: Speed virtual|memory|tiff WIDTH HEIGHT DEPTH OUTPUT
- * [NAME=VALUE ...] makes planes by the formula of planes.c, saves them, and prints seconds from the first plane to the
+/* Speed.java: the ImageJ side of autotest/bench/imagej.py: Speed virtual|constant|memory|tiff WIDTH HEIGHT DEPTH OUTPUT
+ * [NAME=VALUE ...] makes planes by the formula of planes.c (constant: virtual ones of one value each), saves them, and prints seconds from the first plane to the
  * end, processor time, and the most memory. */
 package omezarr.imagej;
 
@@ -17,23 +17,27 @@ final class Speed {
     private Speed() {
     }
 
-    private static void fill(short[] pixels, int width, int z) {
-        for (int y = 0, i = 0; i < pixels.length; y++)
-            for (int x = 0; x < width; x++, i++)
-                pixels[i] = (short) ((x * 3 + y * 5 + z * 7) / 16 + ((x * 7919 ^ y * 104729 ^ z * 1299709) >>> 4 & 7));
-    }
-
     private static final class Planes extends PlaneStack {
-        private final short[] pixels;
+        private final short[] pixels, table; // rows are parts of the table, as in planes.c
 
-        Planes(int width, int height, int depth) {
+        private final boolean isConstant;
+
+        Planes(int width, int height, int depth, boolean isConstant) {
             super(width, height, depth);
             pixels = new short[width * height];
+            this.isConstant = isConstant;
+            table = new short[(1 << 22) + width];
+            for (int i = 0; i < table.length; i++)
+                table[i] = (short) (i % 8192 * 3 / 16 + ((i * 7919L ^ (i >> 8) * 104729L) >> 4 & 7));
         }
 
         @Override
         public ImageProcessor getProcessor(int n) {
-            fill(pixels, getWidth(), n - 1);
+            int width = getWidth();
+            if (isConstant)
+                Arrays.fill(pixels, (short) n);
+            for (int y = 0; !isConstant && y < getHeight(); y++)
+                System.arraycopy(table, (y * 257 + (n - 1) * 65793) & ((1 << 22) - 1), pixels, y * width, width);
             return new ShortProcessor(getWidth(), getHeight(), pixels, null);
         }
     }
@@ -41,14 +45,15 @@ final class Speed {
     public static void main(String[] arguments) throws IOException {
         int width = Integer.parseInt(arguments[1]), height = Integer.parseInt(arguments[2]),
             depth = Integer.parseInt(arguments[3]);
-        ImageStack stack = new Planes(width, height, depth);
-        if (!arguments[0].equals("virtual")) {
+        ImageStack stack = new Planes(width, height, depth, arguments[0].equals("constant"));
+        if (!arguments[0].equals("virtual") && !arguments[0].equals("constant")) {
             ImageStack inMemory = new ImageStack(width, height);
             for (int n = 1; n <= depth; n++)
                 inMemory.addSlice(null, stack.getProcessor(n).duplicate());
             stack = inMemory;
         }
         ImagePlus imp = new ImagePlus("planes", stack);
+        Ngff.version(); // Java loads the library once in a session, with the first command
         long begin = System.nanoTime();
         if (arguments[0].equals("tiff"))
             new FileSaver(imp).saveAsTiffStack(arguments[4]);
