@@ -539,13 +539,15 @@ def test_several_images_replace_an_older_store(tmp_path, name, before):
     assert sorted(os.listdir(tmp_path)) == sorted([*([] if before == "a plain image" else ["a.ome.tif"]), name, f"new-{name}", "two.tif"])
 
 
-def test_files_of_others_beside_older_images_are_left(tmp_path):
+@pytest.mark.parametrize("thesis,named", [("thesis/part1.doc", "thesis"), ("0/thesis.doc", "0/thesis.doc"),
+                                          ("1/0/0/notes/part1.doc", "1/0/0/notes/part1.doc")])
+def test_files_of_others_in_an_older_store_are_left(tmp_path, thesis, named):
     store = written(tmp_path / "a.ome.zarr", several(tmp_path / "a.ome.tif"), "SERIES=ALL")
-    os.mkdir(f"{store}/thesis")
-    with open(f"{store}/thesis/part1.doc", "w") as file:
+    os.makedirs(os.path.dirname(f"{store}/{thesis}"), exist_ok=True)
+    with open(f"{store}/{thesis}", "w") as file:
         file.write("years of work")
     before = gdaltest.tree_digest(store)
-    with pytest.raises(RuntimeError, match="holds 'thesis'"):
+    with pytest.raises(RuntimeError, match=f"holds '{named}'"):
         written(store, two_pages(tmp_path / "two.tif"), *ALL, "OVERWRITE=YES")
     assert gdaltest.tree_digest(store) == before and sorted(os.listdir(tmp_path)) == ["a.ome.tif", "a.ome.zarr", "two.tif"]
 

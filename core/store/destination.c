@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ngff_root.h"
+#include "walk.h"
 #include "zip.h"
 
 enum { most_root = 16 << 20 }; /* bytes of a document that is looked at; as MAX_METADATA of readers */
@@ -85,14 +86,31 @@ static int32_t belongs_to_store(const folder_calls *calls, const char *store_pat
     return e->status;
 }
 
-static int32_t check_names(const folder_calls *calls, const char *path, char **names, error *e)
+static int32_t refuse(const char *path, const char *name, error *e)
 {
+    return error_set(e, NGFF_E_EXISTS,
+                     "%s holds '%s', which is no part of an OME-Zarr; move it away before overwriting", path, name);
+}
+
+typedef struct {
+    const char *path;
+    error *e;
+} place;
+
+static int32_t check_file_inside(void *user, const char *key)
+{
+    const place *p = user;
+    return !strchr(key, '/') || is_key_of_store(key) ? NGFF_OK : refuse(p->path, key, p->e);
+}
+
+/* Refuses a store that holds what is of others: at its top by names, below by every file. */
+static int32_t check_content(const folder_calls *calls, const char *path, char **names, error *e)
+{
+    place p = {path, e};
     for (int i = 0, belongs; names[i] && e->status == NGFF_OK; i++)
         if (belongs_to_store(calls, path, names[i], &belongs, e) == NGFF_OK && !belongs)
-            error_set(e, NGFF_E_EXISTS,
-                      "%s holds '%s', which is no part of an OME-Zarr; move it away before overwriting", path,
-                      names[i]);
-    return e->status;
+            refuse(path, names[i], e);
+    return e->status == NGFF_OK ? walk_tree(calls, path, check_file_inside, &p, e) : e->status;
 }
 
 static int32_t check_file(const folder_calls *calls, const char *path, int kind, error *e)
@@ -127,7 +145,7 @@ static int32_t check_folder(const folder_calls *calls, const char *path, int ove
         error_set(e, NGFF_E_STORAGE,
                   "%s cannot be listed: %s; it may hold more than an OME-Zarr, so it is not overwritten", path, cause);
     else if (e->status == NGFF_OK)
-        check_names(calls, path, names, e);
+        check_content(calls, path, names, e);
     free_names(names);
     return e->status;
 }
@@ -156,7 +174,7 @@ int32_t destination_is_ours(const folder_calls *calls, const char *path, int is_
         return check_file(calls, path, KIND_FILE, e);
     if (calls->list(path, &names, cause) != 0)
         return error_set(e, NGFF_E_STORAGE, "cannot list %s: %s", path, cause);
-    check_names(calls, path, names, e);
+    check_content(calls, path, names, e);
     free_names(names);
     return e->status;
 }

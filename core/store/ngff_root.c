@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "store.h"
+
 enum { deepest = 64, is_at_root = 0, is_in_attributes, is_in_ome, is_elsewhere };
 
 typedef struct {
@@ -125,4 +127,39 @@ int looks_like_ngff(const uint8_t *text, size_t n)
     take_value(&s, is_at_root, 0);
     skip_blanks(&s);
     return s.is_ngff && !s.is_broken && s.at == s.end;
+}
+
+/* -- Keys ------------------------------------------------------------------------------------------------------------ */
+
+/* The end of a chunk's key: "c", "7", "0.12.3", "c.0.1". */
+static int is_chunk_name(const char *name)
+{
+    const char *index = name[0] == 'c' ? name + 1 : name;
+    return name[0] != '.' && (index == name || !index[0] || index[0] == '.') && !index[strspn(index, "0123456789.")];
+}
+
+/* What a writer of a label image that was killed has left beside it (claim.h), and the marks of object stores. */
+static int is_left(const char *part)
+{
+    static const char *const inside[] = {".new-", ".gone-"}, *const at_end[] = {".partial", ".retired"};
+    const size_t n = strcspn(part, "/"), n_end = strlen(at_end[0]);
+    int found = strncmp(part, ".omezarr-", 9) == 0;
+    for (int i = 0; part[0] == '.' && i < 2; i++) {
+        const char *at = strstr(part + 1, inside[i]);
+        found |= (at && at < part + n) || (n > n_end && memcmp(part + n - n_end, at_end[i], n_end) == 0);
+    }
+    return found;
+}
+
+int is_key_of_store(const char *key)
+{
+    static const char *const others[] = {"METADATA.ome.xml", ".DS_Store", "Thumbs.db", "desktop.ini"};
+    const char *slash = strrchr(key, '/'), *name = slash ? slash + 1 : key;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (strcmp(name, others[i]) == 0)
+            return 1;
+    for (const char *part = key; part; part = (slash = strchr(part, '/')) ? slash + 1 : NULL)
+        if (is_left(part))
+            return 1;
+    return is_zarr_document(name) || is_chunk_name(name);
 }

@@ -454,7 +454,15 @@ static int is_document_of_node(const char *key)
     return 0;
 }
 
-/* Refuses an OME-Zarr with objects of others in it: at its top are only documents, and folders that are nodes. */
+static int32_t refuse(const object_store *o, const char *key, size_t n, error *e)
+{
+    return error_set(e, NGFF_E_EXISTS,
+                     "%s holds '%.*s', which is no part of an OME-Zarr; move it away before overwriting", o->path,
+                     (int)n, key);
+}
+
+/* Refuses an OME-Zarr with objects of others in it: at its top are only documents, and folders that are nodes; in these
+ * what is_key_of_store knows. */
 static int32_t refuse_foreign(const object_store *o, error *e)
 {
     static const char own[] = ".omezarr-"; /* claim, record, mark */
@@ -473,9 +481,10 @@ static int32_t refuse_foreign(const object_store *o, error *e)
              last++)
             belongs |= is_document_of_node(keys[last]);
         if (!belongs)
-            error_set(e, NGFF_E_EXISTS,
-                      "%s holds '%.*s', which is no part of an OME-Zarr; move it away before overwriting", o->path,
-                      (int)n, keys[first]);
+            refuse(o, keys[first], n, e);
+        for (size_t i = first; i < last && e->status == NGFF_OK; i++)
+            if (keys[i][n] == '/' && !is_key_of_store(keys[i]))
+                refuse(o, keys[i], strlen(keys[i]), e);
     }
     free_names(keys);
     return e->status;

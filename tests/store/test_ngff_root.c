@@ -52,8 +52,48 @@ static void deep_nesting_ends(void)
     CHECK_INT(is_ngff(text), 0);
 }
 
+static void files_inside_a_store_are_known_by_their_keys(void)
+{
+    static const char *const ours[] = {"scale0/zarr.json",
+                                       "0/.zarray",
+                                       "0/.zattrs",
+                                       "0/.zgroup",
+                                       "A/1/.zmetadata",
+                                       "scale0/image/c/0/1",
+                                       "0/0.12.3",
+                                       "0/c.0.1",
+                                       "0/1/2/3",
+                                       "0/c",
+                                       "0/7",
+                                       "OME/METADATA.ome.xml",
+                                       "labels/cells/.omezarr-dirty",
+                                       "0/.DS_Store",
+                                       "labels/.cells.partial/.owner",
+                                       "labels/.cells.new-1f/.owner",
+                                       "labels/.cells.gone-77/store/0/thesis.doc",
+                                       "labels/.cells.retired/x"};
+    static const char *const theirs[] = {"scale0/thesis.doc",
+                                         "scale0/image/c/0/thesis.doc",
+                                         "scale0/image/c/0/1.tif",
+                                         "0/.hidden",
+                                         "0/cells",
+                                         "0/c1",
+                                         "0/c.x",
+                                         "0/zarr.json.bak",
+                                         "0/1a",
+                                         "0/..1",
+                                         "notes.partial/x.doc",
+                                         "0/a.new-1",
+                                         "0/my.retired"};
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
+        CHECK_TEXT(is_key_of_store(ours[i]) ? "" : ours[i], "");
+    for (size_t i = 0; i < sizeof theirs / sizeof theirs[0]; i++)
+        CHECK_TEXT(is_key_of_store(theirs[i]) ? theirs[i] : "", "");
+}
+
 int main(void)
 {
+    RUN(files_inside_a_store_are_known_by_their_keys);
     RUN(keys_count_in_their_place_only);
     RUN(deep_nesting_ends);
     CHECK_EXIT();
