@@ -63,6 +63,31 @@ def test_an_old_store_that_cannot_be_removed_is_one_warning_and_blocks_nobody(pl
     assert translate(place, "a.ome.zarr", "OVERWRITE=YES").returncode == 0 and hidden(place) == []
 
 
+def test_the_second_image_of_a_series_that_may_not_be_read_or_removed(place):
+    tifffile = pytest.importorskip("tifffile")
+    with tifffile.TiffWriter(place / "two.tif") as file:
+        for size in (20, 40):
+            file.write(gdaltest.random_array((size, size), "uint8"), contiguous=False, metadata=None)
+
+    def series(source, target, *more):
+        options = ["LAYOUT=BIOFORMATS2RAW", "SERIES=ALL", "BLOCKSIZE=16", *more]
+        return run(place, "gdal_translate", "-q", "-of", "OMEZARR", *[word for option in options for word in ("-co", option)], source, target)
+
+    assert series("two.tif", "a.ome.zarr").returncode == 0
+    (chunk,) = (place / "a.ome.zarr" / "1" / "0" / "c").glob("0/0/0/2/2")
+    chunk.chmod(0)
+    ended = series('OMEZARR:"a.ome.zarr":0', "b.ome.zarr")
+    assert ended.returncode != 0 and "a.ome.zarr/1/0/c/0/0/0/2/2: Permission denied" in ended.stderr
+    assert not (place / "b.ome.zarr").exists() and hidden(place) == []
+    chunk.parent.chmod(0o555)
+    ended = series("two.tif", "a.ome.zarr", "OVERWRITE=YES")
+    (left,) = hidden(place)
+    assert ended.returncode == 0 and ended.stderr.count("Warning") == 1 and left in ended.stderr
+    assert series('OMEZARR:"a.ome.zarr":0', "b.ome.zarr").returncode == 0
+    (place / left / "store" / chunk.parent.relative_to(place / "a.ome.zarr")).chmod(0o755)
+    assert series("two.tif", "a.ome.zarr", "OVERWRITE=YES").returncode == 0 and hidden(place) == []
+
+
 @pytest.mark.parametrize("shard", ["NONE", "16"])
 def test_a_chunk_that_cannot_be_opened_is_an_error_of_reading_and_of_changing(place, shard):
     assert translate(place, "a.ome.zarr", f"SHARD={shard}", "OVERVIEW_COUNT=1", block="8").returncode == 0

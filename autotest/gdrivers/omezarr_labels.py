@@ -518,6 +518,18 @@ def test_labels_travel_with_a_copy(tmp_path, version):
     assert verify(second)[0] == 0
 
 
+def test_a_dry_run_lists_the_labels_that_travel(tmp_path):
+    first = with_labels(tmp_path / "a.ome.zarr")
+    command = ["gdal_translate", "-q", "-of", "OMEZARR", "-co", "DRY_RUN=YES"]
+    done = subprocess.run([*command, first, str(tmp_path / "b.ome.zarr")], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=True)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("label image")]
+    assert lines == [f"label image of the source, copied as it is: labels/{name}" for name in ("cells", "wide")] and done.stderr == ""
+    done = subprocess.run([*command, "-srcwin", "0", "0", "50", "50", first, str(tmp_path / "b.ome.zarr")], capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, check=True)
+    assert "label image of" not in done.stdout and "2 label images of the source are not copied" in done.stderr
+    assert os.listdir(tmp_path) == ["a.ome.zarr"]
+
+
 def test_what_another_writer_says_of_labels_travels(tmp_path):
     writer = pytest.importorskip("ome_zarr.writer")
     zarr = pytest.importorskip("zarr")

@@ -432,7 +432,8 @@ def test_google_cloud_storage_gets_the_same_objects(there, whole, request):
 
 def start(there, source, path, *options, through_proxy=False):
     command = ["gdal_translate", "-q", "-of", "OMEZARR"]
-    for option in SMALL + list(options):
+    given = [option.split("=")[0] for option in options]
+    for option in [*(option for option in SMALL if option.split("=")[0] not in given), *options]:
         command += ["-co", option]
     environment = dict(os.environ, GDAL_PAM_ENABLED="NO", **there.options(through_proxy))
     return subprocess.Popen(command + [source, f"{there.root}/{path}"], env=environment, stdin=subprocess.DEVNULL,
@@ -650,6 +651,30 @@ def test_a_killed_run_goes_on(there, tmp_path, request):
         again = start(there, source, path, "RESUME=YES")
         assert (again.wait(), again.stderr.read()) == (0, "")
         assert there.objects(path + "/") == whole
+
+
+def test_a_run_that_is_killed_in_a_label_image_goes_on_there(there, tmp_path, request):
+    first = gdaltest.write(tmp_path / "a.ome.zarr", small(), *SMALL)
+    for name in "cells", "more":
+        gdaltest.write(f'OMEZARR:"{first}":labels/{name}', small(len(name)), "BLOCKSIZE=32")
+    whole = files(gdaltest.write(tmp_path / "whole.ome.zarr", gdal.Open(first), *SMALL))
+    path = name_of(request)
+    kill_in_request(there, dict(method="PUT", part=f"{path}/labels/more/0/c/"), first, path, "RESUME=YES")
+    assert "zarr.json" not in there.objects(path + "/")
+    again = start(there, first, path, "RESUME=YES")
+    assert (again.wait(), again.stderr.read()) == (0, "") and there.objects(path + "/") == whole
+
+
+def test_a_run_that_is_killed_in_a_further_image_goes_on_there(there, tmp_path, request):
+    options, source = ["LAYOUT=BIOFORMATS2RAW", "SERIES=ALL"], several_images(tmp_path / "two.tif", 25, 60)
+    gdal.Translate(str(tmp_path / "whole.ome.zarr"), source, format="OMEZARR", creationOptions=["BLOCKSIZE=32", "NUM_THREADS=1", *options])
+    whole = files(tmp_path / "whole.ome.zarr")
+    for n, part in enumerate(("1/0/c/0/0/0/1/", "OME/METADATA.ome.xml")):
+        path = f"{n}{name_of(request)}"
+        kill_in_request(there, dict(method="PUT", part=f"{path}/{part}"), source, path, *options, "RESUME=YES")
+        assert "zarr.json" not in there.objects(path + "/")
+        again = start(there, source, path, *options, "RESUME=YES")
+        assert (again.wait(), again.stderr.read()) == (0, "") and there.objects(path + "/") == whole
 
 
 # -- Stacks of pages as source ---------------------------------------------------------------------------------------------

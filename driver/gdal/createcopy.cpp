@@ -722,6 +722,13 @@ static bool plan_label(const std::string &name, ngff_writer *writer, const CPLSt
     return false;
 }
 
+static void warn_of_left_labels(size_t n, const std::string &reason)
+{
+    if (n > 0)
+        CPLError(CE_Warning, CPLE_AppDefined, "%d label image%s of the source %s not copied: %s", static_cast<int>(n),
+                 n > 1 ? "s" : "", n > 1 ? "are" : "is", reason.c_str());
+}
+
 /* Plans the label images that travel with an image. What does not fit is one warning; false, with an error, for what fails
  * otherwise. */
 static bool plan_labels(const TravellingLabels &travelling, const WrittenImage &of, ngff_writer *writer,
@@ -752,10 +759,17 @@ static bool plan_labels(const TravellingLabels &travelling, const WrittenImage &
             reason = message;
         }
     }
-    if (n_left > 0)
-        CPLError(CE_Warning, CPLE_AppDefined, "%d label image%s of the source %s not copied: %s",
-                 static_cast<int>(n_left), n_left > 1 ? "s" : "", n_left > 1 ? "are" : "is", reason.c_str());
+    warn_of_left_labels(n_left, reason);
     return true;
+}
+
+/* DRY_RUN: what goes along with an image. Whether it fits is seen when it is written. */
+static void print_labels(const WrittenImage &image)
+{
+    const TravellingLabels travelling = image.is_label ? TravellingLabels() : labels_beside(image.source);
+    for (const std::string &name : travelling.names)
+        printf("label image of the source, copied as it is: %s\n", strstr(name.c_str(), "labels/"));
+    warn_of_left_labels(travelling.n_left, travelling.reason);
 }
 
 /* Writes the images to root, each with the label images that lie beside it; false, with an error and nothing left, on
@@ -932,6 +946,7 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
                 return nullptr;
             raise_warnings(one.plan.get(), one.image);
             fputs(ngff_plan_text(one.plan.get()), stdout);
+            print_labels(one);
         }
         fflush(stdout);
         return plan_dataset(plan, source);
