@@ -2,13 +2,14 @@
 
     in memory    the regions that the writer names, copied once, into its own memory
     sliceable    the same; only one region of the source is taken at a time
-    dask         every block once, in dask's order, from whatever threads: the writer takes any region from anybody
+    dask         every block once, from whatever threads: the writer takes any region from anybody
     dask, other processes    they compute, a few blocks at a time; this process writes
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import sys
 import threading
@@ -98,44 +99,79 @@ def _feed(writer: Writer, level: int, image: NgffImage, progress: Callable[[floa
 def _feed_dask(target: _Target, source: Any) -> None:
     import dask
     import dask.array
+    from dask.highlevelgraph import HighLevelGraph
 
+    blocks = _blocks(target, source)
     get = dask.base.get_scheduler(collections=[source])
     client = getattr(get, "__self__", None)
     if client is not None and hasattr(client, "compute"):
-        _feed_distributed(target, source, client)
+        _feed_distributed(target, source, client, iter(blocks))
     elif get is not None and get.__module__ == "dask.multiprocessing":
-        keys = _blocks(source)
-        while window := list(itertools.islice(keys, 2 * (os.cpu_count() or 1))):
-            for (_, key), block in zip(window, dask.compute(*(source.blocks[index] for index, _ in window))):
-                target[key] = block
+        for window in _windows(blocks, 2 * (os.cpu_count() or 1)):
+            for (_, where), block in zip(window, dask.compute(*(source.blocks[index] for index, _ in window))):
+                where.put(block, target)
     else:
-        dask.array.store(source, target, lock=False, compute=True)
+        # One graph, so that nothing is computed twice. dask begins with the task that sorts last by name, unless it knows
+        # better what saves memory; the writer holds fewest pixels in the order of blocks.
+        name = f"omezarr-write-{os.urandom(8).hex()}"
+        tasks = {f"{name}-{len(blocks) - n:012d}": (where.put, (source.name, *index), target) for n, (index, where) in enumerate(blocks)}
+        graph = HighLevelGraph.from_collections(name, tasks, dependencies=[source])
+        dask.base.compute_as_if_collection(dask.array.Array, graph, list(tasks))
 
 
-def _blocks(source: Any) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
-    """Each block of a dask array: its index and its region."""
+class _Block:
+    """Where a block of a dask array lies, and which parts of it the writer wants."""
+
+    def __init__(self, key: tuple[slice, ...]) -> None:
+        self.key, self.parts = key, list[tuple[slice, ...]]()
+
+    def put(self, block: Any, target: _Target) -> None:
+        for part in self.parts:
+            target[part] = block[tuple(slice(p.start - k.start, p.stop - k.start) for p, k in zip(part, self.key))]
+
+
+def _blocks(target: _Target, source: Any) -> list[tuple[tuple[int, ...], _Block]]:
+    """The blocks that meet a region that the writer wants, by index, in the writer's order. A resumed run wants fewer than
+    all, and must not get what it has."""
     ends = [np.cumsum([0, *sizes]) for sizes in source.chunks]
-    for index in itertools.product(*(range(n) for n in source.numblocks)):
-        yield index, tuple(slice(int(e[i]), int(e[i + 1])) for e, i in zip(ends, index))
+    blocks: dict[tuple[int, ...], _Block] = {}
+    n_wanted = 0
+    for region in target.regions():
+        n_wanted += math.prod(k.stop - k.start for k in region)
+        met = [range(int(np.searchsorted(e, k.start, "right")) - 1, int(np.searchsorted(e, k.stop, "left")))
+               for e, k in zip(ends, region)]
+        for index in itertools.product(*met):
+            if index not in blocks:
+                blocks[index] = _Block(tuple(slice(int(e[i]), int(e[i + 1])) for e, i in zip(ends, index)))
+            blocks[index].parts.append(tuple(slice(max(k.start, r.start), min(k.stop, r.stop))
+                                             for k, r in zip(blocks[index].key, region)))
+    if n_wanted == math.prod(target.shape):
+        for block in blocks.values():
+            block.parts = [block.key]
+    return list(blocks.items())
 
 
-def _feed_distributed(target: _Target, source: Any, client: Any) -> None:
+def _windows(items: list[Any], n: int) -> Iterator[list[Any]]:
+    for i in range(0, len(items), n):
+        yield items[i:i + n]
+
+
+def _feed_distributed(target: _Target, source: Any, client: Any, blocks: Iterator[Any]) -> None:
     """The cluster computes a few blocks ahead, this process writes them as they come."""
     from distributed import as_completed
 
-    blocks = _blocks(source)
-    where: dict[Any, tuple[slice, ...]] = {}
+    waiting: dict[Any, _Block] = {}
 
     def submit(n: int) -> list[Any]:
         futures = []
-        for index, key in itertools.islice(blocks, n):
+        for index, where in itertools.islice(blocks, n):
             futures.append(client.compute(source.blocks[index]))
-            where[futures[-1].key] = key
+            waiting[futures[-1].key] = where
         return futures
 
     under_way = as_completed(submit(2 * sum(client.nthreads().values()) + 1))
     for future in under_way:
-        target[where.pop(future.key)] = future.result()
+        waiting.pop(future.key).put(future.result(), target)
         future.release()
         for more in submit(1):
             under_way.add(more)

@@ -2,6 +2,8 @@
 
 import collections
 import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -83,6 +85,30 @@ def test_block_that_raises_comes_through_and_leaves_nothing(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_resumed_run_computes_and_writes_only_what_is_missing(tmp_path):
+    script = """if True:
+        import os, sys, numpy as np, dask, dask.array as da, omezarr
+        data = np.random.default_rng(1).integers(1, 255, (8, 128, 128), dtype=np.uint8)
+        n = [0]
+        def block(block_info=None):
+            n[0] += 1
+            if sys.argv[1] == "kill" and n[0] == 9:
+                os._exit(1)
+            return data[tuple(slice(*w) for w in block_info[None]["array-location"])]
+        a = da.map_blocks(block, chunks=((3, 5), (50, 50, 28), (70, 58)), dtype="u1", meta=np.empty((0, 0, 0), "u1"))
+        m = omezarr.to_multiscales(omezarr.to_ngff_image(a, ("c", "y", "x")), [2], "mean", (1, 64, 64))
+        with dask.config.set(scheduler="sync"):
+            omezarr.to_ngff_zarr("a.ome.zarr", m, resume=True, num_threads=1, shard="NONE", fingerprint="the same")
+        assert n[0] < 12
+    """
+    run = lambda how: subprocess.run([sys.executable, "-c", script, how], cwd=tmp_path, capture_output=True, text=True)
+    assert run("kill").returncode == 1 and not os.path.exists(tmp_path / "a.ome.zarr")
+    again = run("go on")
+    assert again.returncode == 0, again.stderr
+    data = np.random.default_rng(1).integers(1, 255, (8, 128, 128), dtype=np.uint8)
+    assert np.array_equal(level(tmp_path / "a.ome.zarr"), data)
+
+
 def test_masked_blocks_are_refused(tmp_path):
     array = da.ma.masked_equal(da.zeros((4, 30, 30), chunks=(2, 30, 30), dtype="u1"), 0)
     with pytest.raises(ValueError, match="masked"):
@@ -111,8 +137,5 @@ def test_memory_does_not_grow_with_the_array(tmp_path):
         omezarr.to_ngff_zarr(r"{tmp_path}/a.ome.zarr", image(int(sys.argv[1])), compress="NONE")
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     """
-    import subprocess
-    import sys
-
     grown = int(subprocess.run([sys.executable, "-c", script, "80"], capture_output=True, text=True, check=True).stdout)
     assert grown < 64 * 1024  # kilobytes; the array has 160 MiB
