@@ -30,7 +30,7 @@ wheel_of() { # WHERE FROM: one wheel of a folder, in a folder
 }
 
 scripts/codec_sources.sh "$natives/sources"
-environment tools build==1.3.0 scikit-build-core==1.1.2 cffi==2.1.1 wheel==0.46.1 auditwheel==6.8.2 abi3audit==0.0.26
+environment tools build==1.3.0 scikit-build-core==1.1.2 cffi==2.1.1 wheel==0.46.1 auditwheel==6.8.2 abi3audit==0.0.26 mypy==2.4.1 numpy==2.4.6
 codecs="-C $natives/sources/sources.cmake"
 
 rm -rf "$build/dist"
@@ -79,6 +79,7 @@ scripts/pip_install.sh "$build/bare/bin/python" --force-reinstall --no-deps "$wh
 rm -rf "$build/installed"
 "$source/build/venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps --target "$build/installed" "$wheel"
 failed=0
+(cd "$build/installed" && "$build/tools/bin/mypy" --config-file "$source/pyproject.toml" -p omezarr) || failed=1
 "$build/bare/bin/python" -m pytest driver/python/tests -q -p no:cacheprovider --disable-warnings || failed=1
 PYTHONPATH=$build/installed "$source/build/venv/bin/python" -m pytest driver/python/tests -q -p no:cacheprovider --disable-warnings -rs || failed=1
 exit $failed

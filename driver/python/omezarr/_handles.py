@@ -227,12 +227,12 @@ class Listener:
         self.handle = ffi.new_handle(self)
 
 
-@ffi.def_extern()
+@ffi.def_extern()  # type: ignore[untyped-decorator]
 def omezarr_finding(user: Any, kind: int, words: Any) -> None:
     ffi.from_handle(user).findings.append(Finding(_kinds.get(kind, "note"), text(words)))
 
 
-@ffi.def_extern(error=0)
+@ffi.def_extern(error=0)  # type: ignore[untyped-decorator]
 def omezarr_progress(user: Any, share: float) -> int:
     listener = ffi.from_handle(user)
     try:  # a signal's handler runs here too: Ctrl-C becomes the end of the C function

@@ -3,6 +3,7 @@ the store themselves."""
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import weakref
@@ -59,16 +60,21 @@ class Level:
         self.n_threads = n_threads
 
     @property
+    def is_to_be_made(self) -> bool:
+        """True if no store has it yet, so that looking at it makes all levels."""
+        return not isinstance(self.owner, Store)
+
+    @property
     def ndim(self) -> int:
         return len(self.shape)
 
     @property
     def size(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(int(n) for n in self.shape)
 
     @property
     def nbytes(self) -> int:
-        return self.size * self.dtype.itemsize
+        return self.size * int(self.dtype.itemsize)
 
     def one_thread(self) -> Level:
         """The same for callers that have threads of their own."""
@@ -83,7 +89,8 @@ class Level:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         if copy is False:
             raise ValueError("a level is read from its store, which makes a copy")
-        return self[...] if dtype is None else self[...].astype(dtype, copy=False)
+        pixels: np.ndarray[Any, Any] = self[...]
+        return pixels if dtype is None else pixels.astype(dtype, copy=False)
 
     def _box(self, key: Any) -> tuple[list[int], list[int], tuple[Any, ...]]:
         """The box that a key needs, and what is then to be taken from it."""
@@ -94,7 +101,9 @@ class Level:
             key = (*key, Ellipsis)
         at = next(i for i, k in enumerate(key) if k is Ellipsis)
         key = key[:at] + (slice(None),) * (self.ndim - len(key) + 1) + key[at + 1:]
-        origin, extent, rest = [], [], []
+        origin: list[int] = []
+        extent: list[int] = []
+        rest: list[Any] = []
         for k, n in zip(key, self.shape):
             if isinstance(k, slice):
                 taken = range(n)[k]

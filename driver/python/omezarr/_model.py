@@ -104,27 +104,35 @@ class NgffImage:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return np.dtype(getattr(self._source.dtype, "numpy_dtype", self._source.dtype))
-
-    def _show_as(self, chunks: tuple[int, ...]) -> None:
-        self._chunks, self._view = chunks, None
-
-    def _get_data(self) -> Any:
-        if self._view is None:
-            self._view = _shown(self._source, self._chunks)
-            if self._view is not self._source:
-                self._view._omezarr_source = self._source
-        return self._view
+        dtype: np.dtype[Any] = np.dtype(getattr(self._source.dtype, "numpy_dtype", self._source.dtype))
+        return dtype
 
     def _set_data(self, data: Any) -> None:
         # A view of ours that comes back, by dataclasses.replace() say, is its source again: no detour through dask.
         self._source = getattr(data, "_omezarr_source", data)
         self._chunks: tuple[int, ...] | None = None
-        self._view: Any = None if self._source is data else data
+        self._view = None if self._source is data else data
+
+    def _show_as(self, chunks: tuple[int, ...]) -> None:
+        self._chunks = chunks
+        self._view = None
+
+    def _get_data(self) -> Any:
+        if self._view is None:
+            view = self._view = _shown(self._source, self._chunks)
+            if view is not self._source:
+                view._omezarr_source = self._source
+        return self._view
+
+    def to_xarray(self) -> Any:
+        """An xarray.DataArray: coordinates by scale and translation, units in their attributes."""
+        from ._xarray import image_to_xarray
+
+        return image_to_xarray(self)
 
 
 # Made when it is asked for, so that numpy in and numpy out costs no import of dask.
-NgffImage.data = property(NgffImage._get_data, NgffImage._set_data)  # type: ignore[assignment]
+NgffImage.data = property(NgffImage._get_data, NgffImage._set_data)
 
 
 @dataclass
@@ -214,6 +222,17 @@ class Multiscales:
     scale_factors: Sequence[int | dict[str, int]] | None = None
     method: Methods | None = None
     chunks: dict[str, int] | None = None
+
+    def to_xarray(self) -> Any:
+        """An xarray.DataTree: a child "scale0", "scale1" ... for each level; to_multiscales takes it back."""
+        from ._xarray import multiscales_to_xarray
+
+        return multiscales_to_xarray(self)
+
+    def _repr_html_(self) -> str:
+        from ._picture import multiscales_html
+
+        return multiscales_html(self, not getattr(self.images[-1].source, "is_to_be_made", False))
 
 
 def metadata_of(images: list[NgffImage], paths: list[str]) -> Metadata:

@@ -20,6 +20,7 @@ from ._levels import Level, Store
 from ._model import Methods, Multiscales, NgffImage, Omero, metadata_of
 from ._native import ffi, lib
 from ._options import as_list
+from ._xarray import is_tree, levels_of
 
 SPATIAL = "zyx"
 
@@ -257,7 +258,8 @@ def to_multiscales(
 ) -> Multiscales:
     """Plans the levels of an image. Nothing is computed until it is written, or until a level's data is looked at.
 
-    data: an NgffImage, or what to_ngff_image takes.
+    data: an NgffImage, or what to_ngff_image takes; or an xarray.DataTree of levels, "scale0", "scale1" ..., which are
+        taken as they are, with their factors.
     scale_factors: factor of each level above the full size, relative to the full size: numbers for all spatial axes,
         such as [2, 4], or one by axis, such as [{"z": 1, "y": 2, "x": 2}]. A level has ceil(n / factor) pixels. One
         number N: factors of two as long as a level is no smaller than a chunk, nor than N pixels; an axis is not
@@ -271,6 +273,8 @@ def to_multiscales(
 
     Raises NotImplementedError for a method that has no equal, and ValueError for factors or chunks that do not fit.
     """
+    if is_tree(data):
+        return _of_tree(data, method, chunks)
     given = data if isinstance(data, NgffImage) else to_ngff_image(data)
     image = _canonical(given)
     if method is None:
@@ -308,6 +312,17 @@ def to_multiscales(
     return Multiscales(images, metadata_of(images, paths), factors, method, chunk)
 
 
+def _of_tree(tree: Any, method: Methods | str | None, chunks: Any) -> Multiscales:
+    """Levels that are there already."""
+    images = [_canonical(to_ngff_image(level)) for level in levels_of(tree)]
+    found = to_multiscales(images[0], [], method, chunks)
+    found.images += images[1:]
+    found.scale_factors = None
+    found.scale_factors = factors_of(found)
+    found.metadata = metadata_of(found.images, [f"scale{i}/{images[0].name}" for i in range(len(images))])
+    return found
+
+
 def factors_of(multiscales: Multiscales) -> list[Any]:
     """The factors of the levels, by their scales where nobody has said them."""
     if multiscales.scale_factors is not None:
@@ -319,4 +334,4 @@ def factors_of(multiscales: Multiscales) -> list[Any]:
 
 def is_made(image: NgffImage) -> bool:
     """True for a level that the library makes; else the user has given its pixels."""
-    return isinstance(image.source, Level) and isinstance(image.source.owner, Pyramid)
+    return isinstance(image.source, Level) and image.source.is_to_be_made

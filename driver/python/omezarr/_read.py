@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 from . import _sources
-from ._handles import CorruptError, Finding, Listener, NotFoundError, raise_for, strings, text
+from ._handles import Finding, Handle, Listener, raise_for, text
 from ._levels import Level, Store, open_again
 from ._model import Methods, Multiscales, NgffImage, Omero, OmeroChannel, OmeroWindow, metadata_of
 from ._native import ffi, lib
 from ._write import OmeZarrWarning, progress_of
-
-_reader_options = ("max_metadata", "max_chunk", "missing_chunks")
 
 
 def _open(store: str | os.PathLike[str], part: str | None, **options: Any) -> Store:
@@ -41,25 +40,17 @@ def parts(store: str | os.PathLike[str], part: str | None = None) -> list[tuple[
     return _parts(_open(store, part))
 
 
-def _number(window: dict[str, Any], name: str, otherwise: float | None) -> Any:
-    value = window.get(name)
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else otherwise
-
-
-def _omero(found: Any) -> Omero | None:
-    if not isinstance(found, dict) or not isinstance(found.get("channels"), list):
-        return None
+def _omero(handle: Handle) -> Omero | None:
     channels = []
-    for channel in found["channels"]:
-        channel = channel if isinstance(channel, dict) else {}
-        window, color, label = channel.get("window"), channel.get("color"), channel.get("label")
-        start, end = (_number(window, "start", None), _number(window, "end", None)) if isinstance(window, dict) else (None, None)
+    for i in range(handle.call("channel_count")):
+        label, color, window = ffi.new("char **"), ffi.new("char **"), ffi.new("double[4]")
+        handle.call("channel", i, label, color, window, ffi.NULL, ffi.NULL)
+        start, end, low, high = (None if math.isnan(v) else v for v in window)
         channels.append(OmeroChannel(
-            color if isinstance(color, str) else None,
-            OmeroWindow(_number(window, "min", None), _number(window, "max", None), start, end)
-            if isinstance(window, dict) and start is not None and end is not None else None,
-            label if isinstance(label, str) else None))
-    return Omero(channels)
+            text(color[0]) or None,
+            OmeroWindow(low, high, start, end) if start is not None and end is not None else None,
+            text(label[0]) or None))
+    return Omero(channels) if channels else None
 
 
 def from_ngff_zarr(
@@ -89,7 +80,7 @@ def from_ngff_zarr(
         broken = [finding.text for finding in globals()["validate"](store) if finding.kind == "invalid"]
         if broken:
             raise_for(lib.NGFF_E_CORRUPT, "\n".join(broken))
-    options = {"max_metadata": max_metadata, "max_chunk": max_chunk, "missing_chunks": missing_chunks}
+    options: dict[str, Any] = {"max_metadata": max_metadata, "max_chunk": max_chunk, "missing_chunks": missing_chunks}
     opened = _open(store, part, **options)
     handle = opened.handle
     if handle.value("level_count") == 0:
@@ -108,7 +99,7 @@ def from_ngff_zarr(
     entries = ome.get("multiscales")
     number = handle.value("part_entry")
     entry = entries[number] if isinstance(entries, list) and number < len(entries) else {}
-    name = entry.get("name") if isinstance(entry.get("name"), str) and entry.get("name") else "image"
+    name = handle.text("name") or "image"
     images = []
     for level in range(handle.value("level_count")):
         shape, chunk = handle.integers("level_shape", rank, level), handle.integers("level_chunk", rank, level)
@@ -129,7 +120,11 @@ def from_ngff_zarr(
         images.append(image)
     metadata = metadata_of(images, [handle.text("level_path", i) for i in range(len(images))])
     metadata.version = str(ome.get("version") or entry.get("version") or "0.4")
-    metadata.omero = _omero(ome.get("omero"))
+    metadata.omero = _omero(handle)
+    labels = [channel.label for channel in metadata.omero.channels] if metadata.omero else []
+    if "c" in dims and len(labels) == images[0].shape[dims.index("c")] and all(labels):
+        for image in images:
+            image.channel_names = [str(label) for label in labels]
     method = next((m for m in Methods if m.value == entry.get("type")), None)
     _warn(opened)
     first_chunk = dict(zip(dims, images[0].source.chunks))

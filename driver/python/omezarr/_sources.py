@@ -29,12 +29,13 @@ TYPE_NAMES = {number: name for name, number in TYPES.items()}
 
 def stored_dtype(dtype: Any) -> np.dtype[Any]:
     """The type of the stored pixels, in this machine's byte order. bool is stored as uint8, 0 and 1."""
-    dtype = np.dtype(getattr(dtype, "numpy_dtype", dtype))
-    if dtype == np.bool_:
+    given: np.dtype[Any] = np.dtype(getattr(dtype, "numpy_dtype", dtype))
+    if given == np.bool_:
         return np.dtype(np.uint8)
-    if dtype.newbyteorder("=").name not in TYPES:
-        raise TypeError(f"pixels of type {dtype} cannot be stored; convert them to one of {', '.join(TYPES)}, bool")
-    return dtype.newbyteorder("=")
+    native = given.newbyteorder("=")
+    if native.name not in TYPES:
+        raise TypeError(f"pixels of type {given} cannot be stored; convert them to one of {', '.join(TYPES)}, bool")
+    return native
 
 
 def _in_memory(data: Any) -> np.ndarray[Any, Any]:
@@ -141,7 +142,7 @@ def fingerprint(source: Any) -> str:
     if isinstance(source, np.ndarray):
         digest = hashlib.blake2b(digest_size=16)
         for plane in source if source.ndim > 2 else [source]:
-            digest.update(np.ascontiguousarray(plane))
+            digest.update(np.ascontiguousarray(plane).data)
         return head + digest.hexdigest()
     return head + repr(source)
 

@@ -245,3 +245,42 @@ def test_broken_metadata_is_found(tmp_path, data):
     (store / "scale0" / "image" / "0").mkdir(exist_ok=True)
     (store / "scale0" / "image" / "stray").write_text("")
     assert any(f.kind == "stray" for f in omezarr.verify(store))
+
+
+# -- xarray, notebooks ---------------------------------------------------------------------------------------------
+
+def test_to_xarray_and_back(tmp_path, data):
+    xarray = pytest.importorskip("xarray")
+    image = omezarr.to_ngff_image(data, ("c", "y", "x"), {"y": 0.5, "x": 0.25}, {"y": 3.0}, "cells", {"y": "um", "x": "um"},
+                                  ["a", "b", "c"])
+    omezarr.to_ngff_zarr(tmp_path / "a.ome.zarr", omezarr.to_multiscales(image, [2], "mean", 16))
+    tree = omezarr.from_ngff_zarr(tmp_path / "a.ome.zarr").to_xarray()
+    assert isinstance(tree, xarray.DataTree)
+    level1 = tree["scale1"]["cells"]
+    assert level1.coords["y"].values[:2].tolist() == [3.25, 4.25] and level1.coords["x"].attrs == {"units": "micrometer"}
+    assert np.array_equal(tree["scale0"]["cells"].values, data)
+    assert tree["scale0"]["cells"].coords["c"].values.tolist() == ["a", "b", "c"]
+    omezarr.to_ngff_zarr(tmp_path / "b.ome.zarr", omezarr.to_multiscales(tree, chunks=16))
+    for i in range(2):
+        assert np.array_equal(level(tmp_path / "a.ome.zarr", i), level(tmp_path / "b.ome.zarr", i))
+    assert (attributes(tmp_path / "a.ome.zarr")["multiscales"][0]["datasets"] ==
+            attributes(tmp_path / "b.ome.zarr")["multiscales"][0]["datasets"])
+
+
+def test_notebooks_show_a_small_picture_of_what_is_stored(tmp_path):
+    import base64
+    import re
+    import struct
+    import zlib
+
+    data = np.zeros((64, 96), np.uint8)
+    data[:, 48:] = 200
+    m = omezarr.to_multiscales(data, [2], "mean", 32)
+    assert "<img" not in m._repr_html_()  # looking at its levels would make them
+    omezarr.to_ngff_zarr(tmp_path / "a.ome.zarr", m)
+    html = omezarr.from_ngff_zarr(tmp_path / "a.ome.zarr")._repr_html_()
+    png = base64.b64decode(re.search(r"base64,([^\"]*)", html).group(1))
+    assert struct.unpack(">II", png[16:24]) == (48, 32)
+    n = struct.unpack(">I", png[33:37])[0]
+    rows = np.frombuffer(zlib.decompress(png[41:41 + n]), np.uint8).reshape(32, 1 + 48 * 3)
+    assert (rows[:, 1:73] == 0).all() and (rows[:, 73:] == 255).all()
