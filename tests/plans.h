@@ -2,7 +2,7 @@
 #ifndef TESTS_MODEL_PLANS_H
 #define TESTS_MODEL_PLANS_H
 
-#include "levels.h"
+#include "model/levels.h"
 
 #include <math.h>
 #include <stdlib.h>

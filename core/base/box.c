@@ -1,6 +1,6 @@
 /* box.c: see box.h. Copies and fills fold every axis that is contiguous in both arrays into one run, so that the
  * common case (whole rows, whole chunks) is a single memcpy. */
-#include "box.h"
+#include "base/box.h"
 
 #include <string.h>
 

@@ -1,11 +1,11 @@
 /* budget.c: see budget.h. There are only a few sizes in a pyramid (one or two per level), so the free lists are a short
  * array searched in order. A free buffer holds the pointer to the next one in its first bytes. */
-#include "budget.h"
+#include "base/budget.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "machine.h"
+#include "base/machine.h"
 
 enum { n_sizes = 64, smallest = 64 };
 

@@ -1,5 +1,5 @@
 /* codec_spec.c: see codec_spec.h. */
-#include "codec_spec.h"
+#include "base/codec_spec.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* dtype.c: see dtype.h. */
-#include "dtype.h"
+#include "base/dtype.h"
 
 #include <float.h>
 #include <math.h>

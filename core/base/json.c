@@ -1,7 +1,7 @@
 /* json.c: see json.h. One strict scanner decides what is JSON (RFC 8259); cJSON builds the tree afterwards and is
  * trusted with nothing else: by itself it accepts leading zeros, trailing text, invalid UTF-8, cuts strings at \u0000,
  * and reads numbers with the first byte of the locale's decimal separator, which has two in Persian and Pashto. */
-#include "json.h"
+#include "base/json.h"
 
 #include <cjson/cJSON.h>
 #include <limits.h>
@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ascii.h"
-#include "number.h"
+#include "base/ascii.h"
+#include "base/number.h"
 
 typedef struct {
     const char *at, *end;

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-#include "error.h"
-#include "warnings.h"
+#include "base/error.h"
+#include "base/warnings.h"
 
 enum { json_max_bytes = 16 << 20, json_max_depth = 64, json_max_nodes = 200000 };
 

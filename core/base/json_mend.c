@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ascii.h"
-#include "json.h"
-#include "number.h"
+#include "base/ascii.h"
+#include "base/json.h"
+#include "base/number.h"
 
 typedef struct {
     const char *text, *at, *end;

@@ -2,7 +2,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* sched_getaffinity */
 #endif
-#include "machine.h"
+#include "base/machine.h"
 
 #include <inttypes.h>
 #include <sched.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "box.h"
+#include "base/box.h"
 
 /* Processors that the control group's quota is worth, rounded up; 0 where there is no quota. */
 static int quota_processors(void)

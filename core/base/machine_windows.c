@@ -1,5 +1,5 @@
 /* machine_windows.c: see machine.h. There are no signals to keep from threads. */
-#include "machine.h"
+#include "base/machine.h"
 
 #include <malloc.h>
 #include <windows.h>

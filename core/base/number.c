@@ -1,8 +1,8 @@
 /* number.c: see number.h. printf and strtod follow LC_NUMERIC, which a host may have set to a decimal comma at any
  * time. So the text is made and read with whatever separator the C library uses at that moment, and the separator is
  * exchanged on our side; setlocale is never called, because it belongs to the host. */
-#include "number.h"
-#include "ascii.h"
+#include "base/number.h"
+#include "base/ascii.h"
 
 #include <math.h>
 #include <stdio.h>

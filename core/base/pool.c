@@ -1,11 +1,11 @@
 /* pool.c: see pool.h. */
-#include "pool.h"
+#include "base/pool.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "machine.h"
+#include "base/machine.h"
 
 typedef struct {
     void (*run)(void *);

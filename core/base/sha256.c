@@ -1,8 +1,8 @@
 /* sha256.c: see sha256.h. A library for one function would be one more to install, and a second OpenSSL in a process
  * that has one already is trouble; the standard's own words are 40 lines. The processor's instructions are five times
  * as fast: a digest then costs less than the fastest codec. */
-#include "sha256.h"
-#include "cpu.h"
+#include "base/sha256.h"
+#include "base/cpu.h"
 
 #include <string.h>
 

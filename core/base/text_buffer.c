@@ -1,5 +1,5 @@
 /* text_buffer.c: see text_buffer.h. */
-#include "text_buffer.h"
+#include "base/text_buffer.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* unit.c: the units of NGFF axes (specification, "axes" metadata: the UDUNITS-2 names listed there) and the spellings
  * that people and files use for them. Symbols are matched exactly, because "mm" and "Mm" differ; words are matched
  * without case, plural or British ending. */
-#include "unit.h"
+#include "base/unit.h"
 
-#include "ascii.h"
+#include "base/ascii.h"
 #include "ngff.h"
 
 #include <stdio.h>

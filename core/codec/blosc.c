@@ -4,7 +4,7 @@
  *
  * The block size stays automatic, as every other writer has it: it follows from the size of the input, the type size,
  * the level and the compressor alone, and the output is cut to n + 16 bytes whatever the buffer. */
-#include "codec_table.h"
+#include "codec/codec_table.h"
 
 #include <blosc.h>
 

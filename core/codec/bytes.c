@@ -1,5 +1,5 @@
 /* bytes.c: pixels as they are. The codec of an uncompressed chunk, and the byte order of a stored one. */
-#include "codec_table.h"
+#include "codec/codec_table.h"
 
 #include <string.h>
 

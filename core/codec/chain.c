@@ -1,6 +1,6 @@
 /* chain.c: the table of the codecs. It finds the row, checks the sizes once for all of them, and calls; everything
  * that is peculiar to a format is in the format's own file. */
-#include "codec_table.h"
+#include "codec/codec_table.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

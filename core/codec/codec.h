@@ -5,9 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bytes.h"
-#include "codec_spec.h"
-#include "error.h"
+#include "base/bytes.h"
+#include "base/codec_spec.h"
+#include "base/error.h"
 
 /* What a codec keeps between calls (compressor states). One thread uses a context at a time. */
 typedef struct codec_context codec_context;

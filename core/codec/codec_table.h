@@ -5,7 +5,7 @@
 #ifndef NGFF_CODEC_CODEC_TABLE_H
 #define NGFF_CODEC_CODEC_TABLE_H
 
-#include "codec.h"
+#include "codec/codec.h"
 
 /* Each member is made by the codec that needs it, at its first use. */
 struct codec_context {

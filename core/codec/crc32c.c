@@ -2,8 +2,8 @@
  * Eight bytes at a time: by the instruction for it where the machine has one, else by tables: table t holds what a byte
  * does t bytes later, so that eight independent look-ups replace a chain of eight (Kounavis and Berry's slicing-by-8).
  */
-#include "codec_table.h"
-#include "cpu.h"
+#include "base/cpu.h"
+#include "codec/codec_table.h"
 
 #include <inttypes.h>
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /* gzip.c: gzip and zlib, both deflate with another wrapper. One library makes the bytes on every machine; its gzip
  * header has time 0 and system 255 (unknown), so equal pixels are equal bytes. */
-#include "codec_table.h"
+#include "codec/codec_table.h"
 
 #include <libdeflate.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* lz4.c: numcodecs' lz4, for Zarr v2 only: the raw size in four bytes, little endian, then one LZ4 block. The level
  * is LZ4's acceleration: 1 is the strongest. */
-#include "codec_table.h"
+#include "codec/codec_table.h"
 
 #include <lz4.h>
 #include <stdlib.h>

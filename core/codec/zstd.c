@@ -1,7 +1,7 @@
 /* zstd.c: one zstd frame per chunk. The frame carries the content size (some readers insist on it) and, where the
  * plan wants it, a checksum of the pixels that every reader checks when it decodes; states are kept in the context,
  * because making one costs more than compressing a small chunk. */
-#include "codec_table.h"
+#include "codec/codec_table.h"
 
 #include <zstd.h>
 

@@ -1,11 +1,11 @@
 /* collection.c: see collection.h. The root only says which layout it is; the group OME names the images in the order of the
  * XML, which the specification of 0.4 and 0.5 asks for ("bioformats2raw.layout"). */
-#include "collection.h"
+#include "metadata/collection.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "metadata_tree.h"
+#include "metadata/metadata_tree.h"
 
 /* The documents of one group, which are its attributes, in v3 below "ome". attributes is handed over. */
 static int32_t emit_group(int version, const char *path, cJSON *attributes, metadata_sink sink, void *user, error *e)

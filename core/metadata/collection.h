@@ -2,7 +2,7 @@
 #ifndef NGFF_METADATA_COLLECTION_H
 #define NGFF_METADATA_COLLECTION_H
 
-#include "metadata.h"
+#include "metadata/metadata.h"
 
 /* Where the OME-XML of all images lies. */
 #define COLLECTION_XML_KEY "OME/METADATA.ome.xml"

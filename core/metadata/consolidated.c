@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "document.h"
+#include "metadata/document.h"
 
 struct consolidated {
     cJSON *root;

@@ -1,5 +1,5 @@
 /* document.c: see document.h. */
-#include "document.h"
+#include "metadata/document.h"
 
 #include <limits.h>
 #include <stdint.h>

@@ -5,8 +5,8 @@
 
 #include <cjson/cJSON.h>
 
-#include "json.h"
-#include "metadata.h"
+#include "base/json.h"
+#include "metadata/metadata.h"
 
 enum { most_path = 200 };
 

@@ -1,14 +1,14 @@
 /* label.c: see label.h. A host that knows a table of colours gives all of it; what is written are the colours of the
  * values that occur, or that have a meaning: viewers list each of them, and most tables have 256 entries, mostly black.
  */
-#include "label.h"
+#include "metadata/label.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
-#include "metadata_tree.h"
+#include "base/json.h"
+#include "metadata/metadata_tree.h"
 
 /* True if the colours that are written depend on the values that occur. */
 static int has_table(const struct ngff_plan *plan)

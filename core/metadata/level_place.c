@@ -1,7 +1,7 @@
 /* level_place.c: see level_place.h. A store says it by scale and translation. Many say nothing of the half pixel by which
  * the first pixels of two levels differ (no translation, or the same one in all levels), and some repeat one scale in
  * all levels: so a factor counts if the sizes fit to it, and a shift if the translations differ. */
-#include "level_place.h"
+#include "metadata/level_place.h"
 
 #include <math.h>
 

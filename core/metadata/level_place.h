@@ -2,7 +2,7 @@
 #ifndef NGFF_METADATA_LEVEL_PLACE_H
 #define NGFF_METADATA_LEVEL_PLACE_H
 
-#include "metadata.h"
+#include "metadata/metadata.h"
 
 /* On each axis pixel i of the level covers pixels offset + i * factor to offset + (i + 1) * factor of base. Returns 1 if
  * the level is an overview of base: all channels, and nowhere more pixels; 0 if not, with nothing filled in. */

@@ -5,10 +5,10 @@
 
 #include <stddef.h>
 
-#include "levels.h"
-#include "number.h"
-#include "summary.h"
-#include "warnings.h"
+#include "base/number.h"
+#include "base/warnings.h"
+#include "model/levels.h"
+#include "model/summary.h"
 
 /* Receives one object of the store, key and bytes; a negative status stops the writing. */
 typedef int32_t (*metadata_sink)(void *user, const char *key, const void *bytes, size_t n);

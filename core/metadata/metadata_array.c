@@ -1,5 +1,5 @@
 /* metadata_array.c: the document of one Zarr array -> stored_array, the same for both Zarr versions. */
-#include "metadata_array.h"
+#include "metadata/metadata_array.h"
 
 #include <inttypes.h>
 #include <math.h>

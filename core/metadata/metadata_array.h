@@ -2,7 +2,7 @@
 #ifndef NGFF_METADATA_METADATA_ARRAY_H
 #define NGFF_METADATA_METADATA_ARRAY_H
 
-#include "document.h"
+#include "metadata/document.h"
 
 /* The array at path; a->rank is the rank that it must have, 0 for any. attributes: where its attributes go as text, or
  * NULL. NGFF_E_NOT_FOUND leaves e alone. */

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ascii.h"
-#include "metadata_tree.h"
+#include "base/ascii.h"
+#include "metadata/metadata_tree.h"
 
 static const int64_t most_coordinates = (int64_t)1 << 26;
 

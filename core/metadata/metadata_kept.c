@@ -6,9 +6,9 @@
 
 #include <cjson/cJSON.h>
 
-#include "json.h"
-#include "metadata.h"
-#include "metadata_tree.h"
+#include "base/json.h"
+#include "metadata/metadata.h"
+#include "metadata/metadata_tree.h"
 
 static const cJSON *member(const cJSON *object, const char *name)
 {

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "metadata_array.h"
-#include "metadata_transform.h"
-#include "text.h"
+#include "base/text.h"
+#include "metadata/metadata_array.h"
+#include "metadata/metadata_transform.h"
 
 enum { most_levels = 64 };
 static const int64_t most_member_bytes = (int64_t)256 << 20;

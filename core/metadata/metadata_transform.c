@@ -3,7 +3,7 @@
  * one matrix; where that is a scale and a translation of each axis, it is taken.
  *
  * Transforms that each name their "output" lead to several systems (spatialdata); the first one counts. */
-#include "metadata_transform.h"
+#include "metadata/metadata_transform.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #ifndef NGFF_METADATA_METADATA_TRANSFORM_H
 #define NGFF_METADATA_METADATA_TRANSFORM_H
 
-#include "document.h"
+#include "metadata/document.h"
 
 typedef struct {
     double scale[MAX_RANK], translation[MAX_RANK];

@@ -1,13 +1,13 @@
 /* metadata_tree.c: see metadata_tree.h. */
-#include "metadata_tree.h"
+#include "metadata/metadata_tree.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "bytes.h"
-#include "number.h"
+#include "base/bytes.h"
+#include "base/number.h"
 
 void tree_put(cJSON *object, const char *key, cJSON *item, int *is_whole)
 {

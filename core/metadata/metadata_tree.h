@@ -5,8 +5,8 @@
 
 #include <cjson/cJSON.h>
 
-#include "dtype.h"
-#include "levels.h"
+#include "base/dtype.h"
+#include "model/levels.h"
 
 /* Adds item to an object or array and owns it from then on; clears *is_whole when memory is out. */
 void tree_put(cJSON *object, const char *key, cJSON *item, int *is_whole);

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "document.h"
-#include "json.h"
-#include "metadata.h"
+#include "metadata/document.h"
+#include "base/json.h"
+#include "metadata/metadata.h"
 
 /* A part of a text that has been judged, as a tree; NULL where there is none. */
 static cJSON *tree_of(json_span span, error *e)

@@ -2,17 +2,17 @@
  * levels, masks, coordinates, large attributes) and hands it to the sink; the same walk collects the nodes for the
  * consolidated copy in the root, which comes last because it makes the store visible. Without a sink the walk only
  * counts. Zarr v2 and v3 differ in how one array or group is put into words; everything above is common. */
-#include "metadata.h"
+#include "metadata/metadata.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
-#include "json.h"
-#include "metadata_tree.h"
-#include "sizes.h"
+#include "base/bytes.h"
+#include "base/json.h"
+#include "base/sizes.h"
+#include "metadata/metadata_tree.h"
 
 enum {
     most_omero_channels = 256,

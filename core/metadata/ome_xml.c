@@ -1,15 +1,15 @@
 /* ome_xml.c: see ome_xml.h. An Image holds one Pixels: sizes, type, what a pixel measures where the axis has a unit (a size
  * without one would be micrometres), channels with the names and colours that somebody has given, and where the first plane
  * lies. Each channel is one sample, whatever it was in the source. */
-#include "ome_xml.h"
+#include "metadata/ome_xml.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "number.h"
-#include "text_buffer.h"
-#include "unit.h"
+#include "base/number.h"
+#include "base/text_buffer.h"
+#include "base/unit.h"
 
 static const char head[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
                            "<OME xmlns=\"http://www.openmicroscopy.org/Schemas/OME/2016-06\" "

@@ -1,15 +1,15 @@
 /* parts.c: see parts.h. One node (a group's or array's document) is looked at; what it says it is decides what else is
  * read: for a plate its wells, for series their names. The depth is fixed, so no path can lead round in a circle, and
  * the number of documents and images is bounded. */
-#include "parts.h"
+#include "metadata/parts.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "document.h"
-#include "level_place.h"
+#include "metadata/document.h"
+#include "metadata/level_place.h"
 
 enum {
     most_parts = 10000,    /* images in a list */

@@ -3,7 +3,7 @@
 #ifndef NGFF_METADATA_PARTS_H
 #define NGFF_METADATA_PARTS_H
 
-#include "metadata.h"
+#include "metadata/metadata.h"
 
 /* One image, as ngff_reader_open_part takes it: "A/1/0", "labels/cells", "#1". */
 typedef struct {

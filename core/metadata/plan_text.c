@@ -1,13 +1,13 @@
 /* plan_text.c: what a plan comes to, documents counted: how many objects, and the text for people. */
-#include "plan.h"
+#include "model/plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "collection.h"
-#include "metadata.h"
-#include "sizes.h"
+#include "base/sizes.h"
+#include "metadata/collection.h"
+#include "metadata/metadata.h"
 
 int64_t ngff_plan_object_count(const ngff_plan *p)
 {

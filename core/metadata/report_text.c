@@ -1,11 +1,11 @@
 /* report_text.c: see report_text.h. There is no time and no machine in it: the same run gives the same text. */
-#include "report_text.h"
+#include "metadata/report_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "metadata_tree.h"
+#include "metadata/metadata_tree.h"
 
 /* A path without the name and password of a URL, and without the query of a /vsi one, which may be a signature. */
 static cJSON *public_path(const char *path)

@@ -2,8 +2,8 @@
 #ifndef NGFF_METADATA_REPORT_TEXT_H
 #define NGFF_METADATA_REPORT_TEXT_H
 
-#include "levels.h"
-#include "metadata.h"
+#include "metadata/metadata.h"
+#include "model/levels.h"
 
 /* Every report begins so. */
 #define REPORT_START "{\n\t\"omezarr_report\":"

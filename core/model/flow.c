@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
-#include "machine.h"
-#include "plan.h"
-#include "sizes.h"
+#include "base/bytes.h"
+#include "base/machine.h"
+#include "base/sizes.h"
+#include "model/plan.h"
 
 enum { most_interleaved = 16 };
 static const int64_t most_region_bytes = (int64_t)1 << 30, most_band_bytes = (int64_t)512 << 20;

@@ -1,6 +1,6 @@
 /* image.c: the public description of an image. Every setter checks what the caller says before it stores it, so that
  * levels.c and metadata_write.c can rely on it: whatever is in here can be written and read back. */
-#include "image.h"
+#include "model/image.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -9,9 +9,9 @@
 
 #include <cjson/cJSON.h>
 
-#include "ascii.h"
-#include "json.h"
-#include "unit.h"
+#include "base/ascii.h"
+#include "base/json.h"
+#include "base/unit.h"
 
 enum {
     max_channels = 1 << 20,

@@ -3,9 +3,9 @@
 #ifndef NGFF_MODEL_IMAGE_H
 #define NGFF_MODEL_IMAGE_H
 
-#include "box.h"
-#include "dtype.h"
-#include "error.h"
+#include "base/box.h"
+#include "base/dtype.h"
+#include "base/error.h"
 
 typedef struct {
     char *label;    /* NULL: "Band N" */

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "plan.h"
-#include "sizes.h"
+#include "base/sizes.h"
+#include "model/plan.h"
 
 enum { default_block = 512, default_block_3d = 256, default_block_z = 16 };
 enum { most_objects = 10000, most_shard_bytes = 32 << 20 };

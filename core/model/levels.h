@@ -5,8 +5,8 @@
 
 #include <stdatomic.h>
 
-#include "image.h"
-#include "options.h"
+#include "model/image.h"
+#include "model/options.h"
 
 /* Jobs that wait in the writer's queue; a term of the memory formula. */
 enum { queue_depth = 3 };

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "model/options.h"
 #include "ngff.h"
-#include "options.h"
 
 const char *ngff_version(void)
 {

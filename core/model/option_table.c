@@ -1,9 +1,9 @@
 /* option_table.c: one table is the whole knowledge about options. A row says what an option is called, what it may be,
  * what it is for and where its value goes; reading and messages (options.c, option_values.c), GDAL's XML and the
  * docs' table (options_text.c) all come from the rows. */
-#include "option_table.h"
-#include "option_values.h"
-#include "options.h"
+#include "model/option_table.h"
+#include "model/option_values.h"
+#include "model/options.h"
 
 #include <stdio.h>
 #include <string.h>

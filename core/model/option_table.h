@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ascii.h" /* options are compared without case */
-#include "error.h"
+#include "base/ascii.h" /* options are compared without case */
+#include "base/error.h"
 
 typedef struct {
     const char *text;

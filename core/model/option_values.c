@@ -1,18 +1,18 @@
 /* option_values.c: see option_values.h. */
-#include "option_values.h"
+#include "model/option_values.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "ascii.h"
-#include "image.h"
-#include "json.h"
-#include "machine.h"
-#include "number.h"
-#include "options.h"
-#include "unit.h"
+#include "base/ascii.h"
+#include "base/json.h"
+#include "base/machine.h"
+#include "base/number.h"
+#include "base/unit.h"
+#include "model/image.h"
+#include "model/options.h"
 
 static int32_t refuse(const row *r, const char *value, error *e, const char *why)
 {

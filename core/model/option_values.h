@@ -3,7 +3,7 @@
 #ifndef NGFF_MODEL_OPTION_VALUES_H
 #define NGFF_MODEL_OPTION_VALUES_H
 
-#include "option_table.h"
+#include "model/option_table.h"
 
 int32_t row_read_word(const row *r, const char *value, void *to, error *e);
 int32_t row_read_integer(const row *r, const char *value, void *to, error *e);

@@ -1,8 +1,8 @@
 /* options.c: a list of NAME=VALUE becomes options, by the rows of the table. Rules that join several options (a level
  * within its codec's range, options that contradict each other) are the paragraphs of check_together. */
-#include "options.h"
-#include "option_table.h"
-#include "option_values.h"
+#include "model/options.h"
+#include "model/option_table.h"
+#include "model/option_values.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,9 +2,9 @@
 #ifndef NGFF_MODEL_OPTIONS_H
 #define NGFF_MODEL_OPTIONS_H
 
-#include "box.h"
-#include "codec_spec.h"
-#include "error.h"
+#include "base/box.h"
+#include "base/codec_spec.h"
+#include "base/error.h"
 
 enum { LAYOUT_OVERVIEWS, LAYOUT_SCALES, LAYOUT_FLAT, LAYOUT_BIOFORMATS2RAW };
 enum { TRI_AUTO, TRI_YES, TRI_NO };

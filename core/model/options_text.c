@@ -1,7 +1,7 @@
 /* options_text.c: the option table as text: GDAL's XML, and the table in docs/driver.md. */
-#include "options.h"
-#include "option_table.h"
-#include "text_buffer.h"
+#include "base/text_buffer.h"
+#include "model/option_table.h"
+#include "model/options.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* plan.c: image + options -> plan, and the plan as its users see it. Here options are resolved against the image; the
  * level table is made in levels.c, cells and memory in flow.c. */
-#include "plan.h"
+#include "model/plan.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
-#include "sizes.h"
-#include "unit.h"
+#include "base/json.h"
+#include "base/sizes.h"
+#include "base/unit.h"
 
 /* -- Small helpers ---------------------------------------------------------------------------------------------- */
 

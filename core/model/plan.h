@@ -2,7 +2,7 @@
 #ifndef NGFF_MODEL_PLAN_H
 #define NGFF_MODEL_PLAN_H
 
-#include "levels.h"
+#include "model/levels.h"
 
 typedef struct ngff_plan plan;
 

@@ -1,12 +1,12 @@
 /* stored.c: see stored.h. */
-#include "stored.h"
+#include "model/stored.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "sizes.h"
+#include "base/sizes.h"
 
 int chunk_set_make(chunk_set *set, int64_t n)
 {

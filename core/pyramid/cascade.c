@@ -2,9 +2,9 @@
  * are copied in without a lock, since their parts are disjoint; `cell_count_down` under the lock finds the last one;
  * that thread runs `run_cells`: reduce what straddles children, give to the parents, pad, emit, free, and then the same
  * for every parent that this completed. */
-#include "cells.h"
-#include "shrink.h"
-#include "sizes.h"
+#include "base/sizes.h"
+#include "pyramid/cells.h"
+#include "pyramid/shrink.h"
 
 #include <stdlib.h>
 #include <string.h>

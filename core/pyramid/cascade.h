@@ -4,10 +4,10 @@
 #ifndef NGFF_PYRAMID_CASCADE_H
 #define NGFF_PYRAMID_CASCADE_H
 
-#include "budget.h"
-#include "levels.h"
-#include "pool.h"
-#include "straddle.h"
+#include "base/budget.h"
+#include "base/pool.h"
+#include "model/levels.h"
+#include "pyramid/straddle.h"
 
 typedef struct cell {
     struct cell *next; /* in a hash chain or a list of finished cells */

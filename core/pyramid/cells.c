@@ -1,13 +1,13 @@
 /* cells.c: the open cells of a cascade. A cell is made when its first pixel comes, found again by level and index,
  * leaves memory (spills) when the budget is full and nobody uses it, and is taken out when everything it waits for has
  * come. */
-#include "cells.h"
+#include "pyramid/cells.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "shrink.h"
+#include "pyramid/shrink.h"
 
 int32_t cell_out_of_memory(error *e, int64_t bytes)
 {

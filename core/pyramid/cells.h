@@ -6,8 +6,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "cascade.h"
-#include "straddle.h"
+#include "pyramid/cascade.h"
+#include "pyramid/straddle.h"
 
 enum { n_buckets = 4096 };
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cells.h"
-#include "shrink.h"
+#include "pyramid/cells.h"
+#include "pyramid/shrink.h"
 
 /* -- The mask plane ------------------------------------------------------------------------------------------------ */
 

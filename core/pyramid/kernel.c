@@ -6,10 +6,10 @@
  * something is invalid; the division by it comes last. A share of exactly 1 means no division, so a pixel gets the
  * same bits whether or not its neighbourhood in the same call has holes. The taps of a target index depend on nothing
  * but the level: a level reduced in parts equals the level reduced at once. */
-#include "shrink.h"
-#include "sizes.h"
-#include "simd.h"
-#include "window.h"
+#include "base/simd.h"
+#include "base/sizes.h"
+#include "pyramid/shrink.h"
+#include "pyramid/window.h"
 
 #include <float.h>
 #include <math.h>
@@ -290,12 +290,12 @@ static uint16_t half_within_range(float v)
 #define WORK float
 #define NAME(x) x##_float
 #define ROUND_MAGIC 12582912.0f /* 1.5 * 2^23: adding and subtracting it rounds half to even */
-#include "kernel_type.h"
+#include "pyramid/kernel_type.h"
 
 #define WORK double
 #define NAME(x) x##_double
 #define ROUND_MAGIC 6755399441055744.0
-#include "kernel_type.h"
+#include "pyramid/kernel_type.h"
 
 /* -- Setting up -------------------------------------------------------------------------------------------------- */
 

@@ -1,11 +1,11 @@
 /* label_values.c: see label_values.h. Flags only go up, so several threads may set them: whoever comes last says the same.
  */
-#include "label_values.h"
+#include "pyramid/label_values.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "levels.h"
+#include "model/levels.h"
 
 struct label_values {
     int32_t data_type;

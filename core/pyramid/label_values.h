@@ -2,7 +2,7 @@
 #ifndef NGFF_PYRAMID_LABEL_VALUES_H
 #define NGFF_PYRAMID_LABEL_VALUES_H
 
-#include "cascade.h"
+#include "pyramid/cascade.h"
 
 typedef struct label_values label_values;
 

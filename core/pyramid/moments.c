@@ -1,5 +1,5 @@
 /* moments.c: see moments.h. Whole numbers of 256 bits are four limbs of 64, the lowest first. */
-#include "moments.h"
+#include "pyramid/moments.h"
 
 #include <math.h>
 

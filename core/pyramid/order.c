@@ -1,7 +1,7 @@
 /* order.c: see order.h. The walk is a counter with mixed radix: step 0 counts regions inside the smallest box of cells
  * (or shard), step 1 these boxes inside the next larger one, and so on; the last axis runs fastest. Sizes that do not
  * nest in the ones before are left out: order is advice, any order writes the same bytes. */
-#include "order.h"
+#include "pyramid/order.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
 #ifndef NGFF_PYRAMID_ORDER_H
 #define NGFF_PYRAMID_ORDER_H
 
-#include "levels.h"
+#include "model/levels.h"
 
 enum { max_steps = max_levels + 34 };
 

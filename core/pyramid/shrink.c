@@ -1,9 +1,9 @@
 /* shrink.c: walks the target box row by row, lists the source rows that hold the windows of each, and hands them to
  * the reducer. All boxes are brought to five axes first (leading axes of one pixel), so that the walk is three loops
  * over planes and one over rows whatever the rank. */
-#include "shrink.h"
-#include "sizes.h"
-#include "window.h"
+#include "pyramid/shrink.h"
+#include "base/sizes.h"
+#include "pyramid/window.h"
 
 #include <stdlib.h>
 #include <string.h>

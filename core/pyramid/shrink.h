@@ -4,9 +4,9 @@
 #ifndef NGFF_PYRAMID_SHRINK_H
 #define NGFF_PYRAMID_SHRINK_H
 
-#include "box.h"
-#include "dtype.h"
-#include "options.h" /* REDUCE_* */
+#include "base/box.h"
+#include "base/dtype.h"
+#include "model/options.h" /* REDUCE_* */
 
 typedef struct {
     int resampling; /* REDUCE_*, never AUTO */

@@ -7,15 +7,15 @@
  * for it); for other types from the sorted valid pixels of the smallest level that has at least 65,536 of them (an
  * even sample, where that level is much larger). Pixels that nobody wrote count as what they read as: zero, where that
  * is a valid value. */
-#include "statistics.h"
+#include "pyramid/statistics.h"
 
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tally.h"
-#include "sizes.h"
+#include "base/sizes.h"
+#include "pyramid/tally.h"
 
 enum { most_windows = 256, enough_pixels = 65536, most_sorted = 1 << 20 };
 static const int64_t most_counted_pixels = (int64_t)1 << 25;

@@ -4,8 +4,8 @@
 #ifndef NGFF_PYRAMID_STATISTICS_H
 #define NGFF_PYRAMID_STATISTICS_H
 
-#include "cascade.h"
-#include "summary.h"
+#include "model/summary.h"
+#include "pyramid/cascade.h"
 
 typedef struct statistics statistics;
 

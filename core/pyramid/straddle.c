@@ -1,6 +1,6 @@
 /* straddle.c: see straddle.h. Target pixel i straddles the boundary b between two source cells where its first source
  * pixel lies before b and its last one not: floor((b - after) / ratio) <= i < (b + before) / ratio. */
-#include "straddle.h"
+#include "pyramid/straddle.h"
 
 #include <stdlib.h>
 

@@ -4,7 +4,7 @@
 #ifndef NGFF_PYRAMID_STRADDLE_H
 #define NGFF_PYRAMID_STRADDLE_H
 
-#include "box.h"
+#include "base/box.h"
 
 /* One axis. Target pixel i needs the source pixels ratio * i - before to ratio * (i + 1) + after - 1, cut to the level.
  */

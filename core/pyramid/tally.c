@@ -1,9 +1,9 @@
 /* tally.c: exact statistics. Integers are summed without rounding; of floating-point pixels every row, or part of a
  * long one, gets its mean first and then the squares of what lies about it, while it is in the nearest cache. A row is
  * looked through for its nodata value first, so that rows without one take the plain loop. */
-#include "tally.h"
-#include "box.h"
-#include "cpu.h"
+#include "pyramid/tally.h"
+#include "base/box.h"
+#include "base/cpu.h"
 
 #include <float.h>
 #include <math.h>
@@ -190,7 +190,7 @@ static block_sums block_of_shorts(const void *p, int64_t n, int64_t bias)
 #ifdef __SSE2__
 #define BLOCK_SUMS(p, n) block_of_bytes(p, n)
 #endif
-#include "tally_type.h"
+#include "pyramid/tally_type.h"
 
 #define NAME(x) x##_int8
 #define PIXEL int8_t
@@ -204,7 +204,7 @@ static block_sums block_of_shorts(const void *p, int64_t n, int64_t bias)
 #define SQUARE(v) ((int32_t)(v) * (int32_t)(v))
 #define SUM int64_t
 #define SQUARES uint64_t
-#include "tally_type.h"
+#include "pyramid/tally_type.h"
 
 #define NAME(x) x##_uint16
 #define PIXEL uint16_t
@@ -221,7 +221,7 @@ static block_sums block_of_shorts(const void *p, int64_t n, int64_t bias)
 #ifdef __SSE2__
 #define BLOCK_SUMS(p, n) block_of_shorts(p, n, 32768)
 #endif
-#include "tally_type.h"
+#include "pyramid/tally_type.h"
 
 #define NAME(x) x##_int16
 #define PIXEL int16_t
@@ -238,7 +238,7 @@ static block_sums block_of_shorts(const void *p, int64_t n, int64_t bias)
 #ifdef __SSE2__
 #define BLOCK_SUMS(p, n) block_of_shorts(p, n, 0)
 #endif
-#include "tally_type.h"
+#include "pyramid/tally_type.h"
 
 #define NAME(x) x##_uint32
 #define PIXEL uint32_t
@@ -252,7 +252,7 @@ static block_sums block_of_shorts(const void *p, int64_t n, int64_t bias)
 #define SQUARE(v) ((uint64_t)(v) * (uint64_t)(v))
 #define SUM int64_t
 #define SQUARES uint128
-#include "tally_type.h"
+#include "pyramid/tally_type.h"
 
 #define NAME(x) x##_int32
 #define PIXEL int32_t
@@ -266,7 +266,7 @@ static block_sums block_of_shorts(const void *p, int64_t n, int64_t bias)
 #define SQUARE(v) ((uint64_t)((int64_t)(v) * (int64_t)(v)))
 #define SUM int64_t
 #define SQUARES uint128
-#include "tally_type.h"
+#include "pyramid/tally_type.h"
 
 #define NAME(x) x##_uint64
 #define PIXEL uint64_t
@@ -278,7 +278,7 @@ static block_sums block_of_shorts(const void *p, int64_t n, int64_t bias)
 #define ROW_SUM int128
 #define SUM int128
 #define MAGNITUDE(v) (v)
-#include "tally_type.h"
+#include "pyramid/tally_type.h"
 
 #define NAME(x) x##_int64
 #define PIXEL int64_t
@@ -290,7 +290,7 @@ static block_sums block_of_shorts(const void *p, int64_t n, int64_t bias)
 #define ROW_SUM int128
 #define SUM int128
 #define MAGNITUDE(v) ((v) < 0 ? -(uint64_t)(v) : (uint64_t)(v))
-#include "tally_type.h"
+#include "pyramid/tally_type.h"
 
 #define NAME(x) x##_float16
 #define PIXEL uint16_t
@@ -300,7 +300,7 @@ static block_sums block_of_shorts(const void *p, int64_t n, int64_t bias)
 #define IS_FLOAT 1
 #define LOWEST -65504.0f
 #define HIGHEST 65504.0f
-#include "tally_type.h"
+#include "pyramid/tally_type.h"
 
 #define NAME(x) x##_float32
 #define PIXEL float
@@ -310,7 +310,7 @@ static block_sums block_of_shorts(const void *p, int64_t n, int64_t bias)
 #define IS_FLOAT 1
 #define LOWEST -FLT_MAX
 #define HIGHEST FLT_MAX
-#include "tally_type.h"
+#include "pyramid/tally_type.h"
 
 #define NAME(x) x##_float64
 #define PIXEL double
@@ -320,7 +320,7 @@ static block_sums block_of_shorts(const void *p, int64_t n, int64_t bias)
 #define IS_FLOAT 1
 #define LOWEST -DBL_MAX
 #define HIGHEST DBL_MAX
-#include "tally_type.h"
+#include "pyramid/tally_type.h"
 
 typedef struct {
     void (*scan)(tally *, const char *, int64_t, int64_t, int64_t, const void *, const uint8_t *, int64_t);

@@ -3,8 +3,8 @@
 #ifndef NGFF_PYRAMID_TALLY_H
 #define NGFF_PYRAMID_TALLY_H
 
-#include "dtype.h"
-#include "moments.h"
+#include "base/dtype.h"
+#include "pyramid/moments.h"
 
 typedef struct {
     int64_t n_valid;        /* pixels that are finite, not nodata, not masked */

@@ -1,10 +1,10 @@
 /* window.c: reduces the windows of one target row. window_type.h holds the code, here are the types: one block of
  * definitions each. Complex numbers, which nobody looks at in a pyramid, take a short general path by their parts. */
-#include "simd.h"
-#include "window.h"
-#include "box.h"
-#include "moments.h"
-#include "options.h"
+#include "base/box.h"
+#include "base/simd.h"
+#include "model/options.h"
+#include "pyramid/moments.h"
+#include "pyramid/window.h"
 
 #include <float.h>
 #include <math.h>
@@ -90,7 +90,7 @@ static uint64_t wide_root_of_mean(wide_sum sum, uint64_t n)
 #define PAIR uint16_t
 #define PAIR_LOW 0xff
 #define PAIR_SIGNS 0
-#include "window_type.h"
+#include "pyramid/window_type.h"
 
 #define NAME(x) x##_int8
 #define PIXEL int8_t
@@ -109,7 +109,7 @@ static uint64_t wide_root_of_mean(wide_sum sum, uint64_t n)
 #define PAIR uint16_t
 #define PAIR_LOW 0xff
 #define PAIR_SIGNS 0x8080
-#include "window_type.h"
+#include "pyramid/window_type.h"
 
 #define NAME(x) x##_uint16
 #define PIXEL uint16_t
@@ -128,7 +128,7 @@ static uint64_t wide_root_of_mean(wide_sum sum, uint64_t n)
 #define PAIR uint32_t
 #define PAIR_LOW 0xffff
 #define PAIR_SIGNS 0
-#include "window_type.h"
+#include "pyramid/window_type.h"
 
 #define NAME(x) x##_int16
 #define PIXEL int16_t
@@ -147,7 +147,7 @@ static uint64_t wide_root_of_mean(wide_sum sum, uint64_t n)
 #define PAIR uint32_t
 #define PAIR_LOW 0xffff
 #define PAIR_SIGNS 0x80008000
-#include "window_type.h"
+#include "pyramid/window_type.h"
 
 #define NAME(x) x##_uint32
 #define PIXEL uint32_t
@@ -163,7 +163,7 @@ static uint64_t wide_root_of_mean(wide_sum sum, uint64_t n)
 #define LOWEST 0
 #define HIGHEST UINT32_MAX
 #define NEXT(v) (PIXEL) NEXT_INTEGER(v)
-#include "window_type.h"
+#include "pyramid/window_type.h"
 
 #define NAME(x) x##_int32
 #define PIXEL int32_t
@@ -179,7 +179,7 @@ static uint64_t wide_root_of_mean(wide_sum sum, uint64_t n)
 #define LOWEST INT32_MIN
 #define HIGHEST INT32_MAX
 #define NEXT(v) (PIXEL) NEXT_INTEGER(v)
-#include "window_type.h"
+#include "pyramid/window_type.h"
 
 #define NAME(x) x##_uint64
 #define PIXEL uint64_t
@@ -193,7 +193,7 @@ static uint64_t wide_root_of_mean(wide_sum sum, uint64_t n)
 #define WIDE_SQUARES
 #define HIGHEST UINT64_MAX
 #define NEXT(v) (PIXEL) NEXT_INTEGER(v)
-#include "window_type.h"
+#include "pyramid/window_type.h"
 
 #define NAME(x) x##_int64
 #define PIXEL int64_t
@@ -207,7 +207,7 @@ static uint64_t wide_root_of_mean(wide_sum sum, uint64_t n)
 #define WIDE_SQUARES
 #define HIGHEST INT64_MAX
 #define NEXT(v) (PIXEL) NEXT_INTEGER(v)
-#include "window_type.h"
+#include "pyramid/window_type.h"
 
 #define NAME(x) x##_float16
 #define PIXEL uint16_t
@@ -220,7 +220,7 @@ static uint64_t wide_root_of_mean(wide_sum sum, uint64_t n)
 #define SUM double
 #define SQUARES double
 #define NEXT next_half
-#include "window_type.h"
+#include "pyramid/window_type.h"
 
 #define NAME(x) x##_float32
 #define PIXEL float
@@ -233,7 +233,7 @@ static uint64_t wide_root_of_mean(wide_sum sum, uint64_t n)
 #define SUM double
 #define SQUARES double
 #define NEXT next_float
-#include "window_type.h"
+#include "pyramid/window_type.h"
 
 #define NAME(x) x##_float64
 #define PIXEL double
@@ -246,7 +246,7 @@ static uint64_t wide_root_of_mean(wide_sum sum, uint64_t n)
 #define SUM double
 #define SQUARES double
 #define NEXT next_double
-#include "window_type.h"
+#include "pyramid/window_type.h"
 
 /* -- Complex types ----------------------------------------------------------------------------------------------- */
 

@@ -3,7 +3,7 @@
 #ifndef NGFF_PYRAMID_WINDOW_H
 #define NGFF_PYRAMID_WINDOW_H
 
-#include "dtype.h"
+#include "base/dtype.h"
 
 typedef struct {
     const char *const *rows;     /* n_rows pointers to the first pixel of the first window */

@@ -7,7 +7,7 @@
  *
  * "Missing" is what a store says of a key that it does not have, or a shard's index of a chunk; every other failure is
  * an error. Whether a missing chunk is empty or lost is not known here: the rules of the caller say it. */
-#include "chunk.h"
+#include "reader/chunk.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -5,10 +5,10 @@
 
 #include <pthread.h>
 
-#include "budget.h"
-#include "codec.h"
-#include "metadata.h"
-#include "store.h"
+#include "base/budget.h"
+#include "codec/codec.h"
+#include "metadata/metadata.h"
+#include "store/store.h"
 
 enum {
     most_idle = 64, /* codec contexts kept for later */

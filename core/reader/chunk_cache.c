@@ -5,7 +5,7 @@
  * at first, in memory that stays warm. Those that the limit would allow beyond that are remembered without pixels; when
  * one of them is asked for again, keeping it would have paid, and one more is kept from then on. Reading line by line, or
  * plane by plane, thus decodes the first row, or plane, of chunks twice, and all others once. */
-#include "chunk_cache.h"
+#include "reader/chunk_cache.h"
 
 #include <pthread.h>
 #include <stdint.h>

@@ -4,7 +4,7 @@
 #ifndef NGFF_READER_CHUNK_CACHE_H
 #define NGFF_READER_CHUNK_CACHE_H
 
-#include "budget.h"
+#include "base/budget.h"
 
 typedef struct chunk_cache chunk_cache;
 typedef struct cached_chunk cached_chunk;

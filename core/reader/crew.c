@@ -1,13 +1,13 @@
 /* crew.c: see crew.h. */
-#include "crew.h"
+#include "reader/crew.h"
 
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "machine.h"
-#include "pool.h"
+#include "base/machine.h"
+#include "base/pool.h"
 
 /* -- The threads of this process that help ------------------------------------------------------------------------- */
 

@@ -3,7 +3,7 @@
 #ifndef NGFF_READER_CREW_H
 #define NGFF_READER_CREW_H
 
-#include "reader.h"
+#include "reader/reader.h"
 
 /* Runs work(argument) on this thread and on up to n_helpers others, which read in the caller's name, with the settings
  * of its thread; returns when all that have begun it have ended it. So work takes its tasks until there are none. A

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "document.h"
-#include "store.h"
+#include "metadata/document.h"
+#include "store/store.h"
 
 enum { most_read = 4 << 20 }; /* the root's attributes stand within that, before its copies of other documents */
 

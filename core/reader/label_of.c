@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "document.h"
-#include "image.h"
-#include "reader.h"
+#include "metadata/document.h"
+#include "model/image.h"
+#include "reader/reader.h"
 
 enum { longest_name = 150 };
 

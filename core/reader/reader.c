@@ -9,14 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chunk.h"
-#include "crew.h"
-#include "json.h"
-#include "level_place.h"
-#include "machine.h"
-#include "number.h"
-#include "reader.h"
-#include "zip.h"
+#include "base/json.h"
+#include "base/machine.h"
+#include "base/number.h"
+#include "metadata/level_place.h"
+#include "reader/chunk.h"
+#include "reader/crew.h"
+#include "reader/reader.h"
+#include "store/zip.h"
 
 enum {
     most_attribute = 256 << 20, /* bytes of one large attribute */

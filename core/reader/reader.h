@@ -4,14 +4,14 @@
 
 #include <sys/types.h>
 
-#include "budget.h"
-#include "chunk.h"
-#include "chunk_cache.h"
-#include "metadata.h"
+#include "base/budget.h"
+#include "metadata/metadata.h"
+#include "metadata/parts.h"
 #include "ngff.h"
-#include "parts.h"
-#include "recorded.h"
-#include "store.h"
+#include "reader/chunk.h"
+#include "reader/chunk_cache.h"
+#include "reader/recorded.h"
+#include "store/store.h"
 
 enum { least_cache = 64 << 20, most_cache = 512 << 20 }; /* bytes of decoded chunks kept, unless the host says it */
 

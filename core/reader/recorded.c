@@ -10,15 +10,15 @@
  *
  * In a store of others a missing chunk is empty. But some have written names with another separator than their
  * documents say: when the first chunk is missing under its own name and there under the other, that one is taken. */
-#include "recorded.h"
+#include "reader/recorded.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "document.h"
-#include "reader.h"
+#include "metadata/document.h"
+#include "reader/reader.h"
 
 /* -- The record ------------------------------------------------------------------------------------------------ */
 

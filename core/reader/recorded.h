@@ -4,9 +4,9 @@
 
 #include <pthread.h>
 
-#include "chunk.h"
-#include "stored.h"
-#include "warnings.h"
+#include "base/warnings.h"
+#include "model/stored.h"
+#include "reader/chunk.h"
 
 /* The option MISSING_CHUNKS. */
 typedef enum {

@@ -4,14 +4,14 @@
  *     whole, and dense in the caller's memory    straight into it
  *     all its pixels wanted                      into the thread's own buffer, and copied from there
  *     some of its pixels wanted                  into the cache, for the next box will want the others */
-#include "reader.h"
+#include "reader/reader.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "chunk.h"
-#include "crew.h"
+#include "reader/chunk.h"
+#include "reader/crew.h"
 
 /* An error is a kilobyte, and a call for one pixel is short: clearing it whole would be a good part of it. */
 static void error_clear(error *e)

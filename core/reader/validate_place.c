@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reader.h"
-#include "text.h"
-#include "validate.h"
+#include "base/text.h"
+#include "reader/reader.h"
+#include "validate/validate.h"
 
 /* Where the name of a single document begins in a path; NULL if the path is a store's. */
 static const char *document_name(const char *path)

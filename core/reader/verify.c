@@ -16,13 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chunk.h"
-#include "collection.h"
-#include "crew.h"
-#include "document.h"
-#include "ome_xml.h"
-#include "stored.h"
-#include "validate.h"
+#include "metadata/collection.h"
+#include "metadata/document.h"
+#include "metadata/ome_xml.h"
+#include "model/stored.h"
+#include "reader/chunk.h"
+#include "reader/crew.h"
+#include "validate/validate.h"
 
 enum {
     most_strays = 100000,

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reader.h"
+#include "reader/reader.h"
 
 /* NULL where there is no image, or no memory, which is then the reader's error. */
 static const stored_view *view_of(ngff_reader *reader)

@@ -2,7 +2,7 @@
  * HASH is that of the dead owner's line, may take it: lines are never made twice, so a program that comes too late, and
  * makes its mark in the claim of somebody else, sees another owner there and takes its mark back. No program ever moves
  * a claim that may be alive. A dead heir has an heir in the same way. */
-#include "claim.h"
+#include "store/claim.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "sha256.h"
-#include "text.h"
+#include "base/sha256.h"
+#include "base/text.h"
 
 enum { longest_path = 4096, seconds_without_owner = 60, deepest = 8 };
 

@@ -7,8 +7,8 @@
 #ifndef NGFF_STORE_CLAIM_H
 #define NGFF_STORE_CLAIM_H
 
-#include "folder.h"
-#include "owner.h"
+#include "store/folder.h"
+#include "store/owner.h"
 
 typedef struct {
     const folder_calls *calls;

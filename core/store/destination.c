@@ -1,14 +1,14 @@
 /* destination.c: see destination.h. */
-#include "destination.h"
+#include "store/destination.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "ngff_root.h"
-#include "walk.h"
-#include "zip.h"
+#include "store/ngff_root.h"
+#include "store/walk.h"
+#include "store/zip.h"
 
 enum { most_root = 16 << 20 }; /* bytes of a document that is looked at; as MAX_METADATA of readers */
 

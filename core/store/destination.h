@@ -2,7 +2,7 @@
 #ifndef NGFF_STORE_DESTINATION_H
 #define NGFF_STORE_DESTINATION_H
 
-#include "folder.h"
+#include "store/folder.h"
 
 /* Nothing; an empty folder, which is nobody's store and is taken; a store that may be replaced. */
 typedef enum { DESTINATION_FREE, DESTINATION_EMPTY, DESTINATION_STORE } destination;

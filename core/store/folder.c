@@ -1,12 +1,12 @@
 /* folder.c: see folder.h. */
-#include "folder.h"
-#include "claim.h"
-#include "destination.h"
-#include "sha256.h"
-#include "text.h"
-#include "walk.h"
-#include "zip.h"
-#include "zip_index.h"
+#include "store/folder.h"
+#include "base/sha256.h"
+#include "base/text.h"
+#include "store/claim.h"
+#include "store/destination.h"
+#include "store/walk.h"
+#include "store/zip.h"
+#include "store/zip_index.h"
 
 #include <errno.h>
 #include <pthread.h>

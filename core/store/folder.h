@@ -7,7 +7,7 @@
 #ifndef NGFF_STORE_FOLDER_H
 #define NGFF_STORE_FOLDER_H
 
-#include "store.h"
+#include "store/store.h"
 
 /* KIND_OTHER: a symbolic link, a pipe, a device: what this library never makes. */
 enum { KIND_NONE, KIND_FILE, KIND_FOLDER, KIND_OTHER };

@@ -1,6 +1,6 @@
 /* local.c: what the calls on this machine's disks have in common; each system's own are in local_posix.c and
  * local_windows.c. */
-#include "local.h"
+#include "store/local.h"
 
 #include <errno.h>
 #include <stdio.h>

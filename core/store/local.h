@@ -2,7 +2,7 @@
 #ifndef NGFF_STORE_LOCAL_H
 #define NGFF_STORE_LOCAL_H
 
-#include "folder.h"
+#include "store/folder.h"
 
 /* A list that grows; names is NULL, or ends with NULL. */
 typedef struct {

@@ -1,8 +1,8 @@
 /* local_posix.c: the calls of the protocol of folders on this machine's disks, by the system's own functions. Every
  * path that is not one of GDAL's "/vsi..." gets this table, with and without GDAL, since VSI loses errno and has no
  * rename that spares what is there. */
-#include "local.h"
-#include "side_file.h"
+#include "store/local.h"
+#include "store/side_file.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -2,8 +2,8 @@
  * with '/'; each call makes them wide, absolute and free of the limit of 260 characters. What somebody else holds open
  * for a moment (a virus scanner, the Explorer, a reader of ours) refuses to be opened, renamed or removed: that is tried
  * again for two seconds. */
-#include "local.h"
-#include "side_file.h"
+#include "store/local.h"
+#include "store/side_file.h"
 
 #include <errno.h>
 #include <stdio.h>

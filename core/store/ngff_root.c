@@ -1,9 +1,9 @@
 /* ngff_root.c: see ngff_root.h. One pass over the text, which keeps only the keys on the way down. */
-#include "ngff_root.h"
+#include "store/ngff_root.h"
 
 #include <string.h>
 
-#include "store.h"
+#include "store/store.h"
 
 enum { deepest = 64, is_at_root = 0, is_in_attributes, is_in_ome, is_elsewhere };
 

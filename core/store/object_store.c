@@ -1,8 +1,8 @@
 /* object_store.c: see object_store.h. */
-#include "object_store.h"
-#include "ngff_root.h"
-#include "owner.h"
-#include "sha256.h"
+#include "store/object_store.h"
+#include "base/sha256.h"
+#include "store/ngff_root.h"
+#include "store/owner.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -6,7 +6,7 @@
 #ifndef NGFF_STORE_OBJECT_STORE_H
 #define NGFF_STORE_OBJECT_STORE_H
 
-#include "folder.h"
+#include "store/folder.h"
 
 /* One request each, made once. 0 or an errno: EAGAIN where it may go better next time, EACCES where the credentials are
  * no good, EPERM where the server refuses the object, as many do where it is not there. cause: room for the reason of a failure. */

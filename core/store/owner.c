@@ -1,5 +1,5 @@
 /* owner.c: see owner.h. What the system tells of machines and processes is in owner_posix.c and owner_windows.c. */
-#include "owner.h"
+#include "store/owner.h"
 
 #include <stdint.h>
 #include <stdio.h>

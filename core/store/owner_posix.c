@@ -1,6 +1,6 @@
 /* owner_posix.c: the start of a process is field 22 of /proc/PID/stat, in ticks since the machine's start, which boot_id
  * tells apart from any other start (proc(5)). Where there is no /proc, only the number of the process is known. */
-#include "owner.h"
+#include "store/owner.h"
 
 #include <errno.h>
 #include <signal.h>

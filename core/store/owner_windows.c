@@ -1,6 +1,6 @@
 /* owner_windows.c: the start of a process is its time of creation, which is that of the clock: it is enough to tell apart
  * processes that have had the same number, before and after any start of the machine. */
-#include "owner.h"
+#include "store/owner.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* places.c: which store, over which calls, a path gets: this machine's disks by the system's own functions, "/vsi..."
  * by GDAL, where it is there. What neither can open is refused by its reason, not looked for on the disk. */
-#include "folder.h"
-#include "side_file.h"
-#include "store.h"
+#include "store/folder.h"
+#include "store/side_file.h"
+#include "store/store.h"
 
 #include <ctype.h>
 #include <string.h>

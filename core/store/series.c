@@ -1,6 +1,6 @@
 /* series.c: see series.h. Objects go through with another key; what concerns the whole store is asked of it once, by the
  * first image. */
-#include "series.h"
+#include "store/series.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef NGFF_STORE_SERIES_H
 #define NGFF_STORE_SERIES_H
 
-#include "store.h"
+#include "store/store.h"
 
 enum { series_longest_prefix = 200 };
 

@@ -1,14 +1,14 @@
 /* side_file.c: see side_file.h. Where files can be renamed, the name is the last step; on object stores each file is
  * one PUT, and the last step is the second of two: the first has shown that the place takes it. */
-#include "side_file.h"
+#include "store/side_file.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "folder.h"
-#include "store.h"
+#include "store/folder.h"
+#include "store/store.h"
 
 struct side_file {
     const side_calls *calls;

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "error.h"
+#include "base/error.h"
 
 typedef struct side_file side_file;
 

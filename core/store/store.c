@@ -1,6 +1,6 @@
 /* store.c: the questions about objects (store.h). No caller can take "I do not know" for "not there": the second is a
  * result of its own. */
-#include "store.h"
+#include "store/store.h"
 
 #include <stdlib.h>
 #include <string.h>

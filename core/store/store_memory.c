@@ -1,5 +1,5 @@
 /* store_memory.c: a store in memory, for tests: no file system, and puts that can be made to fail. */
-#include "store_memory.h"
+#include "store/store_memory.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef NGFF_STORE_STORE_MEMORY_H
 #define NGFF_STORE_STORE_MEMORY_H
 
-#include "store.h"
+#include "store/store.h"
 
 /* The n-th put from now (0: the next), scratch included, fails. */
 void store_memory_fail_after(store *s, int64_t n_puts);

@@ -1,7 +1,7 @@
 /* store_vsi.c: which protocol, over which calls, a path of GDAL's gets. File systems with random writing are
  * folders; where there is none is an object store. */
-#include "vsi_common.h"
-#include "zip.h"
+#include "store/vsi_common.h"
+#include "store/zip.h"
 
 #include <cpl_vsi.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* vsi_common.c: see vsi_common.h. */
-#include "vsi_common.h"
-#include "text.h"
+#include "store/vsi_common.h"
+#include "base/text.h"
 
 #include <cpl_conv.h>
 #include <cpl_string.h>

@@ -5,8 +5,8 @@
 
 #include <cpl_error.h>
 
-#include "object_store.h"
-#include "side_file.h"
+#include "store/object_store.h"
+#include "store/side_file.h"
 
 /* GDAL's error state of this thread as it was before, to be put back: it belongs to the host. */
 typedef struct {

@@ -1,7 +1,7 @@
 /* vsi_files.c: the calls of the protocol of folders through GDAL's VSI layer, for file systems with random writing:
  * /vsimem/ and what plugins add. */
-#include "vsi_common.h"
-#include "text.h"
+#include "base/text.h"
+#include "store/vsi_common.h"
 
 #include <cpl_conv.h>
 #include <cpl_string.h>

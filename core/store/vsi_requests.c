@@ -1,7 +1,7 @@
 /* vsi_requests.c: the calls of the protocol of object stores through GDAL's VSI layer. Each object is one
  * open-write-close from a full buffer. */
-#include "vsi_common.h"
-#include "text.h"
+#include "base/text.h"
+#include "store/vsi_common.h"
 
 #include <cpl_conv.h>
 #include <cpl_string.h>

@@ -1,5 +1,5 @@
 /* walk.c: see walk.h. */
-#include "walk.h"
+#include "store/walk.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #ifndef NGFF_STORE_WALK_H
 #define NGFF_STORE_WALK_H
 
-#include "folder.h"
+#include "store/folder.h"
 
 /* Visits the keys of all files below root ("a/b/c"), in no order; links and devices count as files. A root that is not
  * there holds none. A folder that cannot be listed or looked at, or lies too deep, is an error: what is left out

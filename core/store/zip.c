@@ -1,9 +1,9 @@
 /* zip.c: see zip.h. The numbers are those of PKWARE's APPNOTE: sections 4.3.7 (an entry), 4.3.12 (the directory) and
  * 4.3.14 to 4.3.16 (its end). What is beyond 4 GiB stands in a "zip64" field. */
-#include "zip.h"
-#include "ascii.h"
-#include "text.h"
-#include "walk.h"
+#include "store/zip.h"
+#include "base/ascii.h"
+#include "base/text.h"
+#include "store/walk.h"
 
 #include <errno.h>
 #include <libdeflate.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 enum {
     longest_path = 4096,

@@ -2,7 +2,7 @@
 #ifndef NGFF_STORE_ZIP_H
 #define NGFF_STORE_ZIP_H
 
-#include "folder.h"
+#include "store/folder.h"
 
 /* True if the name of a path says that it is such a file (and not what GDAL's /vsizip/ finds in one). */
 int zip_is_name(const char *path);

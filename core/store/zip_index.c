@@ -1,6 +1,6 @@
 /* zip_index.c: see zip_index.h. Section numbers are those of PKWARE's APPNOTE. No number of the file is believed before
  * it is seen to lie in the file. */
-#include "zip_index.h"
+#include "store/zip_index.h"
 
 #include <errno.h>
 #include <libdeflate.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 enum {
     entry_size = 30,     /* 4.3.7 */

@@ -4,7 +4,7 @@
 #ifndef NGFF_STORE_ZIP_INDEX_H
 #define NGFF_STORE_ZIP_INDEX_H
 
-#include "folder.h"
+#include "store/folder.h"
 
 typedef struct zip_index zip_index;
 

@@ -1,5 +1,5 @@
 /* rules.c: see rules.h. */
-#include "rules.h"
+#include "validate/rules.h"
 
 #include <math.h>
 #include <stdarg.h>

@@ -10,8 +10,8 @@
 #ifndef NGFF_VALIDATE_RULES_H
 #define NGFF_VALIDATE_RULES_H
 
-#include "document.h"
-#include "validate.h"
+#include "metadata/document.h"
+#include "validate/validate.h"
 
 /* A place in a document: "multiscales[0].axes[1]". */
 typedef struct {

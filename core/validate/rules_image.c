@@ -1,11 +1,11 @@
 /* rules_image.c: the rules of images: "axes", "coordinateTransformations" of 0.4 and 0.5, "multiscales", "omero" and
  * "image-label" metadata. */
-#include "rules.h"
+#include "validate/rules.h"
 
 #include <string.h>
 
-#include "image.h"
-#include "unit.h"
+#include "base/unit.h"
+#include "model/image.h"
 
 /* -- Axes ------------------------------------------------------------------------------------------------------ */
 

@@ -1,5 +1,5 @@
 /* rules_plate.c: the rules of what holds images: "plate" and "well" metadata, and lists of their paths. */
-#include "rules.h"
+#include "validate/rules.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /* rules_transform.c: the rules of NGFF 0.6 for coordinate systems and the transforms between them. A transform is a
  * function from n_in to n_out coordinates; -1 stands for a number that the document does not tell. */
-#include "rules.h"
+#include "validate/rules.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "box.h"
+#include "base/box.h"
 
 /* What of a transform its type decides. Returns the number of coordinates that come out, -1 if it is not known. */
 typedef int (*transform_rule)(judge *j, const cJSON *transform, const spot *at, int n_in, int n_out);

@@ -1,13 +1,13 @@
 /* validate.c: see validate.h. A walk from the root: each node is judged by its own attributes, then those below it that
  * it names, and for images the documents of their arrays. Paths only lead down, so the walk ends. */
-#include "validate.h"
+#include "validate/validate.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ngff.h"
-#include "rules.h"
+#include "validate/rules.h"
 
 enum { most_visited = 100000 };
 

@@ -2,7 +2,7 @@
 #ifndef NGFF_VALIDATE_VALIDATE_H
 #define NGFF_VALIDATE_VALIDATE_H
 
-#include "metadata.h"
+#include "metadata/metadata.h"
 
 /* Who is told: NGFF_FINDING_INVALID or _TOLERABLE for a MUST, NGFF_FINDING_ADVICE for a SHOULD, NGFF_FINDING_NOTE. */
 typedef struct {

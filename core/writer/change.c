@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collection.h"
-#include "json.h"
-#include "label.h"
-#include "label_group.h"
-#include "sha256.h"
-#include "sizes.h"
-#include "writer.h"
+#include "base/json.h"
+#include "base/sha256.h"
+#include "base/sizes.h"
+#include "metadata/collection.h"
+#include "metadata/label.h"
+#include "writer/label_group.h"
+#include "writer/writer.h"
 
 /* -- Opening ------------------------------------------------------------------------------------------------------- */
 

@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collection.h"
-#include "label.h"
-#include "label_group.h"
-#include "ome_xml.h"
-#include "reader.h"
-#include "writer.h"
-#include "sizes.h"
+#include "base/sizes.h"
+#include "metadata/collection.h"
+#include "metadata/label.h"
+#include "metadata/ome_xml.h"
+#include "reader/reader.h"
+#include "writer/label_group.h"
+#include "writer/writer.h"
 
 /* A folder of the store that is made: of an image, or of them all. */
 typedef struct {

@@ -5,15 +5,15 @@
  *
  * A label image with the mark is what a killed run has left, and the next run makes it again. Where label images are made
  * with their image, nothing is there for others before all is, and no mark is needed. */
-#include "label_group.h"
+#include "writer/label_group.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "document.h"
+#include "metadata/document.h"
 #include "ngff.h"
-#include "zip.h"
+#include "store/zip.h"
 
 enum { longest_key = 1024 };
 

@@ -3,8 +3,8 @@
 #ifndef NGFF_WRITER_LABEL_GROUP_H
 #define NGFF_WRITER_LABEL_GROUP_H
 
-#include "metadata.h"
-#include "store.h"
+#include "metadata/metadata.h"
+#include "store/store.h"
 
 /* Before a label image is begun at path (the store's and plan->image->label_name): the store must be there and have the
  * levels of the plan; the group is made if it is not there. What a killed run has left at the name may be replaced. */

@@ -1,5 +1,5 @@
 /* preview.c: see preview.h. */
-#include "preview.h"
+#include "writer/preview.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef NGFF_WRITER_PREVIEW_H
 #define NGFF_WRITER_PREVIEW_H
 
-#include "store.h"
+#include "store/store.h"
 
 typedef struct {
     char key[64];

@@ -9,7 +9,7 @@
  * it is not there is an error, for it may be whole. The run reads the trusted cells back and gives them to their
  * parents, so that levels and statistics come out as if nothing had happened; all else is made again. A shard is made as
  * a whole, and so is a region that the source decodes at once: what only a part of is trusted is not trusted at all. */
-#include "record.h"
+#include "writer/record.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -18,12 +18,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "codec.h"
-#include "metadata.h"
-#include "order.h"
-#include "pool.h"
-#include "sha256.h"
-#include "sizes.h"
+#include "base/pool.h"
+#include "base/sha256.h"
+#include "base/sizes.h"
+#include "codec/codec.h"
+#include "metadata/metadata.h"
+#include "pyramid/order.h"
 
 enum { most_waiting = 4096 };
 

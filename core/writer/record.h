@@ -2,9 +2,9 @@
 #ifndef NGFF_WRITER_RECORD_H
 #define NGFF_WRITER_RECORD_H
 
-#include "levels.h"
-#include "store.h"
-#include "update.h"
+#include "model/levels.h"
+#include "store/store.h"
+#include "writer/update.h"
 
 typedef struct record record;
 

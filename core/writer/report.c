@@ -7,19 +7,19 @@
  *                          what `sha256sum` prints.
  *
  * So neither depends on threads, order or memory, and the first not on codecs and shards. */
-#include "report.h"
+#include "writer/report.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec.h"
-#include "report_text.h"
-#include "sha256.h"
-#include "side_file.h"
-#include "sizes.h"
-#include "update.h"
+#include "base/sha256.h"
+#include "base/sizes.h"
+#include "codec/codec.h"
+#include "metadata/report_text.h"
+#include "store/side_file.h"
+#include "writer/update.h"
 
 enum { longest_key = 512 };
 

@@ -4,9 +4,9 @@
 #ifndef NGFF_WRITER_REPORT_H
 #define NGFF_WRITER_REPORT_H
 
-#include "metadata.h"
-#include "store.h"
-#include "stored.h"
+#include "metadata/metadata.h"
+#include "model/stored.h"
+#include "store/store.h"
 
 typedef struct report report;
 

@@ -1,13 +1,13 @@
 /* shards.c: see shards.h. */
-#include "shards.h"
+#include "writer/shards.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec.h"
-#include "metadata.h"
+#include "codec/codec.h"
+#include "metadata/metadata.h"
 
 typedef struct shard {
     struct shard *next;

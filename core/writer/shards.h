@@ -5,9 +5,9 @@
 
 #include <pthread.h>
 
-#include "levels.h"
-#include "store.h"
-#include "written.h"
+#include "model/levels.h"
+#include "store/store.h"
+#include "writer/written.h"
 
 typedef struct shards shards;
 

@@ -3,8 +3,8 @@
  * that touches it; when the chunks in memory pass the limit, the one used longest ago becomes a raw scratch object and
  * comes back on its next touch. At close the writer drains the stage in the order of its plan, through the same one
  * pass that a pull takes: the bytes stored are the same, and no level, shard or object is ever made twice. */
-#include "stage.h"
-#include "sizes.h"
+#include "writer/stage.h"
+#include "base/sizes.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-#include "box.h"
-#include "error.h"
+#include "base/box.h"
+#include "base/error.h"
 
 typedef struct stage stage;
 

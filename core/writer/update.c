@@ -1,12 +1,12 @@
 /* update.c: see update.h. Two bits per cell of the pyramid (plan.memory has them). A cell looks down at the source pixels that it needs
  * (straddle_source, margins included), so that this is the same geometry as that of the pass. */
-#include "update.h"
+#include "writer/update.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "cascade.h"
-#include "stored.h"
+#include "model/stored.h"
+#include "pyramid/cascade.h"
 
 struct update {
     const struct ngff_plan *plan;

@@ -3,7 +3,7 @@
 #ifndef NGFF_WRITER_UPDATE_H
 #define NGFF_WRITER_UPDATE_H
 
-#include "levels.h"
+#include "model/levels.h"
 
 typedef struct update update;
 

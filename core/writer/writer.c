@@ -11,13 +11,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "codec.h"
-#include "label_group.h"
-#include "machine.h"
-#include "reader.h"
-#include "sizes.h"
-#include "writer.h"
-#include "zip.h"
+#include "base/machine.h"
+#include "base/sizes.h"
+#include "codec/codec.h"
+#include "reader/reader.h"
+#include "store/zip.h"
+#include "writer/label_group.h"
+#include "writer/writer.h"
 
 /* What one thread needs to encode: taken from a last-in-first-out list, so that it is warm. */
 typedef struct bench {

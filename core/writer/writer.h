@@ -6,22 +6,22 @@
 #include <pthread.h>
 #include <sys/types.h>
 
-#include "cascade.h"
-#include "label_values.h"
-#include "metadata.h"
-#include "order.h"
-#include "preview.h"
-#include "record.h"
-#include "report.h"
-#include "series.h"
-#include "shards.h"
-#include "stage.h"
-#include "statistics.h"
-#include "store.h"
-#include "stored.h"
-#include "update.h"
-#include "writer_store.h"
-#include "written.h"
+#include "metadata/metadata.h"
+#include "model/stored.h"
+#include "pyramid/cascade.h"
+#include "pyramid/label_values.h"
+#include "pyramid/order.h"
+#include "pyramid/statistics.h"
+#include "store/series.h"
+#include "store/store.h"
+#include "writer/preview.h"
+#include "writer/record.h"
+#include "writer/report.h"
+#include "writer/shards.h"
+#include "writer/stage.h"
+#include "writer/update.h"
+#include "writer/writer_store.h"
+#include "writer/written.h"
 
 struct bench;
 

@@ -2,8 +2,8 @@
 #ifndef NGFF_WRITER_WRITER_STORE_H
 #define NGFF_WRITER_WRITER_STORE_H
 
-#include "levels.h"
-#include "store.h"
+#include "model/levels.h"
+#include "store/store.h"
 
 /* The store belongs to the writer from now on. */
 ngff_writer *writer_open_store(ngff_plan *plan, store *s);

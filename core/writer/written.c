@@ -1,10 +1,10 @@
 /* written.c: see written.h. */
-#include "written.h"
+#include "writer/written.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "chunk.h"
+#include "reader/chunk.h"
 
 enum { most_kept = 8 << 20 }; /* bytes of the buffers between two chunks */
 

@@ -3,9 +3,9 @@
 #ifndef NGFF_WRITER_WRITTEN_H
 #define NGFF_WRITER_WRITTEN_H
 
-#include "levels.h"
-#include "store.h"
-#include "stored.h"
+#include "model/levels.h"
+#include "model/stored.h"
+#include "store/store.h"
 
 typedef struct written written;
 

@@ -1,7 +1,7 @@
 /* Letters and digits are ours, whatever the process's locale is. */
 #include <ctype.h>
 
-#include "ascii.h"
+#include "base/ascii.h"
 #include "check.h"
 #include "locales.h"
 

@@ -1,5 +1,5 @@
 /* test_box.c: boxes by hand, and copies and fills against one loop per axis. */
-#include "box.h"
+#include "base/box.h"
 
 #include "check.h"
 

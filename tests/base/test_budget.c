@@ -1,5 +1,5 @@
 /* test_budget.c: bytes are counted, buffers come back, and what is kept for later stays within the limit. */
-#include "budget.h"
+#include "base/budget.h"
 
 #include <pthread.h>
 #include <stdlib.h>

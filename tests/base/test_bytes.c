@@ -1,5 +1,5 @@
 /* test_bytes.c: numbers in files are little-endian, on any machine. */
-#include "bytes.h"
+#include "base/bytes.h"
 #include "check.h"
 
 static void lowest_byte_comes_first(void)

@@ -1,5 +1,5 @@
 /* test_codec_spec.c: the words that blosc's metadata use. */
-#include "codec_spec.h"
+#include "base/codec_spec.h"
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* test_dtype.c: the table of pixel types, and float16 against the definition of IEEE 754. */
-#include "dtype.h"
+#include "base/dtype.h"
 
 #include <float.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 /* test_error.c: the first error wins. */
-#include "error.h"
+#include "base/error.h"
 
 #include "check.h"
 

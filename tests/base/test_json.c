@@ -3,8 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "check.h"
-#include "json.h"
 #include "locales.h"
 
 static cJSON *parsed(const char *text)

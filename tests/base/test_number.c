@@ -1,5 +1,5 @@
 /* Numbers as text: shortest, exact, whatever the process's locale is. */
-#include "number.h"
+#include "base/number.h"
 
 #include <math.h>
 #include <stdint.h>

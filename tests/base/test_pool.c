@@ -1,6 +1,6 @@
 /* test_pool.c: every job runs once, whoever runs it; nobody waits for ever. */
-#include "pool.h"
-#include "machine.h"
+#include "base/machine.h"
+#include "base/pool.h"
 
 #include <pthread.h>
 #include <semaphore.h>

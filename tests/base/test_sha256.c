@@ -1,6 +1,6 @@
 /* test_sha256.c: the examples of FIPS 180-4 (NIST's "SHA256.pdf") and lengths around the ends of blocks, whose digests
  * are those of coreutils' sha256sum. Both ways of taking blocks. */
-#include "sha256.h"
+#include "base/sha256.h"
 
 #include <stdlib.h>
 

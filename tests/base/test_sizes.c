@@ -1,6 +1,6 @@
 /* test_sizes.c: what does not fit is more than there is. */
+#include "base/sizes.h"
 #include "check.h"
-#include "sizes.h"
 
 static void products_and_sums_end_at_the_largest_size(void)
 {

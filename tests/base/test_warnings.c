@@ -1,5 +1,5 @@
 /* test_warnings.c: lines in order, each once, few of them. */
-#include "warnings.h"
+#include "base/warnings.h"
 
 #include "check.h"
 

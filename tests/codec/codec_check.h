@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "codec.h"
+#include "codec/codec.h"
 
 enum { sample_ramp, sample_constant, sample_random, n_samples };
 

@@ -2,7 +2,7 @@
 #include <stdint.h>
 
 #include "check.h"
-#include "codec.h"
+#include "codec/codec.h"
 
 static void crc_of_the_check_string(void)
 {

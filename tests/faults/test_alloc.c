@@ -11,10 +11,10 @@
 
 #include <cjson/cJSON.h>
 
-#include "folder.h"
-#include "zip.h"
-#include "update.h"
+#include "store/folder.h"
+#include "store/zip.h"
 #include "writer/pictures.h"
+#include "writer/update.h"
 
 /* -- Allocations that fail ----------------------------------------------------------------------------------------- */
 

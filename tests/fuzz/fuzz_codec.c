@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "codec.h"
+#include "codec/codec.h"
 
 enum { room = 1 << 16 };
 

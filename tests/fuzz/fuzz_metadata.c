@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "metadata.h"
+#include "metadata/metadata.h"
 
 typedef struct {
     const char *at;

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "document.h"
+#include "metadata/document.h"
+#include "metadata/parts.h"
 #include "ngff.h"
-#include "parts.h"
-#include "validate.h"
+#include "validate/validate.h"
 
 enum { most_objects = 64 };
 

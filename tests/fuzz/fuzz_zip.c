@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "zip.h"
-#include "zip_index.h"
+#include "store/zip.h"
+#include "store/zip_index.h"
 
 static const uint8_t *file;
 static size_t file_size;

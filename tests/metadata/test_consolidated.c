@@ -1,5 +1,5 @@
 /* test_consolidated.c: what the root of a store tells of its other documents, over a server that counts. */
-#include "metadata.h"
+#include "metadata/metadata.h"
 
 #include <stdio.h>
 #include <stdlib.h>

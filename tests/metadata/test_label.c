@@ -1,7 +1,7 @@
 /* test_label.c: "image-label" of a plan: which colours are written, and what a host may not say. */
 #include "plans.h"
 
-#include "label.h"
+#include "metadata/label.h"
 
 static const char colors[] = "[{\"label-value\":0,\"rgba\":[0,0,0,0]},{\"label-value\":1,\"rgba\":[1,2,3,255]},"
                              "{\"label-value\":2,\"rgba\":[0,0,0,255]},{\"label-value\":70000,\"rgba\":[4,5,6,7]}]";

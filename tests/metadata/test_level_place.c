@@ -1,5 +1,5 @@
 /* Where levels lie, with positions and sizes as writers leave them. Expected values are by hand. */
-#include "level_place.h"
+#include "metadata/level_place.h"
 
 #include <math.h>
 

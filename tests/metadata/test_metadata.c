@@ -1,6 +1,6 @@
 /* Metadata documents: against those of ngff-zarr (tests/golden), against values worked out by hand, and back again;
  * and broken documents, each a good store with one thing changed. */
-#include "metadata.h"
+#include "metadata/metadata.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 /* test_ome_xml.c: OME-XML of a plan; what a schema's validator says of it is tested in autotest. */
-#include "ome_xml.h"
+#include "metadata/ome_xml.h"
 
 #include <stdlib.h>
 #include <string.h>

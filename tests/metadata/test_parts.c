@@ -1,5 +1,5 @@
 /* Which images a store holds, from documents alone; and how many documents that costs. */
-#include "parts.h"
+#include "metadata/parts.h"
 
 #include <stdlib.h>
 

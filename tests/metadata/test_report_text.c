@@ -1,5 +1,5 @@
 /* test_report_text.c: the report as JSON, read by cJSON. */
-#include "report_text.h"
+#include "metadata/report_text.h"
 
 #include <cjson/cJSON.h>
 

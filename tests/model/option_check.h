@@ -3,7 +3,7 @@
 #define TESTS_OPTION_CHECK_H
 
 #include "check.h"
-#include "options.h"
+#include "model/options.h"
 
 /* Reads up to four options; the caller releases o. */
 static int32_t read4(options *o, error *e, const char *a, const char *b, const char *c, const char *d)

@@ -1,11 +1,11 @@
 /* The public description of an image: what is accepted, what is refused, and with which words. */
-#include "image.h"
+#include "model/image.h"
 
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/unit.h"
 #include "check.h"
-#include "unit.h"
 
 static const int64_t cyx[] = {3, 20, 30};
 

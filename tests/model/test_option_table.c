@@ -1,5 +1,5 @@
 /* test_option_table.c: what the rows say is true of what is read by them. */
-#include "option_table.h"
+#include "model/option_table.h"
 
 #include "option_check.h"
 

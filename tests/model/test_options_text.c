@@ -1,5 +1,5 @@
 /* test_options_text.c: the option table in the two forms it is printed in. */
-#include "options.h"
+#include "model/options.h"
 
 #include "check.h"
 #include "ngff.h"

@@ -1,5 +1,5 @@
 /* test_stored.c: the record of stored chunks, by hand. */
-#include "stored.h"
+#include "model/stored.h"
 
 #include <stdlib.h>
 

@@ -2,8 +2,8 @@
 #ifndef TESTS_REDUCING_H
 #define TESTS_REDUCING_H
 
-#include "shrink.h"
-#include "straddle.h"
+#include "pyramid/shrink.h"
+#include "pyramid/straddle.h"
 
 /* The source pixels that a target box needs. */
 static inline box source_box_of(int resampling, int rank, const int64_t *ratio, const int64_t *shape, const box *target)

@@ -1,14 +1,14 @@
 /* test_cascade.c: counted cells with a small host: each cell is emitted once and whole; shrinking straight into the
  * parent and gathering first give the same bits; spilled cells come back. */
-#include "cells.h"
+#include "pyramid/cells.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "check.h"
-#include "shrink.h"
-#include "straddle.h"
+#include "pyramid/shrink.h"
+#include "pyramid/straddle.h"
 
 /* Keeps what is emitted, as whole levels. */
 typedef struct {

@@ -1,5 +1,5 @@
 /* test_label_values.c: the values that occur in a label image, told by cells as the cascade hands them over. */
-#include "label_values.h"
+#include "pyramid/label_values.h"
 
 #include "check.h"
 

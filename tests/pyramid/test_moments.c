@@ -1,5 +1,5 @@
 /* test_moments.c: mean and spread where sums of doubles would cancel. Expected values by hand, as whole numbers. */
-#include "moments.h"
+#include "pyramid/moments.h"
 
 #include <math.h>
 

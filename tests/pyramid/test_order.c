@@ -1,5 +1,5 @@
 /* test_order.c: the walk meets every pixel once, whatever the shape; for powers of two it is Morton's. */
-#include "order.h"
+#include "pyramid/order.h"
 
 #include <stdlib.h>
 

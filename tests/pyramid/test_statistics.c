@@ -1,5 +1,5 @@
 /* test_statistics.c: summaries of channels against sums and sorted values by plain loops. */
-#include "statistics.h"
+#include "pyramid/statistics.h"
 
 #include <math.h>
 #include <pthread.h>

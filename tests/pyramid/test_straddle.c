@@ -1,5 +1,5 @@
 /* test_straddle.c: strips and insides of cells, by hand, and against every pixel's own needs. */
-#include "straddle.h"
+#include "pyramid/straddle.h"
 
 #include <stdlib.h>
 

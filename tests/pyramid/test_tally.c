@@ -1,6 +1,6 @@
 /* Statistics: small cases by hand, percentiles as numpy.percentile gives them. */
 #include "check.h"
-#include "tally.h"
+#include "pyramid/tally.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* The value that replaces a result equal to nodata: the next one up, at the largest value the next one down. */
 #include "check.h"
-#include "window.h"
+#include "pyramid/window.h"
 
 #include <float.h>
 #include <math.h>

@@ -1,10 +1,10 @@
 /* test_chunk.c: what is kept of the indices of shards, which are read again and again: the newest, within a bound. */
-#include "chunk.h"
+#include "reader/chunk.h"
 
 #include <stdlib.h>
 
 #include "check.h"
-#include "store_memory.h"
+#include "store/store_memory.h"
 
 enum { side = 512, n_chunks = side * side, n_shards = 12, index_bytes = 16 * n_chunks, bound = 32 << 20 };
 

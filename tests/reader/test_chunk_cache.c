@@ -1,5 +1,5 @@
 /* test_chunk_cache.c: which chunks keep their pixels, and that those of all others go back to the budget. */
-#include "chunk_cache.h"
+#include "reader/chunk_cache.h"
 
 #include "check.h"
 

@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "writer_store.h"
-#include "reader.h"
-#include "store_memory.h"
+#include "reader/reader.h"
+#include "store/store_memory.h"
+#include "writer/writer_store.h"
 
 enum { side = 128 };
 

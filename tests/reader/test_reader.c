@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "codec.h"
+#include "codec/codec.h"
 #include "ngff.h"
 #include "stores.h"
 

@@ -1,9 +1,9 @@
 /* test_recorded.c: what a chunk that is not there means, in stores of ours and of others. On real files. */
-#include "recorded.h"
+#include "reader/recorded.h"
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "place.h"
-#include "reader.h"
+#include "reader/reader.h"
 
 /* 40 x 40 in chunks of 8, all 5 but for an empty corner of 2 x 2 chunks; with a mask all is valid but for that corner.
  * Only level 0, unless a gives SCALE_FACTORS. */

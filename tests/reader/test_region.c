@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "reader.h"
+#include "reader/reader.h"
 
 static char folder[PATH_MAX];
 

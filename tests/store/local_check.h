@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "folder.h"
+#include "store/folder.h"
 #include "store_check.h"
 
 static int local_exists(const char *path)

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "store.h"
+#include "store/store.h"
 
 /* The place under test. */
 static char root[200];

@@ -1,6 +1,6 @@
 /* test_claim.c: the claim, over calls at which a process can be killed, which can fail, or between which another program
  * can do what it likes. */
-#include "claim.h"
+#include "store/claim.h"
 
 #include <errno.h>
 

@@ -1,6 +1,6 @@
 /* test_folder.c: the protocol where the file system fails or lacks the exchange of names. The calls are plain ones
  * with switches. */
-#include "folder.h"
+#include "store/folder.h"
 
 #include <errno.h>
 

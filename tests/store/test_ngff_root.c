@@ -1,5 +1,5 @@
 /* test_ngff_root.c: which root documents are those of an OME-Zarr. */
-#include "ngff_root.h"
+#include "store/ngff_root.h"
 
 #include "check.h"
 

@@ -1,10 +1,10 @@
 /* test_object_store.c: the protocol of object stores, over a server in memory that can be told to fail, to lose an
  * answer and to hide what it has. */
-#include "object_store.h"
+#include "store/object_store.h"
 
 #include <errno.h>
 
-#include "owner.h"
+#include "store/owner.h"
 #include "store_check.h"
 
 enum { most_objects = 40 };

@@ -1,5 +1,5 @@
 /* test_owner.c: whether the owner of a claim lives. */
-#include "owner.h"
+#include "store/owner.h"
 
 #include <stdlib.h>
 #include <sys/wait.h>

@@ -1,12 +1,12 @@
 /* test_series.c: a folder of a store as a store. */
-#include "series.h"
+#include "store/series.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
 #include "ngff.h"
-#include "store_memory.h"
+#include "store/store_memory.h"
 
 static int count_keys(void *user, const char *key)
 {

@@ -1,11 +1,11 @@
 /* test_side_file.c: a file that comes with a store has its name only at the end, and replaces only its own kind. */
-#include "side_file.h"
+#include "store/side_file.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "folder.h"
 #include "local_check.h"
+#include "store/folder.h"
 
 static const char start[] = "{ours";
 

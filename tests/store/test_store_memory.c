@@ -1,5 +1,5 @@
 /* test_store_memory.c: the store that the other tests rely on. */
-#include "store_memory.h"
+#include "store/store_memory.h"
 
 #include <stdlib.h>
 

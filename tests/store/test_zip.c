@@ -1,9 +1,9 @@
 /* test_zip.c: stores as one file. What stands in the file is looked at with what the APPNOTE of zip says, number by
  * number; autotest/gdrivers/omezarr_ozx.py has other programs read it. */
-#include "zip.h"
+#include "store/zip.h"
 
+#include "base/text.h"
 #include "local_check.h"
-#include "text.h"
 
 static uint64_t number(const uint8_t *at, int n_bytes)
 {

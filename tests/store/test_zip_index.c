@@ -1,6 +1,6 @@
 /* test_zip_index.c: a zip that is put together here by the APPNOTE, number by number. Each of its objects is
  * "123456789", whose CRC-32 is the published check value. */
-#include "zip_index.h"
+#include "store/zip_index.h"
 
 #include "local_check.h"
 

@@ -1,7 +1,7 @@
 /* The rules of the specification, each with a document that breaks it and no other. The suites of the specification are
  * autotest/gdrivers/omezarr_conformance.py; here are the rules that they have no case for, and the walk through a
  * store. */
-#include "validate.h"
+#include "validate/validate.h"
 
 #include <stdlib.h>
 

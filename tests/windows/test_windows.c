@@ -3,8 +3,8 @@
 #include <windows.h>
 
 #include "check.h"
-#include "folder.h"
 #include "ngff.h"
+#include "store/folder.h"
 
 static char place[MAX_PATH];
 

@@ -3,10 +3,10 @@
 #ifndef TESTS_LEVEL_MODEL_H
 #define TESTS_LEVEL_MODEL_H
 
-#include "codec.h"
-#include "metadata.h"
+#include "codec/codec.h"
+#include "metadata/metadata.h"
 #include "pictures.h"
-#include "written.h"
+#include "writer/written.h"
 
 __extension__ typedef __int128 wide;
 

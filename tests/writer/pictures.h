@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "writer_store.h"
-#include "store_memory.h"
+#include "store/store_memory.h"
+#include "writer/writer_store.h"
 
 typedef struct {
     const char *name, *dims;

@@ -3,11 +3,11 @@
 #include <pthread.h>
 #include <semaphore.h>
 
-#include "folder.h"
 #include "ngff.h"
 #include "place.h"
-#include "store_memory.h"
-#include "writer_store.h"
+#include "store/folder.h"
+#include "store/store_memory.h"
+#include "writer/writer_store.h"
 
 enum { side = 256, block = 32, n_threads = 2 };
 static const int64_t shape[2] = {side, side};

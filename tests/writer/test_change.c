@@ -2,7 +2,7 @@
  * holds, statistics and windows included, whatever part was written to. */
 #include <stdlib.h>
 
-#include "metadata.h"
+#include "metadata/metadata.h"
 #include "pictures.h"
 
 /* -- Stores that live longer than their writer --------------------------------------------------------------------- */

@@ -1,10 +1,10 @@
 /* test_planes.c: a host whose source gives one plane at a time. Each plane is asked for once, whatever the size of the
  * planes, and the memory stays within the plan's.
  * writer_test_planes N SIDE PATH writes N planes of SIDE x SIDE to PATH, and tells what that took (docs/c-api.md has figures). */
-#include "levels.h"
+#include "model/levels.h"
 #include "place.h"
-#include "store_memory.h"
-#include "writer_store.h"
+#include "store/store_memory.h"
+#include "writer/writer_store.h"
 
 enum { n_planes = 20, side = 1500, plane_pixels = side * side };
 

@@ -1,13 +1,13 @@
 /* test_preview.c: a writer's work is looked at before anybody else can see it, and is not published when it is bad. */
-#include "preview.h"
-#include "writer_store.h"
+#include "writer/preview.h"
+#include "writer/writer_store.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "check.h"
-#include "store_memory.h"
+#include "store/store_memory.h"
 
 static void the_held_object_is_read_like_any_other(void)
 {

@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "folder.h"
 #include "pictures.h"
+#include "store/folder.h"
 
 static char place[200];
 

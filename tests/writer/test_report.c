@@ -5,11 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "folder.h"
+#include "base/sha256.h"
 #include "pictures.h"
-#include "reader.h"
-#include "preview.h"
-#include "sha256.h"
+#include "reader/reader.h"
+#include "store/folder.h"
+#include "writer/preview.h"
 
 static char place[200], report_path[240], option[300];
 

@@ -1,12 +1,12 @@
 /* test_shards.c: a shard is stored once, whole, with its chunks in C order, whatever the order in which they came. */
-#include "shards.h"
+#include "writer/shards.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
 #include "check.h"
-#include "codec.h"
-#include "store_memory.h"
+#include "codec/codec.h"
+#include "store/store_memory.h"
 
 /* 5 x 7 chunks of 8 x 8 in shards of 2 x 3 chunks: 3 x 3 shards, those on the right and below cut. */
 static ngff_plan *make_plan(const char *version)

@@ -1,6 +1,6 @@
 /* test_stage.c: a stage is an array that happens to be in pieces: whatever is written, in whatever order and memory, it
  * reads as a plain array does. */
-#include "stage.h"
+#include "writer/stage.h"
 
 #include <stdlib.h>
 

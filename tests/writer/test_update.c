@@ -1,5 +1,5 @@
 /* test_update.c: which cells a change reaches, against what is drawn by hand for 8 x 8 cells and factors of two. */
-#include "update.h"
+#include "writer/update.h"
 
 #include <stdlib.h>
 

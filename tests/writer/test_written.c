@@ -1,12 +1,12 @@
 /* test_written.c: chunks of a store that is still being written: plain, encoded, in shards, missing, damaged. */
-#include "written.h"
+#include "writer/written.h"
 
 #include <stdlib.h>
 
 #include "check.h"
-#include "codec.h"
-#include "shards.h"
-#include "store_memory.h"
+#include "codec/codec.h"
+#include "store/store_memory.h"
+#include "writer/shards.h"
 
 static ngff_plan *make_plan(const char *a, const char *b)
 {

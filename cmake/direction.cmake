@@ -1,0 +1,28 @@
+# direction.cmake: cmake -DCORE=<folder> "-DSEES=<folder>:<folder>,<folder>;..." -P direction.cmake
+# Fails where a file of core/ includes a header of a folder that its own folder does not see. Every header of core/ is
+# included as "folder/file.h"; only ngff.h and, in the files that speak with GDAL, GDAL's own have no folder.
+cmake_minimum_required(VERSION 3.20)
+foreach(row IN LISTS SEES)
+  string(REGEX MATCH "^[a-z]+" folder "${row}")
+  string(REGEX MATCHALL "[a-z]+" seen "${row}") # the folder itself first
+  file(GLOB files ${CORE}/${folder}/*.c ${CORE}/${folder}/*.h)
+  foreach(file IN LISTS files)
+    get_filename_component(name ${file} NAME)
+    file(STRINGS ${file} lines REGEX "^[ \t]*#[ \t]*include[ \t]*\"")
+    foreach(line IN LISTS lines)
+      string(REGEX REPLACE "^[^\"]*\"([^\"]*)\".*" "\\1" header "${line}")
+      string(REGEX REPLACE "/.*" "" first "${header}")
+      if(header STREQUAL "ngff.h" OR (header MATCHES "^(cpl|gdal)[a-z_]*\\.h$" AND name MATCHES "^(store_vsi|vsi_[a-z]*)\\.[ch]$"))
+        continue()
+      elseif(NOT header MATCHES "/")
+        list(APPEND wrong "${folder}/${name} includes \"${header}\": write \"folder/file.h\"")
+      elseif(NOT first IN_LIST seen)
+        list(APPEND wrong "${folder}/${name} includes \"${header}\", but ${folder}/ does not see ${first}/")
+      endif()
+    endforeach()
+  endforeach()
+endforeach()
+if(wrong)
+  list(JOIN wrong "\n  " text)
+  message(FATAL_ERROR "The direction of core/ is broken (core/HOW-IT-WORKS.md has the table):\n  ${text}")
+endif()
