@@ -4,6 +4,9 @@
 
 #include "ngff.h"
 
+/* The two formats of Zarr: they name types, documents and chunks differently. */
+enum { ZARR_2 = 2, ZARR_3 = 3 };
+
 typedef enum { CLASS_UNSIGNED, CLASS_SIGNED, CLASS_FLOAT, CLASS_COMPLEX } dtype_class;
 
 typedef struct {

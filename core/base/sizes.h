@@ -33,4 +33,10 @@ static inline void *memory_zeroed(int64_t n, int64_t item_bytes)
     return bytes > PTRDIFF_MAX / 2 ? NULL : calloc(bytes > 0 ? (size_t)bytes : 1, 1);
 }
 
+/* Most bytes of a decoded chunk: what the writer makes, and what the reader takes unless it is told otherwise. */
+enum { default_chunk_bytes = 256 << 20 };
+
+/* Most chunks in a shard: what the reader takes of an index (64 MiB). */
+enum { most_shard_chunks = 4000000 };
+
 #endif

@@ -42,35 +42,4 @@ uint32_t crc32c_portable(const void *bytes, size_t n);
 /* Takes the four bytes that Zarr's crc32c codec has put behind the n bytes off *n, after a check of them. */
 int32_t checksum_remove(const void *bytes, size_t *n, error *e);
 
-/* Shards (Zarr v3 sharding_indexed with the index codec bytes, little endian): the index is n_chunks pairs of offset
- * and size in C order; a missing chunk is 2^64-1 twice. */
-#define SHARD_MISSING UINT64_MAX
-
-typedef struct {
-    uint64_t offset, size;
-} shard_entry;
-
-/* Where the index is, and whether crc32c follows it. */
-typedef struct {
-    int is_first, has_checksum;
-} shard_layout;
-
-/* What this library writes: at the end, with crc32c. */
-static inline size_t shard_index_bytes(size_t n_chunks)
-{
-    return n_chunks * 16 + 4;
-}
-void shard_index_encode(const shard_entry *entries, size_t n_chunks, uint8_t *to); /* shard_index_bytes bytes */
-int32_t shard_index_decode(const uint8_t *from, size_t n_bytes, uint64_t shard_bytes, shard_entry *entries,
-                           size_t n_chunks, error *e);
-
-/* The same for shards by anyone. Checks the crc and that every entry lies in the shard and not in the index.
- * shard_bytes: UINT64_MAX if not known. Messages do not name the shard: callers do. */
-static inline size_t shard_layout_bytes(shard_layout layout, size_t n_chunks)
-{
-    return n_chunks * 16 + (layout.has_checksum ? 4 : 0);
-}
-int32_t shard_layout_decode(shard_layout layout, const uint8_t *from, size_t n_bytes, uint64_t shard_bytes,
-                            shard_entry *entries, size_t n_chunks, error *e);
-
 #endif

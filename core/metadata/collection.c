@@ -5,16 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "metadata/metadata_tree.h"
+#include "zarr/tree.h"
 
 /* The documents of one group, which are its attributes, in v3 below "ome". attributes is handed over. */
-static int32_t emit_group(int version, const char *path, cJSON *attributes, metadata_sink sink, void *user, error *e)
+static int32_t emit_group(int format, const char *path, cJSON *attributes, metadata_sink sink, void *user, error *e)
 {
-    int is_v2 = version == VERSION_04, is_whole = attributes != NULL;
+    int is_v2 = format == ZARR_2, is_whole = attributes != NULL;
     cJSON *outer = is_v2 ? NULL : cJSON_CreateObject();
     if (!is_v2)
         tree_put(outer, "ome", attributes, &is_whole);
-    cJSON *group = tree_group(version, outer, &is_whole);
+    cJSON *group = tree_group(format, outer, &is_whole);
     const cJSON *const documents[] = {group, is_v2 ? attributes : NULL};
     const char *const names[] = {is_v2 ? ".zgroup" : "zarr.json", ".zattrs"};
     for (int i = 0; i < 2 && (i == 0 || documents[i]) && e->status == NGFF_OK; i++) {
@@ -31,11 +31,11 @@ static int32_t emit_group(int version, const char *path, cJSON *attributes, meta
     return e->status;
 }
 
-static cJSON *attributes_of(int version, const char *name, cJSON *value)
+static cJSON *attributes_of(int format, const char *name, cJSON *value)
 {
     cJSON *attributes = cJSON_CreateObject();
     int is_whole = attributes != NULL;
-    if (version != VERSION_04)
+    if (format != ZARR_2)
         tree_put(attributes, "version", cJSON_CreateString("0.5"), &is_whole);
     tree_put(attributes, name, value, &is_whole);
     if (is_whole)
@@ -44,7 +44,7 @@ static cJSON *attributes_of(int version, const char *name, cJSON *value)
     return NULL;
 }
 
-int32_t collection_write(int version, int n, const char *xml, metadata_sink sink, void *user, error *e)
+int32_t collection_write(int format, int n, const char *xml, metadata_sink sink, void *user, error *e)
 {
     cJSON *series = cJSON_CreateArray();
     int is_whole = 1;
@@ -57,15 +57,15 @@ int32_t collection_write(int version, int n, const char *xml, metadata_sink sink
         cJSON_Delete(series);
         return error_set(e, NGFF_E_MEMORY, "memory is out");
     }
-    if (emit_group(version, "OME/", attributes_of(version, "series", series), sink, user, e) != NGFF_OK)
+    if (emit_group(format, "OME/", attributes_of(format, "series", series), sink, user, e) != NGFF_OK)
         return e->status;
     int32_t status = xml ? sink(user, COLLECTION_XML_KEY, xml, strlen(xml)) : NGFF_OK;
     if (status < 0)
         return error_set(e, status, "the metadata object %s could not be stored", COLLECTION_XML_KEY);
-    return emit_group(version, "", attributes_of(version, "bioformats2raw.layout", tree_whole(3)), sink, user, e);
+    return emit_group(format, "", attributes_of(format, "bioformats2raw.layout", tree_whole(3)), sink, user, e);
 }
 
-int collection_count(int version)
+int collection_count(int format)
 {
-    return version == VERSION_04 ? 5 : 3;
+    return format == ZARR_2 ? 5 : 3;
 }

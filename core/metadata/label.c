@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "metadata/metadata_tree.h"
+#include "zarr/tree.h"
 
 /* True if the colours that are written depend on the values that occur. */
 static int has_table(const struct ngff_plan *plan)

@@ -8,12 +8,7 @@
 
 #include "base/json.h"
 #include "metadata/metadata.h"
-#include "metadata/metadata_tree.h"
-
-static const cJSON *member(const cJSON *object, const char *name)
-{
-    return cJSON_IsObject(object) ? cJSON_GetObjectItemCaseSensitive(object, name) : NULL;
-}
+#include "zarr/tree.h"
 
 /* A number, or one of Zarr's words for what JSON has no number; NaN where there is none. */
 static double number_of(const cJSON *object, const char *name)
@@ -52,7 +47,7 @@ static cJSON *parse_again(const char *text, const char *where, error *e)
     return json_parse(text, limits.bytes, &limits, where, e);
 }
 
-int32_t metadata_summaries(const stored_image *image, metadata_source source, void *user, int64_t n,
+int32_t metadata_summaries(const stored_image *image, document_get source, void *user, int64_t n,
                            channel_summary *summaries, error *e)
 {
     char *text = metadata_attribute(image, "statistics", source, user, e);

@@ -1,14 +1,14 @@
 /* metadata_read.c: the metadata documents of a store -> stored_image. Nothing in a document is trusted: text is judged
  * by json.c, every size is checked before it is multiplied, paths stay below the root. What a document says in a way
  * that this library cannot read ends in NGFF_E_UNSUPPORTED with the key and the reason; what it may not say, in
- * NGFF_E_CORRUPT. What Zarr says of an array is metadata_array.c's part, what NGFF says of the image is here. */
+ * NGFF_E_CORRUPT. What Zarr says of an array is zarr/'s part, what NGFF says of the image is here. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "metadata/metadata_array.h"
+#include "metadata/metadata.h"
 #include "metadata/metadata_transform.h"
 
 enum { most_levels = 64 };
@@ -282,7 +282,7 @@ static int is_of_level(const error *e)
            e->status == NGFF_E_UNSUPPORTED;
 }
 
-static int32_t read_level(const document_source *source, int version, const cJSON *dataset, stored_array *a,
+static int32_t read_level(const document_source *source, int format, const cJSON *dataset, stored_array *a,
                           char **attributes, const char *key, error *e)
 {
     char path[most_path + 1];
@@ -292,7 +292,7 @@ static int32_t read_level(const document_source *source, int version, const cJSO
                          given ? given : "", why);
     if (strcmp(path, given) != 0)
         warnings_add(source->told, "%s: the path \"%.100s\" of a dataset is read as \"%.100s\"", key, given, path);
-    int32_t status = metadata_array_read(source, version, path, a, attributes, e);
+    int32_t status = array_read(source, format, path, a, attributes, e);
     return status == NGFF_E_NOT_FOUND ? error_set(e, status, "%s names the array %s, but there is none", key, path)
                                       : status;
 }
@@ -340,8 +340,7 @@ static int32_t read_array_attributes(const document_source *source, stored_image
         return NGFF_OK;
     free(image->array_attributes);
     image->array_attributes = NULL;
-    int32_t status =
-        metadata_array_read(source, image->version, image->levels[0].path, &again, &image->array_attributes, e);
+    int32_t status = array_read(source, image->zarr_format, image->levels[0].path, &again, &image->array_attributes, e);
     free(again.path);
     return status;
 }
@@ -362,7 +361,7 @@ static int32_t read_arrays(const document_source *source, const cJSON *datasets,
         if (index > most_levels)
             break;
         char **attributes = at.index == 0 ? &image->array_attributes : NULL;
-        if (read_level(source, image->version, dataset, a, attributes, key, &own) == NGFF_OK) {
+        if (read_level(source, image->zarr_format, dataset, a, attributes, key, &own) == NGFF_OK) {
             entries[image->n_levels++] = at;
             continue;
         }
@@ -402,7 +401,7 @@ static int32_t read_levels(const document_source *source, const cJSON *multiscal
         /* Others use the word too (map tiles of ndpyramid: groups, without axes and version): no image then. */
         int is_ngff = member(multiscale, "axes") || member(multiscale, "version") ||
                       member(multiscale, "coordinateSystems") ||
-                      (image->version != VERSION_04 && json_member(json_whole(image->attributes), "ome").text);
+                      (image->zarr_format != ZARR_2 && json_member(json_whole(image->attributes), "ome").text);
         if (e->status == NGFF_E_NOT_FOUND && is_ngff)
             e->status = NGFF_E_CORRUPT;
         else if (e->status == NGFF_E_CORRUPT && !is_ngff && !e->is_refusal)
@@ -431,7 +430,7 @@ static int32_t read_mask(const document_source *source, const stored_image *imag
     char path[most_path + 16];
     snprintf(path, sizeof path, "ovr_mask/%.*s", (int)strcspn(at->path, "/"), at->path);
     mask->rank = 2;
-    int32_t status = metadata_array_read(source, image->version, path, mask, NULL, e);
+    int32_t status = array_read(source, image->zarr_format, path, mask, NULL, e);
     if (status == NGFF_E_NOT_FOUND)
         return error_set(e, status, "the mask %s is missing", path);
     if (status == NGFF_OK && (mask->type->data_type != NGFF_UINT8 ||
@@ -483,17 +482,17 @@ static int version_is(const char *text, char first, char last)
 
 /* The object that holds "multiscales", its version, and the attributes as text. 0.9.dev1 is 0.6 with freer axes. */
 static int32_t find_image(const document_source *source, document *d, const cJSON **ome, json_span *attributes,
-                          int *version, error *e)
+                          int *format, error *e)
 {
     error refused = {0};
     int32_t status = document_probe(source, "", "zarr.json", d, &refused, e);
     const char *text;
     if (status == NGFF_OK) {
         const cJSON *own = member(member(d->tree, "attributes"), "ome");
-        *ome = ome_of(member(d->tree, "attributes"), VERSION_05);
+        *ome = ome_of(member(d->tree, "attributes"), ZARR_3);
         *attributes = json_member(d->whole, "attributes");
         text = text_of(*ome, "version");
-        *version = VERSION_05;
+        *format = ZARR_3;
         if (own && member(own, "multiscales") && text &&
             !(version_is(text, '5', '6') || strncmp(text, "0.9.dev", 7) == 0))
             return error_set(e, NGFF_E_UNSUPPORTED, "%s: NGFF version \"%.20s\" is not read", d->key, text);
@@ -510,14 +509,14 @@ static int32_t find_image(const document_source *source, document *d, const cJSO
             return status;
         *ome = d->tree;
         *attributes = d->whole;
-        *version = VERSION_04;
+        *format = ZARR_2;
         text = text_of(cJSON_GetArrayItem(member(d->tree, "multiscales"), 0), "version");
         if (text && !version_is(text, '1', '5')) /* "0.5-dev" was written in Zarr v2 */
             return error_set(e, NGFF_E_UNSUPPORTED, "%s: NGFF version \"%.20s\" is not read", d->key, text);
     } else {
         return status;
     }
-    if (*version == VERSION_05 && member(member(member(d->tree, "attributes"), "ome"), "multiscales") &&
+    if (*format == ZARR_3 && member(member(member(d->tree, "attributes"), "ome"), "multiscales") &&
         !cJSON_IsArray(member(*ome, "multiscales")))
         return error_set(e, NGFF_E_CORRUPT, "%s: multiscales is no list: no image is there", d->key);
     if (!cJSON_IsArray(member(*ome, "multiscales")))
@@ -551,7 +550,7 @@ static int32_t read_image(const document_source *source, int entry, stored_image
 {
     const cJSON *ome = NULL;
     json_span attributes = {NULL, 0};
-    if (find_image(source, d, &ome, &attributes, &image->version, e))
+    if (find_image(source, d, &ome, &attributes, &image->zarr_format, e))
         return e->status;
     if (!attributes.text)
         return error_set(e, NGFF_E_CORRUPT, "%s writes the key of its attributes with escapes", d->key);
@@ -572,8 +571,8 @@ static int32_t read_image(const document_source *source, int entry, stored_image
     return read_masks(source, image, e);
 }
 
-int32_t metadata_read_entry(metadata_source get, void *user, int entry, const stored_limits *limits,
-                            stored_image *image, error *e)
+int32_t metadata_read_entry(document_get get, void *user, int entry, const stored_limits *limits, stored_image *image,
+                            error *e)
 {
     document_source source = document_source_of(get, user, limits);
     document d = {.text = NULL};
@@ -588,7 +587,7 @@ int32_t metadata_read_entry(metadata_source get, void *user, int entry, const st
     return error_copy(e, &own);
 }
 
-int32_t metadata_read(metadata_source get, void *user, stored_image *image, error *e)
+int32_t metadata_read(document_get get, void *user, stored_image *image, error *e)
 {
     return metadata_read_entry(get, user, 0, NULL, image, e);
 }
@@ -615,22 +614,14 @@ void metadata_release(stored_image *image)
     memset(image, 0, sizeof *image);
 }
 
-void stored_chunk_key(const stored_array *array, const int64_t *index, char *to)
-{
-    metadata_chunk_key(array->key_version, array->rank, index, to);
-    for (char *p = to; *p; p++)
-        if (*p == '/')
-            *p = array->separator;
-}
-
 /* -- The block "omezarr" --------------------------------------------------------------------------------------- */
 
 /* The bytes of a 1-D uint8 array without compression, as text. NULL: it is none, or the error is set. */
-static char *read_member_array(const document_source *source, int version, const char *path, error *e)
+static char *read_member_array(const document_source *source, int format, const char *path, error *e)
 {
     stored_array a = {.rank = 1};
     char *text = NULL;
-    int32_t status = metadata_array_read(source, version, path, &a, NULL, e);
+    int32_t status = array_read(source, format, path, &a, NULL, e);
     if (status == NGFF_E_NOT_FOUND)
         error_set(e, status, "the array %s, which the root names, is missing", path);
     if (status != NGFF_OK || a.type->data_type != NGFF_UINT8 || a.is_sharded || a.codec.compress != COMPRESS_NONE ||
@@ -643,7 +634,7 @@ static char *read_member_array(const document_source *source, int version, const
     for (int64_t index = 0; text && n < a.shape[0]; index++) {
         char below[128], key[most_path + 160], *bytes = NULL;
         size_t size = 0;
-        stored_chunk_key(&a, &index, below);
+        array_chunk_key(&a, &index, below);
         snprintf(key, sizeof key, "%s/%s", path, below);
         int64_t wanted = min_i64(a.chunk[0], a.shape[0] - n);
         status = source->get(source->user, key, &bytes, &size, e);
@@ -670,7 +661,7 @@ done:
     return text;
 }
 
-char *metadata_attribute(const stored_image *image, const char *name, metadata_source get, void *user, error *e)
+char *metadata_attribute(const stored_image *image, const char *name, document_get get, void *user, error *e)
 {
     const document_source source = document_source_of(get, user, NULL);
     json_span value = json_member(json_member(json_whole(image->attributes), "omezarr"), name);
@@ -685,15 +676,15 @@ char *metadata_attribute(const stored_image *image, const char *name, metadata_s
     if (link.n < 3 || link.n - 2 > most_path || link.text[0] != '"')
         return NULL;
     snprintf(path, sizeof path, "%.*s", (int)link.n - 2, link.text + 1);
-    return path_is_safe(path) ? read_member_array(&source, image->version, path, e) : NULL;
+    return path_is_safe(path) ? read_member_array(&source, image->zarr_format, path, e) : NULL;
 }
 
 /* -- Nodes beside the image ------------------------------------------------------------------------------------ */
 
-char *metadata_node_attributes(const stored_image *image, const char *path, metadata_source get, void *user, error *e)
+char *metadata_node_attributes(const stored_image *image, const char *path, document_get get, void *user, error *e)
 {
     const document_source source = document_source_of(get, user, NULL);
-    int is_v2 = image->version == VERSION_04;
+    int is_v2 = image->zarr_format == ZARR_2;
     document d;
     if (!path_is_safe(path) || document_probe(&source, path, is_v2 ? ".zattrs" : "zarr.json", &d, NULL, e))
         return NULL;
@@ -703,4 +694,18 @@ char *metadata_node_attributes(const stored_image *image, const char *path, meta
         error_set(e, NGFF_E_MEMORY, "out of memory for the attributes of %s", path);
     document_close(&d);
     return text;
+}
+
+int32_t metadata_array(const stored_image *image, const char *path, document_get get, void *user, stored_array *array,
+                       error *e)
+{
+    const document_source source = document_source_of(get, user, NULL);
+    if (!path_is_safe(path))
+        return error_set(e, NGFF_E_ARGUMENT, "the path \"%.100s\" does not stay below the root", path);
+    int32_t status = array_read(&source, image->zarr_format, path, array, NULL, e);
+    if (status != NGFF_OK) {
+        free(array->path);
+        array->path = NULL;
+    }
+    return status;
 }

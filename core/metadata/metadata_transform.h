@@ -2,7 +2,8 @@
 #ifndef NGFF_METADATA_METADATA_TRANSFORM_H
 #define NGFF_METADATA_METADATA_TRANSFORM_H
 
-#include "metadata/document.h"
+#include "base/box.h"
+#include "zarr/document.h"
 
 typedef struct {
     double scale[MAX_RANK], translation[MAX_RANK];

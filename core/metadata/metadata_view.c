@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "metadata/document.h"
 #include "base/json.h"
 #include "metadata/metadata.h"
+#include "zarr/document.h"
 
 /* A part of a text that has been judged, as a tree; NULL where there is none. */
 static cJSON *tree_of(json_span span, error *e)
@@ -82,7 +82,7 @@ static void omero_read(const cJSON *omero, stored_view *view, error *e)
 int32_t metadata_view(const stored_image *image, int entry, stored_view *view, error *e)
 {
     const json_span all = json_whole(image->attributes);
-    const json_span ome = image->version == VERSION_04 ? (json_span){NULL, 0} : json_member(all, "ome");
+    const json_span ome = image->zarr_format == ZARR_2 ? (json_span){NULL, 0} : json_member(all, "ome");
     const json_span root = ome.text ? ome : all;
     cJSON *name = tree_of(json_member(json_item(json_member(root, "multiscales"), entry), "name"), e);
     cJSON *omero = tree_of(json_member(root, "omero"), e);

@@ -12,7 +12,7 @@
 #include "base/bytes.h"
 #include "base/json.h"
 #include "base/sizes.h"
-#include "metadata/metadata_tree.h"
+#include "metadata/geo.h"
 
 enum {
     most_omero_channels = 256,
@@ -36,22 +36,9 @@ typedef struct {
     int is_whole;
 } walk;
 
-/* What both Zarr versions need to know about an array. */
-typedef struct {
-    const char *path;
-    const dtype *type;
-    int rank;
-    const int64_t *shape, *chunk, *shard;
-    int is_sharded;
-    codec_spec codec;
-    const uint8_t *fill;
-    const char *dims[MAX_RANK];
-    cJSON *attributes; /* handed over */
-} array_spec;
-
 static int is_v2(const walk *w)
 {
-    return w->plan->options.version == VERSION_04;
+    return w->plan->zarr_format == ZARR_2;
 }
 
 /* -- Objects --------------------------------------------------------------------------------------------------- */
@@ -95,7 +82,7 @@ static int32_t emit_node(walk *w, const char *path, const char *name, cJSON *tre
 
 static cJSON *group_document(walk *w, cJSON *attributes)
 {
-    return tree_group(w->plan->options.version, attributes, &w->is_whole);
+    return tree_group(w->plan->zarr_format, attributes, &w->is_whole);
 }
 
 /* Every group above the array at path that is not there yet. */
@@ -114,132 +101,24 @@ static int32_t emit_groups(walk *w, const char *path)
     return NGFF_OK;
 }
 
-/* The keys are exactly numcodecs': zarr-python refuses others. */
-static cJSON *compressor_v2(walk *w, const codec_spec *codec)
+/* The documents of one array and of the groups above it. attributes: handed over. */
+static int32_t emit_array(walk *w, const stored_array *a, const char *const *dims, cJSON *attributes)
 {
-    static const char *const ids[] = {[COMPRESS_ZSTD] = "zstd",
-                                      [COMPRESS_BLOSC] = "blosc",
-                                      [COMPRESS_GZIP] = "gzip",
-                                      [COMPRESS_ZLIB] = "zlib",
-                                      [COMPRESS_LZ4] = "lz4"};
-    if (codec->compress == COMPRESS_NONE)
-        return cJSON_CreateNull();
-    cJSON *object = cJSON_CreateObject();
-    tree_put(object, "id", cJSON_CreateString(ids[codec->compress]), &w->is_whole);
-    if (codec->compress == COMPRESS_BLOSC) {
-        tree_put(object, "cname", cJSON_CreateString(cname_name(codec->blosc_cname)), &w->is_whole);
-        tree_put(object, "clevel", tree_whole(codec->level), &w->is_whole);
-        tree_put(object, "shuffle", tree_whole(codec->blosc_shuffle), &w->is_whole);
-        tree_put(object, "blocksize", tree_whole(0), &w->is_whole);
-    } else if (codec->compress == COMPRESS_LZ4) {
-        tree_put(object, "acceleration", tree_whole(1), &w->is_whole);
-    } else {
-        tree_put(object, "level", tree_whole(codec->level), &w->is_whole);
-    }
-    return object;
-}
-
-static cJSON *bytes_codec(walk *w, int item_size)
-{
-    cJSON *configuration = item_size > 1 ? cJSON_CreateObject() : NULL;
-    if (item_size > 1) /* without memory for it, the document is not whole */
-        tree_put(configuration, "endian", cJSON_CreateString("little"), &w->is_whole);
-    return tree_named("bytes", configuration, &w->is_whole);
-}
-
-static void add_compressor_v3(walk *w, const codec_spec *codec, cJSON *codecs)
-{
-    static const char *const names[] = {[COMPRESS_ZSTD] = "zstd", [COMPRESS_BLOSC] = "blosc", [COMPRESS_GZIP] = "gzip"};
-    if (codec->compress == COMPRESS_NONE)
-        return;
-    cJSON *configuration = cJSON_CreateObject();
-    if (codec->compress == COMPRESS_BLOSC) {
-        tree_put(configuration, "cname", cJSON_CreateString(cname_name(codec->blosc_cname)), &w->is_whole);
-        tree_put(configuration, "clevel", tree_whole(codec->level), &w->is_whole);
-        tree_put(configuration, "shuffle", cJSON_CreateString(shuffle_name(codec->blosc_shuffle)), &w->is_whole);
-        tree_put(configuration, "typesize", tree_whole(codec->type_size), &w->is_whole);
-        tree_put(configuration, "blocksize", tree_whole(0), &w->is_whole);
-    } else {
-        tree_put(configuration, "level", tree_whole(codec->level), &w->is_whole);
-    }
-    if (codec->compress == COMPRESS_ZSTD)
-        tree_put(configuration, "checksum", cJSON_CreateBool(codec->zstd_checksum), &w->is_whole);
-    tree_add(codecs, tree_named(names[codec->compress], configuration, &w->is_whole), &w->is_whole);
-}
-
-static cJSON *codecs_v3(walk *w, const array_spec *a)
-{
-    cJSON *codecs = cJSON_CreateArray();
-    tree_add(codecs, bytes_codec(w, a->type->item_size), &w->is_whole);
-    add_compressor_v3(w, &a->codec, codecs);
-    if (a->codec.has_crc32c)
-        tree_add(codecs, tree_named("crc32c", NULL, &w->is_whole), &w->is_whole);
-    if (!a->is_sharded)
-        return codecs;
-    cJSON *sharding = cJSON_CreateObject(), *index = cJSON_CreateArray(), *outer = cJSON_CreateArray();
-    tree_put(sharding, "chunk_shape", tree_wholes(a->chunk, a->rank, &w->is_whole), &w->is_whole);
-    tree_put(sharding, "codecs", codecs, &w->is_whole);
-    tree_add(index, bytes_codec(w, 8), &w->is_whole);
-    tree_add(index, tree_named("crc32c", NULL, &w->is_whole), &w->is_whole);
-    tree_put(sharding, "index_codecs", index, &w->is_whole);
-    tree_put(sharding, "index_location", cJSON_CreateString("end"), &w->is_whole);
-    tree_add(outer, tree_named("sharding_indexed", sharding, &w->is_whole), &w->is_whole);
-    return outer;
-}
-
-static cJSON *array_v3(walk *w, const array_spec *a)
-{
-    cJSON *array = cJSON_CreateObject(), *grid = cJSON_CreateObject(), *keys = cJSON_CreateObject();
-    int *ok = &w->is_whole;
-    tree_put(grid, "chunk_shape", tree_wholes(a->is_sharded ? a->shard : a->chunk, a->rank, ok), ok);
-    tree_put(keys, "separator", cJSON_CreateString("/"), ok);
-    tree_put(array, "zarr_format", tree_whole(3), ok);
-    tree_put(array, "node_type", cJSON_CreateString("array"), ok);
-    tree_put(array, "shape", tree_wholes(a->shape, a->rank, ok), ok);
-    tree_put(array, "data_type", cJSON_CreateString(a->type->v3), ok);
-    tree_put(array, "chunk_grid", tree_named("regular", grid, ok), ok);
-    tree_put(array, "chunk_key_encoding", tree_named("default", keys, ok), ok);
-    tree_put(array, "fill_value", tree_pixel(a->type, a->fill, 0, ok), ok);
-    tree_put(array, "codecs", codecs_v3(w, a), ok);
-    tree_put(array, "attributes", a->attributes, ok);
-    tree_put(array, "dimension_names", tree_texts(a->dims, a->rank, ok), ok);
-    tree_put(array, "storage_transformers", cJSON_CreateArray(), ok);
-    return array;
-}
-
-static cJSON *array_v2(walk *w, const array_spec *a)
-{
-    cJSON *array = cJSON_CreateObject();
-    int *ok = &w->is_whole;
-    tree_put(array, "zarr_format", tree_whole(2), ok);
-    tree_put(array, "shape", tree_wholes(a->shape, a->rank, ok), ok);
-    tree_put(array, "chunks", tree_wholes(a->chunk, a->rank, ok), ok);
-    tree_put(array, "dtype", cJSON_CreateString(a->type->v2), ok);
-    tree_put(array, "compressor", compressor_v2(w, &a->codec), ok);
-    tree_put(array, "fill_value", tree_pixel(a->type, a->fill, 0, ok), ok);
-    tree_put(array, "order", cJSON_CreateString("C"), ok);
-    tree_put(array, "filters", cJSON_CreateNull(), ok);
-    tree_put(array, "dimension_separator", cJSON_CreateString("/"), ok);
-    return array;
-}
-
-/* The documents of one array and of the groups above it. */
-static int32_t emit_array(walk *w, array_spec *a)
-{
+    int format = w->plan->zarr_format;
     if (emit_groups(w, a->path)) {
-        cJSON_Delete(a->attributes);
+        cJSON_Delete(attributes);
         return w->e->status;
     }
-    if (!is_v2(w))
-        return emit_node(w, a->path, "zarr.json", array_v3(w, a));
+    if (format == ZARR_3)
+        return emit_node(w, a->path, "zarr.json", array_document(format, a, dims, attributes, &w->is_whole));
     /* xarray and GDAL take the names of dimensions from here. */
-    tree_put(a->attributes, "_ARRAY_DIMENSIONS", tree_texts(a->dims, a->rank, &w->is_whole), &w->is_whole);
-    int32_t status = emit_node(w, a->path, ".zarray", array_v2(w, a));
+    tree_put(attributes, "_ARRAY_DIMENSIONS", tree_texts(dims, a->rank, &w->is_whole), &w->is_whole);
+    int32_t status = emit_node(w, a->path, ".zarray", array_document(format, a, NULL, NULL, &w->is_whole));
     if (status) {
-        cJSON_Delete(a->attributes);
+        cJSON_Delete(attributes);
         return status;
     }
-    return emit_node(w, a->path, ".zattrs", a->attributes);
+    return emit_node(w, a->path, ".zattrs", attributes);
 }
 
 /* -- Levels, masks, coordinates -------------------------------------------------------------------------------- */
@@ -293,48 +172,33 @@ static void put_nodata(walk *w, cJSON *attributes)
     }
 }
 
-static int32_t emit_level(walk *w, int l)
+stored_array metadata_planned_array(const struct ngff_plan *plan, const planned_array *a)
 {
-    const struct ngff_plan *plan = w->plan;
-    const level *at = &plan->levels[l];
-    array_spec a = {.path = at->path,
-                    .type = plan->image->type,
-                    .rank = plan->image->rank,
-                    .shape = at->shape,
-                    .chunk = at->chunk,
-                    .shard = at->shard,
-                    .is_sharded = at->is_sharded,
-                    .codec = plan->codec,
-                    .fill = plan->fill,
-                    .attributes = cJSON_CreateObject()};
-    for (int i = 0; i < a.rank; i++)
-        a.dims[i] = dim_name(plan->image->dims[i]);
-    geo_array_attributes(plan, l, a.attributes, &w->is_whole);
-    put_nodata(w, a.attributes);
-    return emit_array(w, &a);
+    return array_make(plan->zarr_format, a->path, a->type, a->rank, a->shape, a->chunk, a->shard, &a->codec, a->fill);
 }
 
-static int32_t emit_mask(walk *w, int l)
+static int32_t emit_pixels(walk *w, const planned_array *row)
 {
-    static const uint8_t invalid = 0;
     const struct ngff_plan *plan = w->plan;
-    int y = plan->image->rank - 2;
-    char path[64], dims[2][80] = {"y", "x"};
-    plan_mask_path(plan, l, path);
+    const stored_array a = metadata_planned_array(plan, row);
+    const char *dims[MAX_RANK];
+    cJSON *attributes = cJSON_CreateObject();
+    for (int i = 0; i < a.rank; i++)
+        dims[i] = dim_name(plan->image->dims[i]);
+    geo_array_attributes(plan, row->level, attributes, &w->is_whole);
+    put_nodata(w, attributes);
+    return emit_array(w, &a, dims, attributes);
+}
+
+static int32_t emit_mask(walk *w, const planned_array *row)
+{
+    const stored_array a = metadata_planned_array(w->plan, row);
+    char names[2][80] = {"y", "x"};
+    const char *const dims[] = {names[0], names[1]};
     /* All masks share one group, and GDAL has one size per dimension name in a group. */
-    for (int i = 0; i < 2 && l > 0; i++)
-        snprintf(dims[i], sizeof dims[i], "%c_%s", "yx"[i], strrchr(path, '/') + 1);
-    array_spec a = {.path = path,
-                    .type = dtype_get(NGFF_UINT8),
-                    .rank = 2,
-                    .shape = plan->levels[l].shape + y,
-                    .chunk = plan->levels[l].chunk + y,
-                    .codec = plan->codec,
-                    .fill = &invalid,
-                    .dims = {dims[0], dims[1]},
-                    .attributes = cJSON_CreateObject()};
-    a.codec.type_size = 1;
-    return emit_array(w, &a);
+    for (int i = 0; i < 2 && row->level > 0; i++)
+        snprintf(names[i], sizeof names[i], "%c_%s", "yx"[i], strrchr(a.path, '/') + 1);
+    return emit_array(w, &a, dims, cJSON_CreateObject());
 }
 
 /* Bytes of a 1-D array without compression as chunks, the last one padded with zeros. value: makes entry i. */
@@ -348,7 +212,7 @@ static int32_t emit_chunks(walk *w, const char *path, int64_t n, int64_t chunk, 
     int32_t status = NGFF_OK;
     for (int64_t index = 0; index * chunk < n && !status; index++) {
         int64_t first = index * chunk, end = min_i64(first + chunk, n);
-        metadata_chunk_key(w->plan->options.version, 1, &index, below);
+        chunk_key(w->plan->zarr_format, 1, &index, below);
         snprintf(key, sizeof key, "%s/%s", path, below);
         for (int64_t i = first; bytes && i < end; i++)
             value(from, i, bytes + (i - first) * item_size);
@@ -376,7 +240,6 @@ static void centre_value(const void *from, int64_t i, uint8_t *to)
 
 static int32_t emit_coordinate(walk *w, int l, char axis)
 {
-    static const uint8_t zero[8] = {0};
     const struct ngff_plan *plan = w->plan;
     const char *level_path = plan->levels[l].path;
     const char *slash = strrchr(level_path, '/');
@@ -385,16 +248,11 @@ static int32_t emit_coordinate(walk *w, int l, char axis)
     int64_t n = plan->levels[l].shape[plan->image->rank - (axis == 'y' ? 2 : 1)];
     int64_t chunk = min_i64(n, coordinate_chunk_entries);
     snprintf(path, sizeof path, "%.*s%c", slash ? (int)(slash + 1 - level_path) : 0, level_path, axis);
-    array_spec spec = {.path = path,
-                       .type = dtype_get(NGFF_FLOAT64),
-                       .rank = 1,
-                       .shape = &n,
-                       .chunk = &chunk,
-                       .codec = {.compress = COMPRESS_NONE},
-                       .fill = zero,
-                       .dims = {dim_name(axis)},
-                       .attributes = geo_coordinate_attributes(plan, axis, &w->is_whole)};
-    if (emit_array(w, &spec))
+    const codec_spec plain = {.compress = COMPRESS_NONE};
+    const char *const dims[] = {dim_name(axis)};
+    const stored_array spec =
+        array_make(plan->zarr_format, path, dtype_get(NGFF_FLOAT64), 1, &n, &chunk, NULL, &plain, NULL);
+    if (emit_array(w, &spec, dims, geo_coordinate_attributes(plan, axis, &w->is_whole)))
         return w->e->status;
     geo_affine(plan, l, a);
     centres line = {axis == 'y' ? a[3] : a[0], axis == 'y' ? a[5] : a[1]};
@@ -406,7 +264,7 @@ static int32_t emit_arrays(walk *w)
     const struct ngff_plan *plan = w->plan;
     int has_coordinates = geo_has_coordinates(plan);
     for (int l = 0; l < plan->n_levels; l++) {
-        if (emit_level(w, l))
+        if (emit_pixels(w, plan_pixels(plan, l)))
             return w->e->status;
         /* Flat levels share one group, so only level 0 can have its y and x there. */
         if (has_coordinates && (l == 0 || !plan_is_flat(plan)))
@@ -414,7 +272,7 @@ static int32_t emit_arrays(walk *w)
                 return w->e->status;
     }
     for (int l = 0; plan->image->has_mask && l < plan->n_levels; l++)
-        if (emit_mask(w, l))
+        if (emit_mask(w, plan_mask(plan, l)))
             return w->e->status;
     return NGFF_OK;
 }
@@ -429,23 +287,17 @@ static void text_value(const void *from, int64_t i, uint8_t *to)
 /* A member too large for the root document: an array whose path GDAL's scan of the root hides. */
 static int32_t emit_large_member(walk *w, cJSON *block, const char *name, const char *json)
 {
-    static const uint8_t zero = 0;
     char path[96];
     int64_t n = (int64_t)strlen(json), chunk = min_i64(n, attribute_chunk_bytes);
     snprintf(path, sizeof path, "ovr_attributes/%s", name);
-    array_spec a = {.path = path,
-                    .type = dtype_get(NGFF_UINT8),
-                    .rank = 1,
-                    .shape = &n,
-                    .chunk = &chunk,
-                    .codec = {.compress = COMPRESS_NONE},
-                    .fill = &zero,
-                    .dims = {name}, /* its own dimension: GDAL has one table of them per group */
-                    .attributes = cJSON_CreateObject()};
+    const codec_spec plain = {.compress = COMPRESS_NONE};
+    const char *const dims[] = {name}; /* its own dimension: GDAL has one table of them per group */
+    const stored_array a =
+        array_make(w->plan->zarr_format, path, dtype_get(NGFF_UINT8), 1, &n, &chunk, NULL, &plain, NULL);
     cJSON *link = cJSON_CreateObject();
     tree_put(link, "$array", cJSON_CreateString(path), &w->is_whole);
     tree_put(block, name, link, &w->is_whole);
-    if (emit_array(w, &a))
+    if (emit_array(w, &a, dims, cJSON_CreateObject()))
         return w->e->status;
     return emit_chunks(w, path, n, chunk, 1, text_value, json);
 }
@@ -882,13 +734,4 @@ int64_t metadata_count(const struct ngff_plan *plan)
     /* Statistics are not known yet; where they may become an array of their own, its objects are counted. */
     int64_t bytes = plan->image->n_channels * most_statistics_text;
     return w.n_objects + (bytes > most_inline_bytes ? 3 + ceil_div(bytes, attribute_chunk_bytes) : 0);
-}
-
-void metadata_chunk_key(int version, int rank, const int64_t *index, char *to)
-{
-    int n = 0;
-    if (version != VERSION_04)
-        to[n++] = 'c';
-    for (int i = 0; i < rank; i++)
-        n += snprintf(to + n, 24, "%s%lld", n ? "/" : "", (long long)index[i]);
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "metadata/document.h"
+#include "zarr/document.h"
 #include "metadata/level_place.h"
 
 enum {
@@ -85,7 +85,7 @@ static int path_join(const document_source *source, const char *key, const char 
 /* A group's or array's document, and the object of it that NGFF's keys stand in. */
 typedef struct {
     document d;
-    int version; /* VERSION_04: Zarr v2 */
+    int zarr_format;
     int is_array;
     const cJSON *ome;
 } node;
@@ -98,22 +98,22 @@ static void node_close(node *n)
 
 /* version: of the store, 0 if it is not known yet (a store has one, and each look may be a request). NGFF_E_NOT_FOUND
  * leaves e alone. */
-static int32_t node_open(const document_source *source, const char *path, int version, node *n, error *e)
+static int32_t node_open(const document_source *source, const char *path, int format, node *n, error *e)
 {
     error refused = {0};
     memset(n, 0, sizeof *n);
     int32_t status =
-        version == VERSION_04 ? NGFF_E_NOT_FOUND : document_probe(source, path, "zarr.json", &n->d, &refused, e);
+        format == ZARR_2 ? NGFF_E_NOT_FOUND : document_probe(source, path, "zarr.json", &n->d, &refused, e);
     if (status == NGFF_OK) {
         const char *type = text_of(n->d.tree, "node_type");
-        n->version = VERSION_05;
+        n->zarr_format = ZARR_3;
         n->is_array = type && strcmp(type, "array") == 0;
-        n->ome = ome_of(member(n->d.tree, "attributes"), VERSION_05);
+        n->ome = ome_of(member(n->d.tree, "attributes"), ZARR_3);
         return NGFF_OK;
     }
-    if (status != NGFF_E_NOT_FOUND || version == VERSION_05)
+    if (status != NGFF_E_NOT_FOUND || format == ZARR_3)
         return status == NGFF_E_NOT_FOUND && refused.status ? error_copy(e, &refused) : status;
-    n->version = VERSION_04;
+    n->zarr_format = ZARR_2;
     status = document_probe(source, path, ".zattrs", &n->d, &refused, e);
     if (status == NGFF_OK)
         n->ome = n->d.tree;
@@ -133,10 +133,10 @@ static int32_t node_open(const document_source *source, const char *path, int ve
 }
 
 /* The same where nothing need be there, in a store of which something has been read. */
-static int32_t node_probe(const document_source *source, const char *path, int version, node *n, error *e)
+static int32_t node_probe(const document_source *source, const char *path, int format, node *n, error *e)
 {
     error own = {0};
-    int32_t status = node_open(source, path, version, n, &own);
+    int32_t status = node_open(source, path, format, n, &own);
     return own.is_refusal ? NGFF_E_NOT_FOUND : own.status ? error_copy(e, &own) : status;
 }
 
@@ -160,12 +160,12 @@ static char *titled(const char *what, const char *name)
 
 /* The fields of a well. Without a document, or with a broken one, the well itself is listed, so that whoever opens it
  * is told. */
-static int32_t list_well(const document_source *source, const char *well, int version, const char *title,
+static int32_t list_well(const document_source *source, const char *well, int format, const char *title,
                          stored_parts *parts, error *e)
 {
     node n;
     error ignored = {0};
-    int32_t status = node_probe(source, well, version, &n, &ignored);
+    int32_t status = node_probe(source, well, format, &n, &ignored);
     if (status == NGFF_E_NOT_FOUND) /* a plate may name wells that were never imaged */
         return NGFF_OK;
     if (status != NGFF_OK)
@@ -199,20 +199,20 @@ static int32_t list_plate(const document_source *source, const node *plate, cons
             continue;
         snprintf(title, sizeof title, "well %s", text_of(well, "path"));
         if (n > most_documents ? parts_add(parts, strdup(path), strdup(title), e)
-                               : list_well(source, path, plate->version, title, parts, e))
+                               : list_well(source, path, plate->zarr_format, title, parts, e))
             return e->status;
     }
     return NGFF_OK;
 }
 
 /* One of several series; the name is read as long as that costs few documents. Gives 0 where there is no such group. */
-static int32_t list_series(const document_source *source, const char *path, int version, int index, int is_named,
+static int32_t list_series(const document_source *source, const char *path, int format, int index, int is_named,
                            stored_parts *parts, int *is_there, error *e)
 {
-    node n = {.version = 0};
+    node n = {.zarr_format = 0};
     error ignored = {0};
     char what[40];
-    int32_t status = is_named ? node_probe(source, path, version, &n, &ignored) : NGFF_OK;
+    int32_t status = is_named ? node_probe(source, path, format, &n, &ignored) : NGFF_OK;
     *is_there = status != NGFF_E_NOT_FOUND;
     snprintf(what, sizeof what, "series %d", index);
     if (*is_there)
@@ -222,7 +222,7 @@ static int32_t list_series(const document_source *source, const char *path, int 
 }
 
 /* The bioformats2raw layout: the attribute "series" of the group OME names the images; without it they are 0, 1 ... */
-static int32_t list_bioformats2raw(const document_source *source, const char *group, int version, stored_parts *parts,
+static int32_t list_bioformats2raw(const document_source *source, const char *group, int format, stored_parts *parts,
                                    error *e)
 {
     char path[most_path + 1], number[16];
@@ -230,7 +230,7 @@ static int32_t list_bioformats2raw(const document_source *source, const char *gr
     int is_there = 1;
     if (!path_join(source, group, group, "OME", path))
         return NGFF_OK;
-    int32_t status = node_probe(source, path, version, &ome, e);
+    int32_t status = node_probe(source, path, format, &ome, e);
     if (status != NGFF_OK && status != NGFF_E_NOT_FOUND)
         return e->status;
     const cJSON *series = status == NGFF_OK ? member(ome.ome, "series") : NULL, *item;
@@ -242,7 +242,7 @@ static int32_t list_bioformats2raw(const document_source *source, const char *gr
         if (e->status)
             break;
         if (path_join(source, ome.d.key, group, cJSON_IsString(item) ? item->valuestring : NULL, path))
-            list_series(source, path, version, i, n <= most_documents, parts, &is_there, e);
+            list_series(source, path, format, i, n <= most_documents, parts, &is_there, e);
         i++;
     }
     if (status == NGFF_OK)
@@ -250,7 +250,7 @@ static int32_t list_bioformats2raw(const document_source *source, const char *gr
     for (i = 0; n == 0 && is_there && i < most_documents && !e->status; i++) {
         snprintf(number, sizeof number, "%d", i);
         if (!path_join(source, group, group, number, path) ||
-            list_series(source, path, version, i, 1, parts, &is_there, e))
+            list_series(source, path, format, i, 1, parts, &is_there, e))
             break;
     }
     return e->status;
@@ -278,7 +278,7 @@ static int32_t list_labels(const document_source *source, const node *labels, co
 static const char *entry_name(const stored_image *image, int entry, char *text, size_t size)
 {
     json_span group = json_whole(image->attributes), ome = json_member(group, "ome");
-    if (image->version != VERSION_04 && ome.text)
+    if (image->zarr_format != ZARR_2 && ome.text)
         group = ome;
     json_span name = json_member(json_item(json_member(group, "multiscales"), entry), "name");
     if (name.n < 2 || name.n >= size || name.text[0] != '"' || memchr(name.text, '\\', name.n))
@@ -295,7 +295,7 @@ static void describe_shape(const stored_image *image, const stored_array *a, cha
         n += (size_t)snprintf(text + n, size - n, "%s%c %lld", i ? ", " : "", image->dims[i], (long long)a->shape[i]);
 }
 
-int32_t parts_of_image(metadata_source get, void *user, const char *group, const stored_image *image,
+int32_t parts_of_image(document_get get, void *user, const char *group, const stored_image *image,
                        const stored_limits *limits, stored_parts *parts, error *e)
 {
     document_source source = document_source_of(get, user, limits);
@@ -319,11 +319,11 @@ int32_t parts_of_image(metadata_source get, void *user, const char *group, const
     }
     int32_t status = e->status
                          ? e->status
-                         : document_probe(&source, "labels", image->version == VERSION_04 ? ".zattrs" : "zarr.json",
+                         : document_probe(&source, "labels", image->zarr_format == ZARR_2 ? ".zattrs" : "zarr.json",
                                           &labels.d, NULL, &trouble);
     if (status == NGFF_OK) {
-        int is_v2 = image->version == VERSION_04;
-        labels.ome = ome_of(is_v2 ? labels.d.tree : member(labels.d.tree, "attributes"), image->version);
+        int is_v2 = image->zarr_format == ZARR_2;
+        labels.ome = ome_of(is_v2 ? labels.d.tree : member(labels.d.tree, "attributes"), image->zarr_format);
         if (path_join(&source, labels.d.key, group, "labels", path))
             list_labels(&source, &labels, path, parts, e);
         document_close(&labels.d);
@@ -346,7 +346,7 @@ int32_t parts_of_image(metadata_source get, void *user, const char *group, const
 }
 
 /* The image whose level an array is: the nearest group above that names it. */
-static int32_t find_level(const document_source *source, const char *path, int version, stored_place *place, error *e)
+static int32_t find_level(const document_source *source, const char *path, int format, stored_place *place, error *e)
 {
     char group[most_path + 1];
     snprintf(group, sizeof group, "%s", path);
@@ -354,7 +354,7 @@ static int32_t find_level(const document_source *source, const char *path, int v
         node n;
         char *slash = strrchr(group, '/');
         *(slash ? slash : group) = '\0';
-        int32_t status = node_probe(source, group, version, &n, e);
+        int32_t status = node_probe(source, group, format, &n, e);
         if (status != NGFF_OK && status != NGFF_E_NOT_FOUND)
             return status;
         const char *below = path + strlen(group) + (group[0] != '\0');
@@ -407,7 +407,7 @@ static int32_t look_at(const document_source *source, const node *n, const char 
 {
     const cJSON *layout = member(n->ome, "bioformats2raw.layout");
     if (n->is_array)
-        return find_level(source, path, n->version, place, e);
+        return find_level(source, path, n->zarr_format, place, e);
     if (cJSON_IsArray(member(n->ome, "multiscales")))
         return be_image(place, path, e);
     place->is_list = 1;
@@ -418,11 +418,11 @@ static int32_t look_at(const document_source *source, const node *n, const char 
     if (member(n->ome, "plate"))
         return list_plate(source, n, path, &place->parts, e);
     if (member(n->ome, "well"))
-        return list_well(source, path, n->version, "", &place->parts, e);
+        return list_well(source, path, n->zarr_format, "", &place->parts, e);
     if (layout) {
         if (!cJSON_IsNumber(layout) || layout->valuedouble != 3)
             return error_set(e, NGFF_E_UNSUPPORTED, "%s: bioformats2raw.layout is not 3", n->d.key);
-        return list_bioformats2raw(source, path, n->version, &place->parts, e) ? e->status : be_series(place, e);
+        return list_bioformats2raw(source, path, n->zarr_format, &place->parts, e) ? e->status : be_series(place, e);
     }
     if (member(n->ome, "series")) /* the group OME itself */
         return error_set(e, NGFF_E_NOT_FOUND, "%s names images that are beside it; open the folder above", n->d.key);
@@ -431,7 +431,7 @@ static int32_t look_at(const document_source *source, const node *n, const char 
     return error_set(e, NGFF_E_NOT_FOUND, "%s has no multiscales: no OME-Zarr image is there", n->d.key);
 }
 
-int32_t place_find(metadata_source get, void *user, const char *part, const stored_limits *limits, stored_place *place,
+int32_t place_find(document_get get, void *user, const char *part, const stored_limits *limits, stored_place *place,
                    error *e)
 {
     document_source source = document_source_of(get, user, limits);
@@ -457,7 +457,7 @@ int32_t place_find(metadata_source get, void *user, const char *part, const stor
     if (status == NGFF_E_NOT_FOUND)
         return path[0] ? error_set(e, status, "there is no group or array %s", path)
                        : error_set(e, status, "no OME-Zarr image is there");
-    place->version = at.version;
+    place->zarr_format = at.zarr_format;
     if (status == NGFF_OK)
         look_at(&source, &at, path, place, e);
     node_close(&at);

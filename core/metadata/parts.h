@@ -24,19 +24,19 @@ typedef struct {
     char *level;      /* below the group: the array that was named, or NULL */
     int is_list;      /* a collection: no image is there, its images are in parts */
     const char *kind; /* of collection, in words */
-    int version;      /* of Zarr, as VERSION_*: that of the node that was named */
+    int zarr_format;  /* that of the node that was named */
     stored_parts parts;
 } stored_place;
 
 /* Finds out by documents only, and only by those that it needs. part: NULL or "" for the root. NGFF_E_NOT_FOUND: no
  * image and no collection is there. Paths in documents never leave the root. */
-int32_t place_find(metadata_source source, void *user, const char *part, const stored_limits *limits,
-                   stored_place *place, error *e);
+int32_t place_find(document_get source, void *user, const char *part, const stored_limits *limits, stored_place *place,
+                   error *e);
 void place_release(stored_place *place);
 
 /* What there is beside an image that was opened at the source's root: its other entries, levels that are no overviews
  * of it, labels. If there is anything, the image itself comes first. group: what its paths begin with. */
-int32_t parts_of_image(metadata_source source, void *user, const char *group, const stored_image *image,
+int32_t parts_of_image(document_get source, void *user, const char *group, const stored_image *image,
                        const stored_limits *limits, stored_parts *parts, error *e);
 void parts_release(stored_parts *parts);
 

@@ -14,7 +14,7 @@ int64_t ngff_plan_object_count(const ngff_plan *p)
     if (p->error.status != NGFF_OK)
         return 0;
     int64_t n = size_plus(levels_count_objects(p), metadata_count(p));
-    return p->prefix[0] ? size_plus(n, collection_count(p->options.version)) : n;
+    return p->prefix[0] ? size_plus(n, collection_count(p->zarr_format)) : n;
 }
 
 static void describe_codec(const plan *p, char to[64])

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "metadata/metadata_tree.h"
+#include "zarr/tree.h"
 
 /* A path without the name and password of a URL, and without the query of a /vsi one, which may be a signature. */
 static cJSON *public_path(const char *path)
@@ -98,9 +98,7 @@ static cJSON *list_arrays(const struct ngff_plan *plan, const run_report *run,
         int l = i % plan->n_levels, is_mask = i >= plan->n_levels, rank = plan->image->rank;
         const level *at = &plan->levels[l];
         cJSON *object = cJSON_CreateObject();
-        char mask[64];
-        plan_mask_path(plan, l, mask);
-        tree_put(object, "path", path_below_root(plan, is_mask ? mask : at->path), ok);
+        tree_put(object, "path", path_below_root(plan, plan->arrays[i].path), ok);
         int64_t raw_bytes = is_mask ? product_checked(at->shape + rank - 2, 2)
                                     : product_checked(at->shape, rank) * plan->image->type->size;
         put(object, is_mask ? &run->masks[l] : &run->levels[l], raw_bytes, ok);

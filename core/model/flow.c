@@ -431,6 +431,7 @@ int32_t flow_make(plan *p)
     p->n_threads = p->options.n_threads > 0 ? p->options.n_threads : machine_processors();
     if (choose_depth(p) != NGFF_OK)
         return p->error.status;
+    levels_list_arrays(p);
     make_cell_bytes(p);
     fit_region(p);
     warn_memory(p);

@@ -178,10 +178,31 @@ static void make_path(plan *p, int l)
     }
 }
 
-void plan_mask_path(const struct ngff_plan *p, int l, char path[64])
+void levels_list_arrays(plan *p)
 {
-    const char *level_path = p->levels[l].path;
-    snprintf(path, 64, "ovr_mask/%.*s", (int)strcspn(level_path, "/"), level_path);
+    p->n_arrays = p->n_levels * (p->image->has_mask ? 2 : 1);
+    for (int i = 0; i < p->n_arrays; i++) {
+        int is_mask = i >= p->n_levels, l = i % p->n_levels, first = is_mask ? p->image->rank - 2 : 0;
+        const level *at = &p->levels[l];
+        planned_array *a = &p->arrays[i];
+        *a = (planned_array){.level = l,
+                             .is_mask = is_mask,
+                             .first_axis = first,
+                             .rank = p->image->rank - first,
+                             .type = is_mask ? dtype_get(NGFF_UINT8) : p->image->type,
+                             .shape = at->shape + first,
+                             .chunk = at->chunk + first,
+                             .shard = !is_mask && at->is_sharded ? at->shard : NULL,
+                             .grid = at->grid + first,
+                             .codec = p->codec};
+        a->codec.type_size = a->type->size;
+        if (is_mask)
+            snprintf(a->path, sizeof a->path, "ovr_mask/%.*s", (int)strcspn(at->path, "/"), at->path);
+        else
+            snprintf(a->path, sizeof a->path, "%s", at->path);
+        if (!is_mask)
+            memcpy(a->fill, p->fill, sizeof a->fill);
+    }
 }
 
 int32_t levels_make(plan *p)

@@ -11,12 +11,6 @@
 /* Jobs that wait in the writer's queue; a term of the memory formula. */
 enum { queue_depth = 3 };
 
-/* Most bytes of a decoded chunk: what the writer makes, and what the reader takes unless it is told otherwise. */
-enum { default_chunk_bytes = 256 << 20 };
-
-/* Most chunks in a shard: what the reader takes of an index (64 MiB). */
-enum { most_shard_chunks = 4000000 };
-
 typedef struct {
     char path[48];            /* of the array, below the image's group: "ovr_2x/image" */
     int source;               /* the level it is made from; -1: its pixels come from the caller, as level 0 does */
@@ -33,13 +27,29 @@ typedef struct {
     double scale[MAX_RANK], translation[MAX_RANK];
 } level;
 
+/* An array of the store that holds the pixels of a level, or its mask. */
+typedef struct {
+    char path[64]; /* below the image's group: "ovr_2x/image", "ovr_mask/ovr_2x" */
+    int level, is_mask;
+    int first_axis; /* of the image: the array has this one and all behind it */
+    int rank;
+    const dtype *type;
+    const int64_t *shape, *chunk, *shard,
+        *grid; /* of the level, from first_axis on; shard is NULL where there are none */
+    codec_spec codec;
+    uint8_t fill[16]; /* one pixel */
+} planned_array;
+
 struct ngff_plan {
     error error;
     atomic_int n_owners;
     struct ngff_image *image; /* its own copy, with what the options say of it; NULL after an error */
     options options;
+    int zarr_format; /* ZARR_*, in which the NGFF version is written */
     int n_levels;
     level *levels;
+    int n_arrays;
+    planned_array *arrays; /* the pixels of all levels, then the masks of all levels */
     char prefix[16]; /* of all keys: "0/" where the image is the first of several (LAYOUT=BIOFORMATS2RAW), else "" */
     char *ome_xml;   /* of all images of the store, as the host gives it; NULL: it is made */
     int resampling;  /* REDUCE_*, never AUTO */
@@ -85,7 +95,14 @@ void plan_blocksize(const struct ngff_plan *plan, char text[256]);
 void plan_take_told(struct ngff_plan *plan, const struct ngff_plan *further, const char *name);
 /* True where the levels lie side by side: 0, 1 ... */
 int plan_is_flat(const struct ngff_plan *plan);
-/* Path of the mask array of a level: "ovr_mask/scale0". */
-void plan_mask_path(const struct ngff_plan *plan, int level, char path[64]);
+/* The array of a level's pixels, and that of its mask; NULL where the image has none. */
+static inline const planned_array *plan_pixels(const struct ngff_plan *plan, int level)
+{
+    return &plan->arrays[level];
+}
+static inline const planned_array *plan_mask(const struct ngff_plan *plan, int level)
+{
+    return plan->image->has_mask ? &plan->arrays[plan->n_levels + level] : NULL;
+}
 
 #endif

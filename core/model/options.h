@@ -6,6 +6,7 @@
 #include "base/codec_spec.h"
 #include "base/error.h"
 
+enum { VERSION_04 = 4, VERSION_05 = 5 }; /* of NGFF */
 enum { LAYOUT_OVERVIEWS, LAYOUT_SCALES, LAYOUT_FLAT, LAYOUT_BIOFORMATS2RAW };
 enum { TRI_AUTO, TRI_YES, TRI_NO };
 enum {

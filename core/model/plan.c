@@ -324,7 +324,8 @@ ngff_plan *ngff_plan_create(ngff_image *image, const char *const *list)
     atomic_init(&p->n_owners, 1);
     p->n_readers = 1;
     p->levels = calloc(max_levels, sizeof *p->levels);
-    if (!p->levels || !image) {
+    p->arrays = calloc(2 * max_levels, sizeof *p->arrays);
+    if (!p->levels || !p->arrays || !image) {
         error_set(&p->error, image ? NGFF_E_MEMORY : NGFF_E_ARGUMENT, image ? "out of memory" : "no image was given");
         return p;
     }
@@ -333,6 +334,7 @@ ngff_plan *ngff_plan_create(ngff_image *image, const char *const *list)
         status = read_options(p, image, list);
     if (status == NGFF_OK && !(p->image = image_copy(image)))
         status = error_set(&p->error, NGFF_E_MEMORY, "out of memory");
+    p->zarr_format = p->options.version == VERSION_04 ? ZARR_2 : ZARR_3;
     if (status == NGFF_OK)
         status = apply_image_options(p);
     if (status == NGFF_OK && p->options.labels)
@@ -373,6 +375,7 @@ int32_t plan_keep(plan *p, const uint8_t fill[16], const char *kept_attributes)
     free(p->kept_attributes);
     p->kept_attributes = copy;
     memcpy(p->fill, fill, sizeof p->fill);
+    levels_list_arrays(p);
     return NGFF_OK;
 }
 
@@ -394,6 +397,7 @@ void ngff_plan_free(ngff_plan *p)
         free(p->losses[i]);
     free(p->losses);
     free(p->levels);
+    free(p->arrays);
     free(p->kept_attributes);
     free(p->kept_nodes);
     free(p->ome_xml);

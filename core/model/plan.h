@@ -28,6 +28,9 @@ int64_t levels_count_objects(const plan *p);
 /* The requested chunk extent of an axis, before it is cut to a level's shape. */
 int64_t levels_block(const plan *p, int axis);
 
+/* The rows of arrays, once the levels stand. */
+void levels_list_arrays(plan *p);
+
 /* flow.c: what depends on the source as well: cells, region, threads, memory. May be made again. */
 int32_t flow_make(plan *p);
 

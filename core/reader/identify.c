@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "metadata/document.h"
+#include "zarr/document.h"
 #include "store/store.h"
 
 enum { most_read = 4 << 20 }; /* the root's attributes stand within that, before its copies of other documents */

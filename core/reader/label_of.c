@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "metadata/document.h"
+#include "zarr/document.h"
 #include "model/image.h"
 #include "reader/reader.h"
 
@@ -31,8 +31,8 @@ static int is_label_name(const char *name)
 static char *version_text(const stored_image *of)
 {
     json_span all = json_whole(of->attributes);
-    json_span ome = of->version == VERSION_04 ? all : json_member(all, "ome");
-    json_span version = of->version == VERSION_04
+    json_span ome = of->zarr_format == ZARR_2 ? all : json_member(all, "ome");
+    json_span version = of->zarr_format == ZARR_2
                             ? json_member(json_item(json_member(ome, "multiscales"), 0), "version")
                             : json_member(ome, "version");
     char *quoted = json_copy(version);

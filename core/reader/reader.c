@@ -12,8 +12,9 @@
 #include "base/json.h"
 #include "base/machine.h"
 #include "base/number.h"
+#include "base/sizes.h"
 #include "metadata/level_place.h"
-#include "reader/chunk.h"
+#include "zarr/chunk.h"
 #include "reader/crew.h"
 #include "reader/reader.h"
 #include "store/zip.h"
@@ -265,7 +266,7 @@ static int32_t part_find(ngff_reader *reader, const char *root, const char *part
         return status;
     warnings_move(&reader->recorded.told, &place.parts.told, root);
     if (place.is_list) {
-        reader->image.version = place.version; /* of documents that verify.c reads */
+        reader->image.zarr_format = place.zarr_format; /* of documents that verify.c reads */
         reader->parts = place.parts;
         place.parts = (stored_parts){0};
     } else {

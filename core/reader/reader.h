@@ -8,10 +8,11 @@
 #include "metadata/metadata.h"
 #include "metadata/parts.h"
 #include "ngff.h"
-#include "reader/chunk.h"
+#include "zarr/chunk.h"
 #include "reader/chunk_cache.h"
 #include "reader/recorded.h"
 #include "store/store.h"
+#include "zarr/consolidated.h"
 
 enum { least_cache = 64 << 20, most_cache = 512 << 20 }; /* bytes of decoded chunks kept, unless the host says it */
 
@@ -57,9 +58,9 @@ ngff_reader *reader_at(const char *path);
 const stored_image *reader_image(const ngff_reader *reader);
 store *reader_store(const ngff_reader *reader);
 const char *reader_path(const ngff_reader *reader);
-/* metadata_source: one object as text. user: the reader. */
+/* document_get: one object as text. user: the reader. */
 int32_t reader_document(void *user, const char *key, char **text, size_t *n, error *e);
-/* metadata_source: the same, without a request where the root of a store on a server has told. */
+/* document_get: the same, without a request where the root of a store on a server has told. */
 int32_t reader_known_document(void *user, const char *key, char **text, size_t *n, error *e);
 
 #endif

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "metadata/document.h"
+#include "zarr/document.h"
 #include "reader/reader.h"
 
 /* -- The record ------------------------------------------------------------------------------------------------ */
@@ -84,7 +84,7 @@ static int32_t read_record(ngff_reader *reader, json_span attributes)
 static int32_t read_again(ngff_reader *reader, error *e)
 {
     const document_source source = document_source_of(reader_document, reader, &reader->limits);
-    int is_v2 = reader->image.version == VERSION_04;
+    int is_v2 = reader->image.zarr_format == ZARR_2;
     document d;
     int32_t status = document_open(&source, "", is_v2 ? ".zattrs" : "zarr.json", &d, e);
     if (status != NGFF_OK) {
@@ -169,7 +169,7 @@ static int32_t has_first_chunk(const ngff_reader *reader, const stored_array *ar
     char name[128], key[512];
     uint64_t n = 0;
     int is_there = 0;
-    stored_chunk_key(array, first, name);
+    array_chunk_key(array, first, name);
     for (char *p = name; *p; p++)
         if (*p == array->separator)
             *p = separator;
@@ -183,7 +183,7 @@ static int32_t try_separator(ngff_reader *reader, const stored_array *array, err
 {
     recorded *r = &reader->recorded;
     int place = place_of(reader, array), n = reader->image.n_levels;
-    if (place < 0 || array->key_version != VERSION_04 || r->is_own || r->has_tried_separator[place])
+    if (place < 0 || array->key_format != ZARR_2 || r->is_own || r->has_tried_separator[place])
         return NGFF_OK;
     stored_array *found = place < n ? &reader->image.levels[place] : &reader->image.masks[place - n];
     char declared = array->separator, other = declared == '/' ? '.' : '/';

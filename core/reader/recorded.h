@@ -6,7 +6,7 @@
 
 #include "base/warnings.h"
 #include "model/stored.h"
-#include "reader/chunk.h"
+#include "zarr/chunk.h"
 
 /* The option MISSING_CHUNKS. */
 typedef enum {

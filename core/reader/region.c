@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reader/chunk.h"
+#include "zarr/chunk.h"
 #include "reader/crew.h"
 
 /* An error is a kilobyte, and a call for one pixel is short: clearing it whole would be a good part of it. */

@@ -17,12 +17,13 @@
 #include <string.h>
 
 #include "metadata/collection.h"
-#include "metadata/document.h"
+#include "zarr/document.h"
 #include "metadata/ome_xml.h"
 #include "model/stored.h"
-#include "reader/chunk.h"
+#include "zarr/chunk.h"
 #include "reader/crew.h"
 #include "validate/validate.h"
+#include "zarr/consolidated.h"
 
 enum {
     most_strays = 100000,
@@ -150,7 +151,7 @@ static int is_document(const check *c, const char *key)
 {
     static const char *const v2[] = {".zarray", ".zgroup", ".zattrs"};
     const char *name = base_name(key);
-    if (c->image->version != VERSION_04)
+    if (c->image->zarr_format != ZARR_2)
         return strcmp(name, "zarr.json") == 0;
     for (int i = 0; i < 3; i++)
         if (strcmp(name, v2[i]) == 0)
@@ -167,7 +168,7 @@ static int64_t ordinal_of(const stored_array *a, const char *key)
         return -2;
     const char *p = key + (n > 0 ? n + 1 : 0);
     int64_t ordinal = 0;
-    if (a->key_version != VERSION_04) {
+    if (a->key_format != ZARR_2) {
         if (p[0] != 'c' || p[1] != a->separator)
             return -1;
         p += 2;
@@ -288,7 +289,7 @@ static void want(check *c, const char *key, const char *why)
 /* The documents of an array and of the groups above it. */
 static void want_array(check *c, const stored_array *a)
 {
-    int is_v2 = c->image->version == VERSION_04;
+    int is_v2 = c->image->zarr_format == ZARR_2;
     char key[512];
     for (const char *slash = strchr(a->path, '/'); slash; slash = strchr(slash + 1, '/')) {
         snprintf(key, sizeof key, "%.*s/%s", (int)(slash - a->path), a->path, is_v2 ? ".zgroup" : "zarr.json");
@@ -333,7 +334,7 @@ static int32_t is_group(const check *c, const char *path)
     const document_source source = document_source_of(reader_document, c->reader, &c->reader->limits);
     document d;
     error told = {0};
-    if (c->image->version == VERSION_04)
+    if (c->image->zarr_format == ZARR_2)
         return 0;
     int32_t status = document_open(&source, path, "zarr.json", &d, &told);
     if (status != NGFF_OK)
@@ -347,7 +348,7 @@ static int32_t is_group(const check *c, const char *path)
 /* The arrays beside levels and masks. */
 static int32_t find_arrays(check *c)
 {
-    const char *name = c->image->version == VERSION_04 ? ".zarray" : "zarr.json";
+    const char *name = c->image->zarr_format == ZARR_2 ? ".zarray" : "zarr.json";
     for (size_t i = 0; i < c->documents.n; i++) {
         const char *key = c->documents.items[i];
         size_t n = strlen(key), n_name = strlen(name);
@@ -503,7 +504,7 @@ static void name_chunk(const stored_array *a, const char *what, const int64_t *i
         object[i] = index[i] / (a->shard[i] / a->chunk[i]);
         n += snprintf(numbers + n, sizeof numbers - (size_t)n, "%s%" PRId64, i ? "," : "", index[i]);
     }
-    stored_chunk_key(a, object, name);
+    array_chunk_key(a, object, name);
     snprintf(text, room, "%s, chunk %s (%s%s%s)", what, numbers, a->path, a->path[0] ? "/" : "", name);
 }
 
@@ -857,12 +858,12 @@ static int32_t check_documents(check *c)
 {
     error e = {0};
     int n = c->image->n_levels;
-    if (consolidated_open(reader_document, c->reader, c->image->version, &c->copies, &e) < 0)
+    if (consolidated_open(reader_document, c->reader, c->image->zarr_format, &c->copies, &e) < 0)
         tell_error(c, "", &e);
     const char *key;
     for (int i = 0; (key = consolidated_key(c->copies, i)); i++)
         want(c, key, "but the root's consolidated metadata has a copy of it");
-    if (c->image->version == VERSION_04) {
+    if (c->image->zarr_format == ZARR_2) {
         want(c, ".zgroup", "but the root of a Zarr v2 store needs it");
         if (ngff_reader_attribute(c->reader, "consolidated"))
             want(c, ".zmetadata", "but the root says that there is one");

@@ -10,7 +10,8 @@
 #ifndef NGFF_VALIDATE_RULES_H
 #define NGFF_VALIDATE_RULES_H
 
-#include "metadata/document.h"
+#include "zarr/document.h"
+#include "base/box.h"
 #include "validate/validate.h"
 
 /* A place in a document: "multiscales[0].axes[1]". */

@@ -508,7 +508,7 @@ static int32_t visit(walk *w, const char *path, const purpose *why, error *e)
 
 /* -- All of it ------------------------------------------------------------------------------------------------- */
 
-int32_t validate_store(judge *j, metadata_source get, void *user, const stored_limits *limits, error *e)
+int32_t validate_store(judge *j, document_get get, void *user, const stored_limits *limits, error *e)
 {
     walk w = {.source = document_source_of(get, user, limits), .j = j};
     const purpose any = {NULL, 0, NULL};
@@ -524,7 +524,7 @@ int32_t validate_store(judge *j, metadata_source get, void *user, const stored_l
     return status < 0 ? status : NGFF_OK;
 }
 
-int32_t validate_document(judge *j, metadata_source get, void *user, const char *key, const stored_limits *limits,
+int32_t validate_document(judge *j, document_get get, void *user, const char *key, const stored_limits *limits,
                           error *e)
 {
     walk w = {.source = document_source_of(get, user, limits), .j = j};

@@ -2,7 +2,7 @@
 #ifndef NGFF_VALIDATE_VALIDATE_H
 #define NGFF_VALIDATE_VALIDATE_H
 
-#include "metadata/metadata.h"
+#include "zarr/document.h"
 
 /* Who is told: NGFF_FINDING_INVALID or _TOLERABLE for a MUST, NGFF_FINDING_ADVICE for a SHOULD, NGFF_FINDING_NOTE. */
 typedef struct {
@@ -19,10 +19,10 @@ typedef struct {
 /* Judges the root's document and those of the groups and arrays that it leads to: levels, labels, wells, fields,
  * series. What is named and is not there is a note: this is about documents, not about pixels. An error is one of
  * reading; broken rules are counted in the judge. */
-int32_t validate_store(judge *j, metadata_source get, void *user, const stored_limits *limits, error *e);
+int32_t validate_store(judge *j, document_get get, void *user, const stored_limits *limits, error *e);
 
 /* Judges a single document: attributes, or a whole zarr.json. */
-int32_t validate_document(judge *j, metadata_source get, void *user, const char *key, const stored_limits *limits,
+int32_t validate_document(judge *j, document_get get, void *user, const char *key, const stored_limits *limits,
                           error *e);
 
 #endif

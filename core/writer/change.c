@@ -21,7 +21,7 @@
 
 /* -- Opening ------------------------------------------------------------------------------------------------------- */
 
-/* metadata_source: one object as text. */
+/* document_get: one object as text. */
 static int32_t get_text(void *user, const char *key, char **text, size_t *n, error *e)
 {
     store *s = user;
@@ -45,14 +45,14 @@ static int is_as_planned(const ngff_plan *plan, int l, const stored_array *a)
            memcmp(a->shape, at->shape, bytes) == 0 && memcmp(a->chunk, at->chunk, bytes) == 0 &&
            memcmp(a->shard, at->shard, bytes) == 0 && a->is_sharded == at->is_sharded && !a->index_is_first &&
            a->index_has_checksum == a->is_sharded && a->codec.has_crc32c == plan->codec.has_crc32c &&
-           !a->is_big_endian && a->separator == '/' && a->key_version == plan->options.version &&
+           !a->is_big_endian && a->separator == '/' && a->key_format == plan->zarr_format &&
            a->codec.compress == plan->codec.compress && (!has_cname || a->codec.blosc_cname == plan->codec.blosc_cname);
 }
 
 static int32_t check_stored(const ngff_plan *plan, const stored_image *stored, error *e)
 {
     static const char advice[] = "copy it with gdal_translate -of OMEZARR and change the copy";
-    if (stored->version != plan->options.version || stored->n_levels != plan->n_levels ||
+    if (stored->zarr_format != plan->zarr_format || stored->n_levels != plan->n_levels ||
         stored->has_mask != plan->image->has_mask)
         return error_set(e, NGFF_E_UNSUPPORTED, "its version, levels or mask are not those that its options make; %s",
                          advice);
@@ -109,7 +109,7 @@ static void expect(ngff_writer *w, const chunk_set *levels, const chunk_set *mas
 static void look_at_label(ngff_writer *w, const stored_image *stored, error *e)
 {
     json_span all = json_whole(stored->attributes);
-    json_span ome = stored->version == VERSION_04 ? all : json_member(all, "ome");
+    json_span ome = stored->zarr_format == ZARR_2 ? all : json_member(all, "ome");
     if (!w->plan->options.labels || e->status != NGFF_OK)
         return;
     w->before_label = json_copy(json_member(ome, "image-label"));
@@ -434,13 +434,11 @@ static int32_t clear_levels(ngff_writer *w, error *e)
     if (put_arrays(w, e) != NGFF_OK)
         return e->status;
     for (int l = 1; l < w->plan->n_levels && e->status == NGFF_OK; l++) {
-        char mask[64];
         if (l < w->before->n_levels && !level_differs(&w->before->levels[l], &w->plan->levels[l]))
             continue;
         w->store->ops->remove_chunks(w->store, w->plan->levels[l].path, e);
-        plan_mask_path(w->plan, l, mask);
         if (w->plan->image->has_mask)
-            w->store->ops->remove_chunks(w->store, mask, e);
+            w->store->ops->remove_chunks(w->store, plan_mask(w->plan, l)->path, e);
     }
     return e->status;
 }
@@ -468,38 +466,38 @@ static int32_t run_pass(ngff_writer *w, error *e)
 typedef struct {
     char *key;
     uint8_t digest[sha256_size]; /* of its bytes */
-} document;
+} made_document;
 
 typedef struct documents {
     ngff_writer *writer; /* NULL: they are only listed */
     error *error;
     int is_without_root;
     const struct documents *before; /* sorted: what is not to be changed; or NULL */
-    document *list;
+    made_document *list;
     size_t n, room;
 } documents;
 
 static int compare_keys(const void *a, const void *b)
 {
-    return strcmp(((const document *)a)->key, ((const document *)b)->key);
+    return strcmp(((const made_document *)a)->key, ((const made_document *)b)->key);
 }
 
-static const document *find(const documents *d, const document *like)
+static const made_document *find(const documents *d, const made_document *like)
 {
     return d->n > 0 ? bsearch(like, d->list, d->n, sizeof *d->list, compare_keys) : NULL;
 }
 
-static document *add(documents *d, const char *key, const void *bytes, size_t n)
+static made_document *add(documents *d, const char *key, const void *bytes, size_t n)
 {
     if (d->n == d->room) {
         size_t room = d->room ? 2 * d->room : 64;
-        document *more = realloc(d->list, room * sizeof *more);
+        made_document *more = realloc(d->list, room * sizeof *more);
         if (!more)
             return NULL;
         d->list = more;
         d->room = room;
     }
-    document *made = &d->list[d->n];
+    made_document *made = &d->list[d->n];
     made->key = strdup(key);
     sha256_of(bytes, n, made->digest);
     d->n += made->key != NULL;
@@ -522,12 +520,12 @@ static int is_stored(store *s, const char *key, const void *bytes, size_t n)
 static int32_t put_document(void *user, const char *key, const void *bytes, size_t n)
 {
     documents *d = user;
-    const document *made = add(d, key, bytes, n);
+    const made_document *made = add(d, key, bytes, n);
     if (!made)
         return error_set(d->error, NGFF_E_MEMORY, "out of memory");
     if (!d->writer || (d->is_without_root && !strchr(key, '/')))
         return NGFF_OK;
-    const document *before = d->before ? find(d->before, made) : NULL;
+    const made_document *before = d->before ? find(d->before, made) : NULL;
     if ((!before || memcmp(before->digest, made->digest, sha256_size) != 0) &&
         !is_stored(d->writer->store, key, bytes, n) && claim(d->writer, d->error) == NGFF_OK)
         d->writer->store->ops->put(d->writer->store, key, bytes, n, d->error);
@@ -646,7 +644,7 @@ static int32_t take_labels(ngff_writer *w, error *e)
     int n = 0;
     free(w->plan->kept_nodes);
     w->plan->kept_nodes = NULL;
-    if (label_group_nodes(w->store, w->plan->options.version, &w->plan->kept_nodes, &n, e) != NGFF_OK)
+    if (label_group_nodes(w->store, w->plan->zarr_format, &w->plan->kept_nodes, &n, e) != NGFF_OK)
         return e->status;
     if (n > 0 && w->before->n_levels != w->plan->n_levels)
         snprintf(w->store->warning, sizeof w->store->warning,

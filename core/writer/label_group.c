@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "metadata/document.h"
+#include "zarr/document.h"
 #include "ngff.h"
 #include "store/zip.h"
 
@@ -46,16 +46,16 @@ static char *text_at(store *s, const char *key, error *e)
     return NULL;
 }
 
-static const char *group_key(int version)
+static const char *group_key(int format)
 {
-    return version == VERSION_04 ? "labels/.zattrs" : "labels/zarr.json";
+    return format == ZARR_2 ? "labels/.zattrs" : "labels/zarr.json";
 }
 
 /* The object of a document that NGFF's keys stand in. */
-static json_span ome_span(const char *text, int version)
+static json_span ome_span(const char *text, int format)
 {
     json_span all = json_whole(text);
-    return version == VERSION_04 ? all : json_member(json_member(all, "attributes"), "ome");
+    return format == ZARR_2 ? all : json_member(json_member(all, "attributes"), "ome");
 }
 
 /* A tree of a part of a document; NULL where there is none. */
@@ -72,7 +72,7 @@ static cJSON *tree_of(json_span span, error *e)
 
 typedef struct {
     store *store;
-    int version;
+    int zarr_format;
     cJSON *nodes;
     error *e;
 } collector;
@@ -83,7 +83,7 @@ static void collect(collector *c, const char *path, const char *name)
     char key[longest_key];
     if (c->e->status != NGFF_OK || snprintf(key, sizeof key, "%s/%s", path, name) >= (int)sizeof key)
         return;
-    const char *node = c->version == VERSION_04 ? key : path;
+    const char *node = c->zarr_format == ZARR_2 ? key : path;
     char *text = cJSON_GetObjectItemCaseSensitive(c->nodes, node) ? NULL : text_at(c->store, key, c->e);
     if (text && !cJSON_AddRawToObject(c->nodes, node, text))
         error_set(c->e, NGFF_E_MEMORY, "out of memory");
@@ -92,7 +92,7 @@ static void collect(collector *c, const char *path, const char *name)
 
 static void collect_group(collector *c, const char *path)
 {
-    if (c->version != VERSION_04) {
+    if (c->zarr_format != ZARR_2) {
         collect(c, path, "zarr.json");
         return;
     }
@@ -114,7 +114,7 @@ static void collect_groups(collector *c, const char *path, size_t n)
 static void collect_label(collector *c, const char *path)
 {
     char key[longest_key + 16];
-    int is_v2 = c->version == VERSION_04;
+    int is_v2 = c->zarr_format == ZARR_2;
     collect_groups(c, path, strlen("labels/"));
     collect_group(c, path);
     snprintf(key, sizeof key, "%s/%s", path, is_v2 ? ".zattrs" : "zarr.json");
@@ -133,7 +133,8 @@ static void collect_label(collector *c, const char *path)
             error_set(c->e, NGFF_E_MEMORY, "out of memory");
         free(document);
     }
-    cJSON *multiscales = metadata.text ? NULL : tree_of(json_member(ome_span(text, c->version), "multiscales"), c->e);
+    cJSON *multiscales =
+        metadata.text ? NULL : tree_of(json_member(ome_span(text, c->zarr_format), "multiscales"), c->e);
     const cJSON *dataset;
     cJSON_ArrayForEach(dataset, member(cJSON_GetArrayItem(multiscales, 0), "datasets"))
     {
@@ -150,15 +151,15 @@ static void collect_label(collector *c, const char *path)
     free(text);
 }
 
-int32_t label_group_nodes(store *s, int version, char **json, int *n_labels, error *e)
+int32_t label_group_nodes(store *s, int format, char **json, int *n_labels, error *e)
 {
-    char *text = text_at(s, group_key(version), e), path[longest_key];
-    cJSON *names = tree_of(json_member(ome_span(text, version), "labels"), e);
+    char *text = text_at(s, group_key(format), e), path[longest_key];
+    cJSON *names = tree_of(json_member(ome_span(text, format), "labels"), e);
     const cJSON *item;
     *json = NULL;
     *n_labels = 0;
     if (text && e->status == NGFF_OK) {
-        collector c = {s, version, cJSON_CreateObject(), e};
+        collector c = {s, format, cJSON_CreateObject(), e};
         collect_group(&c, "labels");
         cJSON_ArrayForEach(item, names)
         {
@@ -200,19 +201,19 @@ static char *with_nodes(json_span copies, const char *nodes)
     return made;
 }
 
-static const char *copies_key(int version)
+static const char *copies_key(int format)
 {
-    return version == VERSION_04 ? ".zmetadata" : "zarr.json";
+    return format == ZARR_2 ? ".zmetadata" : "zarr.json";
 }
 
 /* The document that holds the root's copies, with those of the group made anew; NULL where it holds none, or on error. */
-static char *with_new_copies(store *s, int version, const char *text, error *e)
+static char *with_new_copies(store *s, int format, const char *text, error *e)
 {
     static const char *const path[] = {"consolidated_metadata", "metadata"};
-    int is_v2 = version == VERSION_04, n_labels;
+    int is_v2 = format == ZARR_2, n_labels;
     char *nodes = NULL, *copies = NULL, *now = NULL;
     json_span all = json_whole(text), old = json_member(is_v2 ? all : json_member(all, path[0]), path[1]);
-    if (old.text && label_group_nodes(s, version, &nodes, &n_labels, e) == NGFF_OK) {
+    if (old.text && label_group_nodes(s, format, &nodes, &n_labels, e) == NGFF_OK) {
         copies = with_nodes(old, nodes);
         now = copies ? json_put(all, path + is_v2, 2 - is_v2, copies) : NULL;
         if (!now)
@@ -224,12 +225,12 @@ static char *with_new_copies(store *s, int version, const char *text, error *e)
 }
 
 /* Makes the root's copies of the group anew, where it has copies. */
-static int32_t renew_copies(store *s, int version, error *e)
+static int32_t renew_copies(store *s, int format, error *e)
 {
-    char *text = text_at(s, copies_key(version), e);
-    char *now = e->status == NGFF_OK ? with_new_copies(s, version, text, e) : NULL;
+    char *text = text_at(s, copies_key(format), e);
+    char *now = e->status == NGFF_OK ? with_new_copies(s, format, text, e) : NULL;
     if (now)
-        s->ops->put(s, copies_key(version), now, strlen(now), e);
+        s->ops->put(s, copies_key(format), now, strlen(now), e);
     free(now);
     free(text);
     return e->status;
@@ -238,10 +239,10 @@ static int32_t renew_copies(store *s, int version, error *e)
 /* -- The group ----------------------------------------------------------------------------------------------------- */
 
 /* The group's document with another list; NULL: out of memory. */
-static char *with_list(const char *text, int version, const cJSON *names)
+static char *with_list(const char *text, int format, const cJSON *names)
 {
     static const char *const path[] = {"attributes", "ome", "labels"};
-    int is_v2 = version == VERSION_04;
+    int is_v2 = format == ZARR_2;
     char *list = cJSON_PrintUnformatted(names);
     char *now = list ? json_put(json_whole(text), path + 2 * is_v2, 3 - 2 * is_v2, list) : NULL;
     cJSON_free(list);
@@ -272,18 +273,18 @@ static store *open_root(const struct ngff_plan *plan, const char *path, error *e
 }
 
 /* The documents of the group, with this list. */
-static int32_t put_group(int version, const cJSON *names, metadata_sink sink, void *user, error *e)
+static int32_t put_group(int format, const cJSON *names, metadata_sink sink, void *user, error *e)
 {
     static const char v3[] =
         "{\n\t\"zarr_format\":\t3,\n\t\"node_type\":\t\"group\",\n\t\"attributes\":\t{\n\t\t\"ome\":"
         "\t{\n\t\t\t\"version\":\t\"0.5\",\n\t\t\t\"labels\":\t[]\n\t\t}\n\t}\n}";
     static const char v2_group[] = "{\n\t\"zarr_format\":\t2\n}", v2[] = "{\n\t\"labels\":\t[]\n}";
-    char *text = with_list(version == VERSION_04 ? v2 : v3, version, names);
+    char *text = with_list(format == ZARR_2 ? v2 : v3, format, names);
     int32_t status = text ? NGFF_OK : NGFF_E_MEMORY;
-    if (status == NGFF_OK && version == VERSION_04)
+    if (status == NGFF_OK && format == ZARR_2)
         status = sink(user, "labels/.zgroup", v2_group, sizeof v2_group - 1);
     if (status == NGFF_OK)
-        status = sink(user, group_key(version), text, strlen(text));
+        status = sink(user, group_key(format), text, strlen(text));
     free(text);
     return status == NGFF_OK ? NGFF_OK : error_set(e, status, "the documents of the group labels could not be written");
 }
@@ -299,32 +300,32 @@ static int32_t put_into(void *user, const char *key, const void *bytes, size_t n
     return to->store->ops->put(to->store, key, bytes, n, to->error);
 }
 
-static int32_t make_group(store *s, int version, error *e)
+static int32_t make_group(store *s, int format, error *e)
 {
     place to = {s, e};
     cJSON *none = cJSON_CreateArray();
     if (!none)
         return error_set(e, NGFF_E_MEMORY, "out of memory");
     if (s->ops->begin_update(s, e) == NGFF_OK &&
-        (put_group(version, none, put_into, &to, e) != NGFF_OK || s->ops->publish(s, e) != NGFF_OK))
+        (put_group(format, none, put_into, &to, e) != NGFF_OK || s->ops->publish(s, e) != NGFF_OK))
         s->ops->abandon(s);
     cJSON_Delete(none);
     return e->status;
 }
 
-int32_t label_group_make(store *s, int version, const char *const *names, int n, const char *root, metadata_sink sink,
+int32_t label_group_make(store *s, int format, const char *const *names, int n, const char *root, metadata_sink sink,
                          void *user, error *e)
 {
-    int is_v2 = version == VERSION_04;
+    int is_v2 = format == ZARR_2;
     cJSON *list = cJSON_CreateStringArray(names, n);
     char *copies = NULL, *now = NULL;
     if (!list)
         error_set(e, NGFF_E_MEMORY, "out of memory");
-    else if (put_group(version, list, sink, user, e) == NGFF_OK && is_v2)
-        copies = text_at(s, copies_key(version), e);
+    else if (put_group(format, list, sink, user, e) == NGFF_OK && is_v2)
+        copies = text_at(s, copies_key(format), e);
     if (e->status == NGFF_OK)
-        now = with_new_copies(s, version, is_v2 ? copies : root, e);
-    int32_t status = now ? sink(user, copies_key(version), now, strlen(now)) : NGFF_OK;
+        now = with_new_copies(s, format, is_v2 ? copies : root, e);
+    int32_t status = now ? sink(user, copies_key(format), now, strlen(now)) : NGFF_OK;
     cJSON_Delete(list);
     free(copies);
     free(now);
@@ -348,7 +349,7 @@ static int is_left(store *s, const char *name, error *e)
 
 int32_t label_group_begin(struct ngff_plan *plan, const char *path, error *e)
 {
-    int version = plan->options.version, is_there = 0;
+    int format = plan->zarr_format, is_there = 0;
     uint64_t n;
     store *s = open_root(plan, path, e);
     if (!s)
@@ -363,8 +364,8 @@ int32_t label_group_begin(struct ngff_plan *plan, const char *path, error *e)
     ngff_reader_free(image);
     if (e->status == NGFF_OK && is_left(s, plan->image->label_name, e))
         plan->options.overwrite = 1;
-    if (e->status == NGFF_OK && store_find_size(s, group_key(version), &n, &is_there, e) == NGFF_OK && !is_there)
-        make_group(s, version, e);
+    if (e->status == NGFF_OK && store_find_size(s, group_key(format), &n, &is_there, e) == NGFF_OK && !is_there)
+        make_group(s, format, e);
     s->ops->free(s);
     return e->status;
 }
@@ -375,23 +376,23 @@ int32_t label_group_mark(store *label, error *e)
 }
 
 /* Puts the name into the list, if it is not there. */
-static int32_t add_name(store *s, int version, const char *name, error *e)
+static int32_t add_name(store *s, int format, const char *name, error *e)
 {
     int is_listed = 0;
-    char *text = text_at(s, group_key(version), e), *now = NULL;
-    json_span ome = ome_span(text, version), old = json_member(ome, "labels");
+    char *text = text_at(s, group_key(format), e), *now = NULL;
+    json_span ome = ome_span(text, format), old = json_member(ome, "labels");
     cJSON *names = old.text ? tree_of(old, e) : cJSON_CreateArray(), *item;
     if (e->status == NGFF_OK && !cJSON_IsArray(names)) /* made anew it would lose the labels that are there */
         error_set(e, NGFF_E_CORRUPT, "%s/%s: \"labels\" is no list; correct it, then add the label image again",
-                  s->path, group_key(version));
+                  s->path, group_key(format));
     cJSON_ArrayForEach(item, names) is_listed |= cJSON_IsString(item) && strcmp(item->valuestring, name) == 0;
     if (!text && e->status == NGFF_OK)
-        error_set(e, NGFF_E_CORRUPT, "%s/%s is missing, or no JSON", s->path, group_key(version));
+        error_set(e, NGFF_E_CORRUPT, "%s/%s is missing, or no JSON", s->path, group_key(format));
     if (e->status == NGFF_OK && !is_listed) {
         cJSON_AddItemToArray(names, cJSON_CreateString(name));
-        now = with_list(text, version, names);
+        now = with_list(text, format, names);
         if (now)
-            s->ops->put(s, group_key(version), now, strlen(now), e);
+            s->ops->put(s, group_key(format), now, strlen(now), e);
         else
             error_set(e, NGFF_E_MEMORY, "out of memory");
     }
@@ -403,15 +404,15 @@ static int32_t add_name(store *s, int version, const char *name, error *e)
 
 int32_t label_group_list(const struct ngff_plan *plan, const char *path, error *e)
 {
-    int version = plan->options.version;
+    int format = plan->zarr_format;
     const char *name = plan->image->label_name;
     char mark[longest_key];
     error cause = {0};
     store *s = open_root(plan, path, &cause);
     snprintf(mark, sizeof mark, "%s/" STORE_DIRTY_KEY, name);
     if (s && s->ops->begin_update(s, &cause) == NGFF_OK &&
-        (add_name(s, version, name + strlen("labels/"), &cause) != NGFF_OK ||
-         renew_copies(s, version, &cause) != NGFF_OK || s->ops->remove(s, mark, &cause) != NGFF_OK ||
+        (add_name(s, format, name + strlen("labels/"), &cause) != NGFF_OK ||
+         renew_copies(s, format, &cause) != NGFF_OK || s->ops->remove(s, mark, &cause) != NGFF_OK ||
          s->ops->publish(s, &cause) != NGFF_OK))
         s->ops->abandon(s);
     if (s)
@@ -423,9 +424,9 @@ int32_t label_group_list(const struct ngff_plan *plan, const char *path, error *
 }
 
 /* True if the root has copies of documents of this group. */
-static int has_copies(store *s, int version, error *e)
+static int has_copies(store *s, int format, error *e)
 {
-    int is_v2 = version == VERSION_04;
+    int is_v2 = format == ZARR_2;
     char *text = text_at(s, is_v2 ? ".zmetadata" : "zarr.json", e);
     json_span all = json_whole(text), copies = is_v2 ? all : json_member(all, "consolidated_metadata");
     int is_there = json_member(json_member(copies, "metadata"), is_v2 ? "labels/.zattrs" : "labels").text != NULL;
@@ -451,8 +452,8 @@ int32_t label_group_renew(const struct ngff_plan *plan, const char *path, error 
         error_set(&cause, NGFF_E_MEMORY, "out of memory");
     } else {
         s->is_unmarked = 1;
-        if (has_copies(s, plan->options.version, &cause) && s->ops->begin_update(s, &cause) == NGFF_OK &&
-            (renew_copies(s, plan->options.version, &cause) != NGFF_OK || s->ops->publish(s, &cause) != NGFF_OK))
+        if (has_copies(s, plan->zarr_format, &cause) && s->ops->begin_update(s, &cause) == NGFF_OK &&
+            (renew_copies(s, plan->zarr_format, &cause) != NGFF_OK || s->ops->publish(s, &cause) != NGFF_OK))
             s->ops->abandon(s);
         s->ops->free(s);
     }

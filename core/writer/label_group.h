@@ -15,13 +15,13 @@ int32_t label_group_mark(store *label, error *e);
 int32_t label_group_list(const struct ngff_plan *plan, const char *path, error *e);
 /* The group of n label images (the names behind "labels/") that were made with their image, whose folder s is: all of their
  * documents are there. root: the image's own, which holds copies in v3. What is put, goes to the sink. */
-int32_t label_group_make(store *s, int version, const char *const *names, int n, const char *root, metadata_sink sink,
+int32_t label_group_make(store *s, int format, const char *const *names, int n, const char *root, metadata_sink sink,
                          void *user, error *e);
 /* After a label image was changed in place: where the store at path lies in the group of an image's store, the copies that
  * the root has of its documents are made anew. */
 int32_t label_group_renew(const struct ngff_plan *plan, const char *path, error *e);
 /* The documents in the group, for the root's copies: one JSON object by their names there (malloc'ed), NULL where there is
- * no group; n_labels: the label images that are listed. version: VERSION_*. */
-int32_t label_group_nodes(store *s, int version, char **json, int *n_labels, error *e);
+ * no group; n_labels: the label images that are listed. format: ZARR_*. */
+int32_t label_group_nodes(store *s, int format, char **json, int *n_labels, error *e);
 
 #endif

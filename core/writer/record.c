@@ -169,7 +169,7 @@ static void object_key(const search *s, const objects *o, int64_t number, char k
     char name[128];
     for (int i = o->rank; i-- > 0; number /= o->grid[i])
         index[i] = number % o->grid[i];
-    metadata_chunk_key(s->plan->options.version, o->rank, index, name);
+    chunk_key(s->plan->zarr_format, o->rank, index, name);
     snprintf(key, 192, "%s/%s", o->path, name);
 }
 
@@ -365,12 +365,11 @@ static update *find_rest(const ngff_plan *plan, store *from, const char *lines, 
     int rank = plan->image->rank, y = rank - 2;
     search s = {.plan = plan, .store = from};
     int64_t n_cells = product_checked(base->cell_grid, rank);
-    char mask[64];
-    plan_mask_path(plan, 0, mask);
     update *rest = update_create(plan);
     s.is_done = memory_take(n_cells, 1);
     int is_made = rest && s.is_done && objects_make(&s.pixels, rank, base->shape, base->shard, base->path) &&
-                  (!plan->image->has_mask || objects_make(&s.mask, 2, base->shape + y, base->chunk + y, mask));
+                  (!plan->image->has_mask ||
+                   objects_make(&s.mask, 2, base->shape + y, base->chunk + y, plan_mask(plan, 0)->path));
     pthread_mutex_init(&s.lock, NULL);
     if (!is_made)
         error_set(e, NGFF_E_MEMORY, "out of memory");

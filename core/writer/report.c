@@ -322,7 +322,7 @@ static int32_t read_kept(report *r, store *s, const kept_array *a, size_t n_know
         uint8_t *bytes = NULL;
         size_t n_bytes = 0;
         object like = {.key = full};
-        metadata_chunk_key(r->plan->options.version, a->rank, index, name);
+        chunk_key(r->plan->zarr_format, a->rank, index, name);
         snprintf(full, sizeof full, "%s%s/%s", prefix, a->path, name);
         if (holds_chunk(a, index) && !bsearch(&like, r->objects, n_known, sizeof like, by_key)) {
             if (store_read(s, key, 0, 0, &bytes, &n_bytes, e) == NGFF_OK)
@@ -340,10 +340,9 @@ static int32_t read_all_kept(report *r, const report_end *end, error *e)
     const level *base = &r->plan->levels[0];
     int rank = r->plan->image->rank, y = rank - 2;
     size_t n_known = r->n_objects;
-    char path[64];
-    plan_mask_path(r->plan, 0, path);
+    const planned_array *of_mask = plan_mask(r->plan, 0);
     kept_array pixels = {.path = base->path, .rank = rank, .grid = base->grid, .stored = &end->stored[0]};
-    kept_array mask = {.path = path, .rank = 2, .grid = base->grid + y, .per_object = {1, 1}};
+    kept_array mask = {.path = of_mask ? of_mask->path : "", .rank = 2, .grid = base->grid + y, .per_object = {1, 1}};
     for (int i = 0; i < rank; i++)
         pixels.per_object[i] = base->shard[i] / base->chunk[i];
     if (read_kept(r, end->store, &pixels, n_known, e) != NGFF_OK || !r->plan->image->has_mask)
@@ -393,7 +392,6 @@ static int32_t account_arrays(report *r, const report_end *end, array_report *le
     int y = image->rank - 2;
     for (int l = 0; l < r->plan->n_levels && e->status == NGFF_OK; l++) {
         const level *at = &r->plan->levels[l];
-        char mask[64];
         levels[l].n_chunks = product_checked(at->grid, image->rank);
         levels[l].n_stored = chunk_set_count(&end->stored[l]);
         levels[l].bytes = chunk_bytes(r, at->path);
@@ -401,10 +399,9 @@ static int32_t account_arrays(report *r, const report_end *end, array_report *le
                      levels[l].pixels, e);
         if (!image->has_mask || e->status != NGFF_OK)
             continue;
-        plan_mask_path(r->plan, l, mask);
         masks[l].n_chunks = product_checked(at->grid + y, 2);
         masks[l].n_stored = chunk_set_count(&end->stored_masks[l]);
-        masks[l].bytes = chunk_bytes(r, mask);
+        masks[l].bytes = chunk_bytes(r, plan_mask(r->plan, l)->path);
         digest_array(2, at->shape + y, at->chunk + y, at->grid + y, dtype_get(NGFF_UINT8), &zero, r->masks[l],
                      masks[l].pixels, e);
     }

@@ -8,6 +8,7 @@
 
 #include "codec/codec.h"
 #include "metadata/metadata.h"
+#include "zarr/shard_index.h"
 
 typedef struct shard {
     struct shard *next;
@@ -110,7 +111,7 @@ static int is_coming(const shards *all, const shard *s, size_t place)
 static void shard_key(const shards *all, const shard *s, char key[192])
 {
     char name[128];
-    metadata_chunk_key(all->plan->options.version, all->plan->image->rank, s->index, name);
+    chunk_key(all->plan->zarr_format, all->plan->image->rank, s->index, name);
     snprintf(key, 192, "%s/%s", all->plan->levels[s->level].path, name);
 }
 

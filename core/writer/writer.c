@@ -19,77 +19,7 @@
 #include "writer/label_group.h"
 #include "writer/writer.h"
 
-/* What one thread needs to encode: taken from a last-in-first-out list, so that it is warm. */
-typedef struct bench {
-    struct bench *next;
-    codec_context *codec;
-    uint8_t *bytes;
-    size_t capacity;
-    uint8_t *in_order; /* a chunk in the byte order of the store; NULL: that of the machine is the same */
-} bench;
-
-/* The pixels are stored as they are. */
-static int is_stored_plain(const codec_spec *spec)
-{
-    return spec->compress == COMPRESS_NONE && !spec->has_crc32c;
-}
-
 /* -- A finished cell: chunks to the store -------------------------------------------------------------------------- */
-
-static void free_bench(bench *b)
-{
-    codec_context_free(b->codec);
-    free(b->bytes);
-    free(b->in_order);
-    free(b);
-}
-
-static bench *take_bench(ngff_writer *w)
-{
-    pthread_mutex_lock(&w->lock);
-    bench *b = w->benches;
-    if (b)
-        w->benches = b->next;
-    pthread_mutex_unlock(&w->lock);
-    if (b)
-        return b;
-    const ngff_plan *plan = w->plan;
-    size_t chunk = (size_t)(product_checked(plan->levels[0].chunk, plan->image->rank) * plan->image->type->size);
-    b = calloc(1, sizeof *b);
-    if (!b)
-        return NULL;
-    b->capacity = codec_bound(&plan->codec, chunk);
-    b->codec = codec_context_create();
-    b->bytes = is_stored_plain(&plan->codec) ? NULL : malloc(b->capacity);
-    b->in_order = numbers_differ_in_files(plan->image->type->item_size) ? malloc(chunk) : NULL;
-    if (b->codec && (b->bytes || is_stored_plain(&plan->codec)) &&
-        (b->in_order || !numbers_differ_in_files(plan->image->type->item_size)))
-        return b;
-    free_bench(b);
-    return NULL;
-}
-
-static void give_bench(ngff_writer *w, bench *b)
-{
-    pthread_mutex_lock(&w->lock);
-    b->next = w->benches;
-    w->benches = b;
-    pthread_mutex_unlock(&w->lock);
-}
-
-/* Encodes one dense chunk of numbers of item_size bytes. encoded points into the bench or, without a codec, perhaps to
- * the pixels. */
-static int32_t encode(bench *b, const codec_spec *spec, const uint8_t *pixels, size_t n, int item_size,
-                      const uint8_t **encoded, size_t *n_encoded, error *e)
-{
-    pixels = bytes_to_store(pixels, n, item_size, b->in_order);
-    *encoded = pixels;
-    *n_encoded = n;
-    if (is_stored_plain(spec))
-        return NGFF_OK;
-    *encoded = b->bytes;
-    return codec_encode(b->codec, spec, pixels, n, b->bytes, b->capacity, n_encoded, e);
-}
 
 int32_t writer_report(ngff_writer *w, const char *key, const void *bytes, size_t n, error *e)
 {
@@ -124,7 +54,7 @@ static void remember(chunk_set *sets, int l, int64_t chunk, int is_stored)
         chunk_set_remove(&sets[l], chunk);
 }
 
-static int32_t put_chunk(ngff_writer *w, bench *b, int l, const int64_t *index, const uint8_t *pixels, error *e)
+static int32_t put_chunk(ngff_writer *w, encoder *one, int l, const int64_t *index, const uint8_t *pixels, error *e)
 {
     const ngff_plan *plan = w->plan;
     const level *at = &plan->levels[l];
@@ -132,8 +62,7 @@ static int32_t put_chunk(ngff_writer *w, bench *b, int l, const int64_t *index, 
     int is_fill = pixels_all_equal(pixels, n_pixels, size, plan->fill);
     const uint8_t *bytes = NULL;
     size_t n = 0;
-    if (!is_fill && encode(b, &plan->codec, pixels, (size_t)(n_pixels * size), plan->image->type->item_size, &bytes, &n,
-                           e) != NGFF_OK)
+    if (!is_fill && encoder_encode(one, &w->arrays[l], pixels, &bytes, &n, e) != NGFF_OK)
         return e->status;
     remember(w->stored_chunks, l, chunk_number(plan->image->rank, index, at->grid), !is_fill);
     report_chunk(w->report, l, index, pixels);
@@ -142,7 +71,7 @@ static int32_t put_chunk(ngff_writer *w, bench *b, int l, const int64_t *index, 
     if (is_fill && !w->before)
         return note_stored(w, l, index, NULL, NULL, 0, e);
     char key[192], name[128];
-    metadata_chunk_key(plan->options.version, plan->image->rank, index, name);
+    chunk_key(plan->zarr_format, plan->image->rank, index, name);
     snprintf(key, sizeof key, "%s/%s", at->path, name);
     if (is_fill)
         return w->store->ops->remove(w->store, key, e);
@@ -182,7 +111,7 @@ static int32_t is_first_of_mask(ngff_writer *w, const cell *c, error *e)
     return before == 0;
 }
 
-static int32_t put_mask(ngff_writer *w, bench *b, const cell *c, error *e)
+static int32_t put_mask(ngff_writer *w, encoder *one, const cell *c, error *e)
 {
     static const uint8_t zero;
     const ngff_plan *plan = w->plan;
@@ -190,8 +119,6 @@ static int32_t put_mask(ngff_writer *w, bench *b, const cell *c, error *e)
     int y = plan->image->rank - 2;
     size_t n = (size_t)(at->cell[y] * at->cell[y + 1]), n_encoded;
     const uint8_t *encoded;
-    codec_spec spec = plan->codec;
-    spec.type_size = 1;
     int32_t is_first = is_first_of_mask(w, c, e);
     if (is_first != 1)
         return is_first;
@@ -199,14 +126,13 @@ static int32_t put_mask(ngff_writer *w, bench *b, const cell *c, error *e)
     report_mask(w->report, c->level, c->index, c->mask);
     if (is_fill && !w->before)
         return note_mask(w, c, NULL, NULL, 0, e);
-    char key[192], path[64], name[128];
-    plan_mask_path(plan, c->level, path);
+    char key[192], name[128];
     remember(w->stored_mask_chunks, c->level, chunk_number(2, c->index + y, at->grid + y), !is_fill);
-    metadata_chunk_key(plan->options.version, 2, c->index + y, name);
-    snprintf(key, sizeof key, "%s/%s", path, name);
+    chunk_key(plan->zarr_format, 2, c->index + y, name);
+    snprintf(key, sizeof key, "%s/%s", plan->arrays[plan->n_levels + c->level].path, name);
     if (is_fill)
         return w->store->ops->remove(w->store, key, e);
-    if (encode(b, &spec, c->mask, n, 1, &encoded, &n_encoded, e) != NGFF_OK)
+    if (encoder_encode(one, &w->arrays[plan->n_levels + c->level], c->mask, &encoded, &n_encoded, e) != NGFF_OK)
         return e->status;
     int32_t status = w->store->ops->put(w->store, key, encoded, n_encoded, e);
     return status == NGFF_OK ? note_mask(w, c, key, encoded, n_encoded, e) : status;
@@ -255,18 +181,18 @@ static int32_t emit(void *user, const cell *c, error *e)
         remember_cell(w, c);
         return plan->image->has_mask && is_first_of_mask(w, c, e) < 0 ? e->status : NGFF_OK;
     }
-    bench *b = take_bench(w);
-    if (!b)
+    encoder *one = encoder_take(&w->encoders, &w->arrays[0]);
+    if (!one)
         return error_set(e, NGFF_E_MEMORY, "out of memory for an encoded chunk of %lld bytes", (long long)chunk_bytes);
     for (int i = 0; i < plan->image->rank; i++)
         index[i] = c->box.origin[i] / at->chunk[i];
-    put_mask(w, b, c, e); /* first: a chunk that is noted has its mask */
+    put_mask(w, one, c, e); /* first: a chunk that is noted has its mask */
     for (int64_t k = 0; e->status == NGFF_OK && store_goes_on(w->store, e) == NGFF_OK && k < n_chunks; k++) {
-        put_chunk(w, b, c->level, index, c->pixels + k * chunk_bytes, e);
+        put_chunk(w, one, c->level, index, c->pixels + k * chunk_bytes, e);
         if (channel_axis >= 0)
             index[channel_axis]++;
     }
-    give_bench(w, b);
+    encoder_give(&w->encoders, one);
     return e->status;
 }
 
@@ -414,16 +340,19 @@ int32_t writer_start_pass(ngff_writer *w, error *e)
     w->statistics = is_counted ? statistics_create(plan) : NULL;
     int32_t has_labels = label_values_create(plan, &w->labels);
     w->shards = shards_create(plan, w->store);
+    w->arrays = calloc((size_t)plan->n_arrays, sizeof *w->arrays);
     w->settings = store_settings(w->store);
     if (!w->written)
         w->written = written_create(w->store, w->path);
     w->pool = pool_create(n_workers, queue_depth, enter_thread, w);
     w->orders = calloc((size_t)plan->n_levels, sizeof *w->orders);
     cascade *made = w->orders && w->budget && has_labels == NGFF_OK && (w->statistics || !is_counted) && w->shards &&
-                            w->written && w->pool
+                            w->arrays && w->written && w->pool
                         ? cascade_create(plan, w->budget, w->pool, &host)
                         : NULL;
     if (made) {
+        for (int i = 0; i < plan->n_arrays; i++)
+            w->arrays[i] = metadata_planned_array(plan, &plan->arrays[i]);
         written_set_plan(w->written, plan);
         shards_set_listener(w->shards, note_stored, w);
         w->stored_chunks = make_sets(plan, 0);
@@ -457,6 +386,7 @@ ngff_writer *writer_make(ngff_plan *plan, store *s, const char *path)
     }
     pthread_mutex_init(&w->lock, NULL);
     pthread_mutex_init(&w->waiting, NULL);
+    encoders_begin(&w->encoders);
     w->process = getpid();
     w->plan = plan_retain(plan);
     w->store = s;
@@ -1104,11 +1034,8 @@ void ngff_writer_free(ngff_writer *w)
     written_free(w->written);
     statistics_free(w->statistics);
     label_values_free(w->labels);
-    while (w->benches) {
-        bench *b = w->benches;
-        w->benches = b->next;
-        free_bench(b);
-    }
+    encoders_end(&w->encoders);
+    free(w->arrays);
     stage_free(w->pixels);
     stage_free(w->masks);
     update_free(w->update);

@@ -22,8 +22,7 @@
 #include "writer/update.h"
 #include "writer/writer_store.h"
 #include "writer/written.h"
-
-struct bench;
+#include "zarr/encoder.h"
 
 /* A further image of a store of several: one of its own, or a label image of the image before. */
 typedef struct {
@@ -48,8 +47,9 @@ struct ngff_writer {
     shards *shards;
     written *written;     /* NULL until the pass, where nothing is there before */
     order *orders;        /* per level; those of levels that the writer makes are not used */
-    pthread_mutex_t lock; /* error, orders, benches; and what ngff_writer_progress reads while close goes on */
-    struct bench *benches;
+    pthread_mutex_t lock; /* error, orders; and what ngff_writer_progress reads while close goes on */
+    stored_array *arrays; /* as the plan has them; from the pass on */
+    encoders encoders;
     int64_t n_cells;
     int is_open, is_closed;
     atomic_int is_waiting;   /* of a pull that goes on with an earlier run: the pass begins with the first call */

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reader/chunk.h"
+#include "metadata/metadata.h"
+#include "zarr/chunk.h"
 
 enum { most_kept = 8 << 20 }; /* bytes of the buffers between two chunks */
 
@@ -12,7 +13,6 @@ struct written {
     chunk_store chunks;
     const struct ngff_plan *plan;
     stored_array levels[max_levels], masks[max_levels];
-    char mask_paths[max_levels][64];
     const chunk_set *expected, *expected_masks;
     chunk_rules rules;
 };
@@ -62,37 +62,13 @@ void written_free(written *w)
     free(w);
 }
 
-/* An array as the metadata writer describes it: C order, little-endian, shard indices at the end. */
-static stored_array array_of(const struct ngff_plan *plan, int l, int is_mask, char *path)
-{
-    const level *at = &plan->levels[l];
-    int rank = is_mask ? 2 : plan->image->rank, first = plan->image->rank - rank;
-    stored_array a = {.path = path,
-                      .type = is_mask ? dtype_get(NGFF_UINT8) : plan->image->type,
-                      .rank = rank,
-                      .is_sharded = !is_mask && at->is_sharded,
-                      .index_has_checksum = 1,
-                      .codec = plan->codec,
-                      .key_version = plan->options.version,
-                      .separator = '/'};
-    memcpy(a.shape, at->shape + first, (size_t)rank * sizeof *a.shape);
-    memcpy(a.chunk, at->chunk + first, (size_t)rank * sizeof *a.chunk);
-    memcpy(a.shard, (a.is_sharded ? at->shard : at->chunk) + first, (size_t)rank * sizeof *a.shard);
-    for (int i = 0; i < rank; i++)
-        a.byte_axis[i] = i;
-    if (!is_mask)
-        memcpy(a.fill, plan->fill, sizeof a.fill);
-    return a;
-}
-
 void written_set_plan(written *w, const struct ngff_plan *plan)
 {
     w->plan = plan;
     for (int l = 0; l < plan->n_levels; l++) {
-        w->levels[l] = array_of(plan, l, 0, (char *)plan->levels[l].path);
-        plan_mask_path(plan, l, w->mask_paths[l]);
-        if (plan->image->has_mask)
-            w->masks[l] = array_of(plan, l, 1, w->mask_paths[l]);
+        w->levels[l] = metadata_planned_array(plan, plan_pixels(plan, l));
+        if (plan_mask(plan, l))
+            w->masks[l] = metadata_planned_array(plan, plan_mask(plan, l));
     }
 }
 

@@ -1,5 +1,5 @@
 /* written.h: the pixels that a writer's store has already: of the store that is changed, of a run that is resumed, or
- * of this run, for windows of wide types. They are read by the one way of a chunk (reader/chunk.h). */
+ * of this run, for windows of wide types. They are read by the one way of a chunk (zarr/chunk.h). */
 #ifndef NGFF_WRITER_WRITTEN_H
 #define NGFF_WRITER_WRITTEN_H
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "codec/codec.h"
+#include "zarr/shard_index.h"
 
 enum { room = 1 << 16 };
 

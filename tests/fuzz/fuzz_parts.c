@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "metadata/document.h"
+#include "zarr/document.h"
 #include "metadata/parts.h"
 #include "ngff.h"
 #include "validate/validate.h"

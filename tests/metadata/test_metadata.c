@@ -676,7 +676,7 @@ static void every_version_and_layout_is_read_back(void)
             CHECK_TEXT(e.message, "");
             if (e.status)
                 continue;
-            CHECK_INT(image.version, v ? VERSION_04 : VERSION_05);
+            CHECK_INT(image.zarr_format, v ? ZARR_2 : ZARR_3);
             CHECK_TEXT(image.dims, "cyx");
             CHECK_INT(image.n_levels, 3);
             CHECK(image.has_mask);
@@ -689,7 +689,7 @@ static void every_version_and_layout_is_read_back(void)
             CHECK(image.masks[2].shape[0] == 250 && image.masks[2].rank == 2);
             CHECK(strstr(image.attributes, "multiscales") && strstr(image.array_attributes, "_CRS"));
             char key[128];
-            stored_chunk_key(a, (const int64_t[]){0, 3, 1}, key);
+            array_chunk_key(a, (const int64_t[]){0, 3, 1}, key);
             CHECK_TEXT(key, v ? "0/3/1" : "c/0/3/1");
             metadata_release(&image);
             forget(&m);
@@ -996,12 +996,12 @@ static void chunk_keys_follow_the_version(void)
 {
     char key[128];
     const int64_t index[] = {0, 3, 1};
-    metadata_chunk_key(VERSION_05, 3, index, key);
+    chunk_key(ZARR_3, 3, index, key);
     CHECK_TEXT(key, "c/0/3/1");
-    metadata_chunk_key(VERSION_04, 3, index, key);
+    chunk_key(ZARR_2, 3, index, key);
     CHECK_TEXT(key, "0/3/1");
-    stored_array dotted = {.rank = 3, .key_version = VERSION_04, .separator = '.'};
-    stored_chunk_key(&dotted, index, key);
+    stored_array dotted = {.rank = 3, .key_format = ZARR_2, .separator = '.'};
+    array_chunk_key(&dotted, index, key);
     CHECK_TEXT(key, "0.3.1");
 }
 

@@ -183,25 +183,38 @@ static void default_blocks_depend_on_the_axes(void)
     ngff_plan_free(p);
 }
 
+static void masks_lie_beside_the_levels(void)
+{
+    static const char *const options[][2] = {{NULL, NULL}, {"LAYOUT=FLAT", NULL}};
+    static const char *const paths[][2] = {{"ovr_mask/scale0", "ovr_mask/ovr_4x"}, {"ovr_mask/0", "ovr_mask/2"}};
+    for (int i = 0; i < 2; i++) {
+        ngff_image *image = ngff_image_create("cyx", SHAPE(2, 2048, 3000), NGFF_UINT16);
+        ngff_image_set_mask(image, 1);
+        ngff_plan *p = ngff_plan_create(image, options[i]);
+        ngff_image_free(image);
+        CHECK_INT(p->n_arrays, 2 * p->n_levels);
+        CHECK(plan_pixels(p, 2)->level == 2 && !plan_pixels(p, 2)->is_mask && plan_pixels(p, 2)->rank == 3);
+        CHECK(plan_mask(p, 2)->level == 2 && plan_mask(p, 2)->is_mask && plan_mask(p, 2)->rank == 2);
+        CHECK(plan_mask(p, 2)->shape[0] == 512 && plan_mask(p, 2)->shape[1] == 750);
+        CHECK(plan_mask(p, 2)->type->data_type == NGFF_UINT8 && plan_mask(p, 2)->codec.type_size == 1);
+        CHECK_TEXT(plan_mask(p, 0)->path, paths[i][0]);
+        CHECK_TEXT(plan_mask(p, 2)->path, paths[i][1]);
+        ngff_plan_free(p);
+    }
+}
+
 static void paths_follow_the_layout(void)
 {
     ngff_plan *p = plan_of("yx", SHAPE(2048, 2048), NGFF_UINT8, NULL);
     CHECK_TEXT(ngff_plan_level_path(p, 0), "scale0/image");
     CHECK_TEXT(ngff_plan_level_path(p, 1), "ovr_2x/image");
     CHECK_TEXT(ngff_plan_level_path(p, 2), "ovr_4x/image");
-    char mask[64];
-    plan_mask_path(p, 0, mask);
-    CHECK_TEXT(mask, "ovr_mask/scale0");
-    plan_mask_path(p, 2, mask);
-    CHECK_TEXT(mask, "ovr_mask/ovr_4x");
     ngff_plan_free(p);
     p = plan_of("yx", SHAPE(2048, 2048), NGFF_UINT8, OPTIONS("LAYOUT=SCALES"));
     CHECK_TEXT(ngff_plan_level_path(p, 2), "scale2/image");
     ngff_plan_free(p);
     p = plan_of("yx", SHAPE(2048, 2048), NGFF_UINT8, OPTIONS("LAYOUT=FLAT"));
     CHECK_TEXT(ngff_plan_level_path(p, 2), "2");
-    plan_mask_path(p, 2, mask);
-    CHECK_TEXT(mask, "ovr_mask/2");
     ngff_plan_free(p);
     p = plan_of("yx", SHAPE(2048, 2048), NGFF_UINT8, OPTIONS("SCALE_FACTORS=y:2,x:3;y:6,x:6"));
     CHECK_TEXT(ngff_plan_level_path(p, 1), "ovr_1_2x3/image");
@@ -301,6 +314,7 @@ int main(void)
     RUN(z_keeps_its_planes_unless_asked);
     RUN(default_blocks_depend_on_the_axes);
     RUN(paths_follow_the_layout);
+    RUN(masks_lie_beside_the_levels);
     RUN(number_of_levels_can_be_chosen);
     RUN(shards_are_multiples_of_chunks_cut_to_the_level);
     RUN(automatic_shards_keep_the_store_under_10000_objects);

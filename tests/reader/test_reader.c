@@ -11,6 +11,7 @@
 #include "codec/codec.h"
 #include "ngff.h"
 #include "stores.h"
+#include "zarr/shard_index.h"
 
 /* -- Folders --------------------------------------------------------------------------------------------------- */
 

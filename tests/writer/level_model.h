@@ -242,12 +242,12 @@ static void expected_chunk(int rank, const level *at, int64_t size, const model_
     }
 }
 
-static int is_stored(store *s, const char *path, int version, int rank, const int64_t *index)
+static int is_stored(store *s, const char *path, int format, int rank, const int64_t *index)
 {
     char key[200], name[128];
     uint64_t n;
     error e = {0};
-    metadata_chunk_key(version, rank, index, name);
+    chunk_key(format, rank, index, name);
     snprintf(key, sizeof key, "%s/%s", path, name);
     int is_there = 0;
     CHECK_INT(store_find_size(s, key, &n, &is_there, &e), NGFF_OK);
@@ -272,7 +272,7 @@ static void check_level(const picture *p, const ngff_plan *plan, store *s, int l
             n_wrong += memcmp(expected + k * size, found + k * size, (size_t)size) != 0 &&
                        !(dtype_is_nan(p->type, expected + k * size) && dtype_is_nan(p->type, found + k * size));
         if (!at->is_sharded)
-            n_misplaced += is_stored(s, at->path, plan->options.version, rank, index) ==
+            n_misplaced += is_stored(s, at->path, plan->zarr_format, rank, index) ==
                            pixels_all_equal(expected, n, size, plan->fill);
     }
     if (n_wrong || n_misplaced)
@@ -294,13 +294,12 @@ static void check_mask(const picture *p, const ngff_plan *plan, store *s, int l,
     spec.type_size = 1;
     for (index[0] = 0; index[0] < at->grid[y]; index[0]++)
         for (index[1] = 0; index[1] < at->grid[y + 1]; index[1]++) {
-            char key[256], path[64], name[128];
+            char key[256], name[128];
             uint8_t *bytes = NULL;
             size_t n = 0;
             error e = {0};
-            plan_mask_path(plan, l, path);
-            metadata_chunk_key(plan->options.version, 2, index, name);
-            snprintf(key, sizeof key, "%s/%s", path, name);
+            chunk_key(plan->zarr_format, 2, index, name);
+            snprintf(key, sizeof key, "%s/%s", plan_mask(plan, l)->path, name);
             memset(found, 0, (size_t)(rows * columns));
             codec_context *context = codec_context_create();
             int is_there;

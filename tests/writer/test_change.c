@@ -105,14 +105,14 @@ static void a_changed_store_is_that_of_the_changed_pixels(void)
 }
 
 /* The first object of level 0, or of its mask; NULL where it is left out. */
-static const char *first_object(const picture *p, const ngff_plan *plan, const snapshot *all, int is_mask)
+static const char *first_object(const ngff_plan *plan, const snapshot *all, int is_mask)
 {
     static char key[192];
     static const int64_t zero[MAX_RANK];
-    char path[64], name[128];
-    plan_mask_path(plan, 0, path);
-    metadata_chunk_key(plan->options.version, is_mask ? 2 : rank_of(p), zero, name);
-    snprintf(key, sizeof key, "%s/%s", is_mask ? path : plan->levels[0].path, name);
+    const planned_array *a = is_mask ? plan_mask(plan, 0) : plan_pixels(plan, 0);
+    char name[128];
+    chunk_key(plan->zarr_format, a->rank, zero, name);
+    snprintf(key, sizeof key, "%s/%s", a->path, name);
     for (size_t i = 0; i < all->n; i++)
         if (strcmp(all->objects[i].key, key) == 0)
             return key;
@@ -142,7 +142,7 @@ static void what_cannot_be_read_is_not_written_over(void)
             ngff_plan *plan = make_plan(p, "NUM_THREADS=0");
             uint8_t *pixels = make_pixels(p), *mask = p->has_mask ? make_mask(p) : NULL;
             snapshot before = pulled(p, plan, pixels, mask);
-            const char *key = is_mask && !mask ? NULL : first_object(p, plan, &before, is_mask);
+            const char *key = is_mask && !mask ? NULL : first_object(plan, &before, is_mask);
             if (key && is_lost)
                 drop_object(&before, key);
             store *s = store_of(&before);
@@ -181,7 +181,7 @@ static void lost_chunks_are_fill_for_who_takes_them_so(void)
     ngff_plan *plan = make_plan(p, NULL);
     uint8_t *pixels = make_pixels(p), pixel = 77;
     snapshot before = pulled(p, plan, pixels, NULL);
-    drop_object(&before, first_object(p, plan, &before, 0));
+    drop_object(&before, first_object(plan, &before, 0));
     ngff_writer *w = writer_update_store(plan, store_of(&before));
     const int64_t origin[2] = {1, 1}, one[2] = {1, 1};
     CHECK_INT(ngff_writer_take_missing(w), NGFF_OK);

@@ -7,6 +7,7 @@
 #include "check.h"
 #include "codec/codec.h"
 #include "store/store_memory.h"
+#include "zarr/shard_index.h"
 
 /* 5 x 7 chunks of 8 x 8 in shards of 2 x 3 chunks: 3 x 3 shards, those on the right and below cut. */
 static ngff_plan *make_plan(const char *version)

@@ -1,5 +1,5 @@
 /* document.c: see document.h. */
-#include "metadata/document.h"
+#include "zarr/document.h"
 
 #include <limits.h>
 #include <stdint.h>
@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-document_source document_source_of(metadata_source get, void *user, const stored_limits *limits)
+#include "base/sizes.h"
+
+document_source document_source_of(document_get get, void *user, const stored_limits *limits)
 {
     document_source source = {get, user, {json_max_bytes, default_chunk_bytes}, NULL, 0};
     if (limits && limits->document_bytes > 0)
@@ -170,8 +172,8 @@ const char *path_clean(const char *path, char to[most_path + 1])
                             : "it has a character that is not read in paths: one of : ? # \\ or a control character";
 }
 
-const cJSON *ome_of(const cJSON *attributes, int version)
+const cJSON *ome_of(const cJSON *attributes, int format)
 {
     const cJSON *ome = member(attributes, "ome");
-    return version == VERSION_04 || !ome ? attributes : ome;
+    return format == ZARR_2 || !ome ? attributes : ome;
 }

@@ -1,8 +1,9 @@
-/* test_shard.c: the index of a shard, and every way in which it can lie. */
+/* test_shard_index.c: the index of a shard, and every way in which it can lie. */
 #include <stdint.h>
 
 #include "check.h"
 #include "codec/codec.h"
+#include "zarr/shard_index.h"
 
 /* The end of a shard that zarr-python 3.1.6 wrote: 2 x 2 chunks of 8 bytes in 84 bytes. Chunk 1 lies at 8, chunk 2
  * at 0; 0 and 3 are missing. */

@@ -1,14 +1,14 @@
 /* chunk.h: one chunk of any array of a store, from its index to its pixels. A reader reads so what others have stored,
  * and a writer what it, or a run before it, has stored. */
-#ifndef NGFF_READER_CHUNK_H
-#define NGFF_READER_CHUNK_H
+#ifndef NGFF_ZARR_CHUNK_H
+#define NGFF_ZARR_CHUNK_H
 
 #include <pthread.h>
 
 #include "base/budget.h"
-#include "codec/codec.h"
-#include "metadata/metadata.h"
 #include "store/store.h"
+#include "zarr/array.h"
+#include "zarr/shard_index.h"
 
 enum {
     most_idle = 64, /* codec contexts kept for later */

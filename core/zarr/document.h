@@ -1,18 +1,27 @@
-/* document.h: one metadata document of a store: its text for exact parts, its tree for the rest. Internal to the files
- * that read metadata. */
-#ifndef NGFF_METADATA_DOCUMENT_H
-#define NGFF_METADATA_DOCUMENT_H
+/* document.h: one metadata document of a store: its text for exact parts, its tree for the rest. Zarr names and places
+ * the documents; what NGFF says in them is read in metadata/. */
+#ifndef NGFF_ZARR_DOCUMENT_H
+#define NGFF_ZARR_DOCUMENT_H
 
 #include <cjson/cJSON.h>
 
+#include "base/dtype.h"
 #include "base/json.h"
-#include "metadata/metadata.h"
+#include "base/warnings.h"
 
 enum { most_path = 200 };
 
+/* Reads one object as text (malloc'ed, NUL-terminated); NGFF_E_NOT_FOUND when there is none. */
+typedef int32_t (*document_get)(void *user, const char *key, char **text, size_t *n, error *e);
+
+/* What a store may ask of its reader; 0: the default, 16 MiB for a document and default_chunk_bytes for a chunk. */
+typedef struct {
+    int64_t document_bytes, chunk_bytes;
+} stored_limits;
+
 /* Where documents come from, and what is taken from there. */
 typedef struct {
-    metadata_source get;
+    document_get get;
     void *user;
     stored_limits limits;
     warnings *told; /* what was mended in a document, and what was left out of it; or NULL */
@@ -27,7 +36,7 @@ typedef struct {
 } document;
 
 /* A source with the default where limits is NULL, or says 0. */
-document_source document_source_of(metadata_source get, void *user, const stored_limits *limits);
+document_source document_source_of(document_get get, void *user, const stored_limits *limits);
 
 /* What a document of the source may be. */
 json_limits document_limits(const document_source *source);
@@ -47,7 +56,7 @@ const char *text_of(const cJSON *object, const char *name);
 
 /* The object of attributes that NGFF's keys stand in: "ome" in Zarr v3. Some have written the keys of 0.4 into Zarr v3,
  * where they stand in the attributes themselves. */
-const cJSON *ome_of(const cJSON *attributes, int version);
+const cJSON *ome_of(const cJSON *attributes, int format);
 
 /* True for a path that stays below the root: parts without "." and "..", no drive, no scheme, no control characters. */
 int path_is_safe(const char *path);

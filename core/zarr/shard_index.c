@@ -1,7 +1,7 @@
-/* shard.c: the index of a shard, as Zarr's sharding_indexed codec has it with the index codec bytes (little endian):
+/* shard_index.c: the index of a shard, as Zarr's sharding_indexed codec has it with the index codec bytes (little endian):
  * offset and size of each chunk as 64-bit numbers in C order, then perhaps the checksum of these bytes. It is at the
  * end of the shard or at its start. Nothing of an index is used before all of it has been checked. */
-#include "codec/codec.h"
+#include "zarr/shard_index.h"
 
 #include <inttypes.h>
 

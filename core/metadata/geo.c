@@ -1,4 +1,4 @@
-/* metadata_geo.c: where the raster lies on the earth, in every dialect that a reader of today understands: GDAL's own
+/* geo.c: where the raster lies on the earth, in every dialect that a reader of today understands: GDAL's own
  * attributes, the zarr conventions spatial, proj and multiscales, and CF coordinate arrays. All say the same: levels
  * share the corner of the first pixel, and a pixel of a level is exactly its factor times larger, so the last row may
  * reach past the image. */
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/ascii.h"
-#include "metadata/metadata_tree.h"
+#include "metadata/geo.h"
 
 static const int64_t most_coordinates = (int64_t)1 << 26;
 
@@ -228,7 +228,7 @@ void geo_root_attributes(const struct ngff_plan *plan, cJSON *attributes, int *i
     const georeference *geo = &plan->image->georeference;
     int is_geo = geo->is_set && !plan_is_flat(plan);
     /* In 0.4 the key "multiscales" is NGFF's own list. */
-    int has_layout = plan->options.version != VERSION_04 && plan->n_levels > 1;
+    int has_layout = plan->zarr_format == ZARR_3 && plan->n_levels > 1;
     cJSON *list = cJSON_CreateArray();
     if (has_layout)
         register_convention(convention_multiscales, list, is_whole);

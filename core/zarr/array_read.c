@@ -1,5 +1,5 @@
-/* metadata_array.c: the document of one Zarr array -> stored_array, the same for both Zarr versions. */
-#include "metadata/metadata_array.h"
+/* array_read.c: the document of one Zarr array -> stored_array, the same for both Zarr versions. */
+#include "zarr/array.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -306,12 +306,12 @@ static int32_t array_wrong(const document *d, const char *what, error *e)
     return error_set(e, NGFF_E_CORRUPT, "%s: %s is missing or wrong", d->key, what);
 }
 
-/* A type by its name in either Zarr version. Truth values are bytes 0 and 1. */
-static const dtype *type_find(const char *name, int version)
+/* A type by its name in either Zarr format. Truth values are bytes 0 and 1. */
+static const dtype *type_find(const char *name, int format)
 {
-    if (strcmp(name, version == VERSION_04 ? "|b1" : "bool") == 0)
+    if (strcmp(name, format == ZARR_2 ? "|b1" : "bool") == 0)
         return dtype_get(NGFF_UINT8);
-    return version == VERSION_04 ? dtype_by_v2(name) : dtype_by_v3(name);
+    return format == ZARR_2 ? dtype_by_v2(name) : dtype_by_v3(name);
 }
 
 /* shape gives the rank; rank 0 in *a means any rank. */
@@ -356,8 +356,8 @@ static int32_t read_key_encoding(const document *d, stored_array *a, error *e)
     const char *separator = text_of(member(encoding, "configuration"), "separator");
     if (!name || (strcmp(name, "default") != 0 && strcmp(name, "v2") != 0))
         return error_set(e, NGFF_E_UNSUPPORTED, "%s: the chunk_key_encoding is neither default nor v2", d->key);
-    a->key_version = strcmp(name, "v2") == 0 ? VERSION_04 : VERSION_05;
-    a->separator = separator ? separator[0] : a->key_version == VERSION_04 ? '.' : '/';
+    a->key_format = strcmp(name, "v2") == 0 ? ZARR_2 : ZARR_3;
+    a->separator = separator ? separator[0] : a->key_format == ZARR_2 ? '.' : '/';
     return is_separator(separator) ? NGFF_OK : array_wrong(d, "chunk_key_encoding", e);
 }
 
@@ -370,7 +370,7 @@ static int32_t read_array_v3(const document *d, stored_array *a, error *e)
         return error_set(e, NGFF_E_CORRUPT, "%s is not a Zarr v3 array", d->key);
     if (read_shape(d, a, e))
         return e->status;
-    a->type = type ? type_find(type, VERSION_05) : NULL;
+    a->type = type ? type_find(type, ZARR_3) : NULL;
     if (!a->type)
         return error_set(e, NGFF_E_UNSUPPORTED, "%s: the data_type \"%.100s\" is not read", d->key, type ? type : "?");
     if (cJSON_GetArraySize(transformers) > 0)
@@ -395,7 +395,7 @@ static int32_t read_array_v2(const document *d, stored_array *a, error *e)
         return error_set(e, NGFF_E_CORRUPT, "%s is not a Zarr v2 array", d->key);
     if (read_shape(d, a, e))
         return e->status;
-    a->type = type ? type_find(type, VERSION_04) : NULL;
+    a->type = type ? type_find(type, ZARR_2) : NULL;
     if (!a->type)
         return error_set(e, NGFF_E_UNSUPPORTED, "%s: the dtype \"%.100s\" is not read", d->key, type ? type : "?");
     if (filters && cJSON_GetArraySize(filters) > 0) {
@@ -410,7 +410,7 @@ static int32_t read_array_v2(const document *d, stored_array *a, error *e)
         return array_wrong(d, "chunks", e);
     memcpy(a->shard, a->chunk, sizeof a->shard);
     a->is_big_endian = type[0] == '>';
-    a->key_version = VERSION_04;
+    a->key_format = ZARR_2;
     a->separator = separator ? separator[0] : '.';
     if (!is_separator(separator))
         return array_wrong(d, "dimension_separator", e);
@@ -420,22 +420,22 @@ static int32_t read_array_v2(const document *d, stored_array *a, error *e)
     return read_fill(d, a, e);
 }
 
-int32_t metadata_array_read(const document_source *source, int version, const char *path, stored_array *a,
-                            char **attributes, error *e)
+int32_t array_read(const document_source *source, int format, const char *path, stored_array *a, char **attributes,
+                   error *e)
 {
     document d, own;
-    int32_t status = document_open(source, path, version == VERSION_04 ? ".zarray" : "zarr.json", &d, e);
+    int32_t status = document_open(source, path, format == ZARR_2 ? ".zarray" : "zarr.json", &d, e);
     if (status)
         return status;
-    status = version == VERSION_04 ? read_array_v2(&d, a, e) : read_array_v3(&d, a, e);
+    status = format == ZARR_2 ? read_array_v2(&d, a, e) : read_array_v3(&d, a, e);
     if (!status)
         status = check_array(a, &source->limits, d.key, e);
     if (!status && !(a->path = strdup(path)))
         status = error_set(e, NGFF_E_MEMORY, "memory is out");
-    if (!status && attributes && version != VERSION_04)
+    if (!status && attributes && format != ZARR_2)
         *attributes = json_copy(json_member(d.whole, "attributes"));
     document_close(&d);
-    if (!status && attributes && version == VERSION_04) {
+    if (!status && attributes && format == ZARR_2) {
         error trouble = {0};
         int32_t found = document_probe(source, path, ".zattrs", &own, NULL, &trouble);
         if (found == NGFF_OK)
@@ -449,19 +449,5 @@ int32_t metadata_array_read(const document_source *source, int version, const ch
     }
     if (!status && attributes && !*attributes)
         *attributes = strdup("{}");
-    return status;
-}
-
-int32_t metadata_array(const stored_image *image, const char *path, metadata_source get, void *user,
-                       stored_array *array, error *e)
-{
-    const document_source source = document_source_of(get, user, NULL);
-    if (!path_is_safe(path))
-        return error_set(e, NGFF_E_ARGUMENT, "the path \"%.100s\" does not stay below the root", path);
-    int32_t status = metadata_array_read(&source, image->version, path, array, NULL, e);
-    if (status != NGFF_OK) {
-        free(array->path);
-        array->path = NULL;
-    }
     return status;
 }

@@ -1,21 +1,21 @@
 /* consolidated.c: the copies of a store's documents that its root holds: zarr.json's consolidated_metadata (v3) or
  * .zmetadata (v2). They name every document that must be there, and what must stand in it. */
+#include "zarr/consolidated.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "metadata/document.h"
-
 struct consolidated {
     cJSON *root;
     const cJSON *copies; /* by path (v3) or key (v2) */
-    int version;
+    int format;
     char key[512];
 };
 
-int32_t consolidated_open(metadata_source source, void *user, int version, consolidated **c, error *e)
+int32_t consolidated_open(document_get source, void *user, int format, consolidated **c, error *e)
 {
-    const char *key = version == VERSION_04 ? ".zmetadata" : "zarr.json";
+    const char *key = format == ZARR_2 ? ".zmetadata" : "zarr.json";
     char *text = NULL;
     size_t n = 0;
     *c = NULL;
@@ -26,19 +26,18 @@ int32_t consolidated_open(metadata_source source, void *user, int version, conso
     free(text);
     if (!root)
         return e->status;
-    const cJSON *holder =
-        version == VERSION_04 ? root : cJSON_GetObjectItemCaseSensitive(root, "consolidated_metadata");
+    const cJSON *holder = format == ZARR_2 ? root : cJSON_GetObjectItemCaseSensitive(root, "consolidated_metadata");
     const cJSON *copies = cJSON_GetObjectItemCaseSensitive(holder, "metadata");
     if (!cJSON_IsObject(copies)) {
         cJSON_Delete(root);
-        return version == VERSION_04 ? error_set(e, NGFF_E_CORRUPT, "%s has no member metadata", key) : NGFF_OK;
+        return format == ZARR_2 ? error_set(e, NGFF_E_CORRUPT, "%s has no member metadata", key) : NGFF_OK;
     }
     *c = calloc(1, sizeof **c);
     if (!*c) {
         cJSON_Delete(root);
         return error_set(e, NGFF_E_MEMORY, "memory is out");
     }
-    **c = (struct consolidated){.root = root, .copies = copies, .version = version};
+    **c = (struct consolidated){.root = root, .copies = copies, .format = format};
     return NGFF_OK;
 }
 
@@ -55,7 +54,7 @@ const char *consolidated_key(consolidated *c, int i)
     const cJSON *copy = c ? cJSON_GetArrayItem(c->copies, i) : NULL;
     if (!copy)
         return NULL;
-    snprintf(c->key, sizeof c->key, "%.400s%s", copy->string, c->version == VERSION_04 ? "" : "/zarr.json");
+    snprintf(c->key, sizeof c->key, "%.400s%s", copy->string, c->format == ZARR_2 ? "" : "/zarr.json");
     return c->key;
 }
 
@@ -64,7 +63,7 @@ static const cJSON *copy_of(const consolidated *c, const char *key)
     static const char name[] = "/zarr.json";
     char path[512];
     size_t n = strlen(key);
-    if (c->version != VERSION_04) {
+    if (c->format != ZARR_2) {
         if (n < sizeof name || strcmp(key + n - sizeof name + 1, name) != 0)
             return NULL;
         n -= sizeof name - 1;
@@ -155,7 +154,7 @@ static int is_document_text(const char *text)
     return text && text[strspn(text, " \t\r\n")] == '{';
 }
 
-known_documents *known_open(metadata_source get, void *user, const stored_limits *limits)
+known_documents *known_open(document_get get, void *user, const stored_limits *limits)
 {
     const document_source source = document_source_of(get, user, limits);
     known_documents *known = calloc(1, sizeof *known);

@@ -1,5 +1,5 @@
-/* metadata_tree.c: see metadata_tree.h. */
-#include "metadata/metadata_tree.h"
+/* tree.c: see tree.h. */
+#include "zarr/tree.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -67,9 +67,9 @@ cJSON *tree_texts(const char *const *values, int n, int *is_whole)
     return array;
 }
 
-cJSON *tree_group(int version, cJSON *attributes, int *is_whole)
+cJSON *tree_group(int format, cJSON *attributes, int *is_whole)
 {
-    int is_v2 = version == VERSION_04;
+    int is_v2 = format == ZARR_2;
     cJSON *group = cJSON_CreateObject();
     tree_put(group, "zarr_format", tree_whole(is_v2 ? 2 : 3), is_whole);
     if (!is_v2) {

@@ -7,7 +7,7 @@
  *
  * "Missing" is what a store says of a key that it does not have, or a shard's index of a chunk; every other failure is
  * an error. Whether a missing chunk is empty or lost is not known here: the rules of the caller say it. */
-#include "reader/chunk.h"
+#include "zarr/chunk.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -221,7 +221,7 @@ int32_t chunk_locate(const chunk_store *c, const stored_array *array, const int6
     for (int i = 0; i < array->rank; i++)
         place->ordinal = place->ordinal * (size_t)per_shard[i] + (size_t)(index[i] % per_shard[i]);
     char name[128];
-    stored_chunk_key(array, shard, name);
+    array_chunk_key(array, shard, name);
     int length = array->path[0] ? snprintf(place->key, sizeof place->key, "%s/%s", array->path, name)
                                 : snprintf(place->key, sizeof place->key, "%s", name);
     if (length < 0 || (size_t)length >= sizeof place->key)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "zarr/consolidated.h"
 
 typedef struct {
     const char *key, *text;

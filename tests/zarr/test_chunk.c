@@ -1,5 +1,5 @@
 /* test_chunk.c: what is kept of the indices of shards, which are read again and again: the newest, within a bound. */
-#include "reader/chunk.h"
+#include "zarr/chunk.h"
 
 #include <stdlib.h>
 
@@ -46,7 +46,7 @@ static void indices_of_shards_stay_within_their_bound(void)
                           .is_sharded = 1,
                           .index_is_first = 1,
                           .codec = {.compress = COMPRESS_NONE, .type_size = 1},
-                          .key_version = VERSION_05,
+                          .key_format = ZARR_3,
                           .separator = '/'};
     store *s = store_memory_open();
     budget *buffers = budget_create(1 << 20);
