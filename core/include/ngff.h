@@ -287,7 +287,8 @@ NGFF_API int32_t ngff_writer_commit(ngff_writer *writer, const int64_t *origin, 
 
 /* Copies the pixels of any region in. strides: bytes per axis, may be negative or zero; NULL = dense in C order.
  * mask: uint8, dense rows of the region's y, x extent, mask_stride bytes apart; NULL if the image has no mask. Each
- * pixel may be written once. Thread-safe. */
+ * pixel may be written once, and with RESUME=YES only those of regions that ngff_writer_next has named: the others are
+ * there. Thread-safe. */
 NGFF_API int32_t ngff_writer_write(ngff_writer *writer, const int64_t *origin, const int64_t *extent,
                                    const void *pixels, const int64_t *strides, const uint8_t *mask,
                                    int64_t mask_stride);

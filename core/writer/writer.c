@@ -732,6 +732,28 @@ int32_t writer_keep(ngff_writer *w, const error *e)
     return status;
 }
 
+/* The cells of level 0 that a region meets. */
+static void cells_of(const ngff_writer *w, const box *region, int64_t *first, int64_t *last)
+{
+    for (int i = 0; i < region->rank; i++) {
+        first[i] = region->origin[i] / w->plan->levels[0].cell[i];
+        last[i] = (region->origin[i] + region->extent[i] - 1) / w->plan->levels[0].cell[i];
+    }
+}
+
+/* A resumed run: whether an earlier one has stored a cell that the region meets, so that this one keeps it. */
+static int meets_kept(const ngff_writer *w, const box *region)
+{
+    int64_t first[MAX_RANK], last[MAX_RANK], cell[MAX_RANK];
+    int is_kept = 0;
+    cells_of(w, region, first, last);
+    memcpy(cell, first, sizeof cell);
+    do
+        is_kept = !update_is_wanted(w->update, 0, cell);
+    while (!is_kept && count_up(region->rank, first, last, cell));
+    return is_kept;
+}
+
 /* Checks that the writer takes pixels of this level and that the region lies inside it. */
 static int32_t check_region(ngff_writer *w, int32_t l, const int64_t *origin, const int64_t *extent, box *region,
                             error *e)
@@ -749,6 +771,10 @@ static int32_t check_region(ngff_writer *w, int32_t l, const int64_t *origin, co
     box whole = box_make(w->plan->image->rank, NULL, w->plan->levels[l].shape);
     if (box_is_empty(region) || !box_contains(&whole, region))
         return error_set(e, NGFF_E_ARGUMENT, "the region lies outside the image or is empty");
+    if (l == 0 && w->cascade && w->update && meets_kept(w, region))
+        return error_set(e, NGFF_E_STATE,
+                         "the region holds pixels that an earlier run has stored and RESUME=YES keeps; "
+                         "write the regions that ngff_writer_next names");
     return NGFF_OK;
 }
 
@@ -758,10 +784,8 @@ static const char not_in_push[] = "the writer was opened for push: it takes ngff
 static int supply_region(ngff_writer *w, const box *region, error *e)
 {
     int64_t first[MAX_RANK], last[MAX_RANK], cell[MAX_RANK];
-    for (int i = 0; i < region->rank; i++) {
-        cell[i] = first[i] = region->origin[i] / w->plan->levels[0].cell[i];
-        last[i] = (region->origin[i] + region->extent[i] - 1) / w->plan->levels[0].cell[i];
-    }
+    cells_of(w, region, first, last);
+    memcpy(cell, first, sizeof cell);
     if (update_is_wanted(w->update, 0, cell)) /* then all of the region is */
         return 0;
     do

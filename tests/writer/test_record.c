@@ -440,6 +440,33 @@ static void without_resume_a_stopped_run_leaves_nothing_and_begins_again(void)
     free(pixels);
 }
 
+/* A host that writes in an order of its own may bring what is there: taken, it would be read back as well, and its cell,
+ * of which only a part comes, be stored again with fill in the rest. */
+static void pixels_that_an_earlier_run_has_stored_are_refused(void)
+{
+    const picture *p = &pictures[0];
+    uint8_t *pixels = make_pixels(p);
+    int32_t closed;
+    ngff_plan *plan = resuming_plan(p, "NUM_THREADS=0");
+    subject s = stopped(plan, pixels);
+    for (int has_asked = 0; has_asked < 2; has_asked++) { /* before and after ngff_writer_next has had them read back */
+        ngff_writer *w = writer_open_store(plan, store_file_open(below("part")));
+        int64_t origin[MAX_RANK], extent[MAX_RANK], zero[MAX_RANK] = {0}, one[MAX_RANK];
+        for (int i = 0; i < rank_of(p); i++)
+            one[i] = 1;
+        while (has_asked && ngff_writer_next(w, origin, extent) == 1)
+            ;
+        CHECK_INT(ngff_writer_write(w, zero, one, pixels, NULL, NULL, 0), NGFF_E_STATE);
+        CHECK(strstr(ngff_writer_error(w), "RESUME") != NULL);
+        ngff_writer_free(w);
+    }
+    CHECK_INT(run(&s, "part", 1 << 20, &closed), 35 - 20);
+    CHECK_INT(closed, NGFF_OK);
+    remove_store("part");
+    ngff_plan_free(plan);
+    free(pixels);
+}
+
 static void a_push_cannot_be_resumed(void)
 {
     ngff_plan *plan = resuming_plan(&pictures[0], NULL);
@@ -465,6 +492,7 @@ int main(void)
     RUN(another_source_or_plan_is_refused_and_leaves_all);
     RUN(a_run_stopped_at_its_first_note_begins_again);
     RUN(without_resume_a_stopped_run_leaves_nothing_and_begins_again);
+    RUN(pixels_that_an_earlier_run_has_stored_are_refused);
     RUN(a_push_cannot_be_resumed);
     CHECK_INT(rmdir(place), 0);
     CHECK_EXIT();
