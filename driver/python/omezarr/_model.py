@@ -80,7 +80,7 @@ class NgffImage:
     axes_units: UDUNITS-2 names ("micrometer", "second") by axis, or None.
     computed_callbacks: called without arguments when the image has been written.
     mask: None, or an array over (y, x) that is true where pixels are valid, for all channels and planes.
-    channel_names: None, or the labels of the channels.
+    channel_names, channel_colors: None, or the labels of the channels and their colours, RRGGBB.
     """
 
     data: Any
@@ -92,6 +92,7 @@ class NgffImage:
     computed_callbacks: list[Callable[[], Any]] = field(default_factory=list)
     mask: Any = field(default=None, repr=False, compare=False)
     channel_names: list[str] | None = field(default=None, repr=False)
+    channel_colors: list[str] | None = field(default=None, repr=False)
 
     @property
     def source(self) -> Any:

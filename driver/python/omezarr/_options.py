@@ -66,6 +66,9 @@ _elsewhere = {
 }
 
 
+UNSAID: Any = object()  # what None cannot say
+
+
 def table() -> list[dict[str, str]]:
     """The library's option table: a dict with option, values, default, also, meaning for each row."""
     pointer = lib.ngff_options_text(b"markdown")
@@ -117,3 +120,41 @@ def check_names(options: Mapping[str, Any]) -> None:
             raise OptionError(f"{name}= is no option of this call: give {_elsewhere[name]}")
         if name not in Options.__annotations__:
             raise TypeError(f"unknown option {name}=; there are {', '.join(Options.__annotations__)}")
+
+
+# -- Codecs as other libraries name them ---------------------------------------------------------------------------
+
+_shuffles = {0: "NONE", 1: "BYTE", 2: "BIT", "noshuffle": "NONE", "shuffle": "BYTE", "bitshuffle": "BIT"}
+
+
+def codec_options(codec: Any) -> dict[str, Any]:
+    """compress= and its like for a codec of numcodecs or zarr, their dicts, a list of one, or None (no compression)."""
+    if isinstance(codec, Sequence) and not isinstance(codec, str):
+        if len(codec) > 1:
+            raise OptionError(f"{len(codec)} codecs in a row are not written; give one")
+        codec = codec[0] if codec else None
+    if codec is None:
+        return {"compress": "NONE"}
+    for method in ("get_config", "to_dict"):  # numcodecs, zarr
+        if hasattr(codec, method):
+            codec = getattr(codec, method)()
+            break
+    if not isinstance(codec, Mapping):
+        raise OptionError(f"{codec!r} is no codec of numcodecs or zarr, nor its dict; or give compress=, level= ...")
+    name = str(codec.get("id") or codec.get("name")).removeprefix("numcodecs.")
+    settings: Mapping[str, Any] = codec.get("configuration", codec)
+    if name == "blosc":
+        shuffle = settings.get("shuffle", 1)
+        shuffle = getattr(shuffle, "value", shuffle)
+        if shuffle == -1:  # numcodecs: by the size of a pixel
+            shuffle = 1
+        if shuffle not in _shuffles:
+            raise OptionError(f"blosc's shuffle {shuffle!r}: there are {', '.join(map(str, _shuffles))}")
+        cname = settings.get("cname", "lz4")
+        return {"compress": "BLOSC", "blosc_cname": getattr(cname, "value", cname), "blosc_shuffle": _shuffles[shuffle],
+                "level": settings.get("clevel", 5)}
+    if name in ("zstd", "gzip", "zlib", "lz4"):
+        level = settings.get("level", 0 if name == "zstd" else 6)
+        # 0 is zstd's own default
+        return {"compress": name.upper()} | ({} if name == "lz4" else {"level": 3 if name == "zstd" and level == 0 else level})
+    raise OptionError(f"the codec {name} is not written; there are blosc, zstd, gzip, and in version 0.4 zlib, lz4")

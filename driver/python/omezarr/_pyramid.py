@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import os
 import shutil
@@ -51,6 +52,7 @@ def to_ngff_image(
     axes_units: Mapping[str, str] | None = None,
     channel_names: Sequence[str] | None = None,
     mask: Any = None,
+    channel_colors: Sequence[str] | None = None,
 ) -> NgffImage:
     """Describes an array as an image of one scale. Nothing is read or copied.
 
@@ -63,7 +65,7 @@ def to_ngff_image(
     translation: position of the first pixel's centre by axis; 0 where nothing is said.
     name: "image" if nothing is said.
     axes_units: UDUNITS-2 names by axis, such as {"y": "micrometer", "x": "micrometer"}; common spellings are known.
-    channel_names: labels of the channels.
+    channel_names, channel_colors: labels of the channels, and their colours, RRGGBB.
     mask: array over (y, x), true where pixels are valid. That of a masked array is taken by itself.
 
     An xarray.DataArray brings dims, name, scale, translation (of evenly spaced coordinates), units (their attribute
@@ -112,6 +114,7 @@ def to_ngff_image(
         axes_units=units,
         mask=mask,
         channel_names=labels,
+        channel_colors=list(channel_colors) if channel_colors else None,
     )
 
 
@@ -207,8 +210,8 @@ def make_plan(
             described.call("set_window", i, float(window.start), float(window.end))
             if window.min is not None and window.max is not None:
                 described.call("set_range", i, float(window.min), float(window.max))
-    for i, label in enumerate(image.channel_names or []):
-        described.call("set_channel", i, label.encode(), ffi.NULL)
+    for i, (label, color) in enumerate(itertools.zip_longest(image.channel_names or [], image.channel_colors or [])):
+        described.call("set_channel", i, label.encode() if label else ffi.NULL, color.lstrip("#").encode() if color else ffi.NULL)
     options: dict[str, Any] = {
         "layout": None if more.get("labels") else "SCALES",  # those of a label image have one place
         "overview_resampling": _resampling(method, factors),

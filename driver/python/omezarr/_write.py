@@ -23,7 +23,7 @@ from . import _sources
 from ._handles import Handle, OptionError, Writer, integers, raise_for, text
 from ._model import Methods, Multiscales, NgffImage, is_dask
 from ._native import ffi, lib
-from ._options import Options, check_names
+from ._options import UNSAID, Options, check_names, codec_options
 from ._pyramid import factors_of, is_made, make_plan, to_multiscales
 
 
@@ -314,6 +314,8 @@ def to_ngff_zarr(
     verify: bool | str = False,
     sync: bool = False,
     fingerprint: str | None = None,
+    compressor: Any = UNSAID,
+    compressors: Any = UNSAID,
     **options: Unpack[Options],
 ) -> None:
     """Writes an image with all its levels, in one pass over its pixels and in bounded memory.
@@ -333,6 +335,7 @@ def to_ngff_zarr(
     sync: waits until all of it is on the disk.
     fingerprint: for resume: text that tells this source from others. Without it a numpy array is digested, of other
         arrays it is their name.
+    compressor, compressors: a codec of numcodecs or zarr, its dict, or None for none; instead of compress= and level=.
     options: all others of the library, in small letters: compress="ZSTD", level=3, layout="FLAT" ... (omezarr.Options).
 
     A dask array is computed block by block, each block once, whatever its chunks, with the scheduler in force; pixels of
@@ -346,6 +349,11 @@ def to_ngff_zarr(
     level = verify.upper() if isinstance(verify, str) else "STORE" if verify else "NO"
     switches: dict[str, Any] = {"overwrite": overwrite, "resume": resume, "sync": sync, "verify": level,
                                 "consolidated": consolidate_metadata}
+    codecs = [codec for codec in (compressor, compressors) if codec is not UNSAID]
+    if len(codecs) > 1 or codecs and options.get("compress") is not None:
+        raise OptionError("give one of compressor=, compressors= and compress=")
+    for codec in codecs:
+        switches.update(codec_options(codec))
     planned, m = _planned(multiscales, version, chunks_per_shard, options, switches)
     image = m.images[0]
     if resume:

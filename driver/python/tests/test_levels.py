@@ -87,6 +87,14 @@ def test_method_without_an_equal_is_refused_with_the_nearest(method, factors, ne
         omezarr.to_multiscales(np.zeros((64, 64), np.uint8), factors, method, 16)
 
 
+def test_names_and_colours_of_channels(tmp_path):
+    image = omezarr.to_ngff_image(np.zeros((2, 32, 32), np.uint16), ("c", "y", "x"), channel_names=["a", "b"],
+                                  channel_colors=["#FF8000", "00FF00"])
+    omezarr.to_ngff_zarr(tmp_path / "a.ome.zarr", omezarr.to_multiscales(image, []))
+    channels = attributes(tmp_path / "a.ome.zarr")["omero"]["channels"]
+    assert [(c["label"], c["color"]) for c in channels] == [("a", "FF8000"), ("b", "00FF00")]
+
+
 def test_channels_are_shown_as_metadata_says(tmp_path):
     m = omezarr.to_multiscales(omezarr.to_ngff_image(np.zeros((2, 32, 32), np.uint16), ("c", "y", "x")), [], None, 16)
     m.metadata.omero = omezarr.Omero([

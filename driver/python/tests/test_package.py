@@ -1,5 +1,6 @@
 """The package: what it imports, its options, its command."""
 
+import json
 import subprocess
 import sys
 
@@ -40,6 +41,30 @@ def test_every_option_of_the_table_is_a_keyword_or_has_its_place():
 ])
 def test_values_as_the_table_writes_them(name, value, expected):
     assert _options.as_text(name, value) == expected
+
+
+@pytest.mark.parametrize("version, codec, expected", [
+    ("0.4", {"id": "blosc", "cname": "lz4", "clevel": 4, "shuffle": 2}, {"id": "blosc", "cname": "lz4", "clevel": 4, "shuffle": 2}),
+    ("0.4", {"id": "gzip", "level": 3}, {"id": "gzip", "level": 3}),
+    ("0.4", [{"name": "zstd", "configuration": {"level": 0}}], {"id": "zstd", "level": 3}),
+    ("0.4", None, None),
+])
+def test_codecs_as_other_libraries_name_them(tmp_path, version, codec, expected):
+    image = omezarr.to_ngff_image(np.arange(64 * 64, dtype=np.uint16).reshape(64, 64))
+    omezarr.to_ngff_zarr(tmp_path / "a.ome.zarr", omezarr.to_multiscales(image, [], None, 32), version, compressor=codec)
+    stored = json.loads((tmp_path / "a.ome.zarr" / "scale0" / "image" / ".zarray").read_text())["compressor"]
+    assert stored == expected if expected is None else expected.items() <= stored.items()
+
+
+def test_codecs_of_numcodecs_and_zarr():
+    numcodecs, zarr = map(pytest.importorskip, ("numcodecs", "zarr"))
+    blosc = {"compress": "BLOSC", "blosc_cname": "zstd", "blosc_shuffle": "BIT", "level": 3}
+    assert _options.codec_options(numcodecs.Blosc("zstd", 3, numcodecs.Blosc.BITSHUFFLE)) == blosc
+    assert _options.codec_options(zarr.codecs.BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle", typesize=2)) == blosc
+    assert _options.codec_options(zarr.codecs.GzipCodec(level=2)) == {"compress": "GZIP", "level": 2}
+    for wrong in ({"id": "lzma"}, "zstd", [{"id": "zstd"}, {"id": "gzip"}]):
+        with pytest.raises(ValueError):
+            _options.codec_options(wrong)
 
 
 def test_options_reach_the_library(tmp_path):
