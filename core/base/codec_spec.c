@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/dtype.h"
+
 static const char *const cnames[] = {"zstd", "lz4", "lz4hc", "zlib", "blosclz"};
 static const char *const shuffles[] = {"noshuffle", "shuffle", "bitshuffle"};
 
@@ -38,4 +40,27 @@ const char *shuffle_name(int shuffle)
 int shuffle_by_name(const char *name)
 {
     return index_of(shuffles, 3, name);
+}
+
+#define CODEC_ROW(name, v2, v3, instead, least, most, standard, checksum)                                              \
+    [COMPRESS_##name] = {#name, v2, v3, instead, least, most, standard, checksum},
+static const codec_row rows[] = {CODECS(CODEC_ROW)};
+
+const codec_row *codec_row_get(int compress)
+{
+    return compress > COMPRESS_AUTO && compress < n_compress ? &rows[compress] : NULL;
+}
+
+int codec_by_name(int zarr_format, const char *name)
+{
+    static const char of_numcodecs[] = "numcodecs."; /* zarr-python takes them over, with numcodecs' own framing */
+    int is_theirs = zarr_format == ZARR_3 && strncmp(name, of_numcodecs, sizeof of_numcodecs - 1) == 0;
+    if (is_theirs)
+        name += sizeof of_numcodecs - 1;
+    for (int i = COMPRESS_AUTO + 1; i < n_compress; i++) {
+        const char *known = zarr_format == ZARR_2 || is_theirs ? rows[i].v2 : rows[i].v3;
+        if (known && strcmp(known, name) == 0)
+            return i;
+    }
+    return COMPRESS_AUTO;
 }

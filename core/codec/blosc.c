@@ -8,13 +8,13 @@
 
 #include <blosc.h>
 
-size_t blosc_bound(size_t n)
+static size_t blosc_bound(size_t n)
 {
     return n <= BLOSC_MAX_BUFFERSIZE ? n + BLOSC_MAX_OVERHEAD : 0;
 }
 
-int32_t blosc_encode(codec_context *context, const codec_spec *spec, const void *from, size_t n, void *to,
-                     size_t capacity, size_t *n_written, error *e)
+static int32_t blosc_encode(codec_context *context, const codec_spec *spec, const void *from, size_t n, void *to,
+                            size_t capacity, size_t *n_written, error *e)
 {
     (void)context;
     static const int shuffles[] = {
@@ -32,7 +32,7 @@ int32_t blosc_encode(codec_context *context, const codec_spec *spec, const void 
 }
 
 /* The header is checked first, so that blosc, which trusts the sizes in it, sees only buffers whose sizes are right. */
-int32_t blosc_decode(codec_context *context, const void *from, size_t n, void *to, size_t n_expected, error *e)
+static int32_t blosc_decode(codec_context *context, const void *from, size_t n, void *to, size_t n_expected, error *e)
 {
     (void)context;
     size_t claimed = 0;
@@ -75,7 +75,7 @@ static int32_t check_block(const uint8_t *at, size_t n, uint64_t n_pixels, uint6
     return NGFF_OK;
 }
 
-int32_t blosc_check(const void *from, size_t n, int strictness, error *e)
+static int32_t blosc_check(const void *from, size_t n, int strictness, error *e)
 {
     const uint8_t *bytes = from;
     if (n < blosc_head || bytes[2] >> 5 != format_zstd || bytes[2] & flag_copied)
@@ -93,3 +93,5 @@ int32_t blosc_check(const void *from, size_t n, int strictness, error *e)
     }
     return NGFF_OK;
 }
+
+const codec codec_BLOSC = {.bound = blosc_bound, .encode = blosc_encode, .decode = blosc_decode, .check = blosc_check};

@@ -3,13 +3,13 @@
 
 #include <string.h>
 
-size_t bytes_bound(size_t n)
+static size_t bytes_bound(size_t n)
 {
     return n;
 }
 
-int32_t bytes_encode(codec_context *context, const codec_spec *spec, const void *from, size_t n, void *to,
-                     size_t capacity, size_t *n_written, error *e)
+static int32_t bytes_encode(codec_context *context, const codec_spec *spec, const void *from, size_t n, void *to,
+                            size_t capacity, size_t *n_written, error *e)
 {
     (void)context, (void)spec, (void)capacity, (void)e;
     memcpy(to, from, n);
@@ -17,7 +17,7 @@ int32_t bytes_encode(codec_context *context, const codec_spec *spec, const void 
     return NGFF_OK;
 }
 
-int32_t bytes_decode(codec_context *context, const void *from, size_t n, void *to, size_t n_expected, error *e)
+static int32_t bytes_decode(codec_context *context, const void *from, size_t n, void *to, size_t n_expected, error *e)
 {
     (void)context;
     if (n != n_expected)
@@ -25,6 +25,8 @@ int32_t bytes_decode(codec_context *context, const void *from, size_t n, void *t
     memcpy(to, from, n);
     return NGFF_OK;
 }
+
+const codec codec_NONE = {.bound = bytes_bound, .encode = bytes_encode, .decode = bytes_decode};
 
 /* Turns the bytes of every number round. */
 static void swap(uint8_t *p, size_t n_bytes, int item_size)

@@ -5,24 +5,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-static const codec codecs[] = {
-    [COMPRESS_NONE] = {.bound = bytes_bound, .encode = bytes_encode, .decode = bytes_decode},
-    [COMPRESS_ZSTD] = {.bound = zstd_bound,
-                       .encode = zstd_encode,
-                       .decode = zstd_decode,
-                       .check = zstd_check,
-                       .release = zstd_release},
-    [COMPRESS_BLOSC] = {.bound = blosc_bound, .encode = blosc_encode, .decode = blosc_decode, .check = blosc_check},
-    [COMPRESS_GZIP] = {.bound = gzip_bound,
-                       .encode = gzip_encode,
-                       .decode = gzip_decode,
-                       .check = gzip_check,
-                       .release = deflate_release},
-    [COMPRESS_ZLIB] = {.bound = zlib_bound, .encode = zlib_encode, .decode = zlib_decode},
-    [COMPRESS_LZ4] = {.bound = lz4_bound, .encode = lz4_encode, .decode = lz4_decode, .release = lz4_release},
-};
-
-enum { n_codecs = sizeof codecs / sizeof codecs[0] };
+#define CODEC_AT(name, ...) [COMPRESS_##name] = &codec_##name,
+static const codec *const codecs[] = {CODECS(CODEC_AT)};
 
 /* Readers in Java and blosc itself count the bytes of a chunk in 32 bits with a sign. */
 enum { most_bytes = INT32_MAX, checksum_bytes = 4 };
@@ -30,9 +14,9 @@ enum { most_bytes = INT32_MAX, checksum_bytes = 4 };
 /* The row of a spec, NULL for an unknown codec. */
 static const codec *codec_find(const codec_spec *spec)
 {
-    if (spec->compress <= COMPRESS_AUTO || spec->compress >= n_codecs)
+    if (spec->compress <= COMPRESS_AUTO || spec->compress >= n_compress)
         return NULL;
-    return &codecs[spec->compress];
+    return codecs[spec->compress];
 }
 
 codec_context *codec_context_create(void)
@@ -44,9 +28,9 @@ void codec_context_free(codec_context *context)
 {
     if (!context)
         return;
-    for (int i = 0; i < n_codecs; i++)
-        if (codecs[i].release)
-            codecs[i].release(context);
+    for (int i = COMPRESS_AUTO + 1; i < n_compress; i++)
+        if (codecs[i]->release)
+            codecs[i]->release(context);
     free(context);
 }
 

@@ -1,5 +1,6 @@
 /* codec_table.h: what the files of codec/ share: the row that a codec is, and the states that a context keeps for it.
- * A new codec is one file with three functions or four, their prototypes here and one row in chain.c.
+ * A new codec is its row of CODECS (base/codec_spec.h) and one file, which ends with the table of its functions; where it
+ * keeps a state from call to call, that is a member of codec_context here.
  *
  * chain.c checks the sizes for all of them: n is never 0, never more than bound takes, and to has room for bound. */
 #ifndef NGFF_CODEC_CODEC_TABLE_H
@@ -34,11 +35,10 @@ typedef struct {
     codec_release_function *release; /* frees the codec's part of a context; NULL: it has none */
 } codec;
 
-codec_bound_function bytes_bound, zstd_bound, blosc_bound, gzip_bound, zlib_bound, lz4_bound;
-codec_encode_function bytes_encode, zstd_encode, blosc_encode, gzip_encode, zlib_encode, lz4_encode;
-codec_decode_function bytes_decode, zstd_decode, blosc_decode, gzip_decode, zlib_decode, lz4_decode;
-codec_check_function zstd_check, gzip_check, blosc_check;
-codec_release_function zstd_release, deflate_release, lz4_release;
+#define CODEC_DECLARED(name, ...) extern const codec codec_##name;
+CODECS(CODEC_DECLARED)
+
+codec_check_function zstd_check; /* blosc's blocks may be frames of zstd */
 
 /* Puts the checksum of n bytes behind them (4 bytes). */
 void checksum_append(uint8_t *bytes, size_t n);

@@ -74,40 +74,40 @@ static int32_t wrapped_decode(const wrapper *w, codec_context *context, const vo
     return NGFF_OK;
 }
 
-size_t gzip_bound(size_t n)
+static size_t gzip_bound(size_t n)
 {
     return wrappers[wrapper_gzip].bound(NULL, n);
 }
 
-size_t zlib_bound(size_t n)
+static size_t zlib_bound(size_t n)
 {
     return wrappers[wrapper_zlib].bound(NULL, n);
 }
 
-int32_t gzip_encode(codec_context *context, const codec_spec *spec, const void *from, size_t n, void *to,
-                    size_t capacity, size_t *n_written, error *e)
+static int32_t gzip_encode(codec_context *context, const codec_spec *spec, const void *from, size_t n, void *to,
+                           size_t capacity, size_t *n_written, error *e)
 {
     return wrapped_encode(&wrappers[wrapper_gzip], context, spec->level, from, n, to, capacity, n_written, e);
 }
 
-int32_t zlib_encode(codec_context *context, const codec_spec *spec, const void *from, size_t n, void *to,
-                    size_t capacity, size_t *n_written, error *e)
+static int32_t zlib_encode(codec_context *context, const codec_spec *spec, const void *from, size_t n, void *to,
+                           size_t capacity, size_t *n_written, error *e)
 {
     return wrapped_encode(&wrappers[wrapper_zlib], context, spec->level, from, n, to, capacity, n_written, e);
 }
 
-int32_t gzip_decode(codec_context *context, const void *from, size_t n, void *to, size_t n_expected, error *e)
+static int32_t gzip_decode(codec_context *context, const void *from, size_t n, void *to, size_t n_expected, error *e)
 {
     return wrapped_decode(&wrappers[wrapper_gzip], context, from, n, to, n_expected, e);
 }
 
-int32_t zlib_decode(codec_context *context, const void *from, size_t n, void *to, size_t n_expected, error *e)
+static int32_t zlib_decode(codec_context *context, const void *from, size_t n, void *to, size_t n_expected, error *e)
 {
     return wrapped_decode(&wrappers[wrapper_zlib], context, from, n, to, n_expected, e);
 }
 
 /* RFC 1952 section 2.3.1: magic, method, flags, time (4), extra flags, system. A decoder needs only the first three. */
-int32_t gzip_check(const void *from, size_t n, int strictness, error *e)
+static int32_t gzip_check(const void *from, size_t n, int strictness, error *e)
 {
     const uint8_t *head = from;
     static const uint8_t ours[8] = {0x1F, 0x8B, 8};
@@ -120,8 +120,13 @@ int32_t gzip_check(const void *from, size_t n, int strictness, error *e)
                                "has written the chunk");
 }
 
-void deflate_release(codec_context *context)
+static void deflate_release(codec_context *context)
 {
     libdeflate_free_compressor(context->deflate_compressor);
     libdeflate_free_decompressor(context->deflate_decompressor);
 }
+
+const codec codec_GZIP = {
+    .bound = gzip_bound, .encode = gzip_encode, .decode = gzip_decode, .check = gzip_check, .release = deflate_release};
+
+const codec codec_ZLIB = {.bound = zlib_bound, .encode = zlib_encode, .decode = zlib_decode};

@@ -7,13 +7,13 @@
 
 enum { header_bytes = 4 };
 
-size_t lz4_bound(size_t n)
+static size_t lz4_bound(size_t n)
 {
     return n <= LZ4_MAX_INPUT_SIZE ? header_bytes + (size_t)LZ4_compressBound((int)n) : 0;
 }
 
-int32_t lz4_encode(codec_context *context, const codec_spec *spec, const void *from, size_t n, void *to,
-                   size_t capacity, size_t *n_written, error *e)
+static int32_t lz4_encode(codec_context *context, const codec_spec *spec, const void *from, size_t n, void *to,
+                          size_t capacity, size_t *n_written, error *e)
 {
     if (!context->lz4_state)
         context->lz4_state = malloc((size_t)LZ4_sizeofState());
@@ -30,7 +30,7 @@ int32_t lz4_encode(codec_context *context, const codec_spec *spec, const void *f
     return NGFF_OK;
 }
 
-int32_t lz4_decode(codec_context *context, const void *from, size_t n, void *to, size_t n_expected, error *e)
+static int32_t lz4_decode(codec_context *context, const void *from, size_t n, void *to, size_t n_expected, error *e)
 {
     (void)context;
     if (n <= header_bytes || n - header_bytes > INT32_MAX)
@@ -45,7 +45,9 @@ int32_t lz4_decode(codec_context *context, const void *from, size_t n, void *to,
     return NGFF_OK;
 }
 
-void lz4_release(codec_context *context)
+static void lz4_release(codec_context *context)
 {
     free(context->lz4_state);
 }
+
+const codec codec_LZ4 = {.bound = lz4_bound, .encode = lz4_encode, .decode = lz4_decode, .release = lz4_release};

@@ -5,13 +5,13 @@
 
 #include <zstd.h>
 
-size_t zstd_bound(size_t n)
+static size_t zstd_bound(size_t n)
 {
     return ZSTD_compressBound(n);
 }
 
-int32_t zstd_encode(codec_context *context, const codec_spec *spec, const void *from, size_t n, void *to,
-                    size_t capacity, size_t *n_written, error *e)
+static int32_t zstd_encode(codec_context *context, const codec_spec *spec, const void *from, size_t n, void *to,
+                           size_t capacity, size_t *n_written, error *e)
 {
     if (!context->zstd_compressor)
         context->zstd_compressor = ZSTD_createCCtx();
@@ -29,7 +29,7 @@ int32_t zstd_encode(codec_context *context, const codec_spec *spec, const void *
 
 /* Frames of other writers may leave the content size out. Whatever a header claims, nothing beyond n_expected is
  * written: the decompressor knows the room and stops there. It also refuses what follows the last frame. */
-int32_t zstd_decode(codec_context *context, const void *from, size_t n, void *to, size_t n_expected, error *e)
+static int32_t zstd_decode(codec_context *context, const void *from, size_t n, void *to, size_t n_expected, error *e)
 {
     if (!context->zstd_decompressor)
         context->zstd_decompressor = ZSTD_createDCtx();
@@ -154,8 +154,11 @@ int32_t zstd_check(const void *from, size_t n, int strictness, error *e)
     return wrong ? error_set(e, NGFF_E_CORRUPT, "the zstd data are damaged: %s", wrong) : NGFF_OK;
 }
 
-void zstd_release(codec_context *context)
+static void zstd_release(codec_context *context)
 {
     ZSTD_freeCCtx(context->zstd_compressor);
     ZSTD_freeDCtx(context->zstd_decompressor);
 }
+
+const codec codec_ZSTD = {
+    .bound = zstd_bound, .encode = zstd_encode, .decode = zstd_decode, .check = zstd_check, .release = zstd_release};

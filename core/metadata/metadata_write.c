@@ -474,40 +474,23 @@ static cJSON *datasets(walk *w)
     return list;
 }
 
-/* How levels were made, in NGFF's words. */
-static const struct {
-    const char *type, *description;
-} methods[] = {
-    [REDUCE_AUTO] = {"", ""},
-    [REDUCE_AVERAGE] = {"mean", "Exact mean of the valid pixels of each window, rounded half up."},
-    [REDUCE_NEAREST] = {"nearest", "The pixel nearest to the centre of each window."},
-    [REDUCE_MODE] = {"mode", "The most frequent value of each window, the smallest on a tie."},
-    [REDUCE_RMS] = {"rms", "Root mean square of the valid pixels of each window."},
-    [REDUCE_MIN] = {"min", "Smallest valid pixel of each window."},
-    [REDUCE_MAX] = {"max", "Largest valid pixel of each window."},
-    [REDUCE_GAUSS] = {"gaussian", "Discrete Gaussian of variance (f^2-1)/(8 ln 2), sampled at the window's centre."},
-    [REDUCE_BILINEAR] = {"bilinear", "Triangle kernel of the window's size."},
-    [REDUCE_CUBIC] = {"cubic", "Cubic convolution kernel of the window's size."},
-    [REDUCE_CUBICSPLINE] = {"cubicspline", "Cubic B-spline kernel of the window's size."},
-    [REDUCE_LANCZOS] = {"lanczos", "Lanczos kernel of three lobes of the window's size."},
-};
-
 static cJSON *multiscales(walk *w)
 {
     const struct ngff_plan *plan = w->plan;
-    cJSON *list = cJSON_CreateArray(), *image = cJSON_CreateObject(), *method = cJSON_CreateObject();
+    cJSON *list = cJSON_CreateArray(), *image = cJSON_CreateObject(), *made = cJSON_CreateObject();
+    const method *how = method_get(plan->resampling);
     char name[64];
     if (is_v2(w))
         tree_put(image, "version", cJSON_CreateString("0.4"), &w->is_whole);
     tree_put(image, "name", cJSON_CreateString(plan->image->name), &w->is_whole);
     tree_put(image, "axes", axes(w), &w->is_whole);
     tree_put(image, "datasets", datasets(w), &w->is_whole);
-    tree_put(image, "type", cJSON_CreateString(methods[plan->resampling].type), &w->is_whole);
-    snprintf(name, sizeof name, "libngff.%s", methods[plan->resampling].type);
-    tree_put(method, "method", cJSON_CreateString(name), &w->is_whole);
-    tree_put(method, "version", cJSON_CreateString(ngff_version()), &w->is_whole);
-    tree_put(method, "description", cJSON_CreateString(methods[plan->resampling].description), &w->is_whole);
-    tree_put(image, "metadata", method, &w->is_whole);
+    tree_put(image, "type", cJSON_CreateString(how->type), &w->is_whole);
+    snprintf(name, sizeof name, "libngff.%s", how->type);
+    tree_put(made, "method", cJSON_CreateString(name), &w->is_whole);
+    tree_put(made, "version", cJSON_CreateString(ngff_version()), &w->is_whole);
+    tree_put(made, "description", cJSON_CreateString(how->sentence), &w->is_whole);
+    tree_put(image, "metadata", made, &w->is_whole);
     tree_add(list, image, &w->is_whole);
     return list;
 }

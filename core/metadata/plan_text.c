@@ -22,7 +22,7 @@ static void describe_codec(const plan *p, char to[64])
     const codec_spec *c = &p->codec;
     if (c->compress == COMPRESS_BLOSC)
         snprintf(to, 64, "blosc-%s level %d", cname_name(c->blosc_cname), c->level);
-    else if (c->compress == COMPRESS_NONE || c->compress == COMPRESS_LZ4)
+    else if (codec_row_get(c->compress)->most == 0)
         snprintf(to, 64, "%s", compress_name(c->compress));
     else
         snprintf(to, 64, "%s level %d", compress_name(c->compress), c->level);

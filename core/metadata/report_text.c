@@ -34,9 +34,8 @@ static cJSON *options_given(const options *o, int *ok)
 static cJSON *codec_of(const codec_spec *codec, int *ok)
 {
     cJSON *object = cJSON_CreateObject();
-    int has_level = codec->compress != COMPRESS_NONE && codec->compress != COMPRESS_LZ4;
     tree_put(object, "name", cJSON_CreateString(compress_name(codec->compress)), ok);
-    if (has_level)
+    if (codec_row_get(codec->compress)->most > 0)
         tree_put(object, "level", tree_whole(codec->level), ok);
     if (codec->compress == COMPRESS_BLOSC) {
         tree_put(object, "cname", cJSON_CreateString(cname_name(codec->blosc_cname)), ok);

@@ -65,20 +65,12 @@ static int64_t buffer_bytes(const plan *p, const int64_t *extent)
     return size_times(ceil_div(bytes, 64), 64);
 }
 
-/* Target pixels by which a kernel reaches beyond the window of its own, at most. */
-static int64_t kernel_reach(int resampling)
-{
-    if (resampling < REDUCE_GAUSS)
-        return 0;
-    return resampling == REDUCE_LANCZOS ? 3 : resampling == REDUCE_CUBIC || resampling == REDUCE_CUBICSPLINE ? 2 : 1;
-}
-
 /* The bytes of the strips that a cell of this level gathers from its source level, at most (pyramid/straddle.h): along
  * each boundary between source cells, as wide as the target pixels need whose windows or kernels lie on both sides. */
 static int64_t strip_bytes(const plan *p, const level *at)
 {
     const level *from = &p->levels[at->source];
-    int64_t block[MAX_RANK], bytes = 0, reach = kernel_reach(p->resampling);
+    int64_t block[MAX_RANK], bytes = 0, reach = method_get(p->resampling)->reach;
     for (int i = 0; i < p->image->rank; i++)
         block[i] = min_i64((at->cell[i] + (at->ratio[i] > 1 ? 2 * reach : 0)) * at->ratio[i], from->shape[i]);
     for (int i = 0; i < p->image->rank; i++) {
@@ -96,7 +88,7 @@ static int64_t strip_bytes(const plan *p, const level *at)
 int plan_is_fused(const struct ngff_plan *p, int l)
 {
     const level *at = &p->levels[l];
-    if (at->source < 0 || p->resampling >= REDUCE_GAUSS)
+    if (at->source < 0 || method_get(p->resampling)->kind == METHOD_KERNEL)
         return 0;
     const level *from = &p->levels[at->source];
     for (int i = 0; i < p->image->rank; i++) {

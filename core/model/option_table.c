@@ -29,10 +29,9 @@ static void print_bytes(const row *r, const void *field, char *to, size_t room)
 
 /* -- Words --------------------------------------------------------------------------------------------------------- */
 
+#define CODEC_WORD(name, ...) {#name, COMPRESS_##name, 0},
 static const word compress_words[] = {
-    {"AUTO", COMPRESS_AUTO, 0}, {"ZSTD", COMPRESS_ZSTD, 0},    {"BLOSC", COMPRESS_BLOSC, 0},
-    {"GZIP", COMPRESS_GZIP, 0}, {"NONE", COMPRESS_NONE, 0},    {"ZLIB", COMPRESS_ZLIB, 0},
-    {"LZ4", COMPRESS_LZ4, 0},   {"DEFLATE", COMPRESS_GZIP, 1}, {NULL, 0, 0}};
+    {"AUTO", COMPRESS_AUTO, 0}, CODECS(CODEC_WORD){"DEFLATE", COMPRESS_GZIP, 1}, {NULL, 0, 0}};
 static const word cname_words[] = {{"zstd", CNAME_ZSTD, 0}, {"lz4", CNAME_LZ4, 0},         {"lz4hc", CNAME_LZ4HC, 0},
                                    {"zlib", CNAME_ZLIB, 0}, {"blosclz", CNAME_BLOSCLZ, 0}, {NULL, 0, 0}};
 static const word shuffle_words[] = {
@@ -54,19 +53,8 @@ static const word series_words[] = {{"MAIN", 0, 0}, {"ALL", 1, 0}, {NULL, 0, 0}}
 static const word planes_words[] = {{"ALL", 0, 0}, {"ONE", 1, 0}, {NULL, 0, 0}};
 static const word bool_words[] = {{"NO", 0, 0}, {"YES", 1, 0}, {"FALSE", 0, 1}, {"TRUE", 1, 1}, {"OFF", 0, 1},
                                   {"ON", 1, 1}, {"0", 0, 1},   {"1", 1, 1},     {NULL, 0, 0}};
-static const word reduce_words[] = {{"AUTO", REDUCE_AUTO, 1},
-                                    {"AVERAGE", REDUCE_AVERAGE, 0},
-                                    {"NEAREST", REDUCE_NEAREST, 0},
-                                    {"MODE", REDUCE_MODE, 0},
-                                    {"RMS", REDUCE_RMS, 0},
-                                    {"MIN", REDUCE_MIN, 0},
-                                    {"MAX", REDUCE_MAX, 0},
-                                    {"GAUSS", REDUCE_GAUSS, 0},
-                                    {"BILINEAR", REDUCE_BILINEAR, 0},
-                                    {"CUBIC", REDUCE_CUBIC, 0},
-                                    {"CUBICSPLINE", REDUCE_CUBICSPLINE, 0},
-                                    {"LANCZOS", REDUCE_LANCZOS, 0},
-                                    {NULL, 0, 0}};
+#define METHOD_WORD(name, ...) {#name, REDUCE_##name, 0},
+static const word reduce_words[] = {{"AUTO", REDUCE_AUTO, 1}, METHODS(METHOD_WORD){NULL, 0, 0}};
 static const word overviews_words[] = {{"IGNORE_EXISTING", OVERVIEWS_IGNORE, 0},
                                        {"AUTO", OVERVIEWS_AUTO, 0},
                                        {"FORCE_USE_EXISTING", OVERVIEWS_FORCE, 0},

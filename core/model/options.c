@@ -190,23 +190,17 @@ static int32_t imply_codec(options *o, const char *name, int compress, error *e)
 /* Levels that the codec takes; for AUTO those that both of its codecs take. */
 static int32_t check_level(const options *o, error *e)
 {
-    static const struct {
-        int compress, low, high;
-    } ranges[] = {{COMPRESS_AUTO, 1, 9},
-                  {COMPRESS_ZSTD, 1, 22},
-                  {COMPRESS_BLOSC, 0, 9},
-                  {COMPRESS_GZIP, 1, 9},
-                  {COMPRESS_ZLIB, 1, 9}};
+    const codec_row *row = codec_row_get(o->compress);
+    int least = row ? row->least : 1, most = row ? row->most : 9;
     if (o->level < 0)
         return NGFF_OK;
-    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
-        if (ranges[i].compress == o->compress)
-            return o->level >= ranges[i].low && o->level <= ranges[i].high
-                       ? NGFF_OK
-                       : error_set(e, NGFF_E_OPTION, "LEVEL=%d: COMPRESS=%s allows %d to %d", o->level,
-                                   compress_name(o->compress), ranges[i].low, ranges[i].high);
-    return error_set(e, NGFF_E_OPTION, "LEVEL=%d: COMPRESS=%s has no levels; leave LEVEL out", o->level,
-                     compress_name(o->compress));
+    if (most == 0)
+        return error_set(e, NGFF_E_OPTION, "LEVEL=%d: COMPRESS=%s has no levels; leave LEVEL out", o->level,
+                         compress_name(o->compress));
+    if (o->level < least || o->level > most)
+        return error_set(e, NGFF_E_OPTION, "LEVEL=%d: COMPRESS=%s allows %d to %d", o->level,
+                         compress_name(o->compress), least, most);
+    return NGFF_OK;
 }
 
 static int32_t check_pair(const options *o, const char *a, const char *b, error *e)
@@ -228,11 +222,10 @@ static int32_t check_codec(options *o, error *e)
         imply_codec(o, "BLOSC_CLEVEL", COMPRESS_BLOSC, e) || imply_codec(o, "BLOSC_CNAME", COMPRESS_BLOSC, e) ||
         imply_codec(o, "BLOSC_SHUFFLE", COMPRESS_BLOSC, e))
         return e->status;
-    int is_v2_only = o->compress == COMPRESS_ZLIB || o->compress == COMPRESS_LZ4;
-    if (is_v2_only && o->version != VERSION_04)
+    const codec_row *row = codec_row_get(o->compress);
+    if (row && row->instead_v3 && o->version != VERSION_04)
         return error_set(e, NGFF_E_OPTION, "COMPRESS=%s exists in NGFF 0.4 only; use COMPRESS=%s, or NGFF_VERSION=0.4",
-                         compress_name(o->compress),
-                         o->compress == COMPRESS_LZ4 ? "BLOSC with BLOSC_CNAME=lz4" : "GZIP");
+                         row->word, row->instead_v3);
     return check_level(o, e);
 }
 

@@ -5,24 +5,11 @@
 #include "base/box.h"
 #include "base/codec_spec.h"
 #include "base/error.h"
+#include "model/methods.h"
 
 enum { VERSION_04 = 4, VERSION_05 = 5 }; /* of NGFF */
 enum { LAYOUT_OVERVIEWS, LAYOUT_SCALES, LAYOUT_FLAT, LAYOUT_BIOFORMATS2RAW };
 enum { TRI_AUTO, TRI_YES, TRI_NO };
-enum {
-    REDUCE_AUTO,
-    REDUCE_AVERAGE,
-    REDUCE_NEAREST,
-    REDUCE_MODE,
-    REDUCE_RMS,
-    REDUCE_MIN,
-    REDUCE_MAX,
-    REDUCE_GAUSS,
-    REDUCE_BILINEAR,
-    REDUCE_CUBIC,
-    REDUCE_CUBICSPLINE,
-    REDUCE_LANCZOS
-};
 enum { WINDOW_AUTO, WINDOW_PERCENTILE, WINDOW_MINMAX, WINDOW_DTYPE, WINDOW_GIVEN };
 enum { ORIGIN_PIXEL, ORIGIN_SOUTHING };
 enum { SHARD_AUTO, SHARD_NONE, SHARD_GIVEN };

@@ -227,7 +227,7 @@ static int32_t apply_labels(plan *p)
 static int32_t resolve_checksum(plan *p)
 {
     codec_spec *c = &p->codec;
-    int has_own = c->compress == COMPRESS_ZSTD || c->compress == COMPRESS_GZIP || c->compress == COMPRESS_ZLIB;
+    int has_own = codec_row_get(c->compress)->has_checksum;
     c->zstd_checksum = c->compress == COMPRESS_ZSTD && p->options.checksum != TRI_NO;
     c->has_crc32c = p->options.checksum == TRI_YES && p->options.version != VERSION_04;
     if (!has_own && p->options.checksum == TRI_YES && p->options.version == VERSION_04)
@@ -246,8 +246,7 @@ static int32_t resolve_codec(plan *p)
     c->compress = o->compress;
     if (c->compress == COMPRESS_AUTO)
         c->compress = type->item_size == 1 ? COMPRESS_ZSTD : COMPRESS_BLOSC;
-    int is_deflate = c->compress == COMPRESS_GZIP || c->compress == COMPRESS_ZLIB;
-    c->level = o->level >= 0 ? o->level : is_deflate ? 6 : 1;
+    c->level = o->level >= 0 ? o->level : codec_row_get(c->compress)->standard;
     c->blosc_cname = o->blosc_cname;
     c->blosc_shuffle = o->blosc_shuffle;
     c->type_size = type->size;
@@ -265,12 +264,11 @@ static int32_t resolve_resampling(plan *p)
     p->resampling = p->options.resampling;
     if (p->resampling == REDUCE_AUTO)
         p->resampling = is_complex ? REDUCE_NEAREST : p->image->kind == NGFF_KIND_LABEL ? REDUCE_MODE : REDUCE_AVERAGE;
-    if (is_complex && p->resampling != REDUCE_NEAREST && p->resampling != REDUCE_AVERAGE)
+    if (is_complex && !method_get(p->resampling)->is_for_complex)
         return error_set(&p->error, NGFF_E_OPTION,
                          "OVERVIEW_RESAMPLING=%s is not defined for complex pixels; use NEAREST or AVERAGE",
                          reduce_name(p->resampling));
-    if (p->image->kind == NGFF_KIND_LABEL && p->resampling != REDUCE_NEAREST && p->resampling != REDUCE_MODE &&
-        p->resampling != REDUCE_MIN && p->resampling != REDUCE_MAX)
+    if (p->image->kind == NGFF_KIND_LABEL && !method_get(p->resampling)->keeps_classes)
         plan_warn(
             p,
             "OVERVIEW_RESAMPLING=%s computes with the numbers of classes (palette indices, labels), not with their "

@@ -26,7 +26,7 @@ static int brings_mask(const cascade *cs, const box *part, const box *whole)
 /* How opacity is reduced: a plain mean, but without mixing where the colours are not mixed either. */
 static int alpha_resampling(int resampling)
 {
-    return resampling == REDUCE_NEAREST || resampling == REDUCE_MODE ? resampling : REDUCE_AVERAGE;
+    return method_get(resampling)->mixes ? REDUCE_AVERAGE : resampling;
 }
 
 /* One byte per pixel of a row: 0 where the opacity is 0. A loop per size, so that each is plain loads. */
@@ -123,7 +123,7 @@ static int32_t reduce_mask(cascade *cs, int l, const uint8_t *mask, int64_t row_
     const level *at = &cs->plan->levels[l];
     int rank = cs->plan->image->rank, y = rank - 2;
     const int64_t *source_shape = cs->plan->levels[at->source].shape;
-    reduction r = {.resampling = cs->plan->resampling == REDUCE_NEAREST ? REDUCE_NEAREST : REDUCE_MAX,
+    reduction r = {.resampling = method_get(cs->plan->resampling)->kind == METHOD_PICK ? REDUCE_NEAREST : REDUCE_MAX,
                    .type = dtype_get(NGFF_UINT8),
                    .rank = 2,
                    .ratio = {at->ratio[y], at->ratio[y + 1]},

@@ -121,16 +121,11 @@ static double weight_at(int resampling, int64_t a, int64_t b)
     }
 }
 
-static int64_t kernel_radius(int resampling)
-{
-    return resampling == REDUCE_LANCZOS ? 3 : resampling == REDUCE_BILINEAR ? 1 : 2;
-}
-
 /* The others: a kernel of fixed radius in target pixels, stretched by the factor. Offset m lies |2 m - (f - 1)| / 2f
  * from the centre. */
 static int32_t taps_stretched(int resampling, int64_t f, taps *t)
 {
-    int64_t reach = 2 * kernel_radius(resampling) * f; /* in half source pixels, exclusive */
+    int64_t reach = 2 * method_get(resampling)->reach * f; /* in half source pixels, exclusive */
     int32_t status = taps_alloc(t, reach);
     if (status)
         return status;
@@ -367,8 +362,7 @@ static int32_t filter_make(filter *f, const reduction *r, int64_t work_bytes)
     int64_t pixels = 1;
     *f = (filter){.r = r, .n_parts = r->type->class == CLASS_COMPLEX ? 2 : 1};
     f->rank = r->rank + pad;
-    int has_lobes = r->resampling == REDUCE_CUBIC || r->resampling == REDUCE_LANCZOS;
-    f->least_share = has_lobes ? 1.0 / 64 : 0;
+    f->least_share = method_get(r->resampling)->has_lobes ? 1.0 / 64 : 0;
     if (r->nodata)
         nodata_neighbour(r->type, r->nodata, f->neighbour);
     for (int i = 0; i < f->rank && !status; i++) {

@@ -225,7 +225,7 @@ static int32_t reduce_nearest(const reduction *r)
 
 static int is_kernel(int resampling)
 {
-    return resampling >= REDUCE_GAUSS;
+    return method_get(resampling)->kind == METHOD_KERNEL;
 }
 
 int32_t reduce_margin(int resampling, int64_t ratio, int64_t *before, int64_t *after)
@@ -240,7 +240,7 @@ int32_t reduce(const reduction *r)
         return NGFF_OK;
     if (is_kernel(r->resampling))
         return reduce_kernel(r);
-    if (r->resampling == REDUCE_NEAREST)
+    if (method_get(r->resampling)->kind == METHOD_PICK)
         return reduce_nearest(r);
     return reduce_windows(r);
 }

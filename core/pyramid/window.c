@@ -13,7 +13,7 @@
 enum { BLOCK = 256, short_window = 4096 };
 
 typedef struct {
-    window_reducer average, mode, rms, min, max;
+    window_reducer of[n_methods]; /* by REDUCE_*; NULL: not for this type */
 } window_type;
 
 static int mask_any_invalid(const window_row *w)
@@ -394,8 +394,11 @@ static void complex_row(const window_row *w, int item_size, complex_value (*redu
     {                                                                                                                  \
         complex_row(w, item_size, complex_max);                                                                        \
     }                                                                                                                  \
-    static const window_type window_##suffix = {average_##suffix, mode_##suffix, rms_##suffix, min_##suffix,           \
-                                                max_##suffix};
+    static const window_type window_##suffix = {.of = {[REDUCE_AVERAGE] = average_##suffix,                            \
+                                                       [REDUCE_MODE] = mode_##suffix,                                  \
+                                                       [REDUCE_RMS] = rms_##suffix,                                    \
+                                                       [REDUCE_MIN] = min_##suffix,                                    \
+                                                       [REDUCE_MAX] = max_##suffix}};
 COMPLEX_REDUCERS(c64, 4)
 COMPLEX_REDUCERS(c128, 8)
 
@@ -410,19 +413,7 @@ static const window_type *const window_types[] = {
 
 window_reducer window_reducer_get(int resampling, const dtype *type)
 {
-    const window_type *w = window_types[type->data_type];
-    switch (resampling) {
-    case REDUCE_MODE:
-        return w->mode;
-    case REDUCE_RMS:
-        return w->rms;
-    case REDUCE_MIN:
-        return w->min;
-    case REDUCE_MAX:
-        return w->max;
-    default:
-        return w->average;
-    }
+    return window_types[type->data_type]->of[resampling];
 }
 
 void nodata_neighbour(const dtype *type, const void *nodata, void *neighbour)

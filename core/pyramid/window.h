@@ -20,7 +20,7 @@ typedef struct {
 
 typedef void (*window_reducer)(const window_row *w);
 
-/* The reducer for REDUCE_AVERAGE, MODE, RMS, MIN or MAX. */
+/* The reducer of a method of the kind WINDOW. */
 window_reducer window_reducer_get(int resampling, const dtype *type);
 
 /* What a result equal to the nodata value becomes: the next value up, at the type's maximum the next one down (GDAL's

@@ -427,7 +427,11 @@ static void NAME(max)(const window_row *w)
     NAME(extreme)(w, 1);
 }
 
-static const window_type NAME(window) = {NAME(average), NAME(mode), NAME(rms), NAME(min), NAME(max)};
+static const window_type NAME(window) = {.of = {[REDUCE_AVERAGE] = NAME(average),
+                                                [REDUCE_MODE] = NAME(mode),
+                                                [REDUCE_RMS] = NAME(rms),
+                                                [REDUCE_MIN] = NAME(min),
+                                                [REDUCE_MAX] = NAME(max)}};
 
 #undef ZERO
 #undef MEAN

@@ -167,22 +167,14 @@ static int32_t read_blosc(const cJSON *configuration, codec_spec *codec, const c
 
 static int32_t read_compressor_v2(const cJSON *compressor, codec_spec *codec, const char *key, error *e)
 {
-    static const struct {
-        const char *id;
-        int compress;
-    } known[] = {{"zstd", COMPRESS_ZSTD}, {"gzip", COMPRESS_GZIP}, {"zlib", COMPRESS_ZLIB}, {"lz4", COMPRESS_LZ4}};
     const char *id = text_of(compressor, "id");
     codec->compress = COMPRESS_NONE;
     if (!compressor || cJSON_IsNull(compressor))
         return NGFF_OK;
-    if (id && strcmp(id, "blosc") == 0)
-        return read_blosc(compressor, codec, key, e);
-    for (size_t i = 0; id && i < sizeof known / sizeof known[0]; i++)
-        if (strcmp(known[i].id, id) == 0) {
-            codec->compress = known[i].compress;
-            return NGFF_OK;
-        }
-    return error_set(e, NGFF_E_UNSUPPORTED, "%s: the compressor \"%.100s\" is not read", key, id ? id : "?");
+    codec->compress = id ? codec_by_name(ZARR_2, id) : COMPRESS_AUTO;
+    if (codec->compress == COMPRESS_AUTO)
+        return error_set(e, NGFF_E_UNSUPPORTED, "%s: the compressor \"%.100s\" is not read", key, id ? id : "?");
+    return codec->compress == COMPRESS_BLOSC ? read_blosc(compressor, codec, key, e) : NGFF_OK;
 }
 
 static int32_t codec_unsupported(const char *key, const char *name, error *e)
@@ -238,22 +230,6 @@ static int32_t read_sharding(const cJSON *configuration, stored_array *a, int de
     return read_codecs_v3(member(configuration, "codecs"), a, depth + 1, key, e);
 }
 
-/* The compressors of Zarr v3, and those that zarr-python takes over from numcodecs, with numcodecs' own framing. */
-static int compress_v3(const char *name)
-{
-    static const struct {
-        const char *name;
-        int compress;
-    } known[] = {
-        {"zstd", COMPRESS_ZSTD},           {"gzip", COMPRESS_GZIP},           {"blosc", COMPRESS_BLOSC},
-        {"zlib", COMPRESS_ZLIB},           {"numcodecs.zstd", COMPRESS_ZSTD}, {"numcodecs.gzip", COMPRESS_GZIP},
-        {"numcodecs.zlib", COMPRESS_ZLIB}, {"numcodecs.lz4", COMPRESS_LZ4},   {"numcodecs.blosc", COMPRESS_BLOSC}};
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (strcmp(known[i].name, name) == 0)
-            return known[i].compress;
-    return COMPRESS_NONE;
-}
-
 /* One codec of Zarr v3; stage: 0 before bytes, 1 after it, 2 after a compressor, 3 after the checksum. */
 static int32_t read_codec_v3(const char *name, const cJSON *configuration, stored_array *a, int *stage, const char *key,
                              error *e)
@@ -271,10 +247,10 @@ static int32_t read_codec_v3(const char *name, const cJSON *configuration, store
         *stage = 3;
         return NGFF_OK;
     }
-    if (*stage != 1 || compress_v3(name) == COMPRESS_NONE)
+    if (*stage != 1 || codec_by_name(ZARR_3, name) == COMPRESS_AUTO)
         return codec_unsupported(key, name, e);
     *stage = 2;
-    a->codec.compress = compress_v3(name);
+    a->codec.compress = codec_by_name(ZARR_3, name);
     return a->codec.compress == COMPRESS_BLOSC ? read_blosc(configuration, &a->codec, key, e) : NGFF_OK;
 }
 

@@ -8,15 +8,11 @@
 /* The keys are exactly numcodecs': zarr-python refuses others. */
 static cJSON *compressor_v2(const codec_spec *codec, int *is_whole)
 {
-    static const char *const ids[] = {[COMPRESS_ZSTD] = "zstd",
-                                      [COMPRESS_BLOSC] = "blosc",
-                                      [COMPRESS_GZIP] = "gzip",
-                                      [COMPRESS_ZLIB] = "zlib",
-                                      [COMPRESS_LZ4] = "lz4"};
+    const codec_row *row = codec_row_get(codec->compress);
     if (codec->compress == COMPRESS_NONE)
         return cJSON_CreateNull();
     cJSON *object = cJSON_CreateObject();
-    tree_put(object, "id", cJSON_CreateString(ids[codec->compress]), is_whole);
+    tree_put(object, "id", cJSON_CreateString(row->v2), is_whole);
     if (codec->compress == COMPRESS_BLOSC) {
         tree_put(object, "cname", cJSON_CreateString(cname_name(codec->blosc_cname)), is_whole);
         tree_put(object, "clevel", tree_whole(codec->level), is_whole);
@@ -24,7 +20,7 @@ static cJSON *compressor_v2(const codec_spec *codec, int *is_whole)
         tree_put(object, "blocksize", tree_whole(0), is_whole);
     } else if (codec->compress == COMPRESS_LZ4) {
         tree_put(object, "acceleration", tree_whole(1), is_whole);
-    } else {
+    } else if (row->most > 0) {
         tree_put(object, "level", tree_whole(codec->level), is_whole);
     }
     return object;
@@ -40,7 +36,7 @@ static cJSON *bytes_codec(int item_size, int *is_whole)
 
 static void add_compressor_v3(const codec_spec *codec, cJSON *codecs, int *is_whole)
 {
-    static const char *const names[] = {[COMPRESS_ZSTD] = "zstd", [COMPRESS_BLOSC] = "blosc", [COMPRESS_GZIP] = "gzip"};
+    const codec_row *row = codec_row_get(codec->compress);
     if (codec->compress == COMPRESS_NONE)
         return;
     cJSON *configuration = cJSON_CreateObject();
@@ -50,12 +46,12 @@ static void add_compressor_v3(const codec_spec *codec, cJSON *codecs, int *is_wh
         tree_put(configuration, "shuffle", cJSON_CreateString(shuffle_name(codec->blosc_shuffle)), is_whole);
         tree_put(configuration, "typesize", tree_whole(codec->type_size), is_whole);
         tree_put(configuration, "blocksize", tree_whole(0), is_whole);
-    } else {
+    } else if (row->most > 0) {
         tree_put(configuration, "level", tree_whole(codec->level), is_whole);
     }
     if (codec->compress == COMPRESS_ZSTD)
         tree_put(configuration, "checksum", cJSON_CreateBool(codec->zstd_checksum), is_whole);
-    tree_add(codecs, tree_named(names[codec->compress], configuration, is_whole), is_whole);
+    tree_add(codecs, tree_named(row->v3, configuration, is_whole), is_whole);
 }
 
 static cJSON *codecs_v3(const stored_array *a, int *is_whole)

@@ -28,9 +28,23 @@ static void unknown_names_and_numbers_are_told(void)
     CHECK_INT(shuffle_by_name(""), -1);
 }
 
+static void codecs_are_found_by_their_name_in_each_format(void)
+{
+    CHECK_INT(codec_by_name(2, "lz4"), COMPRESS_LZ4);
+    CHECK_INT(codec_by_name(3, "lz4"), COMPRESS_AUTO); /* Zarr v3 has none */
+    CHECK_INT(codec_by_name(3, "numcodecs.lz4"), COMPRESS_LZ4);
+    CHECK_INT(codec_by_name(2, "numcodecs.lz4"), COMPRESS_AUTO);
+    CHECK_INT(codec_by_name(3, "zlib"), COMPRESS_ZLIB);
+    CHECK_INT(codec_by_name(3, "blosc"), COMPRESS_BLOSC);
+    CHECK_INT(codec_by_name(3, "NONE"), COMPRESS_AUTO);
+    CHECK(codec_row_get(COMPRESS_AUTO) == NULL && codec_row_get(n_compress) == NULL);
+    CHECK_TEXT(codec_row_get(COMPRESS_GZIP)->word, "GZIP");
+}
+
 int main(void)
 {
     RUN(names_are_those_of_the_zarr_specification);
     RUN(unknown_names_and_numbers_are_told);
+    RUN(codecs_are_found_by_their_name_in_each_format);
     CHECK_EXIT();
 }
