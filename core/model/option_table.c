@@ -82,8 +82,8 @@ const row option_table[] = {
         .name = "COMPRESS",
         .words = compress_words,
         .standard = "AUTO",
-        .help = "AUTO = ZSTD for 8-bit types (opens in every reader), BLOSC for wider ones (shuffle pays). ZLIB, "
-                "LZ4: 0.4 only",
+        .help = "AUTO = ZSTD for 8-bit types (opens in every reader), BLOSC for wider ones (shuffle pays) and for "
+                "BIOFORMATS2RAW in 0.4 (Bio-Formats knows no ZSTD). ZLIB, LZ4: 0.4 only",
         .print = print_word,
         .offset = offsetof(options, compress),
     },

@@ -244,8 +244,10 @@ static int32_t resolve_codec(plan *p)
     const dtype *type = p->image->type;
     codec_spec *c = &p->codec;
     c->compress = o->compress;
+    /* Bio-Formats reads Zarr v2 by jzarr, which knows blosc and zlib only. */
+    const int is_for_bioformats = o->layout == LAYOUT_BIOFORMATS2RAW && o->version == VERSION_04;
     if (c->compress == COMPRESS_AUTO)
-        c->compress = type->item_size == 1 ? COMPRESS_ZSTD : COMPRESS_BLOSC;
+        c->compress = type->item_size == 1 && !is_for_bioformats ? COMPRESS_ZSTD : COMPRESS_BLOSC;
     c->level = o->level >= 0 ? o->level : codec_row_get(c->compress)->standard;
     c->blosc_cname = o->blosc_cname;
     c->blosc_shuffle = o->blosc_shuffle;

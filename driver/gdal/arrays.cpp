@@ -801,7 +801,8 @@ void ArraysDataset::add_bands()
         std::vector<std::vector<std::string>> values;
         for (const size_t i : array->others())
             values.push_back(values_of(*dimensions[i]));
-        Sizes place(array->others().size(), 0);
+        Sizes place;
+        place.resize(array->others().size()); /* gcc 14 takes the constructor for a wrong deletion */
         for (bool is_next = plane != nullptr; is_next;) {
             auto *band = new ArraysBand(this, nBands + 1, *array, plane, place);
             SetBand(nBands + 1, band);

@@ -293,8 +293,24 @@ static void losses_are_kept_in_their_order(void)
     ngff_plan_free(p);
 }
 
+/* Its library of Zarr v2 knows blosc and zlib. */
+static void bioformats2raw_in_0_4_is_packed_as_bio_formats_can_read(void)
+{
+    static const struct {
+        const char *version, *layout, *compress;
+    } rows[] = {{"NGFF_VERSION=0.4", "LAYOUT=BIOFORMATS2RAW", "BLOSC"},
+                {"NGFF_VERSION=0.5", "LAYOUT=BIOFORMATS2RAW", "ZSTD"},
+                {"NGFF_VERSION=0.4", "LAYOUT=FLAT", "ZSTD"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        ngff_plan *p = plan_of("tczyx", SHAPE(1, 1, 1, 10, 10), NGFF_UINT8, OPTIONS(rows[i].version, rows[i].layout));
+        CHECK_TEXT(ngff_plan_option(p, "COMPRESS"), rows[i].compress);
+        ngff_plan_free(p);
+    }
+}
+
 int main(void)
 {
+    RUN(bioformats2raw_in_0_4_is_packed_as_bio_formats_can_read);
     RUN(fill_is_the_nodata_value_that_all_channels_share);
     RUN(defaults_depend_on_type_and_kind);
     RUN(image_options_describe_the_image);
