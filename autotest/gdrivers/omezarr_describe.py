@@ -8,6 +8,7 @@ import os
 import struct
 import types
 import warnings
+import zipfile
 
 import gdaltest
 import numpy as np
@@ -140,6 +141,40 @@ def test_the_six_orders(tmp_path, axes, way):
     np.testing.assert_array_equal(by_tifffile(source), PIXELS)
     same_pixels(store, PIXELS)
     same_metadata(store, by_ome_types(source).images[0])
+
+
+# -- Files of other programs -------------------------------------------------------------------------------------------
+
+
+def brought(package, name, folder):
+    """A file that data/README.md tells of."""
+    with zipfile.ZipFile(os.path.join(os.path.dirname(os.path.abspath(__file__)), "data", package)) as file:
+        return file.extract(name, folder)
+
+
+@pytest.mark.parametrize("name", ["plain", "pyramid", "rgb"])
+def test_files_of_bio_formats(tmp_path, name):
+    source = brought("bioformats.zip", f"{name}.ome.tif", tmp_path)
+    store = converted(source, "VERIFY=SOURCE")
+    assert [text for text in store.warnings if "1 is left out" not in text] == [] and len(store.warnings) == (name == "rgb")
+    same_pixels(store, by_tifffile(source))
+    same_metadata(store, by_ome_types(source).images[0])
+    if name == "pyramid":
+        taken = converted(source, "OVERVIEWS=AUTO", "LAYOUT=FLAT", "BLOCKSIZE=16")
+        with tifffile.TiffFile(source) as file:
+            level = file.series[0].levels[1]
+            np.testing.assert_array_equal(gdaltest.zarr_levels(taken.path)[1], as_tczyx(level.asarray(), level.axes))
+
+
+@pytest.mark.parametrize("name", ["multipage.tif", "multipage_rgb.tif"])
+def test_stacks_of_scikit_image(tmp_path, name):
+    source = brought("skimage.zip", name, tmp_path)
+    with tifffile.TiffFile(source) as file:
+        series = file.series[0]
+        expected = as_tczyx(series.asarray(), series.axes.replace("I", "Z").replace("Q", "Z"))
+    store = converted(source, "VERIFY=SOURCE")
+    assert store.warnings == []
+    same_pixels(store, expected)
 
 
 @pytest.mark.parametrize("planarconfig", ["contig", "separate"])

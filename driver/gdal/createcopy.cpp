@@ -557,7 +557,7 @@ static void warn_of_pages(ngff_plan *plan, GDALDataset *source)
     const auto text = [=](const std::string &name) {
         return std::string(CPLSPrintf("The source has %d pages or images (subdatasets), and one is written: ", n)) +
                (n == 2 ? "1 is left out. " : std::to_string(n - 1) + " are left out. ") +
-               (is_stack ? "Their pixels are of other sizes or types: gdalinfo OMEZARR:" + name +
+               (is_stack ? "They are other images, or of other sizes or types: gdalinfo OMEZARR:" + name +
                                " names them, and each can be copied by its name; LAYOUT=BIOFORMATS2RAW with SERIES=ALL "
                                "writes all into one store"
                 : is_page ? "OMEZARR:" + name + " opens all of one size as one raster"
