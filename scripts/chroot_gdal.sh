@@ -94,8 +94,8 @@ read)
 test)
     # shellcheck disable=SC2086,SC2046
     install gdal-bin python3-gdal python3-numpy python3-pytest python3-pytest-xdist $build_packages \
-        $([ "$suite" != sid ] || echo python3-tifffile python3-zarr) \
-        $([ "$suite" != trixie ] || echo python3-tifffile python3-qgis)
+        $([ "$suite" != trixie ] || echo python3-qgis) \
+        $([ "$suite" != sid ] && [ "$suite" != trixie ] || echo python3-tifffile python3-zarr)
     bring_source src
     version=$(inside gdalinfo --version | sed 's/^GDAL \([0-9.]*\).*/\1/')
     qgis=$(inside env QT_QPA_PLATFORM=offscreen python3 -c 'from qgis.core import Qgis; print(Qgis.QGIS_VERSION)' 2>/dev/null |
