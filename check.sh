@@ -1,12 +1,16 @@
 #!/bin/bash
 # check.sh [STEP...]: installs the test tools (Debian, Ubuntu) and passes all tests; `check.sh quick` is build, ctest
-# and pytest. Every step runs even if one before it failed; the table at the end says what happened. Exit status 0 only
+# and pytest. Two steps run side by side, since none keeps all processors busy all the time; each line says of which step it
+# is. Every step runs even if one before it failed; the table at the end says what happened. Exit status 0 only
 # if no step failed. What a machine cannot run (no root for the chroot, say) is skipped with its reason. The table is
 # kept in build/figures.md, with date and commit; processor time tells more than the clock where others share the machine.
 set -uo pipefail
 cd "$(dirname "$0")" || exit 2
 here=$PWD
-all="build ctest pytest header symbols nogdal machines natives wine imagej python sanitizers plugin threads fuzz chroot newgdal"
+# In the order in which they begin; `after` names the steps that a step waits for, if not for build alone.
+all="build pytest sanitizers ctest natives nogdal machines wine imagej python plugin fuzz threads chroot newgdal header symbols"
+declare -A after=([build]="" [sanitizers]="" [natives]="" [nogdal]="" [threads]="" [header]="" [machines]=nogdal [wine]=natives
+    [imagej]="build natives" [python]="build natives" [plugin]="build sanitizers" [fuzz]=sanitizers [newgdal]="build chroot")
 steps=${*:-$all}
 [ "$steps" = quick ] && steps="build ctest pytest"
 logs=$here/build/logs
@@ -202,44 +206,78 @@ step_newgdal() { # the plugin built for GDAL 3.13, and those of its tests that d
 
 # -- Run them -------------------------------------------------------------------------------------------------------
 
-cpu_now() { # sets cpu: seconds of all that this shell has started and waited for
-    times >"$logs/times" # not through a pipe, which would be another shell
-    cpu=$(awk 'NR == 2 { gsub(/[ms]/, " "); printf "%d", 60 * $1 + $2 + 60 * $3 + $4 }' "$logs/times")
+for step in $steps; do
+    declare -F "step_$step" >/dev/null || { echo "No step \"$step\"; there are: $all, and quick" >&2 && exit 2; }
+done
+case " $steps " in *" pytest "*) locked prepare >"$logs/prepare.log" 2>&1 & ;; esac
+trap 'trap "" TERM; kill 0; exit 130' INT # a shell's children in the background do not hear of Ctrl-C
+
+run() { # STEP: its output goes on under its name; what became of it stands in build/logs
+    local begin=$SECONDS
+    rm -f "$logs/$1".*
+    {
+        "step_$1" </dev/null 2>&1
+        echo $? >"$logs/$1.status"
+        times >"$logs/$1.times"
+    } | tee "$logs/$1.log" | sed -u "s/^/$1: /"
+    echo $((SECONDS - begin)) >"$logs/$1.seconds"
 }
 
-case " $steps " in *" pytest "*) locked prepare >"$logs/prepare.log" 2>&1 & ;; esac
+processor_seconds() { # what all that a shell has waited for has used, from the output of `times`
+    awk 'NR == 2 { gsub(/[ms]/, " "); printf "%d", 60 * $1 + $2 + 60 * $3 + $4 }' "$1"
+}
+
+is_ready() { # STEP: what it waits for has ended, or is not asked for
+    local before
+    for before in ${after[$1]-build}; do
+        case ${state[$before]:-ended} in waiting | running) return 1 ;; esac
+    done
+}
+
+begin_next() {
+    local step
+    for step in $steps; do
+        if [ "${state[$step]}" = waiting ] && is_ready "$step"; then
+            run "$step" &
+            step_of[$!]=$step
+            state[$step]=running
+            return 0
+        fi
+    done
+    return 1
+}
+
+declare -A state=() step_of=()
+for step in $steps; do state[$step]=waiting; done
+while :; do
+    while [ ${#step_of[@]} -lt 2 ] && begin_next; do :; done
+    [ ${#step_of[@]} -gt 0 ] || break
+    wait -n -p process "${!step_of[@]}"
+    state[${step_of[$process]}]=ended
+    unset "step_of[$process]"
+done
+wait
+times >"$logs/all.times"
 
 table=""
 rows=""
 failed=0
 for step in $steps; do
-    if ! declare -F "step_$step" >/dev/null; then
-        echo "No step \"$step\"; there are: $all, and quick" >&2
-        exit 2
-    fi
-    printf '\n===== %s\n' "$step"
-    begin=$SECONDS
-    cpu_now
-    cpu_before=$cpu
-    "step_$step" </dev/null 2>&1 | tee "$logs/$step.log"
-    status=${PIPESTATUS[0]}
-    cpu_now
     last=$(grep -E '^(=+ .*(passed|failed|error)|[0-9]+ (passed|failed)|[0-9]+% tests passed)' "$logs/$step.log" | tail -1)
     [ -n "$last" ] || last=$(grep -v '^ *$' "$logs/$step.log" | tail -1)
-    case $status in
+    case $(cat "$logs/$step.status") in
     0) word=passed ;;
     77) word=skipped ;;
     *) word=FAILED failed=$((failed + 1)) ;;
     esac
-    table+=$(printf '%-11s %-8s %4ds, CPU %4ds  %s' "$step" "$word" $((SECONDS - begin)) $((cpu - cpu_before)) "${last:0:110}")$'\n'
-    rows+="| $step | $word | $((SECONDS - begin)) | $((cpu - cpu_before)) | ${last:0:110} |"$'\n'
+    seconds=$(cat "$logs/$step.seconds") cpu=$(processor_seconds "$logs/$step.times")
+    table+=$(printf '%-11s %-8s %4ds, CPU %4ds  %s' "$step" "$word" "$seconds" "$cpu" "${last:0:110}")$'\n'
+    rows+="| $step | $word | $seconds | $cpu | ${last:0:110} |"$'\n'
 done
 
-wait
-cpu_now
 {
     echo "$(date -u +%F), commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown), $(gdal-config --version 2>/dev/null | sed 's/^/GDAL /')," \
-        "$(nproc) processors, $(uname -m); together $SECONDS s, CPU $cpu s"
+        "$(nproc) processors, $(uname -m); together $SECONDS s, CPU $(processor_seconds "$logs/all.times") s"
     printf '\n| step | result | s | CPU s | counts |\n|---|---|---|---|---|\n%s' "$rows"
 } >build/figures.md
 

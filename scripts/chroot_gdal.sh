@@ -26,7 +26,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 command -v apt-get >/dev/null || skip "no apt on this machine, so no Debian mirror is known"
 if ! command -v debootstrap >/dev/null; then
-    { apt-get update -qq && apt-get install -y -qq --no-install-recommends debootstrap; } >/dev/null 2>&1 ||
+    "$root/scripts/apt_install.sh" debootstrap >/dev/null 2>&1 ||
         skip "debootstrap cannot be installed"
 fi
 

@@ -20,8 +20,6 @@ skip() {
     echo "skipped: $*"
     exit 77
 }
-as_root=""
-[ "$(id -u)" = 0 ] || as_root="sudo -n"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -29,7 +27,7 @@ trap 'rm -rf "$work"' EXIT
 
 cargo=$(command -v cargo || command -v cargo-web || true)
 if [ -z "$cargo" ] && command -v apt-get >/dev/null; then # Debian 12's package cargo is too old for today's registry
-    { $as_root apt-get update -qq && $as_root apt-get install -y -qq --no-install-recommends cargo-web; } >/dev/null 2>&1 </dev/null || true
+    "$(dirname "$0")/apt_install.sh" cargo-web >/dev/null 2>&1 </dev/null || true
     cargo=$(command -v cargo || command -v cargo-web || true)
 fi
 [ -n "$cargo" ] || skip "there is no cargo to bring the sources of the codecs"

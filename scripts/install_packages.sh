@@ -32,39 +32,18 @@ TEXT
     exit 1
 fi
 
-as_root=""
-[ "$(id -u)" = 0 ] || as_root="sudo"
-
-# Installs those of the packages that are missing.
-install() {
-    local missing="" package
-    for package in "$@"; do
-        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=" $package"
-    done
-    [ -n "$missing" ] || return 0
-    if [ -n "$as_root" ] && ! command -v sudo >/dev/null; then
-        echo "Please run as root: apt-get install$missing" >&2
-        exit 1
-    fi
-    echo "Installing:$missing"
-    [ -n "${is_updated:-}" ] || $as_root apt-get update -qq
-    is_updated=yes
-    # shellcheck disable=SC2086
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing \
-        </dev/null >/dev/null
-}
-
+install=$(dirname "$0")/apt_install.sh
 # shellcheck disable=SC2086
-install $wanted
+"$install" $wanted
 if [ "${1:-build}" = test ]; then
-    command -v npm >/dev/null || install nodejs npm # some have both in one package of another place
+    command -v npm >/dev/null || "$install" nodejs npm # some have both in one package of another place
     # clang's sanitizers are a package of their own, named by its version
     runtime=libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev
-    ! apt-cache show "$runtime" >/dev/null 2>&1 || install "$runtime"
+    ! apt-cache show "$runtime" >/dev/null 2>&1 || "$install" "$runtime"
     # shellcheck disable=SC2086
-    command -v javac >/dev/null && command -v mvn >/dev/null || (install $imagej) ||
+    command -v javac >/dev/null && command -v mvn >/dev/null || "$install" $imagej ||
         echo "(There is no JDK or Maven: the plugin for ImageJ is not tested.)"
     # shellcheck disable=SC2086
-    (install $viewers) || echo "(These cannot be installed: the viewers that need them are not tested.)"
+    "$install" $viewers || echo "(These cannot be installed: the viewers that need them are not tested.)"
 fi
 echo "All packages are installed."

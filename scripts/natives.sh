@@ -108,10 +108,7 @@ plugin)
 arm64)
     target=aarch64-linux-gnu.2.17 root=/usr/aarch64-linux-gnu
     if [ ! -e $root/lib/ld-linux-aarch64.so.1 ] || ! command -v qemu-aarch64 >/dev/null; then
-        as_root=""
-        [ "$(id -u)" = 0 ] || as_root="sudo -n"
-        { $as_root apt-get update -qq && $as_root apt-get install -y -qq --no-install-recommends qemu-user libc6-arm64-cross; } \
-            >/dev/null 2>&1 </dev/null || { echo "skipped: qemu-user and libc6-arm64-cross cannot be installed" && exit 77; }
+        "$source/scripts/apt_install.sh" qemu-user libc6-arm64-cross >/dev/null 2>&1 </dev/null || { echo "skipped: qemu-user and libc6-arm64-cross cannot be installed" && exit 77; }
     fi
     by_zig $target -DBUILD_TESTING=ON "-DCMAKE_CROSSCOMPILING_EMULATOR=qemu-aarch64;-L;$root"
     same_stores $target qemu-aarch64 -L $root

@@ -33,12 +33,8 @@ has_tools() {
     [ -e "/usr/$triplet/include/stdio.h" ] && command -v "$triplet-gcc" >/dev/null && { [ -z "$run" ] || command -v "$run" >/dev/null; }
 }
 if ! has_tools; then
-    as_root=""
-    [ "$(id -u)" = 0 ] || as_root="sudo -n"
-    echo "Installing: $tools"
     # shellcheck disable=SC2086
-    { $as_root apt-get update -qq && $as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends $tools </dev/null; } >/dev/null 2>&1 || true
+    "$source/scripts/apt_install.sh" $tools 2>/dev/null </dev/null || true
     has_tools || skip "$tools cannot be installed"
 fi
 

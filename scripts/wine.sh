@@ -17,10 +17,7 @@ find_wine() { # Debian's package wine64 has no command of its own
 }
 wine=$(find_wine)
 if [ -z "$wine" ] && command -v apt-get >/dev/null; then
-    as_root=""
-    [ "$(id -u)" = 0 ] || as_root="sudo -n"
-    { $as_root apt-get update -qq && $as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends wine64; } >/dev/null 2>&1 </dev/null || true
+    "$source/scripts/apt_install.sh" wine64 >/dev/null 2>&1 </dev/null || true
     wine=$(find_wine)
 fi
 [ -n "$wine" ] || { echo "skipped: wine64 cannot be installed" && exit 77; }
