@@ -13,7 +13,7 @@ import gdaltest
 import ngffmodel
 import numpy as np
 import pytest
-from osgeo import gdal
+from osgeo import gdal, osr
 
 PICTURE = "data/rocky_mountain.tif"
 
@@ -360,3 +360,69 @@ def test_a_store_on_a_web_server_opens_by_every_name(tmp_path, web, version, doc
         np.testing.assert_array_equal(found[0], array)
         dataset = gdal.Open(name)
         assert dataset.GetGeoTransform() == (1, 2, 0, 3, 0, -2) and dataset.GetSpatialRef().GetAuthorityCode(None) == "32633"
+
+
+# -- GDAL's conventions ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options,expected", [
+    (["COMPRESS=BLOSC", "BLOSC_CNAME=lz4"], {"COMPRESSION": "BLOSC", "BLOSC_CNAME": "lz4", "NGFF_VERSION": "0.5"}),
+    (["COMPRESS=ZLIB", "NGFF_VERSION=0.4"], {"COMPRESSION": "ZLIB", "NGFF_VERSION": "0.4"}),
+    (["COMPRESS=NONE", "SHARD=64", "BLOCKSIZE=32"], {"SHARD": "1,64,64", "NGFF_VERSION": "0.5"}),
+])
+def test_how_a_store_is_encoded_is_seen(tmp_path, options, expected):
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source(), *options)
+    said = gdal.Open(store).GetMetadata("IMAGE_STRUCTURE")
+    assert {name: text for name, text in said.items() if name != "INTERLEAVE"} == expected
+    words = {"COMPRESSION": "COMPRESS"}  # these are creation options: they make such a store again
+    again = [f"{words.get(name, name)}={text}" for name, text in expected.items()] + ([] if "COMPRESSION" in expected else ["COMPRESS=NONE"])
+    copy = gdaltest.write(tmp_path / "b.ome.zarr", gdal.Open(store), *again, *[o for o in options if "BLOCKSIZE" in o])
+    assert gdal.Open(copy).GetMetadata("IMAGE_STRUCTURE") == said
+
+
+def test_what_the_driver_says_it_can_do():
+    driver = gdal.GetDriverByName("OMEZARR")
+    assert driver.GetMetadataItem("DMD_HELPTOPIC").endswith("/driver.md")
+    assert driver.GetMetadataItem("DCAP_COORDINATE_EPOCH") == "YES"
+    if gdaltest.AT_LEAST(3, 11):
+        assert driver.GetMetadataItem("DCAP_UPDATE") == "YES"
+        assert "RasterValues" in driver.GetMetadataItem("DMD_UPDATE_ITEMS").split()
+
+
+def test_what_the_driver_says_it_can_change_is_changed(tmp_path):
+    """GeoTransform, SRS, GCPs, NoData, ColorInterpretation, RasterValues, DatasetMetadata, BandMetadata (DMD_UPDATE_ITEMS)."""
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source(bands=1))
+    crs = osr.SpatialReference()
+    crs.ImportFromEPSG(32631)
+    dataset = gdal.OpenEx(store, gdal.OF_RASTER | gdal.OF_UPDATE)
+    band = dataset.GetRasterBand(1)
+    dataset.SetGeoTransform((1, 2, 0, 3, 0, -4))
+    dataset.SetSpatialRef(crs)
+    dataset.SetMetadataItem("a", "b")
+    band.SetNoDataValue(7)
+    band.SetColorInterpretation(gdal.GCI_GreenBand)
+    band.SetMetadataItem("c", "d")
+    band.WriteRaster(0, 0, 2, 1, bytes([200, 201]))
+    assert dataset.FlushCache() in (None, 0)
+    dataset = band = None
+    dataset = gdal.Open(store)
+    band = dataset.GetRasterBand(1)
+    assert dataset.GetGeoTransform() == (1, 2, 0, 3, 0, -4) and dataset.GetSpatialRef().IsSame(crs)
+    assert (dataset.GetMetadataItem("a"), band.GetMetadataItem("c"), band.GetNoDataValue()) == ("b", "d", 7)
+    assert band.GetColorInterpretation() == gdal.GCI_GreenBand and band.ReadRaster(0, 0, 2, 1) == bytes([200, 201])
+    assert not os.path.exists(store + ".aux.xml")
+    dataset = gdal.OpenEx(store, gdal.OF_RASTER | gdal.OF_UPDATE)
+    dataset.SetGCPs([gdal.GCP(1, 2, 0, 3, 4), gdal.GCP(5, 6, 0, 7, 8)], crs)
+    dataset = None
+    assert [(p.GCPX, p.GCPY, p.GCPPixel) for p in gdal.Open(store).GetGCPs()] == [(1, 2, 3), (5, 6, 7)]
+
+
+def test_debug_messages_say_what_was_chosen(tmp_path):
+    store = gdaltest.write(tmp_path / "a.ome.zarr", source())
+    environment = dict(os.environ, CPL_DEBUG="OMEZARR", GDAL_NUM_THREADS="2")
+    said = subprocess.run(["gdalinfo", store], env=environment, capture_output=True, text=True, check=True).stderr
+    assert f"OMEZARR: {store}: NGFF 0.5, cyx, 1 levels, 3 bands; 2 threads" in said
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    said = subprocess.run(["gdalinfo", plain], env=environment, capture_output=True, text=True).stderr
+    assert f"OMEZARR: {plain}: a folder without metadata of NGFF" in said

@@ -408,6 +408,8 @@ NGFF_API void ngff_reader_free(ngff_reader *reader);
 NGFF_API int32_t ngff_reader_status(const ngff_reader *reader);
 NGFF_API const char *ngff_reader_error(const ngff_reader *reader);
 
+/* The version of NGFF as the image says it, such as "0.4"; "" where it says none, or there is no image. */
+NGFF_API const char *ngff_reader_version(const ngff_reader *reader);
 /* Kinds of the axes, slowest first, such as "cyx": t, c and z in the store's order, then y and x. */
 NGFF_API const char *ngff_reader_dims(const ngff_reader *reader);
 /* An axis as the store names it; its unit, or NULL. */
@@ -431,6 +433,11 @@ NGFF_API int32_t ngff_reader_data_type(const ngff_reader *reader);
 NGFF_API const char *ngff_reader_level_path(const ngff_reader *reader, int32_t level);
 NGFF_API int32_t ngff_reader_level_shape(const ngff_reader *reader, int32_t level, int64_t *shape);
 NGFF_API int32_t ngff_reader_level_chunk(const ngff_reader *reader, int32_t level, int64_t *chunk);
+/* A shard's shape, that of the chunk where the level has no shards. */
+NGFF_API int32_t ngff_reader_level_shard(const ngff_reader *reader, int32_t level, int64_t *shard);
+/* How the chunks are compressed, in the words of COMPRESS and BLOSC_CNAME: "ZSTD", "BLOSC lz4", "NONE". text: size bytes,
+ * 32 are enough; NGFF_E_ARGUMENT where they are not, or there is no such level. */
+NGFF_API int32_t ngff_reader_level_codec(const ngff_reader *reader, int32_t level, char *text, int64_t size);
 NGFF_API int32_t ngff_reader_level_scale(const ngff_reader *reader, int32_t level, double *scale);
 NGFF_API int32_t ngff_reader_level_translation(const ngff_reader *reader, int32_t level, double *translation);
 /* Where a level lies in another one, base: on each axis its pixel i covers pixels offset + i * factor to

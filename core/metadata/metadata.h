@@ -32,6 +32,7 @@ stored_array metadata_planned_array(const struct ngff_plan *plan, const planned_
 /* A stored multiscale image. */
 typedef struct {
     int zarr_format;                                   /* ZARR_* */
+    char said_version[16];                             /* of NGFF, such as "0.6"; "" where the image says none */
     int n_entries;                                     /* images in the group's "multiscales" */
     char dims[MAX_RANK + 1];                           /* t, c, z in any order, then y, x */
     char *axis_names[MAX_RANK], *axis_units[MAX_RANK]; /* as the store has them; units may be NULL */

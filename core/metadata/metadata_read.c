@@ -480,9 +480,9 @@ static int version_is(const char *text, char first, char last)
     return strncmp(text, "0.", 2) == 0 && text[2] >= first && text[2] <= last && !(text[3] >= '0' && text[3] <= '9');
 }
 
-/* The object that holds "multiscales", its version, and the attributes as text. 0.9.dev1 is 0.6 with freer axes. */
+/* The object that holds "multiscales", the image's version, and the attributes as text. 0.9.dev1 is 0.6 with freer axes. */
 static int32_t find_image(const document_source *source, document *d, const cJSON **ome, json_span *attributes,
-                          int *format, error *e)
+                          stored_image *image, error *e)
 {
     error refused = {0};
     int32_t status = document_probe(source, "", "zarr.json", d, &refused, e);
@@ -492,7 +492,7 @@ static int32_t find_image(const document_source *source, document *d, const cJSO
         *ome = ome_of(member(d->tree, "attributes"), ZARR_3);
         *attributes = json_member(d->whole, "attributes");
         text = text_of(*ome, "version");
-        *format = ZARR_3;
+        image->zarr_format = ZARR_3;
         if (own && member(own, "multiscales") && text &&
             !(version_is(text, '5', '6') || strncmp(text, "0.9.dev", 7) == 0))
             return error_set(e, NGFF_E_UNSUPPORTED, "%s: NGFF version \"%.20s\" is not read", d->key, text);
@@ -509,20 +509,23 @@ static int32_t find_image(const document_source *source, document *d, const cJSO
             return status;
         *ome = d->tree;
         *attributes = d->whole;
-        *format = ZARR_2;
+        image->zarr_format = ZARR_2;
         text = text_of(cJSON_GetArrayItem(member(d->tree, "multiscales"), 0), "version");
         if (text && !version_is(text, '1', '5')) /* "0.5-dev" was written in Zarr v2 */
             return error_set(e, NGFF_E_UNSUPPORTED, "%s: NGFF version \"%.20s\" is not read", d->key, text);
     } else {
         return status;
     }
-    if (*format == ZARR_3 && member(member(member(d->tree, "attributes"), "ome"), "multiscales") &&
+    if (image->zarr_format == ZARR_3 && member(member(member(d->tree, "attributes"), "ome"), "multiscales") &&
         !cJSON_IsArray(member(*ome, "multiscales")))
         return error_set(e, NGFF_E_CORRUPT, "%s: multiscales is no list: no image is there", d->key);
     if (!cJSON_IsArray(member(*ome, "multiscales")))
         return error_set(e, NGFF_E_NOT_FOUND, "%s has no multiscales: no OME-Zarr image is there", d->key);
     if (!member(*ome, "multiscales")->child)
         return error_set(e, NGFF_E_CORRUPT, "%s: multiscales is an empty list: no image is there", d->key);
+    if (!text)
+        text = text_of(member(*ome, "multiscales")->child, "version");
+    snprintf(image->said_version, sizeof image->said_version, "%.15s", text ? text : "");
     return NGFF_OK;
 }
 
@@ -550,7 +553,7 @@ static int32_t read_image(const document_source *source, int entry, stored_image
 {
     const cJSON *ome = NULL;
     json_span attributes = {NULL, 0};
-    if (find_image(source, d, &ome, &attributes, &image->zarr_format, e))
+    if (find_image(source, d, &ome, &attributes, image, e))
         return e->status;
     if (!attributes.text)
         return error_set(e, NGFF_E_CORRUPT, "%s writes the key of its attributes with escapes", d->key);

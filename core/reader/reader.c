@@ -14,6 +14,7 @@
 #include "base/number.h"
 #include "base/sizes.h"
 #include "metadata/level_place.h"
+#include "model/options.h"
 #include "zarr/chunk.h"
 #include "reader/crew.h"
 #include "reader/reader.h"
@@ -441,6 +442,11 @@ const char *ngff_reader_dims(const ngff_reader *reader)
     return reader->image.dims;
 }
 
+const char *ngff_reader_version(const ngff_reader *reader)
+{
+    return reader->error.status == NGFF_OK ? reader->image.said_version : "";
+}
+
 int32_t ngff_reader_level_count(const ngff_reader *reader)
 {
     return reader->error.status == NGFF_OK ? reader->image.n_levels : 0;
@@ -474,6 +480,22 @@ int32_t ngff_reader_level_shape(const ngff_reader *reader, int32_t level_index, 
 int32_t ngff_reader_level_chunk(const ngff_reader *reader, int32_t level_index, int64_t *chunk)
 {
     return axes_copy(reader, level_index, offsetof(stored_array, chunk), sizeof *chunk, chunk);
+}
+
+int32_t ngff_reader_level_shard(const ngff_reader *reader, int32_t level_index, int64_t *shard)
+{
+    return axes_copy(reader, level_index, offsetof(stored_array, shard), sizeof *shard, shard);
+}
+
+int32_t ngff_reader_level_codec(const ngff_reader *reader, int32_t level_index, char *text, int64_t size)
+{
+    if (!level_is_valid(reader, level_index))
+        return reader->error.status != NGFF_OK ? reader->error.status : NGFF_E_ARGUMENT;
+    const codec_spec *codec = &reader->image.levels[level_index].codec;
+    int is_blosc = codec->compress == COMPRESS_BLOSC;
+    int n = snprintf(text, size > 0 ? (size_t)size : 0, "%s%s%s", compress_name(codec->compress), is_blosc ? " " : "",
+                     is_blosc ? cname_name(codec->blosc_cname) : "");
+    return n < size ? NGFF_OK : NGFF_E_ARGUMENT;
 }
 
 int32_t ngff_reader_level_scale(const ngff_reader *reader, int32_t level_index, double *scale)

@@ -124,14 +124,18 @@ static Look look_at(GDALOpenInfo *info)
     const bool is_file = begins_as_archive(info), is_on_server = is_store_on_server(info);
     if (!is_file && !info->bIsDirectory && !is_metadata_file(base_name_of(info->pszFilename)) && !is_on_server)
         return Look::other;
-    if (EQUAL(CPLGetConfigOption("OMEZARR_IDENTIFY", "AUTO"), "PREFIX_ONLY"))
+    if (EQUAL(CPLGetConfigOption("OMEZARR_IDENTIFY", "AUTO"), "PREFIX_ONLY")) {
+        CPLDebug("OMEZARR", "%s is left to other drivers: OMEZARR_IDENTIFY=PREFIX_ONLY", info->pszFilename);
         return Look::other;
+    }
     if (is_file)
         return Look::ours;
     const std::string root = omezarr_root(info->pszFilename);
     const int32_t found = ngff_identify(root.c_str());
     if (found == 1)
         return Look::ours;
+    CPLDebug("OMEZARR", "%s: %s", root.c_str(),
+             found < 0 ? "its metadata cannot be read" : "a folder without metadata of NGFF");
     return found < 0 && is_on_server && ends_with(root, ".ome.zarr") ? Look::refused : Look::other;
 }
 
@@ -182,6 +186,8 @@ static CPLErr delete_if_asked_once(const char *name)
 {
     const bool is_quiet = times_asked > 1;
     times_asked = 0;
+    if (is_quiet)
+        CPLDebug("OMEZARR", "%s is not deleted quietly: OVERWRITE=YES replaces it when the new store is whole", name);
     return is_quiet ? CE_Failure : guarded(name, CE_Failure, [name] { return omezarr_delete(name); });
 }
 
@@ -255,7 +261,7 @@ static void describe_driver(GDALDriver *driver)
     driver->SetMetadataItem(GDAL_DMD_EXTENSION, "ozx");
     driver->SetMetadataItem(GDAL_DMD_EXTENSIONS, "ozx ome.zarr");
     driver->SetMetadataItem(GDAL_DMD_CONNECTION_PREFIX, connection_prefix);
-    driver->SetMetadataItem(GDAL_DMD_HELPTOPIC, "https://ngff.openmicroscopy.org/");
+    driver->SetMetadataItem(GDAL_DMD_HELPTOPIC, OMEZARR_HELP);
     driver->SetMetadataItem(GDAL_DCAP_RASTER, "YES");
     driver->SetMetadataItem(GDAL_DCAP_MULTIDIM_RASTER, "YES");
     driver->SetMetadataItem(GDAL_DCAP_OPEN, "YES");
@@ -269,6 +275,13 @@ static void describe_driver(GDALDriver *driver)
     driver->SetMetadataItem(GDAL_DCAP_CREATE_ONLY_VISIBLE_AT_CLOSE_TIME, "YES");
 #endif
     driver->SetMetadataItem(GDAL_DCAP_VIRTUALIO, "YES");
+    driver->SetMetadataItem(GDAL_DCAP_COORDINATE_EPOCH, "YES");
+#if OMEZARR_GDAL_AT_LEAST(3, 11)
+    driver->SetMetadataItem(GDAL_DCAP_UPDATE, "YES");
+    driver->SetMetadataItem(
+        GDAL_DMD_UPDATE_ITEMS,
+        "GeoTransform SRS GCPs NoData ColorInterpretation RasterValues DatasetMetadata BandMetadata");
+#endif
     driver->SetMetadataItem(GDAL_DMD_CREATIONDATATYPES, "Byte"
 #if OMEZARR_GDAL_AT_LEAST(3, 7)
                                                         " Int8"

@@ -424,6 +424,39 @@ int OmeZarrDataset::overview_count() const
     return AreOverviewsEnabled() ? static_cast<int>(m_overviews.size()) : 0;
 }
 
+/* "1,512,512" */
+static std::string list_of(const int64_t *numbers, int n)
+{
+    std::string text;
+    for (int i = 0; i < n; i++)
+        text += (i > 0 ? "," : "") + std::to_string(numbers[i]);
+    return text;
+}
+
+/* In the words of the creation options, so that they can be given to a copy. */
+void OmeZarrDataset::describe_encoding()
+{
+    const auto say = [this](const char *name, const std::string &value) {
+        if (!value.empty())
+            GDALMajorObject::SetMetadataItem(name, value.c_str(), "IMAGE_STRUCTURE");
+    };
+    char codec[32];
+    int64_t shard[5], chunk[5];
+    ngff_reader *reader = m_store->reader;
+    if (ngff_reader_level_codec(reader, m_level, codec, sizeof codec) != NGFF_OK ||
+        ngff_reader_level_shard(reader, m_level, shard) != NGFF_OK ||
+        ngff_reader_level_chunk(reader, m_level, chunk) != NGFF_OK)
+        return;
+    const CPLStringList words(CSLTokenizeString(codec)); /* "BLOSC zstd" */
+    if (!EQUAL(words[0], "NONE"))
+        say("COMPRESSION", words[0]);
+    say("BLOSC_CNAME", words.size() > 1 ? words[1] : "");
+    if (!std::equal(shard, shard + m_store->rank, chunk))
+        say("SHARD", list_of(shard, m_store->rank));
+    if (m_base == nullptr)
+        say("NGFF_VERSION", ngff_reader_version(reader));
+}
+
 void OmeZarrDataset::describe()
 {
     set_metadata(this, m_store->attributes.metadata);
@@ -437,6 +470,7 @@ void OmeZarrDataset::describe()
 #endif
     if (nBands > 1 && interleave != nullptr)
         GDALMajorObject::SetMetadataItem("INTERLEAVE", interleave, "IMAGE_STRUCTURE");
+    describe_encoding();
     for (int band = 1; band <= nBands; band++)
         static_cast<OmeZarrBand *>(GetRasterBand(band))->describe();
 }
@@ -585,6 +619,10 @@ std::unique_ptr<GDALDataset> OmeZarrDataset::open(const StoreName &name, const c
     if (store->attributes.is_ours && store->attributes.has_geotransform && store->base_level == 0)
         warn_of_contradictions(store->reader, store->root.c_str());
     store->n_threads = n_threads;
+    CPLDebug("OMEZARR", "%s: NGFF %s, %s, %d levels, %d bands; %d threads, up to %lld bytes of decoded chunks are kept",
+             name.root.c_str(), ngff_reader_version(store->reader), store->dims.c_str(),
+             ngff_reader_level_count(store->reader), store->n_bands, n_threads,
+             static_cast<long long>(reading_cache(*store, grid)));
     auto dataset = make(store, grid, description);
     set_subdatasets(dataset.get(), parts);
     /* Georeference, nodata, statistics: what is there and cannot be read must not look like what is not there. */

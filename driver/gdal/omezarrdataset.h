@@ -80,6 +80,7 @@ class OmeZarrDataset final : public GDALPamDataset
     std::unique_ptr<OmeZarrMaskBand> m_mask{};
 
     void describe();
+    void describe_encoding();
     void add_overviews();
     void load_side_file();
     int overview_count() const;

@@ -512,6 +512,8 @@ OmeZarrDataset *OmeZarrDataset::overview_for(GDALRWFlag flag, GDALRasterBand *ba
     if (index < 0)
         return nullptr;
     OmeZarrDataset *overview = m_overviews[index].get();
+    CPLDebug("OMEZARR", "%s: %d x %d pixels for %d x %d are read from level %d", name(), request->buffer_width,
+             request->buffer_height, request->width, request->height, overview->m_level);
     const LevelGrid &grid = overview->m_grid;
     const int y = m_store->rank - 2, x = m_store->rank - 1;
     GDALCopyRasterIOExtraArg(extra, request->extra);

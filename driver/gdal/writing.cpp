@@ -60,6 +60,9 @@ Plan make_plan(const ImageFromSource &image, const CPLStringList &options, const
               (name.empty() ? problem : name + ": " + problem).c_str());
         return nullptr;
     }
+    CPLDebug("OMEZARR", "%s: %d levels, %d threads, up to %.1f MiB of memory", name.c_str(),
+             ngff_plan_level_count(plan.get()), ngff_plan_thread_count(plan.get()),
+             static_cast<double>(ngff_plan_memory(plan.get())) / (1 << 20));
     return plan;
 }
 

@@ -74,6 +74,15 @@ static void metadata_of_every_level_is_told(void)
     CHECK(shape[0] == 2 && shape[1] == 3 && shape[2] == 4);
     CHECK_INT(ngff_reader_level_chunk(reader, 0, chunk), NGFF_OK);
     CHECK(chunk[0] == 1 && chunk[1] == 4 && chunk[2] == 4);
+    CHECK_TEXT(ngff_reader_version(reader), "0.5");
+    char codec[32];
+    CHECK_INT(ngff_reader_level_shard(reader, 1, chunk), NGFF_OK);
+    CHECK(chunk[0] == 1 && chunk[1] == 3 && chunk[2] == 4);
+    CHECK_INT(ngff_reader_level_shard(reader, 2, chunk), NGFF_E_ARGUMENT);
+    CHECK_INT(ngff_reader_level_codec(reader, 0, codec, sizeof codec), NGFF_OK);
+    CHECK_TEXT(codec, "ZSTD");
+    CHECK_INT(ngff_reader_level_codec(reader, 0, codec, 3), NGFF_E_ARGUMENT);
+    CHECK_INT(ngff_reader_level_codec(reader, 2, codec, sizeof codec), NGFF_E_ARGUMENT);
     CHECK_INT(ngff_reader_level_scale(reader, 1, scale), NGFF_OK);
     CHECK(scale[0] == 1 && scale[1] == 1 && scale[2] == 1);
     CHECK_INT(ngff_reader_level_translation(reader, 1, translation), NGFF_OK);
@@ -147,6 +156,8 @@ static void chunks_in_shards_are_read(void)
     int64_t chunk[2];
     CHECK_INT(ngff_reader_level_chunk(reader, 0, chunk), NGFF_OK);
     CHECK(chunk[0] == 4 && chunk[1] == 4);
+    CHECK_INT(ngff_reader_level_shard(reader, 0, chunk), NGFF_OK);
+    CHECK(chunk[0] == 8 && chunk[1] == 8);
     for (int row = 0; row < 4; row++)
         for (int column = 0; column < 3; column++)
             CHECK(sharded_chunk_is_right(reader, row, column));
