@@ -29,6 +29,19 @@ def judge(path, *options):
     return json.loads(done.stdout)
 
 
+def judge_all(cases):
+    """(path, options) -> what is said of each: one run of the program for all with the same options."""
+    verdicts = {}
+    for options in {tuple(options) for _, options in cases}:
+        paths = [str(path) for path, own in cases if tuple(own) == options]
+        done = subprocess.run([TOOL, "validate", "--json", *options, *paths], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        assert done.returncode == 0, done.stderr
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [line["path"] for line in lines] == paths
+        verdicts.update((options + (line["path"],), line) for line in lines)
+    return [verdicts[tuple(options) + (str(path),)] for path, options in cases]
+
+
 # -- Where suites and text differ ------------------------------------------------------------------------------------------
 
 
@@ -128,6 +141,12 @@ def is_valid_only_when_put_right(tmp_path, attributes, repairs, options):
 # -- 0.4 and 0.5: suites in JSON Schema's form -----------------------------------------------------------------------------
 
 
+def written(folder, number, attributes):
+    path = folder / f"case{number}.json"
+    path.write_text(json.dumps(attributes))
+    return path
+
+
 def cases_of(spec, version):
     """Title, whether it is valid, attributes, options."""
     for name in sorted(glob.glob(f"{spec}/{version}/tests/*_suite.json")):
@@ -140,37 +159,34 @@ def cases_of(spec, version):
 
 @pytest.mark.parametrize("version,n_cases", [("0.4", 92), ("0.5", 86)])
 def test_the_suites_of_a_version(spec, tmp_path, version, n_cases):
-    wrong, seen, n = [], set(), 0
+    seen, plain = set(), []
     for title, is_valid, attributes, options in cases_of(spec, version):
-        n += 1
-        path = tmp_path / "case.json"
-        path.write_text(json.dumps(attributes))
         repairs = CONTRADICTIONS[version].get(title)
         if repairs:
             assert is_valid and is_valid_only_when_put_right(tmp_path, attributes, repairs, options), title
             seen.add(title)
-        elif judge(path, *options)["valid"] != is_valid:
-            wrong.append((title, is_valid, judge(path, *options)))
+        else:
+            plain.append((title, is_valid, written(tmp_path, len(plain), attributes), options))
+    verdicts = judge_all([(path, options) for _, _, path, options in plain])
+    wrong = [(case, verdict) for case, verdict in zip(plain, verdicts) if verdict["valid"] != case[1]]
     assert wrong == [] and seen == set(CONTRADICTIONS[version])
-    assert n == n_cases
+    assert len(seen) + len(plain) == n_cases
 
 
 @pytest.mark.parametrize("version,n_cases", [("0.4", 92), ("0.5", 86)])
 def test_the_suites_of_a_version_when_lenient(spec, tmp_path, version, n_cases):
     """Of the valid cases those that contradict the text, and no others, have a place that is tolerated."""
-    wrong, tolerated, n = [], set(), 0
-    for title, is_valid, attributes, options in cases_of(spec, version):
-        n += 1
-        path = tmp_path / "case.json"
-        path.write_text(json.dumps(attributes))
-        verdict = judge(path, "--lenient", *options)
+    cases = [(title, is_valid, written(tmp_path, i, attributes), ["--lenient"] + options)
+             for i, (title, is_valid, attributes, options) in enumerate(cases_of(spec, version))]
+    wrong, tolerated = [], set()
+    for (title, is_valid, path, _), verdict in zip(cases, judge_all([case[2:] for case in cases])):
         if verdict["valid"] != is_valid:
             wrong.append((title, is_valid, verdict))
         if is_valid and "message" in verdict:
-            assert verdict["message"].startswith("tolerated: case.json: ")
+            assert verdict["message"].startswith(f"tolerated: {path.name}: ")
             tolerated.add(title)
     assert wrong == [] and tolerated == set(CONTRADICTIONS[version])
-    assert n == n_cases
+    assert len(cases) == n_cases
 
 
 # -- main: the runner ------------------------------------------------------------------------------------------------------
@@ -204,19 +220,18 @@ def test_a_case_that_contradicts_the_text_is_valid_when_put_right(spec, tmp_path
 
 def test_no_invalid_document_becomes_valid_in_a_store(spec, tmp_path):
     """Texts as input and output are tolerated in stores: there too each invalid document is, for what it was made for."""
-    made_valid, n = [], 0
+    cases, names = [], []
     for path in sorted(glob.glob(f"{spec}/main/tests/attributes/*/invalid/**/*.json", recursive=True)):
-        n += 1
         with open(path) as file:
             attributes = json.load(file)
-        store = tmp_path / f"{n}.ome.zarr"
+        store = tmp_path / f"{len(cases)}.ome.zarr"
         store.mkdir()
         (store / "zarr.json").write_text(json.dumps({"zarr_format": 3, "node_type": "group", "attributes": attributes}))
-        options = ["--strict"] if "/strict/" in path else []
-        if judge(store, "--lenient", *options)["valid"]:
-            made_valid.append(os.path.basename(path))
+        cases.append((store, ["--lenient"] + (["--strict"] if "/strict/" in path else [])))
+        names.append(os.path.basename(path))
+    made_valid = [name for name, verdict in zip(names, judge_all(cases)) if verdict["valid"]]
     assert made_valid == ["invalid_multiscale_transform_input_output.json"]  # is about these texts alone
-    assert n == 106
+    assert len(cases) == 106
 
 
 # -- The program, and our own stores ---------------------------------------------------------------------------------------
@@ -253,8 +268,9 @@ def test_what_the_program_says_and_returns(tmp_path):
     document["attributes"]["ome"]["omero"]["channels"][0]["color"] = 'a"\n'
     root.write_text(json.dumps(document))
     assert 'color: "a"\n" must be 6 hexadecimal digits' in judge(root)["message"]  # a single document, in JSON that can be read
-    for arguments in ([], ["-x", store], [store, store], ["--lenient"]):
-        assert validate(*arguments).returncode == 2
+    for arguments in ([], ["-x", store], ["--lenient"]):
+        done = validate(*arguments)
+        assert done.returncode == 2 and "Usage: omezarr validate" in done.stderr
     nothing = validate(tmp_path / "nothing.ome.zarr")
     assert nothing.returncode == 3 and "nothing.ome.zarr" in nothing.stdout
 
@@ -288,3 +304,15 @@ def test_what_is_only_recommended_is_not_tolerated(tmp_path):
     del plate["rows"]
     document.write_text(json.dumps({"plate": plate}))
     assert judge(document, "--lenient")["valid"] is False
+
+
+def test_several_paths_have_a_line_each(tmp_path):
+    good = written(tmp_path, 1, {"plate": {**PLATE_BY_COLUMN["plate"], "wells": [{"path": "A/1", "rowIndex": 0, "columnIndex": 0}]}})
+    bad, nothing = written(tmp_path, 2, PLATE_BY_COLUMN), tmp_path / "nothing.ome.zarr"
+    done = validate(good, bad)
+    lines = done.stdout.splitlines()
+    assert done.returncode == 1 and lines[0] == f"{good}: valid" and len(lines) == 3
+    assert all(line.startswith(f"{bad}: invalid: case2.json: plate.wells") for line in lines[1:])
+    assert validate(good, nothing).returncode == validate(nothing, good).returncode == 3  # the worst
+    lines = [json.loads(line) for line in validate("--json", good, bad).stdout.splitlines()]
+    assert [(line["path"], line["valid"]) for line in lines] == [(str(good), True), (str(bad), False)]

@@ -515,6 +515,9 @@ NGFF_API void ngff_reader_set_cache(ngff_reader *reader, int64_t size_bytes);
 #define NGFF_FINDING_TOLERABLE 5 /* metadata breaks a MUST in a way in which the specification's own examples do */
 #define NGFF_FINDING_UNREAD 6 /* something could not be read, which says nothing about it (permission, network ...) */
 
+/* The word for one of these, as `omezarr verify` prints it ("note", "stray" ...); "" for another number. Static storage. */
+NGFF_API const char *ngff_finding_word(int32_t kind);
+
 /* Looks at every object of the store: all documents are there, are JSON and equal to the root's copies of them; every
  * chunk that was stored is there and decodes to its size, every shard index has its checksum; chunks that were left out
  * as empty are not there; nothing else is there. Stores by others do not say which chunks were stored: then a missing
@@ -524,7 +527,7 @@ NGFF_API void ngff_reader_set_cache(ngff_reader *reader, int64_t size_bytes);
  * that its version is none of those is a note.
  * finding (may be NULL) is called for each finding, with one line that names the level, the chunk and the object;
  * progress (may be NULL) with the share that is done, 0 to 1: it returns 0 to stop. Both on the calling thread, in the
- * same order whatever n_threads is: chunks are decoded on this thread and up to n_threads - 1 others.
+ * same order whatever n_threads is: chunks are decoded on this thread and up to n_threads - 1 others; 0: one per processor.
  * Returns NGFF_OK, also with notes and advice; NGFF_E_CORRUPT for damage, strays or invalid metadata;
  * NGFF_E_CANCELLED; or, when nothing is known to be damaged but not all could be read, the error of that
  * (NGFF_E_STORAGE ...). A reader that failed to open gives its error as the one finding. */

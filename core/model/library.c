@@ -34,6 +34,15 @@ const char *ngff_status_text(int32_t status)
     return "unknown status";
 }
 
+const char *ngff_finding_word(int32_t kind)
+{
+    static const char *const words[] = {
+        [NGFF_FINDING_NOTE] = "note",       [NGFF_FINDING_STRAY] = "stray",   [NGFF_FINDING_DAMAGE] = "damage",
+        [NGFF_FINDING_INVALID] = "invalid", [NGFF_FINDING_ADVICE] = "advice", [NGFF_FINDING_TOLERABLE] = "invalid",
+        [NGFF_FINDING_UNREAD] = "unread"};
+    return kind >= 0 && kind < (int32_t)(sizeof words / sizeof *words) ? words[kind] : "";
+}
+
 char *ngff_options_text(const char *format)
 {
     return format ? options_text(format) : NULL;

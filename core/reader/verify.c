@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/machine.h"
 #include "metadata/collection.h"
 #include "zarr/document.h"
 #include "metadata/ome_xml.h"
@@ -1023,5 +1024,5 @@ int32_t ngff_reader_verify(ngff_reader *reader, int32_t n_threads,
                            void (*finding)(void *user, int32_t kind, const char *text),
                            int32_t (*progress)(void *user, double share), void *user)
 {
-    return verify(reader, n_threads, 0, finding, progress, user);
+    return verify(reader, n_threads > 0 ? n_threads : machine_processors(), 0, finding, progress, user);
 }

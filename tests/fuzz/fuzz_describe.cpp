@@ -12,7 +12,7 @@
 #include "cpl_string.h"
 #include "cpl_vsi.h"
 
-#include "describe/describe.h"
+#include "describe/stack/describe.h"
 
 extern "C" {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -8,7 +8,7 @@
 #include "cpl_error.h"
 #include "cpl_vsi.h"
 
-#include "stack/stackdataset.h"
+#include "source/stack/stackdataset.h"
 
 extern "C" {
 int LLVMFuzzerInitialize(int *n_arguments, char ***arguments);

@@ -20,6 +20,8 @@ static void the_table_prints_as_xml_and_markdown(void)
     ngff_string_free(markdown);
     CHECK_TEXT(ngff_status_text(NGFF_E_OPTION), "bad option");
     CHECK_TEXT(ngff_status_text(-1), "unknown status");
+    CHECK_TEXT(ngff_finding_word(NGFF_FINDING_STRAY), "stray");
+    CHECK_TEXT(ngff_finding_word(7), "");
 }
 
 int main(void)
