@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.jna.Memory;
 import com.sun.jna.Pointer;
+import com.sun.jna.ptr.PointerByReference;
 import java.lang.reflect.Method;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,10 +26,14 @@ class LibraryTest {
             return com.sun.jna.Callback.class.isAssignableFrom(java);
         if (c.contains("*const *"))
             return java == String[].class;
+        if (c.contains("char **"))
+            return java == PointerByReference.class;
         if (c.matches("(const )?char \\*.*"))
             return java == String.class || java == byte[].class || java == Pointer.class;
         if (c.matches("(const )?int64_t \\*.*"))
             return java == long[].class;
+        if (c.startsWith("int32_t *"))
+            return java == int[].class;
         if (c.matches("(const )?double \\*.*"))
             return java == double[].class;
         if (c.contains("*"))
