@@ -76,7 +76,7 @@ class NgffImage:
     dims: names of its axes, of t, c, z, y, x.
     scale: size of a pixel for each spatial axis, in its unit (and of t, if there is a scale for it).
     translation: position of the centre of the first pixel, likewise.
-    name: name of the image; it becomes part of the arrays' paths ("scale0/NAME").
+    name: name of the image, as viewers show it.
     axes_units: UDUNITS-2 names ("micrometer", "second") by axis, or None.
     computed_callbacks: called without arguments when the image has been written.
     mask: None, or an array over (y, x) that is true where pixels are valid, for all channels and planes.

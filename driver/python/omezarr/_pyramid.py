@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -95,8 +96,10 @@ def to_ngff_image(
         raise OptionError(f"dims {tuple(dims)} of an array with {rank} axes: name each axis by one of t, c, z, y, x, "
                           "y and x among them")
     for what, values in (("scale", scale), ("translation", translation), ("axes_units", units or {})):
-        if not set(values) <= set(dims):
-            raise OptionError(f"{what} names {sorted(set(values) - set(dims))}, and the dims are {tuple(dims)}")
+        if not set(values) <= set("tczyx"):
+            raise OptionError(f"{what} names {sorted(set(values) - set('tczyx'))}; axes are t, c, z, y, x")
+        if not set(values) <= set(dims):  # those of a volume, given for a plane of it
+            warnings.warn(f"{what} of {sorted(set(values) - set(dims))} is not stored: the dims are {tuple(dims)}", stacklevel=2)
     if min(source.shape) < 1:
         raise OptionError(f"the array is empty: its shape is {tuple(source.shape)}")
     _sources.stored_dtype(source.dtype)
@@ -111,7 +114,7 @@ def to_ngff_image(
         scale={d: float(scale.get(d, 1.0)) for d in dims if d in SPATIAL or d in scale},
         translation={d: float(translation.get(d, 0.0)) for d in dims if d in SPATIAL or d in translation},
         name=name or "image",
-        axes_units=units,
+        axes_units={d: u for d, u in units.items() if d in dims} if units else None,
         mask=mask,
         channel_names=labels,
         channel_colors=list(channel_colors) if channel_colors else None,
@@ -322,7 +325,7 @@ def _of_tree(tree: Any, method: Methods | str | None, chunks: Any) -> Multiscale
     found.images += images[1:]
     found.scale_factors = None
     found.scale_factors = factors_of(found)
-    found.metadata = metadata_of(found.images, [f"scale{i}/{images[0].name}" for i in range(len(images))])
+    found.metadata = metadata_of(found.images, [f"scale{i}/image" for i in range(len(images))])
     return found
 
 

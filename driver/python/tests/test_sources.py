@@ -177,6 +177,12 @@ def test_xarray_with_falling_coordinates_is_refused():
     assert omezarr.to_ngff_image(x.isel(lat=slice(None, None, -1))).translation["y"] == 1.0
 
 
+def test_scale_of_an_axis_that_is_not_there_is_a_warning():
+    with pytest.warns(UserWarning, match="z"):
+        image = omezarr.to_ngff_image(np.zeros((4, 4)), scale={"z": 3.0, "y": 2.0})
+    assert image.scale == {"y": 2.0, "x": 1.0}
+
+
 @pytest.mark.parametrize("data, error, match", [
     (np.zeros((4, 4), "U1"), TypeError, "cannot be stored"),
     (np.zeros((4, 4), [("a", "u1")]), TypeError, "cannot be stored"),

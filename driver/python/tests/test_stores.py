@@ -218,6 +218,29 @@ def test_one_level_is_read_by_many_threads(tmp_path, data):
     assert wrong == []
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_forked_child_reads_what_its_parent_has_opened(tmp_path, data):
+    omezarr.to_ngff_zarr(tmp_path / "a.ome.zarr", multiscales(data))
+    found = omezarr.from_ngff_zarr(tmp_path / "a.ome.zarr").images[0].source
+    assert np.array_equal(found[...], data)  # by several threads, which the child has not
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if np.array_equal(found[...], data) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize("with_dask", [False, True])
+def test_a_store_may_be_overwritten_by_what_was_read_from_it(tmp_path, data, with_dask):
+    store = tmp_path / "a.ome.zarr"
+    omezarr.to_ngff_zarr(store, multiscales(data))
+    opened = omezarr.from_ngff_zarr(store)
+    array = opened.images[0].source
+    if with_dask:
+        array = pytest.importorskip("dask.array").from_array(array, chunks=(1, 40, 50)) + np.uint16(1)
+    omezarr.to_ngff_zarr(store, omezarr.to_multiscales(omezarr.to_ngff_image(array, ("c", "y", "x")), [2], "mean", 8))
+    assert np.array_equal(level(store), data + np.uint16(with_dask))
+
+
 def test_labels_and_parts(tmp_path, data):
     store = tmp_path / "a.ome.zarr"
     omezarr.to_ngff_zarr(store, multiscales(data), version="0.4", layout="BIOFORMATS2RAW")
