@@ -44,12 +44,18 @@ from ._pyramid import to_multiscales, to_ngff_image
 from ._read import from_ngff_zarr, parts, validate, verify
 from ._write import OmeZarrWarning, plan, to_ngff_zarr
 
+# ngff-zarr's newer names.
+to_ome_zarr = to_ngff_zarr
+from_ome_zarr = from_ngff_zarr
+NgffMultiscales = Multiscales
+
 __version__ = _text(_lib.ngff_version())
 
 __all__ = [
     "Axis", "CancelledError", "CorruptError", "Dataset", "Error", "ExistsError", "Finding", "Level", "Metadata", "Methods",
-    "Multiscales", "NgffImage", "NotFoundError", "OmeZarrWarning", "Omero", "OmeroChannel", "OmeroWindow", "OptionError",
+    "Multiscales", "NgffImage", "NgffMultiscales", "NotFoundError", "OmeZarrWarning", "Omero", "OmeroChannel", "OmeroWindow", "OptionError",
     "Options", "OutOfMemoryError", "Scale", "StateError", "StorageError", "Translation", "UnsupportedError",
-    "from_ngff_zarr", "options_help", "parts", "plan", "to_multiscales", "to_ngff_image", "to_ngff_zarr", "validate",
+    "from_ngff_zarr", "from_ome_zarr", "options_help", "parts", "plan", "to_multiscales", "to_ngff_image", "to_ngff_zarr", "to_ome_zarr",
+    "validate",
     "verify",
 ]  # fmt: skip
