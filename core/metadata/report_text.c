@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sizes.h"
 #include "zarr/tree.h"
 
 /* A path without the name and password of a URL, and without the query of a /vsi one, which may be a signature. */
@@ -93,14 +94,11 @@ static cJSON *list_arrays(const struct ngff_plan *plan, const run_report *run,
                           void (*put)(cJSON *, const array_report *, int64_t raw_bytes, int *), int *ok)
 {
     cJSON *list = cJSON_CreateArray();
-    for (int i = 0; i < (run->masks ? 2 : 1) * plan->n_levels; i++) {
-        int l = i % plan->n_levels, is_mask = i >= plan->n_levels, rank = plan->image->rank;
-        const level *at = &plan->levels[l];
+    for (int i = 0; i < plan->n_arrays; i++) {
+        const planned_array *a = &plan->arrays[i];
         cJSON *object = cJSON_CreateObject();
-        tree_put(object, "path", path_below_root(plan, plan->arrays[i].path), ok);
-        int64_t raw_bytes = is_mask ? product_checked(at->shape + rank - 2, 2)
-                                    : product_checked(at->shape, rank) * plan->image->type->size;
-        put(object, is_mask ? &run->masks[l] : &run->levels[l], raw_bytes, ok);
+        tree_put(object, "path", path_below_root(plan, a->path), ok);
+        put(object, &run->arrays[i], size_times(product_checked(a->shape, a->rank), a->type->size), ok);
         tree_add(list, object, ok);
     }
     return list;

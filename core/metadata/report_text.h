@@ -17,8 +17,7 @@ typedef struct {
 
 typedef struct {
     const char *store;                 /* path, or NULL */
-    const array_report *levels;        /* one per level */
-    const array_report *masks;         /* one per level, or NULL */
+    const array_report *arrays;        /* one per array of the plan */
     int64_t n_objects, bytes;          /* of the whole store */
     char tree[65];                     /* digest */
     const channel_summary *statistics; /* one per channel, or NULL */

@@ -519,22 +519,11 @@ static int32_t note_line(record *r, const char *mark, int rank, const int64_t *i
     return status;
 }
 
-static int32_t note_stored(record *r, const char *mark, int rank, const int64_t *index, const void *bytes, size_t n,
-                           error *e)
+int32_t record_stored(record *r, int is_mask, const int64_t *index, const void *bytes, size_t n, error *e)
 {
     char rest[64];
     snprintf(rest, sizeof rest, " %zu %08" PRIx32, n, r->is_on && n > 0 ? crc32c(bytes, n) : 0);
-    return note_line(r, mark, rank, index, rest, e);
-}
-
-int32_t record_stored(record *r, const int64_t *index, const void *bytes, size_t n, error *e)
-{
-    return note_stored(r, "", r->rank, index, bytes, n, e);
-}
-
-int32_t record_mask(record *r, const int64_t *index, const void *bytes, size_t n, error *e)
-{
-    return note_stored(r, "m", 2, index, bytes, n, e);
+    return note_line(r, is_mask ? "m" : "", is_mask ? 2 : r->rank, index, rest, e);
 }
 
 int32_t record_take_back(record *r, int is_mask, const int64_t *index, error *e)

@@ -23,8 +23,7 @@ void record_free(record *r);
 
 /* An object (chunk or shard) of level 0 is stored with these n bytes; 0: it holds only fill and is not. The same for
  * one of its mask (index: y, x). Thread-safe. */
-int32_t record_stored(record *r, const int64_t *object_index, const void *bytes, size_t n, error *e);
-int32_t record_mask(record *r, const int64_t *object_index, const void *bytes, size_t n, error *e);
+int32_t record_stored(record *r, int is_mask, const int64_t *object_index, const void *bytes, size_t n, error *e);
 /* What an object was said to be it is not: a later run makes it again. Thread-safe. */
 int32_t record_take_back(record *r, int is_mask, const int64_t *object_index, error *e);
 /* Writes what was noted and not yet written. */

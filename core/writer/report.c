@@ -35,8 +35,8 @@ typedef struct {
 struct report {
     side_file *file;
     const struct ngff_plan *plan;
-    digest *chunks[max_levels], *masks[max_levels]; /* zero: has not come */
-    pthread_mutex_t lock;                           /* all below */
+    digest *chunks[2 * max_levels]; /* of each of the plan's arrays; zero: has not come */
+    pthread_mutex_t lock;           /* all below */
     object *objects;
     size_t n_objects, room;
 };
@@ -81,15 +81,13 @@ int32_t report_begin(const struct ngff_plan *plan, const char *store_path, repor
 
 int32_t report_start(report *r, const struct ngff_plan *plan, error *e)
 {
-    int rank = plan->image->rank, y = rank - 2;
     if (!r)
         return NGFF_OK;
     r->plan = plan;
-    for (int l = 0; l < plan->n_levels; l++) {
-        const int64_t *grid = plan->levels[l].grid;
-        r->chunks[l] = memory_zeroed(product_checked(grid, rank), sizeof(digest));
-        r->masks[l] = plan->image->has_mask ? memory_zeroed(product_checked(grid + y, 2), sizeof(digest)) : NULL;
-        if (!r->chunks[l] || (plan->image->has_mask && !r->masks[l]))
+    for (int i = 0; i < plan->n_arrays; i++) {
+        const planned_array *a = &plan->arrays[i];
+        r->chunks[i] = memory_zeroed(product_checked(a->grid, a->rank), sizeof(digest));
+        if (!r->chunks[i])
             return error_set(e, NGFF_E_MEMORY, "out of memory for the digests of REPORT");
     }
     return NGFF_OK;
@@ -99,10 +97,8 @@ void report_free(report *r)
 {
     if (!r)
         return;
-    for (int l = 0; l < max_levels; l++) {
-        free(r->chunks[l]);
-        free(r->masks[l]);
-    }
+    for (int i = 0; i < 2 * max_levels; i++)
+        free(r->chunks[i]);
     for (size_t i = 0; i < r->n_objects; i++)
         free(r->objects[i].key);
     free(r->objects);
@@ -146,14 +142,13 @@ static void clip(int rank, const int64_t *shape, const int64_t *chunk, const int
         extent[i] = min_i64(chunk[i], shape[i] - index[i] * chunk[i]);
 }
 
-static void digest_chunk(int rank, const int64_t *shape, const int64_t *chunk, const int64_t *index, const dtype *type,
-                         const uint8_t *pixels, digest to)
+static void digest_chunk(const planned_array *a, const int64_t *index, const uint8_t *pixels, digest to)
 {
     int64_t extent[MAX_RANK];
     sha256 s;
-    clip(rank, shape, chunk, index, extent);
+    clip(a->rank, a->shape, a->chunk, index, extent);
     sha256_begin(&s);
-    add_pixels(&s, rank, extent, chunk, type, pixels);
+    add_pixels(&s, a->rank, extent, a->chunk, a->type, pixels);
     sha256_end(&s, to);
 }
 
@@ -165,33 +160,20 @@ static int64_t place_of(int rank, const int64_t *grid, const int64_t *index)
     return place;
 }
 
-void report_chunk(report *r, int l, const int64_t *index, const void *pixels)
+void report_chunk(report *r, int row, const int64_t *index, const void *pixels)
 {
     if (!r)
         return;
-    const level *at = &r->plan->levels[l];
-    int rank = r->plan->image->rank;
-    digest_chunk(rank, at->shape, at->chunk, index, r->plan->image->type, pixels,
-                 r->chunks[l][place_of(rank, at->grid, index)]);
-}
-
-void report_mask(report *r, int l, const int64_t *index, const uint8_t *mask)
-{
-    if (!r)
-        return;
-    const level *at = &r->plan->levels[l];
-    int y = r->plan->image->rank - 2;
-    digest_chunk(2, at->shape + y, at->chunk + y, index + y, dtype_get(NGFF_UINT8), mask,
-                 r->masks[l][place_of(2, at->grid + y, index + y)]);
+    const planned_array *a = &r->plan->arrays[row];
+    digest_chunk(a, index, pixels, r->chunks[row][place_of(a->rank, a->grid, index)]);
 }
 
 /* The digest of a level or mask from those of its chunks. */
-static int32_t digest_array(int rank, const int64_t *shape, const int64_t *chunk, const int64_t *grid,
-                            const dtype *type, const uint8_t *fill, digest *chunks, char text[65], error *e)
+static int32_t digest_array(const planned_array *a, digest *chunks, char text[65], error *e)
 {
     static const digest none;
-    int64_t n_pixels = product_checked(chunk, rank), n_chunks = product_checked(grid, rank), index[MAX_RANK] = {0};
-    int64_t size = type->size;
+    int64_t n_pixels = product_checked(a->chunk, a->rank), n_chunks = product_checked(a->grid, a->rank);
+    int64_t size = a->type->size, index[MAX_RANK] = {0};
     int64_t last[MAX_RANK] = {0}, extent[MAX_RANK] = {0}; /* of the empty chunk that was digested last */
     uint8_t *pixels = NULL;
     digest of_fill, all;
@@ -203,16 +185,16 @@ static int32_t digest_array(int rank, const int64_t *shape, const int64_t *chunk
             pixels = memory_take(n_pixels, size);
             if (!pixels)
                 return error_set(e, NGFF_E_MEMORY, "out of memory for a chunk of fill");
-            pixels_fill(1, &n_pixels, size, pixels, &size, fill);
+            pixels_fill(1, &n_pixels, size, pixels, &size, a->fill);
         }
         if (is_missing) {
-            clip(rank, shape, chunk, index, extent);
+            clip(a->rank, a->shape, a->chunk, index, extent);
             if (memcmp(extent, last, sizeof last) != 0)
-                digest_chunk(rank, shape, chunk, index, type, pixels, of_fill);
+                digest_chunk(a, index, pixels, of_fill);
             memcpy(last, extent, sizeof last);
         }
         sha256_add(&s, is_missing ? of_fill : chunks[k], sizeof none);
-        for (int i = rank - 1; i >= 0 && ++index[i] == grid[i]; i--)
+        for (int i = a->rank - 1; i >= 0 && ++index[i] == a->grid[i]; i--)
             index[i] = 0;
     }
     sha256_end(&s, all);
@@ -335,20 +317,23 @@ static int32_t read_kept(report *r, store *s, const kept_array *a, size_t n_know
     return e->status;
 }
 
+static const chunk_set *stored_of(const report_end *end, const planned_array *a)
+{
+    return a->is_mask ? &end->stored_masks[a->level] : &end->stored[a->level];
+}
+
 static int32_t read_all_kept(report *r, const report_end *end, error *e)
 {
-    const level *base = &r->plan->levels[0];
-    int rank = r->plan->image->rank, y = rank - 2;
     size_t n_known = r->n_objects;
-    const planned_array *of_mask = plan_mask(r->plan, 0);
-    kept_array pixels = {.path = base->path, .rank = rank, .grid = base->grid, .stored = &end->stored[0]};
-    kept_array mask = {.path = of_mask ? of_mask->path : "", .rank = 2, .grid = base->grid + y, .per_object = {1, 1}};
-    for (int i = 0; i < rank; i++)
-        pixels.per_object[i] = base->shard[i] / base->chunk[i];
-    if (read_kept(r, end->store, &pixels, n_known, e) != NGFF_OK || !r->plan->image->has_mask)
-        return e->status;
-    mask.stored = &end->stored_masks[0];
-    return read_kept(r, end->store, &mask, n_known, e);
+    for (int i = 0; i < r->plan->n_arrays && e->status == NGFF_OK; i++) {
+        const planned_array *a = &r->plan->arrays[i];
+        kept_array kept = {.path = a->path, .rank = a->rank, .grid = a->grid, .stored = stored_of(end, a)};
+        for (int k = 0; k < a->rank; k++)
+            kept.per_object[k] = a->shard ? a->shard[k] / a->chunk[k] : 1;
+        if (a->level == 0)
+            read_kept(r, end->store, &kept, n_known, e);
+    }
+    return e->status;
 }
 
 static void digest_tree(const report *r, char text[65])
@@ -385,32 +370,21 @@ static int64_t chunk_bytes(const report *r, const char *path)
 
 /* -- The end ----------------------------------------------------------------------------------------------------- */
 
-static int32_t account_arrays(report *r, const report_end *end, array_report *levels, array_report *masks, error *e)
+static int32_t account_arrays(report *r, const report_end *end, array_report *arrays, error *e)
 {
-    static const uint8_t zero;
-    const struct ngff_image *image = r->plan->image;
-    int y = image->rank - 2;
-    for (int l = 0; l < r->plan->n_levels && e->status == NGFF_OK; l++) {
-        const level *at = &r->plan->levels[l];
-        levels[l].n_chunks = product_checked(at->grid, image->rank);
-        levels[l].n_stored = chunk_set_count(&end->stored[l]);
-        levels[l].bytes = chunk_bytes(r, at->path);
-        digest_array(image->rank, at->shape, at->chunk, at->grid, image->type, r->plan->fill, r->chunks[l],
-                     levels[l].pixels, e);
-        if (!image->has_mask || e->status != NGFF_OK)
-            continue;
-        masks[l].n_chunks = product_checked(at->grid + y, 2);
-        masks[l].n_stored = chunk_set_count(&end->stored_masks[l]);
-        masks[l].bytes = chunk_bytes(r, plan_mask(r->plan, l)->path);
-        digest_array(2, at->shape + y, at->chunk + y, at->grid + y, dtype_get(NGFF_UINT8), &zero, r->masks[l],
-                     masks[l].pixels, e);
+    for (int i = 0; i < r->plan->n_arrays && e->status == NGFF_OK; i++) {
+        const planned_array *a = &r->plan->arrays[i];
+        arrays[i].n_chunks = product_checked(a->grid, a->rank);
+        arrays[i].n_stored = chunk_set_count(stored_of(end, a));
+        arrays[i].bytes = chunk_bytes(r, a->path);
+        digest_array(a, r->chunks[i], arrays[i].pixels, e);
     }
     return e->status;
 }
 
 int32_t report_finish(report *r, const report_end *end, error *e)
 {
-    array_report levels[max_levels] = {{0}}, masks[max_levels] = {{0}};
+    array_report arrays[2 * max_levels] = {{0}};
     if (!r)
         return NGFF_OK;
     if (!end->stored || (r->plan->image->has_mask && !end->stored_masks))
@@ -419,15 +393,12 @@ int32_t report_finish(report *r, const report_end *end, error *e)
     if (end->is_resumed && read_all_kept(r, end, e) != NGFF_OK)
         return e->status;
     sort_objects(r);
-    run_report run = {.store = end->store_path,
-                      .levels = levels,
-                      .masks = r->plan->image->has_mask ? masks : NULL,
-                      .n_objects = (int64_t)r->n_objects,
-                      .statistics = end->statistics};
+    run_report run = {
+        .store = end->store_path, .arrays = arrays, .n_objects = (int64_t)r->n_objects, .statistics = end->statistics};
     for (size_t i = 0; i < r->n_objects; i++)
         run.bytes += (int64_t)r->objects[i].n;
     digest_tree(r, run.tree);
-    if (account_arrays(r, end, levels, masks, e) != NGFF_OK)
+    if (account_arrays(r, end, arrays, e) != NGFF_OK)
         return e->status;
     char *text = report_text(r->plan, &run);
     int32_t status =

@@ -17,10 +17,8 @@ int32_t report_start(report *r, const struct ngff_plan *plan, error *e);
 /* Removes a file that was not published. */
 void report_free(report *r);
 
-/* A chunk of a level as it is decoded, dense. Thread-safe for different chunks. */
-void report_chunk(report *r, int level, const int64_t *index, const void *pixels);
-/* A chunk of a level's mask; index of all axes. */
-void report_mask(report *r, int level, const int64_t *index, const uint8_t *mask);
+/* A chunk of one of the plan's arrays as it is decoded, dense. Thread-safe for different chunks. */
+void report_chunk(report *r, int row, const int64_t *index, const void *pixels);
 /* An object as it is stored, at prefix and key. Thread-safe. */
 int32_t report_object(report *r, const char *prefix, const char *key, const void *bytes, size_t n, error *e);
 

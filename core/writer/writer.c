@@ -26,66 +26,60 @@ int32_t writer_report(ngff_writer *w, const char *key, const void *bytes, size_t
     return report_object((w->first ? w->first : w)->report, w->prefix, key, bytes, n, e);
 }
 
-/* A chunk or a shard is stored (n = 0: it holds only fill and is not). */
-static int32_t note_stored(void *user, int l, const int64_t *index, const char *key, const void *bytes, size_t n,
+/* A chunk or a shard is stored (n = 0: it holds only fill and is not). row: of the plan's arrays. */
+static int32_t note_stored(void *user, int row, const int64_t *index, const char *key, const void *bytes, size_t n,
                            error *e)
 {
     ngff_writer *w = user;
+    const planned_array *a = &w->plan->arrays[row];
     if (n > 0 && writer_report(w, key, bytes, n, e) != NGFF_OK)
         return e->status;
-    return w->record && l == 0 ? record_stored(w->record, index, bytes, n, e) : NGFF_OK;
+    return w->record && a->level == 0 ? record_stored(w->record, a->is_mask, index, bytes, n, e) : NGFF_OK;
 }
 
-/* The place of a chunk in a level's grid: of the last axes, all or y and x. */
-static int64_t chunk_number(int rank, const int64_t *index, const int64_t *grid)
+/* The place of a chunk in its array's grid. */
+static int64_t chunk_number(const planned_array *a, const int64_t *index)
 {
     int64_t chunk = 0;
-    for (int i = 0; i < rank; i++)
-        chunk = chunk * grid[i] + index[i];
+    for (int i = 0; i < a->rank; i++)
+        chunk = chunk * a->grid[i] + index[i];
     return chunk;
 }
 
-/* Remembers whether a chunk is stored. */
-static void remember(chunk_set *sets, int l, int64_t chunk, int is_stored)
+/* Remembers whether a chunk is stored, and its digest. Returns true if it holds only fill. */
+static int remember(ngff_writer *w, int row, const int64_t *index, const uint8_t *pixels)
 {
-    if (sets && is_stored)
-        chunk_set_add(&sets[l], chunk);
+    const planned_array *a = &w->plan->arrays[row];
+    chunk_set *sets = a->is_mask ? w->stored_mask_chunks : w->stored_chunks;
+    int is_fill = pixels_all_equal(pixels, product_checked(a->chunk, a->rank), a->type->size, a->fill);
+    report_chunk(w->report, row, index, pixels);
+    if (sets && is_fill)
+        chunk_set_remove(&sets[a->level], chunk_number(a, index));
     else if (sets)
-        chunk_set_remove(&sets[l], chunk);
+        chunk_set_add(&sets[a->level], chunk_number(a, index));
+    return is_fill;
 }
 
-static int32_t put_chunk(ngff_writer *w, encoder *one, int l, const int64_t *index, const uint8_t *pixels, error *e)
+/* Stores a chunk of a level or a mask, unless it holds only fill. */
+static int32_t put_chunk(ngff_writer *w, encoder *one, int row, const int64_t *index, const uint8_t *pixels, error *e)
 {
-    const ngff_plan *plan = w->plan;
-    const level *at = &plan->levels[l];
-    int64_t n_pixels = product_checked(at->chunk, plan->image->rank), size = plan->image->type->size;
-    int is_fill = pixels_all_equal(pixels, n_pixels, size, plan->fill);
+    const planned_array *a = &w->plan->arrays[row];
     const uint8_t *bytes = NULL;
-    size_t n = 0;
-    if (!is_fill && encoder_encode(one, &w->arrays[l], pixels, &bytes, &n, e) != NGFF_OK)
-        return e->status;
-    remember(w->stored_chunks, l, chunk_number(plan->image->rank, index, at->grid), !is_fill);
-    report_chunk(w->report, l, index, pixels);
-    if (at->is_sharded)
-        return shards_add(w->shards, l, index, bytes, n, e);
-    if (is_fill && !w->before)
-        return note_stored(w, l, index, NULL, NULL, 0, e);
     char key[192], name[128];
-    chunk_key(plan->zarr_format, plan->image->rank, index, name);
-    snprintf(key, sizeof key, "%s/%s", at->path, name);
+    size_t n = 0;
+    int is_fill = remember(w, row, index, pixels);
+    if (!is_fill && encoder_encode(one, &w->arrays[row], pixels, &bytes, &n, e) != NGFF_OK)
+        return e->status;
+    if (a->shard)
+        return shards_add(w->shards, a->level, index, bytes, n, e);
+    if (is_fill && !w->before)
+        return note_stored(w, row, index, NULL, NULL, 0, e);
+    array_chunk_key(&w->arrays[row], index, name);
+    snprintf(key, sizeof key, "%s/%s", a->path, name);
     if (is_fill)
         return w->store->ops->remove(w->store, key, e);
     int32_t status = w->store->ops->put(w->store, key, bytes, n, e);
-    return status == NGFF_OK ? note_stored(w, l, index, key, bytes, n, e) : status;
-}
-
-/* The same for the chunk of a mask. */
-static int32_t note_mask(ngff_writer *w, const cell *c, const char *key, const void *bytes, size_t n, error *e)
-{
-    if (n > 0 && writer_report(w, key, bytes, n, e) != NGFF_OK)
-        return e->status;
-    const int64_t *index = c->index + w->plan->image->rank - 2;
-    return w->record && c->level == 0 ? record_mask(w->record, index, bytes, n, e) : NGFF_OK;
+    return status == NGFF_OK ? note_stored(w, row, index, key, bytes, n, e) : status;
 }
 
 static const uint64_t mask_is_known = (uint64_t)1 << 32, mask_is_stored = (uint64_t)1 << 33;
@@ -100,7 +94,7 @@ static int32_t is_first_of_mask(ngff_writer *w, const cell *c, error *e)
     if (!seen || !w->plan->image->has_mask)
         return w->plan->image->has_mask;
     uint64_t checksum = crc32c(c->mask, (size_t)(at->cell[y] * at->cell[y + 1]));
-    seen += chunk_number(2, c->index + y, at->grid + y);
+    seen += chunk_number(plan_mask(w->plan, c->level), c->index + y);
     pthread_mutex_lock(&w->lock);
     uint64_t before = *seen;
     if (!(before & mask_is_known))
@@ -111,57 +105,24 @@ static int32_t is_first_of_mask(ngff_writer *w, const cell *c, error *e)
     return before == 0;
 }
 
-static int32_t put_mask(ngff_writer *w, encoder *one, const cell *c, error *e)
-{
-    static const uint8_t zero;
-    const ngff_plan *plan = w->plan;
-    const level *at = &plan->levels[c->level];
-    int y = plan->image->rank - 2;
-    size_t n = (size_t)(at->cell[y] * at->cell[y + 1]), n_encoded;
-    const uint8_t *encoded;
-    int32_t is_first = is_first_of_mask(w, c, e);
-    if (is_first != 1)
-        return is_first;
-    int is_fill = pixels_all_equal(c->mask, (int64_t)n, 1, &zero);
-    report_mask(w->report, c->level, c->index, c->mask);
-    if (is_fill && !w->before)
-        return note_mask(w, c, NULL, NULL, 0, e);
-    char key[192], name[128];
-    remember(w->stored_mask_chunks, c->level, chunk_number(2, c->index + y, at->grid + y), !is_fill);
-    chunk_key(plan->zarr_format, 2, c->index + y, name);
-    snprintf(key, sizeof key, "%s/%s", plan->arrays[plan->n_levels + c->level].path, name);
-    if (is_fill)
-        return w->store->ops->remove(w->store, key, e);
-    if (encoder_encode(one, &w->arrays[plan->n_levels + c->level], c->mask, &encoded, &n_encoded, e) != NGFF_OK)
-        return e->status;
-    int32_t status = w->store->ops->put(w->store, key, encoded, n_encoded, e);
-    return status == NGFF_OK ? note_mask(w, c, key, encoded, n_encoded, e) : status;
-}
-
 /* Of a cell that is stored already: just the chunks that hold more than fill are. */
 static void remember_cell(ngff_writer *w, const cell *c)
 {
-    static const uint8_t zero;
     const ngff_plan *plan = w->plan;
     const level *at = &plan->levels[c->level];
-    int channels = plan->image->channel_axis, y = plan->image->rank - 2;
-    int64_t n_pixels = product_checked(at->chunk, plan->image->rank), size = plan->image->type->size;
+    int channels = plan->image->channel_axis;
+    int64_t chunk_bytes = product_checked(at->chunk, plan->image->rank) * plan->image->type->size;
     int64_t n_chunks = channels < 0 ? 1 : ceil_div(c->box.extent[channels], at->chunk[channels]);
     int64_t index[MAX_RANK] = {0};
     for (int i = 0; i < plan->image->rank; i++)
         index[i] = c->box.origin[i] / at->chunk[i];
     for (int64_t k = 0; k < n_chunks; k++) {
-        int is_fill = pixels_all_equal(c->pixels + k * n_pixels * size, n_pixels, size, plan->fill);
-        remember(w->stored_chunks, c->level, chunk_number(plan->image->rank, index, at->grid), !is_fill);
-        report_chunk(w->report, c->level, index, c->pixels + k * n_pixels * size);
+        remember(w, c->level, index, c->pixels + k * chunk_bytes);
         if (channels >= 0)
             index[channels]++;
     }
-    if (plan->image->has_mask) {
-        report_mask(w->report, c->level, c->index, c->mask);
-        remember(w->stored_mask_chunks, c->level, chunk_number(2, c->index + y, at->grid + y),
-                 !pixels_all_equal(c->mask, at->cell[y] * at->cell[y + 1], 1, &zero));
-    }
+    if (plan->image->has_mask)
+        remember(w, plan->n_levels + c->level, c->index + plan->image->rank - 2, c->mask);
 }
 
 /* A cell is one chunk, or the chunks of its channels one after the other. */
@@ -186,7 +147,8 @@ static int32_t emit(void *user, const cell *c, error *e)
         return error_set(e, NGFF_E_MEMORY, "out of memory for an encoded chunk of %lld bytes", (long long)chunk_bytes);
     for (int i = 0; i < plan->image->rank; i++)
         index[i] = c->box.origin[i] / at->chunk[i];
-    put_mask(w, one, c, e); /* first: a chunk that is noted has its mask */
+    if (is_first_of_mask(w, c, e) == 1) /* before the pixels: a chunk that is noted has its mask */
+        put_chunk(w, one, plan->n_levels + c->level, c->index + plan->image->rank - 2, c->mask, e);
     for (int64_t k = 0; e->status == NGFF_OK && store_goes_on(w->store, e) == NGFF_OK && k < n_chunks; k++) {
         put_chunk(w, one, c->level, index, c->pixels + k * chunk_bytes, e);
         if (channel_axis >= 0)
@@ -317,7 +279,7 @@ static int32_t make_masks_seen(ngff_writer *w)
     if (w->update && !w->before && w->masks_seen[0])
         do
             if (!update_is_wanted(w->update, 0, cell))
-                w->masks_seen[0][chunk_number(2, cell + rank - 2, plan->levels[0].grid + rank - 2)] = mask_is_stored;
+                w->masks_seen[0][chunk_number(plan_mask(plan, 0), cell + rank - 2)] = mask_is_stored;
         while (update_next(plan, 0, cell));
     return NGFF_OK;
 }

@@ -12,7 +12,7 @@ enum { most_kept = 8 << 20 }; /* bytes of the buffers between two chunks */
 struct written {
     chunk_store chunks;
     const struct ngff_plan *plan;
-    stored_array levels[max_levels], masks[max_levels];
+    stored_array arrays[2 * max_levels]; /* those of the plan */
     const chunk_set *expected, *expected_masks;
     chunk_rules rules;
 };
@@ -29,9 +29,9 @@ static int32_t is_left_out(void *user, const stored_array *array, int64_t number
 static int32_t missing(void *user, const stored_array *array, int64_t number, const char *key, error *e)
 {
     const written *w = user;
-    int is_mask = array >= w->masks && array < w->masks + max_levels;
-    const chunk_set *sets = is_mask ? w->expected_masks : w->expected;
-    if (!sets || !chunk_set_has(&sets[array - (is_mask ? w->masks : w->levels)], number))
+    const planned_array *a = &w->plan->arrays[array - w->arrays];
+    const chunk_set *sets = a->is_mask ? w->expected_masks : w->expected;
+    if (!sets || !chunk_set_has(&sets[a->level], number))
         return NGFF_OK;
     error_set(e, NGFF_E_CORRUPT,
               "missing, but it was stored; copy it again from the original store, or take what is missing as fill with "
@@ -65,11 +65,8 @@ void written_free(written *w)
 void written_set_plan(written *w, const struct ngff_plan *plan)
 {
     w->plan = plan;
-    for (int l = 0; l < plan->n_levels; l++) {
-        w->levels[l] = metadata_planned_array(plan, plan_pixels(plan, l));
-        if (plan_mask(plan, l))
-            w->masks[l] = metadata_planned_array(plan, plan_mask(plan, l));
-    }
+    for (int i = 0; i < plan->n_arrays; i++)
+        w->arrays[i] = metadata_planned_array(plan, &plan->arrays[i]);
 }
 
 void written_expect(written *w, const chunk_set *levels, const chunk_set *masks)
@@ -83,20 +80,21 @@ int32_t written_chunk(void *user, int l, const int64_t *index, void *pixels, err
     written *w = user;
     if (store_goes_on(w->chunks.store, e) != NGFF_OK)
         return e->status;
-    int32_t status = chunk_read(&w->chunks, &w->rules, &w->levels[l], index, pixels, e);
+    int32_t status = chunk_read(&w->chunks, &w->rules, &w->arrays[l], index, pixels, e);
     return status < 0 ? status : NGFF_OK;
 }
 
 int32_t written_mask(void *user, int l, const int64_t *index, uint8_t *mask, error *e)
 {
     written *w = user;
-    int32_t status = chunk_read(&w->chunks, &w->rules, &w->masks[l], index + w->plan->image->rank - 2, mask, e);
+    int32_t status =
+        chunk_read(&w->chunks, &w->rules, &w->arrays[w->plan->n_levels + l], index + w->plan->image->rank - 2, mask, e);
     return status < 0 ? status : NGFF_OK;
 }
 
 int32_t written_bytes(written *w, int l, const int64_t *index, uint8_t **bytes, size_t *n, error *e)
 {
-    return chunk_stored(&w->chunks, &w->rules, &w->levels[l], index, bytes, n, e);
+    return chunk_stored(&w->chunks, &w->rules, &w->arrays[l], index, bytes, n, e);
 }
 
 void written_forget(written *w, const char *key)

@@ -41,11 +41,11 @@ static ngff_plan *plan_with(const char *option)
 
 static void everything_has_its_place(void)
 {
-    static const array_report levels[2] = {{32, 30, 4711, "aa"}, {12, 12, 815, "bb"}};
+    static const array_report arrays[2] = {{32, 30, 4711, "aa"}, {12, 12, 815, "bb"}};
     static const channel_summary statistics[2] = {
         {.has_statistics = 1, .n_valid = 7000, .min = 1, .max = 9, .mean = 2.5, .std_dev = 0.25}, {.mean = 1}};
     const run_report run = {.store = "/a/b.ome.zarr",
-                            .levels = levels,
+                            .arrays = arrays,
                             .n_objects = 12,
                             .bytes = 6000,
                             .tree = "cc",
@@ -98,8 +98,8 @@ static void everything_has_its_place(void)
 
 static void masks_follow_the_levels_and_warnings_are_told(void)
 {
-    static const array_report levels[1] = {{1, 1, 100, "aa"}}, masks[1] = {{1, 0, 0, "bb"}};
-    const run_report run = {.levels = levels, .masks = masks, .tree = "cc"};
+    static const array_report arrays[2] = {{1, 1, 100, "aa"}, {1, 0, 0, "bb"}};
+    const run_report run = {.arrays = arrays, .tree = "cc"};
     ngff_image *image = ngff_image_create("yx", SHAPE(10, 20), NGFF_COMPLEX64);
     ngff_image_set_mask(image, 1);
     ngff_plan *plan = ngff_plan_create(image, OPTIONS("REPORT=r.json"));
@@ -126,12 +126,12 @@ static void no_credentials_are_told(void)
                  {"/vsiaz/place/a?sig=secret", "/vsiaz/place/a"},
                  {"/home/a?b@c", "/home/a?b@c"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        static const array_report levels[2];
+        static const array_report arrays[2];
         char option[100], told[100];
         snprintf(option, sizeof option, "REPORT=%s", cases[i].path);
         snprintf(told, sizeof told, "REPORT=%s", cases[i].told);
         ngff_plan *plan = plan_with(option);
-        const run_report run = {.store = cases[i].path, .levels = levels};
+        const run_report run = {.store = cases[i].path, .arrays = arrays};
         cJSON *root = tree_of(plan, &run);
         CHECK_TEXT(text_at(root, "store"), cases[i].told);
         CHECK_TEXT(cJSON_GetStringValue(at(root, "options", 5)), told);
