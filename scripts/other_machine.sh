@@ -88,9 +88,9 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 TEXT
 export PKG_CONFIG_LIBDIR=$libraries/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root
 "$source/scripts/build.sh" "$build" --toolchain "$build/toolchain.cmake" -DNGFF_WITH_GDAL=OFF -DNGFF_WERROR=OFF
-# reader/crew: qemu-user 7.2 ends with an assertion of its own where a process that has threads forks. The others that are
+# reader/helpers: qemu-user 7.2 ends with an assertion of its own where a process that has threads forks. The others that are
 # left out take longest and see no order of bytes, or see it in the stores below too (codecs, levels).
-not_here='^(faults/alloc_.*|writer/(writer|memory|change|planes)|reader/crew|codec/(blosc|zstd)|store/claim|base/number|pyramid/tally_.*)$'
+not_here='^(faults/alloc_.*|writer/(writer|memory|change|planes)|reader/helpers|codec/(blosc|zstd)|store/claim|base/number|pyramid/tally_.*)$'
 ctest --test-dir "$build" --output-on-failure -j"$(nproc)" -E "$not_here" "$@"
 
 # -- Stores of both machines ---------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 # on the system, in a fresh WINEPREFIX; then compares the stores that it writes with those of the same codecs compiled here,
 # byte for byte. The other C tests are of pure computation: `wine.sh all` runs them, too (minutes).
 # Not ported, because Windows has no such thing: faults/alloc (a linker that puts our malloc first), writer/memory and
-# reader/crew (fork), tests of locales (localedef), and single tests, which say so when they are run ("not here: ...", listed
+# reader/helpers (fork), tests of locales (localedef), and single tests, which say so when they are run ("not here: ...", listed
 # in the end): kills by fork at counted calls (windows/windows kills a process that writes), symbolic links, pipes,
 # permissions by mode, names that are exchanged. Where wine or zig cannot be had the last line says why, and the exit
 # status is 77.

@@ -1,8 +1,8 @@
-/* plans.h: plans for the tests of plan.c, levels.c and flow.c. */
+/* plans.h: plans for the tests of plan.c, levels.c and memory.c. */
 #ifndef TESTS_MODEL_PLANS_H
 #define TESTS_MODEL_PLANS_H
 
-#include "model/levels.h"
+#include "model/plan.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef NGFF_METADATA_GEO_H
 #define NGFF_METADATA_GEO_H
 
-#include "model/levels.h"
+#include "model/plan.h"
 #include "zarr/tree.h"
 
 /* Attributes of a level's array and of the root. The spatial convention is left out where

@@ -2,7 +2,7 @@
 #ifndef NGFF_METADATA_LABEL_H
 #define NGFF_METADATA_LABEL_H
 
-#include "model/levels.h"
+#include "model/plan.h"
 
 /* The JSON text of "image-label" (malloc'ed). seen: a flag per value of a table that occurs among the pixels; NULL: all
  * may. before: an earlier one, whose source goes on, or NULL. NULL in *text for a plan of no label image.

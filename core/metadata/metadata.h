@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "model/levels.h"
+#include "model/plan.h"
 #include "model/summary.h"
 #include "zarr/array.h"
 

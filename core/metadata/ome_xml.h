@@ -3,7 +3,7 @@
 #ifndef NGFF_METADATA_OME_XML_H
 #define NGFF_METADATA_OME_XML_H
 
-#include "model/levels.h"
+#include "model/plan.h"
 
 /* The document of n images, malloc'ed; NULL when memory is out. All must be such that they can have one
  * (plan_ome_refusal). */

@@ -1,5 +1,5 @@
 /* plan_text.c: what a plan comes to, documents counted: how many objects, and the text for people. */
-#include "model/plan.h"
+#include "model/plan_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #define NGFF_METADATA_REPORT_TEXT_H
 
 #include "metadata/metadata.h"
-#include "model/levels.h"
+#include "model/plan.h"
 
 /* Every report begins so. */
 #define REPORT_START "{\n\t\"omezarr_report\":"

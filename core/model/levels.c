@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/sizes.h"
-#include "model/plan.h"
+#include "model/plan_parts.h"
 
 enum { default_block = 512, default_block_3d = 256, default_block_z = 16 };
 enum { most_objects = 10000, most_shard_bytes = 32 << 20 };

@@ -1,6 +1,6 @@
 /* plan.c: image + options -> plan, and the plan as its users see it. Here options are resolved against the image; the
- * level table is made in levels.c, cells and memory in flow.c. */
-#include "model/plan.h"
+ * level table is made in levels.c, cells and memory in memory.c. */
+#include "model/plan_parts.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -352,7 +352,7 @@ ngff_plan *ngff_plan_create(ngff_image *image, const char *const *list)
         return p;
     resolve_fill(p);
     p->is_consolidated = p->options.consolidated != TRI_NO;
-    if (levels_make(p) == NGFF_OK && levels_make_shards(p) == NGFF_OK && flow_make(p) == NGFF_OK) {
+    if (levels_make(p) == NGFF_OK && levels_make_shards(p) == NGFF_OK && memory_plan(p) == NGFF_OK) {
         for (int l = 0; l < p->n_levels; l++)
             p->raw_bytes = size_plus(p->raw_bytes,
                                      size_times(product_checked(p->levels[l].shape, image->rank), image->type->size));
@@ -425,7 +425,7 @@ int32_t ngff_plan_set_source(ngff_plan *p, const int64_t *block, int32_t n_reade
     for (int i = 0; i < p->image->rank; i++)
         p->source_block[i] = block ? block[i] : 0;
     p->n_readers = n_readers;
-    return flow_make(p);
+    return memory_plan(p);
 }
 
 int32_t ngff_plan_set_source_memory(ngff_plan *p, int64_t least, int64_t wanted)
@@ -438,7 +438,7 @@ int32_t ngff_plan_set_source_memory(ngff_plan *p, int64_t least, int64_t wanted)
                          (long long)least, (long long)wanted);
     p->source_least = least;
     p->source_wanted = wanted;
-    return flow_make(p);
+    return memory_plan(p);
 }
 
 int32_t ngff_plan_set_fingerprint(ngff_plan *p, const char *text)
@@ -519,7 +519,7 @@ int32_t ngff_plan_set_given(ngff_plan *p, int32_t l)
     if (l < 1 || l >= p->n_levels)
         return error_set(&p->error, NGFF_E_ARGUMENT, "there is no level %d to give, only 1 to %d", l, p->n_levels - 1);
     p->levels[l].source = -1;
-    return flow_make(p);
+    return memory_plan(p);
 }
 
 int32_t ngff_plan_level_count(const ngff_plan *p)

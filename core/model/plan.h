@@ -1,37 +1,108 @@
-/* plan.h: what plan.c, levels.c and flow.c tell each other while a plan is made. */
+/* plan.h: the plan. Image and options in; every derived number out, computed once: levels, factors, chunks, shards,
+ * positions, paths, objects, bytes, memory. Everything downstream only reads it. */
 #ifndef NGFF_MODEL_PLAN_H
 #define NGFF_MODEL_PLAN_H
 
-#include "model/levels.h"
+#include <stdatomic.h>
 
-typedef struct ngff_plan plan;
+#include "model/image.h"
+#include "model/options.h"
 
-/* Adds a warning for the user. */
-void plan_warn(plan *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Takes the warning with this beginning back: what it is about is planned again. */
-void plan_unwarn(plan *p, const char *beginning);
-/* "NAME=value" as the user typed it, for messages; the name alone where it was not typed. */
-const char *plan_typed(const plan *p, const char *name);
-/* "1 x 512 x 512" */
-void plan_print_sizes(const int64_t *sizes, int rank, char to[128]);
-/* The value that a size list gives for an axis: by letter, in axis order, or one number for y and x. 0: none. */
-int64_t plan_size_for(const size_list *list, const struct ngff_image *image, int axis);
-/* A size list must name only axes of the image, or give one number, or one per axis. */
-int32_t plan_check_sizes(plan *p, const char *option, const size_list *list);
+/* Jobs that wait in the writer's queue; a term of the memory formula. */
+enum { queue_depth = 3 };
 
-/* levels.c: factors, sources, shapes, chunks, positions, paths; then shards, and the objects that hold pixels. */
-int32_t levels_make(plan *p);
-int32_t levels_make_shards(plan *p);
-/* Chunks of so many planes on axis z in all levels (0: the default), and what follows from it. */
-int32_t levels_set_depth(plan *p, int64_t depth);
-int64_t levels_count_objects(const plan *p);
-/* The requested chunk extent of an axis, before it is cut to a level's shape. */
-int64_t levels_block(const plan *p, int axis);
+typedef struct {
+    char path[48];            /* of the array, below the image's group: "ovr_2x/image" */
+    int source;               /* the level it is made from; -1: its pixels come from the caller, as level 0 does */
+    int64_t factor[MAX_RANK]; /* relative to level 0 */
+    int64_t ratio[MAX_RANK];  /* relative to its source level */
+    int64_t shape[MAX_RANK];  /* ceil(shape of level 0 / factor) */
+    int64_t chunk[MAX_RANK];  /* at most the shape */
+    int64_t shard[MAX_RANK];  /* extent in pixels, a multiple of chunk; equal to chunk if not sharded */
+    int is_sharded;
+    int64_t grid[MAX_RANK]; /* chunks per axis */
+    int64_t cell[MAX_RANK]; /* extent of a cell: the chunk, but on axis c the cell group */
+    int64_t cell_grid[MAX_RANK];
+    int64_t cell_bytes; /* memory of one cell: pixels, mask, and what straddles its children */
+    double scale[MAX_RANK], translation[MAX_RANK];
+} level;
 
-/* The rows of arrays, once the levels stand. */
-void levels_list_arrays(plan *p);
+/* An array of the store that holds the pixels of a level, or its mask. */
+typedef struct {
+    char path[64]; /* below the image's group: "ovr_2x/image", "ovr_mask/ovr_2x" */
+    int level, is_mask;
+    int first_axis; /* of the image: the array has this one and all behind it */
+    int rank;
+    const dtype *type;
+    const int64_t *shape, *chunk, *shard,
+        *grid; /* of the level, from first_axis on; shard is NULL where there are none */
+    codec_spec codec;
+    uint8_t fill[16]; /* one pixel */
+} planned_array;
 
-/* flow.c: what depends on the source as well: cells, region, threads, memory. May be made again. */
-int32_t flow_make(plan *p);
+struct ngff_plan {
+    error error;
+    atomic_int n_owners;
+    struct ngff_image *image; /* its own copy, with what the options say of it; NULL after an error */
+    options options;
+    int zarr_format; /* ZARR_*, in which the NGFF version is written */
+    int n_levels;
+    level *levels;
+    int n_arrays;
+    planned_array *arrays; /* the pixels of all levels, then the masks of all levels */
+    char prefix[16]; /* of all keys: "0/" where the image is the first of several (LAYOUT=BIOFORMATS2RAW), else "" */
+    char *ome_xml;   /* of all images of the store, as the host gives it; NULL: it is made */
+    int resampling;  /* REDUCE_*, never AUTO */
+    codec_spec codec;
+    uint8_t fill[16];      /* one pixel: the frozen fill_value */
+    char *fingerprint;     /* of the source, or NULL */
+    char *kept_nodes;      /* documents of others below the root, for its copies: one JSON object; or NULL */
+    char *kept_attributes; /* members that others put into the root's attributes, one JSON object; or NULL */
+    int is_consolidated;
+    int64_t group; /* channels in a cell: 1, or all that share a mask, an alpha channel or a source block */
+    int64_t depth; /* planes of a chunk on axis z where BLOCKSIZE says nothing; 0: the default */
+    int64_t source_block[MAX_RANK]; /* 0: no preference */
+    int64_t region[MAX_RANK];       /* of level 0, read at once: a multiple of the cell */
+    int64_t region_cells;           /* cells in a region */
+    int n_readers, n_threads;
+    int64_t memory_minimum, memory;      /* bytes */
+    int64_t memory_needed;               /* bytes with which no cell is spilled in the order of the walk */
+    int64_t pixel_memory, pixel_least;   /* the part of memory that cells may take, and must have */
+    int64_t source_least, source_wanted; /* bytes that the source keeps while it is read */
+    int64_t source_memory;               /* the part of memory that it gets */
+    int64_t raw_bytes;
+    char *warnings[16];
+    int n_warnings;
+    char **losses; /* what of the source the store will not hold, as the host says */
+    int n_losses;
+    char *text;
+    char answer[256];
+};
+
+/* The plan is of a store that is there: its fill value and what others put into its root stay. */
+int32_t plan_keep(struct ngff_plan *plan, const uint8_t fill[16], const char *kept_attributes);
+struct ngff_plan *plan_retain(struct ngff_plan *plan);
+/* True where each cell of the level's source lies in one parent and no window straddles two cells: then a finished cell
+ * is shrunk straight into its parent. */
+int plan_is_fused(const struct ngff_plan *plan, int level);
+/* Why the image can have no OME-XML, or NULL. */
+const char *plan_ome_refusal(const struct ngff_plan *plan);
+/* Values of a label image beyond these have no colour in a table. */
+enum { n_table_values = 65536 };
+/* The block size in axis order, "1,4,256,256", as BLOCKSIZE takes it. */
+void plan_blocksize(const struct ngff_plan *plan, char text[256]);
+/* What was told of a further image of the store is told in the report of the first. name: how it is called. */
+void plan_take_told(struct ngff_plan *plan, const struct ngff_plan *further, const char *name);
+/* True where the levels lie side by side: 0, 1 ... */
+int plan_is_flat(const struct ngff_plan *plan);
+/* The array of a level's pixels, and that of its mask; NULL where the image has none. */
+static inline const planned_array *plan_pixels(const struct ngff_plan *plan, int level)
+{
+    return &plan->arrays[level];
+}
+static inline const planned_array *plan_mask(const struct ngff_plan *plan, int level)
+{
+    return plan->image->has_mask ? &plan->arrays[plan->n_levels + level] : NULL;
+}
 
 #endif

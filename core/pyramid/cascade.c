@@ -67,16 +67,16 @@ static void run_cells(cascade *cs, cell *todo)
         c->next = NULL;
         int has_failed = atomic_load(&cs->has_failed);
         if (!has_failed)
-            family_fill_missing(cs, c);
+            parents_fill_missing(cs, c);
         int32_t status = has_failed       ? NGFF_E_STATE
                          : c->is_supplied ? cs->host.supply(cs->host.user, c, &e)
-                                          : family_reduce_strips(cs, c, &e);
+                                          : parents_reduce_strips(cs, c, &e);
         if (status == NGFF_OK && cs->plan->image->alpha >= 0)
-            family_make_validity(cs->plan->image, c->pixels, c->strides, &c->box, c->mask,
-                                 cell_level(cs, c)->cell[c->box.rank - 1]);
+            parents_make_validity(cs->plan->image, c->pixels, c->strides, &c->box, c->mask,
+                                  cell_level(cs, c)->cell[c->box.rank - 1]);
         for (int l = c->level + 1; status == NGFF_OK && l < cs->plan->n_levels; l++)
             if (cs->plan->levels[l].source == c->level)
-                status = family_give_to_parents(cs, c, l, &todo, &e);
+                status = parents_give(cs, c, l, &todo, &e);
         if (status == NGFF_OK) {
             pad(cs, c);
             status = cs->host.emit(cs->host.user, c, &e);
@@ -384,7 +384,7 @@ static int32_t skip_upwards(cascade *cs, cell *empty, error *e)
             cs->host.skip(cs->host.user, c, e);
         for (int l = c->level + 1; e->status == NGFF_OK && l < cs->plan->n_levels; l++)
             if (cs->plan->levels[l].source == c->level)
-                family_skip_in_parents(cs, c, l, &finished, e);
+                parents_skip(cs, c, l, &finished, e);
         cell_free(cs, c);
         while (finished) {
             cell *next = finished->next;

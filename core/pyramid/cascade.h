@@ -6,7 +6,7 @@
 
 #include "base/budget.h"
 #include "base/pool.h"
-#include "model/levels.h"
+#include "model/plan.h"
 #include "pyramid/straddle.h"
 
 typedef struct cell {
@@ -76,8 +76,8 @@ int64_t cascade_done(cascade *cs);
 /* How a level that is made from another needs its source, per axis. NGFF_E_MEMORY. */
 int32_t cascade_axes(const struct ngff_plan *plan, int level, straddle_axis *axes);
 /* The validity plane of a box of pixels with an alpha channel, a byte per pixel of y, x. */
-void family_make_validity(const struct ngff_image *image, const uint8_t *pixels, const int64_t *strides, const box *b,
-                          uint8_t *mask, int64_t mask_row_bytes);
+void parents_make_validity(const struct ngff_image *image, const uint8_t *pixels, const int64_t *strides, const box *b,
+                           uint8_t *mask, int64_t mask_row_bytes);
 /* The error of two planes whose masks are not the same. */
 int32_t cascade_masks_differ(int64_t row, int64_t column, error *e);
 /* The value of pixels that were never written, and of padding inside the image: nodata of the channel, else 0. */

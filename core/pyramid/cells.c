@@ -47,7 +47,6 @@ const uint8_t *cascade_unwritten(const struct ngff_plan *plan, int64_t channel)
     return plan->image->channels[channel].has_nodata ? plan->image->channels[channel].nodata : zero;
 }
 
-/* Calls per channel of a box: extent 1 on axis c. Images without axis c have one channel. */
 int64_t cell_channel_count(const cascade *cs, const box *b)
 {
     int c = cs->plan->image->channel_axis;
@@ -71,7 +70,6 @@ int64_t cell_channel(const cascade *cs, const box *one)
     return c < 0 ? 0 : one->origin[c];
 }
 
-/* Sets every pixel of a dense array over box b to its channel's value for "never written". */
 void cell_fill_unwritten(const cascade *cs, const box *b, uint8_t *pixels, const int64_t *strides)
 {
     const struct ngff_image *image = cs->plan->image;
@@ -94,7 +92,6 @@ box cell_box(const level *at, int rank, const int64_t *index)
     return box_intersect(&cell, &whole);
 }
 
-/* The source pixels that a cell needs, margins included. */
 box cell_source(const cascade *cs, const cell *c)
 {
     return straddle_source(cs->axes[c->level], &c->box);
@@ -109,7 +106,6 @@ static int64_t memory_bytes(const cascade *cs, const cell *c)
     return max_i64(bytes, at->cell_bytes);
 }
 
-/* The pixels of strip i; *mask: its plane, or NULL. */
 uint8_t *cell_strip(const cascade *cs, const cell *c, int i, uint8_t **mask)
 {
     const strip *s = &c->strips->strip[i];
@@ -144,7 +140,6 @@ void cell_free(cascade *cs, cell *c)
     free(c);
 }
 
-/* Children of a cell along an axis, cells of its source level that it needs: the first one and their number. */
 int64_t cell_first_child(const cascade *cs, const cell *c, int axis, int64_t *n)
 {
     const level *from = &cs->plan->levels[cell_level(cs, c)->source];
@@ -164,8 +159,6 @@ static int64_t count_children(const cascade *cs, const cell *c)
     return n_children;
 }
 
-/* True for cells that remember which children are missing, and so need no first value: nearly all get every child, and
- * filling them first cost 1 % of the run. */
 int cell_keeps_missing(const cascade *cs, const cell *c)
 {
     return cell_level(cs, c)->source >= 0 && count_children(cs, c) <= 64;
@@ -186,7 +179,6 @@ static void fill_first(const cascade *cs, cell *c)
     }
 }
 
-/* A new cell without memory: enough as long as all children that came have nothing to give. */
 cell *cell_make_empty(cascade *cs, int l, const int64_t *index)
 {
     const level *at = &cs->plan->levels[l];
@@ -214,7 +206,6 @@ static int32_t cell_furnish(cascade *cs, cell *c, int is_whole)
     return NGFF_OK;
 }
 
-/* A new cell with its memory. */
 cell *cell_make(cascade *cs, int l, const int64_t *index, int is_whole)
 {
     cell *c = cell_make_empty(cs, l, index);
@@ -224,7 +215,6 @@ cell *cell_make(cascade *cs, int l, const int64_t *index, int is_whole)
     return NULL;
 }
 
-/* A cell of any level with room for its pixels, which waits for no child. */
 cell *cell_make_supplied(cascade *cs, int l, const int64_t *index)
 {
     cell *c = calloc(1, sizeof *c);
@@ -248,7 +238,6 @@ static cell **bucket_of(cascade *cs, int l, const int64_t *index)
     return &cs->buckets[hash >> 32 & (n_buckets - 1)];
 }
 
-/* The open cell, or NULL. The lock is held. */
 cell *cell_find(cascade *cs, int l, const int64_t *index)
 {
     size_t bytes = (size_t)cs->plan->image->rank * sizeof *index;
@@ -278,7 +267,6 @@ static void line_enter(cascade *cs, cell *c)
     c->is_in_line = 1;
 }
 
-/* Mapped cells are not in the line: the host writes to their memory. Empty ones have none. */
 void cell_insert(cascade *cs, cell *c)
 {
     cell **bucket = bucket_of(cs, c->level, c->index), **first = &cs->open[c->level];
@@ -337,7 +325,6 @@ static cell *oldest_cell(cascade *cs)
     return NULL;
 }
 
-/* Makes room for bytes more, as far as open cells can leave. The lock is held, and let go while bytes move. */
 int32_t cell_make_room(cascade *cs, int64_t bytes_needed, error *e)
 {
     cell *c;
@@ -363,7 +350,6 @@ int32_t cell_make_room(cascade *cs, int64_t bytes_needed, error *e)
     return NGFF_OK;
 }
 
-/* Brings a spilled cell back. The lock is held; the caller has pinned the cell. */
 int32_t cell_unspill(cascade *cs, cell *c, error *e)
 {
     int64_t bytes = memory_bytes(cs, c);
@@ -402,7 +388,6 @@ static cell *find_unspilling(cascade *cs, int l, const int64_t *index)
     return c;
 }
 
-/* Finds or makes the open cell and pins it. NULL: the error is in e. */
 cell *cell_touch(cascade *cs, int l, const int64_t *index, error *e)
 {
     pthread_mutex_lock(&cs->lock);
@@ -434,8 +419,6 @@ cell *cell_touch(cascade *cs, int l, const int64_t *index, error *e)
     return status == NGFF_OK ? c : NULL;
 }
 
-/* Counts a child that gives nothing. 1: it was the last one, and the cell (*counted) is the caller's: empty if no child
- * had anything to give. */
 int cell_count_skipped(cascade *cs, int l, const int64_t *index, cell **counted, error *e)
 {
     pthread_mutex_lock(&cs->lock);
@@ -464,7 +447,6 @@ static int64_t done_bit(const cascade *cs, int l, const int64_t *index)
     return bit;
 }
 
-/* True when all pixels of the cell have come. The lock is held. */
 int cell_is_done(const cascade *cs, int l, const int64_t *index)
 {
     int64_t bit = done_bit(cs, l, index);
@@ -477,8 +459,6 @@ void cell_set_done(cascade *cs, int l, const int64_t *index)
     cs->done[l][bit / 8] |= (uint8_t)(1 << (bit % 8));
 }
 
-/* Lets go of a touched cell and counts what has come (0: nothing, after an error). Returns 1 to the one call that
- * completes the cell; it is then the caller's. */
 int cell_count_down(cascade *cs, cell *c, int64_t n, uint64_t come)
 {
     pthread_mutex_lock(&cs->lock);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/levels.h"
+#include "model/plan.h"
 
 struct label_values {
     int32_t data_type;

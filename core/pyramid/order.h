@@ -4,7 +4,7 @@
 #ifndef NGFF_PYRAMID_ORDER_H
 #define NGFF_PYRAMID_ORDER_H
 
-#include "model/levels.h"
+#include "model/plan.h"
 
 enum { max_steps = max_levels + 34 };
 

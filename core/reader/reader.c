@@ -16,7 +16,7 @@
 #include "metadata/level_place.h"
 #include "model/options.h"
 #include "zarr/chunk.h"
-#include "reader/crew.h"
+#include "reader/helpers.h"
 #include "reader/reader.h"
 #include "store/zip.h"
 
@@ -388,7 +388,7 @@ void ngff_reader_free(ngff_reader *reader)
 {
     if (!reader)
         return;
-    crew_leave(reader);
+    helpers_leave(reader);
     chunk_store_end(&reader->chunks);
     recorded_end(reader);
     chunk_cache_free(reader->cache);

@@ -33,7 +33,7 @@ struct ngff_reader {
 
     budget *buffers;    /* chunks of pixels: one per thread at work, and those of the cache */
     chunk_cache *cache; /* chunks that region.c has met in part */
-    pid_t threads_of;   /* the process whose helpers it uses, or 0; crew.c's lock guards it */
+    pid_t threads_of;   /* the process whose helpers it uses, or 0; helpers.c's lock guards it */
 
     chunk_store chunks;
     recorded recorded;

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "zarr/chunk.h"
-#include "reader/crew.h"
+#include "reader/helpers.h"
 
 /* An error is a kilobyte, and a call for one pixel is short: clearing it whole would be a good part of it. */
 static void error_clear(error *e)
@@ -234,7 +234,7 @@ static int32_t region_run(ngff_reader *reader, const stored_array *array, const 
     read.is_shared = n_helpers > 0;
     if (read.is_shared)
         pthread_mutex_init(&read.lock, NULL);
-    crew_run(reader, n_helpers, read_chunks, &read);
+    helpers_run(reader, n_helpers, read_chunks, &read);
     if (read.is_shared)
         pthread_mutex_destroy(&read.lock);
     return error_copy(e, &read.error);

@@ -22,7 +22,7 @@
 #include "metadata/ome_xml.h"
 #include "model/stored.h"
 #include "zarr/chunk.h"
-#include "reader/crew.h"
+#include "reader/helpers.h"
 #include "validate/validate.h"
 #include "zarr/consolidated.h"
 
@@ -670,7 +670,7 @@ static void batch_of_grid(array_check *a, batch *b, int64_t most)
 static int32_t check_batch(check *c, array_check *a, batch *b, int n_threads)
 {
     b->next = 0;
-    crew_run(c->reader, (int)min_i64(n_threads, b->n) - 1, read_batch, b);
+    helpers_run(c->reader, (int)min_i64(n_threads, b->n) - 1, read_batch, b);
     int32_t status = b->next < b->n ? NGFF_E_MEMORY : NGFF_OK;
     for (int64_t i = 0; i < b->next; i++) {
         if (status == NGFF_OK) {

@@ -1,7 +1,7 @@
 /* change.c: a store that is there gets other pixels or another description, in place.
  *
  * Opening reads its metadata and compares it with the plan; nothing is claimed yet. Pixels wait in the stage, as in
- * push mode, which takes untouched ones from the store. Closing finds what the change reaches (update.c) and takes just
+ * push mode, which takes untouched ones from the store. Closing finds what the change reaches (wanted.c) and takes just
  * that through the one pass: touched cells of level 0 and all that is made from them; what a parent needs beside them
  * is read back from the store. Then the documents that differ are replaced, the root's last, and what no document names
  * any more is removed. The first replacement leaves a mark in the root and the end removes it: a store with the mark
@@ -308,12 +308,12 @@ int32_t change_supply(void *user, const cell *c, error *e)
 
 int change_is_wanted(void *user, int l, const int64_t *index)
 {
-    return update_is_wanted(((ngff_writer *)user)->update, l, index);
+    return wanted_has(((ngff_writer *)user)->wanted, l, index);
 }
 
 static int is_chunk_wanted(const void *user, int l, const int64_t *index)
 {
-    return update_is_chunk_wanted(user, l, index);
+    return wanted_has_chunk(user, l, index);
 }
 
 /* -- What a change reaches ----------------------------------------------------------------------------------------- */
@@ -395,10 +395,10 @@ static int64_t want_touched(ngff_writer *w)
     do {
         box cell = cell_box_of(w->plan, 0, index);
         if (is_touched(w, &cell)) {
-            update_want(w->update, 0, index);
+            wanted_add(w->wanted, 0, index);
             n++;
         }
-    } while (update_next(w->plan, 0, index));
+    } while (wanted_next(w->plan, 0, index));
     return n;
 }
 
@@ -412,17 +412,17 @@ static void feed(ngff_writer *w, error *e)
         int64_t index[MAX_RANK];
         for (int i = 0; i < region.rank; i++)
             index[i] = region.origin[i] / w->plan->levels[0].cell[i];
-        if (update_is_wanted(w->update, 0, index))
+        if (wanted_has(w->wanted, 0, index))
             writer_drain_region(w, &region, e);
-        else if (update_is_needed(w->update, 0, index))
+        else if (wanted_is_needed(w->wanted, 0, index))
             cascade_supply(w->cascade, 0, index, e);
     }
     for (int l = 1; l < w->plan->n_levels; l++) {
         int64_t index[MAX_RANK] = {0};
         do
-            if (update_is_needed(w->update, l, index) && writer_keep(w, e) == NGFF_OK)
+            if (wanted_is_needed(w->wanted, l, index) && writer_keep(w, e) == NGFF_OK)
                 cascade_supply(w->cascade, l, index, e);
-        while (update_next(w->plan, l, index));
+        while (wanted_next(w->plan, l, index));
     }
 }
 
@@ -445,13 +445,13 @@ static int32_t clear_levels(ngff_writer *w, error *e)
 
 static int32_t run_pass(ngff_writer *w, error *e)
 {
-    if (update_spread(w->update) != NGFF_OK)
+    if (wanted_spread(w->wanted) != NGFF_OK)
         return error_set(e, NGFF_E_MEMORY, "out of memory");
     if (levels_differ(w->before, w->plan) && clear_levels(w, e) != NGFF_OK)
         return e->status;
     if (writer_start_pass(w, e) != NGFF_OK)
         return e->status;
-    shards_set_update(w->shards, is_chunk_wanted, w->update, w->written, &w->replacing);
+    shards_set_update(w->shards, is_chunk_wanted, w->wanted, w->written, &w->replacing);
     feed(w, e);
     if (writer_keep(w, e) == NGFF_OK)
         cascade_finish(w->cascade);
@@ -579,14 +579,14 @@ static int32_t count_rest(ngff_writer *w, error *e)
         error_set(e, NGFF_E_MEMORY, "out of memory");
     strides_dense(rank, base->cell, plan->image->type->size, c.strides);
     while (e->status == NGFF_OK) {
-        int has_passed = update_is_wanted(w->update, 0, c.index) || update_is_needed(w->update, 0, c.index);
+        int has_passed = wanted_has(w->wanted, 0, c.index) || wanted_is_needed(w->wanted, 0, c.index);
         c.box = cell_box_of(plan, 0, c.index);
         if (!has_passed && change_supply(w, &c, e) == NGFF_OK) {
             if (plan->image->alpha >= 0)
-                family_make_validity(plan->image, c.pixels, c.strides, &c.box, c.mask, row);
+                parents_make_validity(plan->image, c.pixels, c.strides, &c.box, c.mask, row);
             statistics_add(w->statistics, &c, e);
         }
-        if (!update_next(plan, 0, c.index))
+        if (!wanted_next(plan, 0, c.index))
             break;
     }
     free(c.pixels);
@@ -607,7 +607,7 @@ static int is_little(const ngff_writer *w)
 static int32_t renew_summaries(ngff_writer *w, error *e)
 {
     error damage = {0};
-    if (update_is_whole(w->update, 0) || (is_little(w) && count_rest(w, &damage) == NGFF_OK))
+    if (wanted_is_whole(w->wanted, 0) || (is_little(w) && count_rest(w, &damage) == NGFF_OK))
         return NGFF_OK;
     if (damage.status != NGFF_OK && damage.status != NGFF_E_CORRUPT)
         return error_copy(e, &damage);
@@ -728,16 +728,16 @@ void change_finish(ngff_writer *w, error *e)
     int is_remade = is_other || has_new_mask || w->was_dirty || levels_differ(w->before, w->plan);
     if (writer_keep(w, e) != NGFF_OK)
         return;
-    w->update = update_create(w->plan);
-    if (!w->update || (w->plan->image->has_mask && writer_start_mask_stage(w, e) != NGFF_OK)) {
+    w->wanted = wanted_create(w->plan);
+    if (!w->wanted || (w->plan->image->has_mask && writer_start_mask_stage(w, e) != NGFF_OK)) {
         error_set(e, NGFF_E_MEMORY, "out of memory");
         return;
     }
     int is_touched = want_touched(w) > 0;
     if (has_new_mask)
-        update_want_level(w->update, 0);
+        wanted_add_level(w->wanted, 0);
     for (int l = 1; is_remade && l < w->plan->n_levels; l++)
-        update_want_level(w->update, l);
+        wanted_add_level(w->wanted, l);
     w->renews_summaries =
         (is_touched || is_other || has_new_mask) && (is_little(w) || statistics_make_windows(w->plan));
     if ((is_touched || is_remade) && (change_claim_pixels(w, e) != NGFF_OK || run_pass(w, e) != NGFF_OK))

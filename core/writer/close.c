@@ -361,7 +361,7 @@ static int32_t write_report(ngff_writer *w, error *e)
                             .stored = w->stored_chunks,
                             .stored_masks = w->stored_mask_chunks,
                             .statistics = w->found,
-                            .is_resumed = w->update != NULL};
+                            .is_resumed = w->wanted != NULL};
     return report_finish(w->report, &end, e);
 }
 

@@ -282,7 +282,7 @@ static void undo_objects_and_cells(search *s, int *changed)
         undo_masked(s, cell, changed);
         visit_objects(s, cell, changed, undo_cell);
         visit_objects(s, cell, changed, undo_object);
-    } while (update_next(s->plan, 0, cell));
+    } while (wanted_next(s->plan, 0, cell));
 }
 
 /* The cells of a region: first and last per axis. */
@@ -342,7 +342,7 @@ static void objects_release(objects *o)
 }
 
 /* The cells that are still to be made, once it is known which objects are trusted. */
-static void leave_done(search *s, update *rest)
+static void leave_done(search *s, wanted *rest)
 {
     for (int changed = 1; changed;) {
         changed = 0;
@@ -350,22 +350,22 @@ static void leave_done(search *s, update *rest)
         undo_regions(s, &changed);
     }
     for (int l = 0; l < s->plan->n_levels; l++)
-        update_want_level(rest, l);
+        wanted_add_level(rest, l);
     int64_t cell[MAX_RANK] = {0};
     do
         if (s->is_done[place(s->plan->image->rank, s->plan->levels[0].cell_grid, cell)])
-            update_leave(rest, 0, cell);
-    while (update_next(s->plan, 0, cell));
+            wanted_leave(rest, 0, cell);
+    while (wanted_next(s->plan, 0, cell));
 }
 
 /* The cells that are still to be made, from the lines of a record. */
-static update *find_rest(const ngff_plan *plan, store *from, const char *lines, const char *mark, error *e)
+static wanted *find_rest(const ngff_plan *plan, store *from, const char *lines, const char *mark, error *e)
 {
     const level *base = &plan->levels[0];
     int rank = plan->image->rank, y = rank - 2;
     search s = {.plan = plan, .store = from};
     int64_t n_cells = product_checked(base->cell_grid, rank);
-    update *rest = update_create(plan);
+    wanted *rest = wanted_create(plan);
     s.is_done = memory_take(n_cells, 1);
     int is_made = rest && s.is_done && objects_make(&s.pixels, rank, base->shape, base->shard, base->path) &&
                   (!plan->image->has_mask ||
@@ -383,7 +383,7 @@ static update *find_rest(const ngff_plan *plan, store *from, const char *lines, 
     free(s.is_done);
     if (e->status == NGFF_OK)
         return rest;
-    update_free(rest);
+    wanted_free(rest);
     return NULL;
 }
 
@@ -476,7 +476,7 @@ int record_has_earlier(const record *r)
     return r->noted != NULL;
 }
 
-int32_t record_check(record *r, const ngff_plan *plan, update **rest, error *e)
+int32_t record_check(record *r, const ngff_plan *plan, wanted **rest, error *e)
 {
     *rest = find_rest(plan, r->store, r->noted, r->mark, e);
     return e->status;

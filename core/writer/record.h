@@ -2,9 +2,9 @@
 #ifndef NGFF_WRITER_RECORD_H
 #define NGFF_WRITER_RECORD_H
 
-#include "model/levels.h"
+#include "model/plan.h"
 #include "store/store.h"
-#include "writer/update.h"
+#include "writer/wanted.h"
 
 typedef struct record record;
 
@@ -18,7 +18,7 @@ record *record_begin_further(const struct ngff_plan *plan, store *s, const recor
 /* True if something was taken over. Then, once: *rest says which cells are still to be made (those of level 0 that are not
  * in it are needed). It reads all that is noted, unless it is cancelled. */
 int record_has_earlier(const record *r);
-int32_t record_check(record *r, const struct ngff_plan *plan, update **rest, error *e);
+int32_t record_check(record *r, const struct ngff_plan *plan, wanted **rest, error *e);
 void record_free(record *r);
 
 /* An object (chunk or shard) of level 0 is stored with these n bytes; 0: it holds only fill and is not. The same for

@@ -19,7 +19,7 @@
 #include "codec/codec.h"
 #include "metadata/report_text.h"
 #include "store/side_file.h"
-#include "writer/update.h"
+#include "writer/wanted.h"
 
 enum { longest_key = 512 };
 

@@ -5,7 +5,7 @@
 
 #include <pthread.h>
 
-#include "model/levels.h"
+#include "model/plan.h"
 #include "store/store.h"
 #include "writer/written.h"
 

@@ -276,11 +276,11 @@ static int32_t make_masks_seen(ngff_writer *w)
     }
     /* A resumed run reads the masks that lie there, so it must not write them at the same time. */
     int64_t cell[MAX_RANK] = {0};
-    if (w->update && !w->before && w->masks_seen[0])
+    if (w->wanted && !w->before && w->masks_seen[0])
         do
-            if (!update_is_wanted(w->update, 0, cell))
+            if (!wanted_has(w->wanted, 0, cell))
                 w->masks_seen[0][chunk_number(plan_mask(plan, 0), cell + rank - 2)] = mask_is_stored;
-        while (update_next(plan, 0, cell));
+        while (wanted_next(plan, 0, cell));
     return NGFF_OK;
 }
 
@@ -291,8 +291,8 @@ int32_t writer_start_pass(ngff_writer *w, error *e)
     int n_workers = plan->n_threads > plan->n_readers ? plan->n_threads - plan->n_readers : 0;
     int64_t for_pass, n_cells = 0;
     cascade_host host = {.user = w, .emit = emit, .spill = spill, .fetch = fetch, .skip = skip};
-    int is_counted = !w->before || w->renews_summaries || update_is_whole(w->update, 0);
-    if (w->update) {
+    int is_counted = !w->before || w->renews_summaries || wanted_is_whole(w->wanted, 0);
+    if (w->wanted) {
         host.is_wanted = change_is_wanted;
         host.supply = change_supply;
     }
@@ -407,7 +407,7 @@ int32_t writer_begin_pass(ngff_writer *w, error *e)
     if (!atomic_load(&w->is_waiting))
         return NGFF_OK;
     pthread_mutex_lock(&w->waiting);
-    if (atomic_load(&w->is_waiting) && record_check(w->record, w->plan, &w->update, e) == NGFF_OK)
+    if (atomic_load(&w->is_waiting) && record_check(w->record, w->plan, &w->wanted, e) == NGFF_OK)
         writer_start_pass(w, e);
     writer_keep(w, e);
     atomic_store(&w->is_waiting, 0);
@@ -711,7 +711,7 @@ static int meets_kept(const ngff_writer *w, const box *region)
     cells_of(w, region, first, last);
     memcpy(cell, first, sizeof cell);
     do
-        is_kept = !update_is_wanted(w->update, 0, cell);
+        is_kept = !wanted_has(w->wanted, 0, cell);
     while (!is_kept && count_up(region->rank, first, last, cell));
     return is_kept;
 }
@@ -733,7 +733,7 @@ static int32_t check_region(ngff_writer *w, int32_t l, const int64_t *origin, co
     box whole = box_make(w->plan->image->rank, NULL, w->plan->levels[l].shape);
     if (box_is_empty(region) || !box_contains(&whole, region))
         return error_set(e, NGFF_E_ARGUMENT, "the region lies outside the image or is empty");
-    if (l == 0 && w->cascade && w->update && meets_kept(w, region))
+    if (l == 0 && w->cascade && w->wanted && meets_kept(w, region))
         return error_set(e, NGFF_E_STATE,
                          "the region holds pixels that an earlier run has stored and RESUME=YES keeps; "
                          "write the regions that ngff_writer_next names");
@@ -748,7 +748,7 @@ static int supply_region(ngff_writer *w, const box *region, error *e)
     int64_t first[MAX_RANK], last[MAX_RANK], cell[MAX_RANK];
     cells_of(w, region, first, last);
     memcpy(cell, first, sizeof cell);
-    if (update_is_wanted(w->update, 0, cell)) /* then all of the region is */
+    if (wanted_has(w->wanted, 0, cell)) /* then all of the region is */
         return 0;
     do
         cascade_supply(w->cascade, 0, cell, e);
@@ -775,7 +775,7 @@ int32_t ngff_writer_level_next(ngff_writer *w, int32_t l, int64_t *origin, int64
         pthread_mutex_lock(&w->lock);
         has_next = order_next(&w->orders[l], &region);
         pthread_mutex_unlock(&w->lock);
-        is_stored = has_next && w->update && l == 0 && supply_region(w, &region, &e);
+        is_stored = has_next && w->wanted && l == 0 && supply_region(w, &region, &e);
     } while (is_stored && writer_keep(w, &e) == NGFF_OK);
     if (e.status != NGFF_OK)
         return writer_keep(w, &e);
@@ -1024,7 +1024,7 @@ void ngff_writer_free(ngff_writer *w)
     free(w->arrays);
     stage_free(w->pixels);
     stage_free(w->masks);
-    update_free(w->update);
+    wanted_free(w->wanted);
     change_free(w);
     budget_free(w->budget);
     free(w->orders);

@@ -19,7 +19,7 @@
 #include "writer/report.h"
 #include "writer/shards.h"
 #include "writer/stage.h"
-#include "writer/update.h"
+#include "writer/wanted.h"
 #include "writer/writer_store.h"
 #include "writer/written.h"
 #include "zarr/encoder.h"
@@ -83,7 +83,7 @@ struct ngff_writer {
     int is_claimed, was_dirty;
     int renews_summaries;       /* pixels are others, and what is said of them is found anew */
     pthread_rwlock_t replacing; /* a shard is replaced, or its index and a chunk of it are read */
-    update *update;             /* in the pass of a change, or of a run that was resumed: what it makes */
+    wanted *wanted;             /* in the pass of a change, or of a run that was resumed: what it makes */
 };
 
 /* -- writer.c -- */

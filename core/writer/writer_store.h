@@ -2,7 +2,7 @@
 #ifndef NGFF_WRITER_WRITER_STORE_H
 #define NGFF_WRITER_WRITER_STORE_H
 
-#include "model/levels.h"
+#include "model/plan.h"
 #include "store/store.h"
 
 /* The store belongs to the writer from now on. */

@@ -3,7 +3,7 @@
 #ifndef NGFF_WRITER_WRITTEN_H
 #define NGFF_WRITER_WRITTEN_H
 
-#include "model/levels.h"
+#include "model/plan.h"
 #include "model/stored.h"
 #include "store/store.h"
 

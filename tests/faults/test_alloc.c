@@ -14,7 +14,7 @@
 #include "store/folder.h"
 #include "store/zip.h"
 #include "writer/pictures.h"
-#include "writer/update.h"
+#include "writer/wanted.h"
 
 /* -- Allocations that fail ----------------------------------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* test_planes.c: a host whose source gives one plane at a time. Each plane is asked for once, whatever the size of the
  * planes, and the memory stays within the plan's.
  * writer_test_planes N SIDE PATH writes N planes of SIDE x SIDE to PATH, and tells what that took (docs/c-api.md has figures). */
-#include "model/levels.h"
+#include "model/plan.h"
 #include "place.h"
 #include "store/store_memory.h"
 #include "writer/writer_store.h"

@@ -1,4 +1,4 @@
-/* flow.c: how pixels will flow through a plan: which chunks travel together as a cell, which region of level 0 is read
+/* memory.c: how pixels will flow through a plan: which chunks travel together as a cell, which region of level 0 is read
  * at once, and how much memory that takes. docs/guarantees.md explains the terms of the formula. */
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "base/bytes.h"
 #include "base/machine.h"
 #include "base/sizes.h"
-#include "model/plan.h"
+#include "model/plan_parts.h"
 
 enum { most_interleaved = 16 };
 static const int64_t most_region_bytes = (int64_t)1 << 30, most_band_bytes = (int64_t)512 << 20;
@@ -248,7 +248,7 @@ static int64_t statistics_memory(const plan *p)
 }
 
 /* Bits per chunk of every level and mask: whether it is stored; and per cell: whether its pixels have come, and, where a
- * run is resumed or a store changed, whether it is made and whether it is read (writer/update.c). */
+ * run is resumed or a store changed, whether it is made and whether it is read (writer/wanted.c). */
 static int64_t table_memory(const plan *p)
 {
     enum { bits_of_cell = 3 };
@@ -418,7 +418,7 @@ static void fit_region(plan *p)
 }
 
 /* What depends on the source: cells, regions, threads, memory. */
-int32_t flow_make(plan *p)
+int32_t memory_plan(plan *p)
 {
     p->n_threads = p->options.n_threads > 0 ? p->options.n_threads : machine_processors();
     if (choose_depth(p) != NGFF_OK)

@@ -1,4 +1,4 @@
-/* test_flow.c: cells, regions and memory of a plan. */
+/* test_memory.c: cells, regions and memory of a plan. */
 #include "plans.h"
 
 static void cells_hold_all_channels_that_share_a_mask(void)

@@ -1,4 +1,4 @@
-/* test_crew.c: the helpers belong to a process. What a child of fork inherits of them is nothing that it could wait for. */
+/* test_helpers.c: the helpers belong to a process. What a child of fork inherits of them is nothing that it could wait for. */
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>

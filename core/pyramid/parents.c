@@ -1,4 +1,4 @@
-/* family.c: from child to parent. A finished cell is reduced straight into each parent as far as no other child is
+/* parents.c: from child to parent. A finished cell is reduced straight into each parent as far as no other child is
  * needed for it: wholly, where a cell has one parent and no margins. What straddles children is copied into the
  * parent's strips, and reduced from there when the last child has come. All of it ends in `reduce`, whose result for a
  * pixel does not depend on the box that it is part of. */
@@ -50,8 +50,8 @@ static void validity_row(const uint8_t *alpha, int64_t n, size_t size, uint8_t *
 
 /* Makes the validity plane from the alpha channel: one byte per pixel, 0 where it is 0. b: the box that pixels cover.
  */
-void family_make_validity(const struct ngff_image *image, const uint8_t *pixels, const int64_t *strides, const box *b,
-                          uint8_t *mask, int64_t mask_row_bytes)
+void parents_make_validity(const struct ngff_image *image, const uint8_t *pixels, const int64_t *strides, const box *b,
+                           uint8_t *mask, int64_t mask_row_bytes)
 {
     int y = image->rank - 2, x = image->rank - 1;
     size_t size = (size_t)image->type->size;
@@ -147,15 +147,14 @@ static int32_t reduce_into(cascade *cs, cell *to, const uint8_t *source, const i
     return status;
 }
 
-/* All children are there: the strips become pixels too. */
-int32_t family_reduce_strips(cascade *cs, cell *c, error *e)
+int32_t parents_reduce_strips(cascade *cs, cell *c, error *e)
 {
     for (int i = 0; c->strips && i < c->strips->n; i++) {
         const strip *s = &c->strips->strip[i];
         int64_t mask_row = s->from.extent[s->from.rank - 1];
         uint8_t *mask, *pixels = cell_strip(cs, c, i, &mask);
         if (cs->plan->image->alpha >= 0)
-            family_make_validity(cs->plan->image, pixels, s->strides, &s->from, mask, mask_row);
+            parents_make_validity(cs->plan->image, pixels, s->strides, &s->from, mask, mask_row);
         if (reduce_into(cs, c, pixels, s->strides, mask, mask_row, &s->from, &s->to) != NGFF_OK)
             return cell_out_of_memory(e, c->strips->bytes);
     }
@@ -239,8 +238,7 @@ static void fill_missing_child(cascade *cs, cell *c, const box *child)
     }
 }
 
-/* Gives the parts of missing children their first value. */
-void family_fill_missing(cascade *cs, cell *c)
+void parents_fill_missing(cascade *cs, cell *c)
 {
     for (int number = 0; number < 64; number++) {
         if (!(c->missing >> number & 1))
@@ -309,7 +307,7 @@ static int32_t for_parents(cascade *cs, const cell *child, int l, parent_visitor
     return NGFF_OK;
 }
 
-int32_t family_give_to_parents(cascade *cs, const cell *child, int l, cell **finished, error *e)
+int32_t parents_give(cascade *cs, const cell *child, int l, cell **finished, error *e)
 {
     return for_parents(cs, child, l, give_to_parent, finished, e);
 }
@@ -328,9 +326,7 @@ static int32_t skip_in_parent(cascade *cs, const cell *child, int l, const int64
     return e->status;
 }
 
-/* A child that gives nothing; of it only level, index and box are looked at. What has then got all its children goes
- * into the list, empty where none gave anything. */
-int32_t family_skip_in_parents(cascade *cs, const cell *child, int l, cell **finished, error *e)
+int32_t parents_skip(cascade *cs, const cell *child, int l, cell **finished, error *e)
 {
     return for_parents(cs, child, l, skip_in_parent, finished, e);
 }

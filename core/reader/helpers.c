@@ -1,5 +1,5 @@
-/* crew.c: see crew.h. */
-#include "reader/crew.h"
+/* helpers.c: see helpers.h. */
+#include "reader/helpers.h"
 
 #include <sched.h>
 #include <stdatomic.h>
@@ -55,7 +55,7 @@ static pool *threads_get(ngff_reader *reader, int n_wanted)
     return found;
 }
 
-void crew_leave(ngff_reader *reader)
+void helpers_leave(ngff_reader *reader)
 {
     pool *ended = NULL;
     if (reader->threads_of != getpid()) /* it has none, or its parent's */
@@ -82,9 +82,9 @@ typedef struct {
     void *argument;
     pthread_t caller;
     void *settings; /* the caller's, for the helpers; NULL: none */
-} crew;
+} shared_work;
 
-static void crew_release(crew *c)
+static void work_release(shared_work *c)
 {
     pthread_mutex_lock(&c->lock);
     int n_left = --c->n_owners;
@@ -99,7 +99,7 @@ static void crew_release(crew *c)
 /* On a helper, or on the caller where the queue of the threads is full. */
 static void help(void *argument)
 {
-    crew *c = argument;
+    shared_work *c = argument;
     pthread_mutex_lock(&c->lock);
     void (*work)(void *) = c->work;
     c->n_at_work += work != NULL;
@@ -116,13 +116,13 @@ static void help(void *argument)
         pthread_cond_signal(&c->has_left);
         pthread_mutex_unlock(&c->lock);
     }
-    crew_release(c);
+    work_release(c);
 }
 
-void crew_run(ngff_reader *reader, int n_helpers, void (*work)(void *), void *argument)
+void helpers_run(ngff_reader *reader, int n_helpers, void (*work)(void *), void *argument)
 {
     pool *p = n_helpers > 0 ? threads_get(reader, n_helpers + 1) : NULL;
-    crew *c = p ? calloc(1, sizeof *c) : NULL;
+    shared_work *c = p ? calloc(1, sizeof *c) : NULL;
     if (!c) {
         work(argument);
         return;
@@ -145,5 +145,5 @@ void crew_run(ngff_reader *reader, int n_helpers, void (*work)(void *), void *ar
     pthread_mutex_unlock(&c->lock);
     store_free_settings(c->store, c->settings);
     c->settings = NULL;
-    crew_release(c);
+    work_release(c);
 }

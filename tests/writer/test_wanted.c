@@ -1,5 +1,5 @@
-/* test_update.c: which cells a change reaches, against what is drawn by hand for 8 x 8 cells and factors of two. */
-#include "writer/update.h"
+/* test_wanted.c: which cells a change reaches, against what is drawn by hand for 8 x 8 cells and factors of two. */
+#include "writer/wanted.h"
 
 #include <stdlib.h>
 
@@ -17,14 +17,14 @@ static ngff_plan *make_plan(const char *method)
 }
 
 /* One character per cell of a level in C order: W wanted, n needed. */
-static void is_drawn(const update *u, const ngff_plan *plan, int l, const char *drawing)
+static void is_drawn(const wanted *w, const ngff_plan *plan, int l, const char *drawing)
 {
     int64_t index[MAX_RANK] = {0};
     char found[65] = "";
     int n = 0;
     do
-        found[n++] = update_is_wanted(u, l, index) ? 'W' : update_is_needed(u, l, index) ? 'n' : '.';
-    while (update_next(plan, l, index));
+        found[n++] = wanted_has(w, l, index) ? 'W' : wanted_is_needed(w, l, index) ? 'n' : '.';
+    while (wanted_next(plan, l, index));
     found[n] = 0;
     CHECK_TEXT(found, drawing);
 }
@@ -32,38 +32,37 @@ static void is_drawn(const update *u, const ngff_plan *plan, int l, const char *
 static void a_touched_cell_reaches_its_ancestors_and_needs_their_other_children(void)
 {
     ngff_plan *plan = make_plan("OVERVIEW_RESAMPLING=AVERAGE");
-    update *u = update_create(plan);
-    update_want(u, 0, (const int64_t[]){3, 5});
-    CHECK_INT(update_spread(u), NGFF_OK);
-    is_drawn(u, plan, 0,
+    wanted *w = wanted_create(plan);
+    wanted_add(w, 0, (const int64_t[]){3, 5});
+    CHECK_INT(wanted_spread(w), NGFF_OK);
+    is_drawn(w, plan, 0,
              "................"
              "....nn......nW.."
              "................"
              "................");
-    is_drawn(u, plan, 1, "..nn..Wn........");
-    is_drawn(u, plan, 2, "nWnn");
-    is_drawn(u, plan, 3, "W");
-    CHECK(!update_is_whole(u, 0) && update_is_whole(u, 3));
-    CHECK(update_is_chunk_wanted(u, 0, (const int64_t[]){3, 5}) &&
-          !update_is_chunk_wanted(u, 0, (const int64_t[]){3, 4}));
-    update_free(u);
+    is_drawn(w, plan, 1, "..nn..Wn........");
+    is_drawn(w, plan, 2, "nWnn");
+    is_drawn(w, plan, 3, "W");
+    CHECK(!wanted_is_whole(w, 0) && wanted_is_whole(w, 3));
+    CHECK(wanted_has_chunk(w, 0, (const int64_t[]){3, 5}) && !wanted_has_chunk(w, 0, (const int64_t[]){3, 4}));
+    wanted_free(w);
     ngff_plan_free(plan);
 }
 
 static void a_level_is_wanted_whole_and_a_stored_cell_is_left_out(void)
 {
     ngff_plan *plan = make_plan("OVERVIEW_RESAMPLING=AVERAGE");
-    update *u = update_create(plan);
+    wanted *w = wanted_create(plan);
     for (int l = 0; l < plan->n_levels; l++)
-        update_want_level(u, l);
-    CHECK(update_is_whole(u, 0) && update_is_whole(u, 2));
-    update_leave(u, 0, (const int64_t[]){7, 7});
-    CHECK(!update_is_whole(u, 0) && update_is_needed(u, 0, (const int64_t[]){7, 7}));
-    CHECK(!update_is_wanted(u, 0, (const int64_t[]){7, 7}) && update_is_wanted(u, 0, (const int64_t[]){7, 6}));
-    CHECK(!update_is_needed(u, 0, (const int64_t[]){7, 6}));
-    update_want(u, 0, (const int64_t[]){7, 7});
-    CHECK(update_is_whole(u, 0));
-    update_free(u);
+        wanted_add_level(w, l);
+    CHECK(wanted_is_whole(w, 0) && wanted_is_whole(w, 2));
+    wanted_leave(w, 0, (const int64_t[]){7, 7});
+    CHECK(!wanted_is_whole(w, 0) && wanted_is_needed(w, 0, (const int64_t[]){7, 7}));
+    CHECK(!wanted_has(w, 0, (const int64_t[]){7, 7}) && wanted_has(w, 0, (const int64_t[]){7, 6}));
+    CHECK(!wanted_is_needed(w, 0, (const int64_t[]){7, 6}));
+    wanted_add(w, 0, (const int64_t[]){7, 7});
+    CHECK(wanted_is_whole(w, 0));
+    wanted_free(w);
     ngff_plan_free(plan);
 }
 
@@ -71,12 +70,12 @@ static void a_level_is_wanted_whole_and_a_stored_cell_is_left_out(void)
 static void a_kernel_reaches_further(void)
 {
     ngff_plan *plan = make_plan("OVERVIEW_RESAMPLING=CUBIC");
-    update *u = update_create(plan);
-    update_want(u, 0, (const int64_t[]){0, 3});
-    CHECK_INT(update_spread(u), NGFF_OK);
-    CHECK(update_is_wanted(u, 1, (const int64_t[]){0, 1}) && update_is_wanted(u, 1, (const int64_t[]){0, 2}));
-    CHECK(!update_is_wanted(u, 1, (const int64_t[]){2, 1}) && !update_is_wanted(u, 1, (const int64_t[]){0, 3}));
-    update_free(u);
+    wanted *w = wanted_create(plan);
+    wanted_add(w, 0, (const int64_t[]){0, 3});
+    CHECK_INT(wanted_spread(w), NGFF_OK);
+    CHECK(wanted_has(w, 1, (const int64_t[]){0, 1}) && wanted_has(w, 1, (const int64_t[]){0, 2}));
+    CHECK(!wanted_has(w, 1, (const int64_t[]){2, 1}) && !wanted_has(w, 1, (const int64_t[]){0, 3}));
+    wanted_free(w);
     ngff_plan_free(plan);
 }
 

@@ -1,6 +1,6 @@
-/* update.c: see update.h. Two bits per cell of the pyramid (plan.memory has them). A cell looks down at the source pixels that it needs
- * (straddle_source, margins included), so that this is the same geometry as that of the pass. */
-#include "writer/update.h"
+/* wanted.c: see wanted.h. Two bits per cell of the pyramid (plan.memory has them). A cell looks down at the source pixels
+ * that it needs (straddle_source, margins included), so that this is the same geometry as that of the pass. */
+#include "writer/wanted.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "model/stored.h"
 #include "pyramid/cascade.h"
 
-struct update {
+struct wanted {
     const struct ngff_plan *plan;
     chunk_set wanted[max_levels], needed[max_levels]; /* of cells */
 };
@@ -18,29 +18,29 @@ static int64_t cell_count(const struct ngff_plan *plan, int l)
     return product_checked(plan->levels[l].cell_grid, plan->image->rank);
 }
 
-update *update_create(const struct ngff_plan *plan)
+wanted *wanted_create(const struct ngff_plan *plan)
 {
-    update *u = calloc(1, sizeof *u);
-    if (!u)
+    wanted *w = calloc(1, sizeof *w);
+    if (!w)
         return NULL;
-    u->plan = plan;
+    w->plan = plan;
     for (int l = 0; l < plan->n_levels; l++) {
         int64_t n = cell_count(plan, l);
-        if (!chunk_set_make(&u->wanted[l], n) || !chunk_set_make(&u->needed[l], n)) {
-            update_free(u);
+        if (!chunk_set_make(&w->wanted[l], n) || !chunk_set_make(&w->needed[l], n)) {
+            wanted_free(w);
             return NULL;
         }
     }
-    return u;
+    return w;
 }
 
-void update_free(update *u)
+void wanted_free(wanted *w)
 {
-    for (int l = 0; u && l < max_levels; l++) {
-        chunk_set_release(&u->wanted[l]);
-        chunk_set_release(&u->needed[l]);
+    for (int l = 0; w && l < max_levels; l++) {
+        chunk_set_release(&w->wanted[l]);
+        chunk_set_release(&w->needed[l]);
     }
-    free(u);
+    free(w);
 }
 
 static int64_t place_of(const struct ngff_plan *plan, int l, const int64_t *index)
@@ -51,45 +51,45 @@ static int64_t place_of(const struct ngff_plan *plan, int l, const int64_t *inde
     return place;
 }
 
-void update_want(update *u, int l, const int64_t *index)
+void wanted_add(wanted *w, int l, const int64_t *index)
 {
-    chunk_set_add(&u->wanted[l], place_of(u->plan, l, index));
+    chunk_set_add(&w->wanted[l], place_of(w->plan, l, index));
 }
 
-void update_want_level(update *u, int l)
+void wanted_add_level(wanted *w, int l)
 {
-    for (int64_t i = 0; i < u->wanted[l].n; i++)
-        chunk_set_add(&u->wanted[l], i);
+    for (int64_t i = 0; i < w->wanted[l].n; i++)
+        chunk_set_add(&w->wanted[l], i);
 }
 
-void update_leave(update *u, int l, const int64_t *index)
+void wanted_leave(wanted *w, int l, const int64_t *index)
 {
-    chunk_set_remove(&u->wanted[l], place_of(u->plan, l, index));
-    chunk_set_add(&u->needed[l], place_of(u->plan, l, index));
+    chunk_set_remove(&w->wanted[l], place_of(w->plan, l, index));
+    chunk_set_add(&w->needed[l], place_of(w->plan, l, index));
 }
 
-int update_is_wanted(const update *u, int l, const int64_t *index)
+int wanted_has(const wanted *w, int l, const int64_t *index)
 {
-    return chunk_set_has(&u->wanted[l], place_of(u->plan, l, index));
+    return chunk_set_has(&w->wanted[l], place_of(w->plan, l, index));
 }
 
-int update_is_needed(const update *u, int l, const int64_t *index)
+int wanted_is_needed(const wanted *w, int l, const int64_t *index)
 {
-    return chunk_set_has(&u->needed[l], place_of(u->plan, l, index));
+    return chunk_set_has(&w->needed[l], place_of(w->plan, l, index));
 }
 
-int update_is_chunk_wanted(const update *u, int l, const int64_t *chunk_index)
+int wanted_has_chunk(const wanted *w, int l, const int64_t *chunk_index)
 {
-    const level *at = &u->plan->levels[l];
+    const level *at = &w->plan->levels[l];
     int64_t index[MAX_RANK];
-    for (int i = 0; i < u->plan->image->rank; i++)
+    for (int i = 0; i < w->plan->image->rank; i++)
         index[i] = chunk_index[i] * at->chunk[i] / at->cell[i];
-    return update_is_wanted(u, l, index);
+    return wanted_has(w, l, index);
 }
 
-int update_is_whole(const update *u, int l)
+int wanted_is_whole(const wanted *w, int l)
 {
-    return chunk_set_count(&u->wanted[l]) == u->wanted[l].n;
+    return chunk_set_count(&w->wanted[l]) == w->wanted[l].n;
 }
 
 int count_up(int rank, const int64_t *first, const int64_t *last, int64_t *index)
@@ -102,7 +102,7 @@ int count_up(int rank, const int64_t *first, const int64_t *last, int64_t *index
     return i >= 0;
 }
 
-int update_next(const struct ngff_plan *plan, int l, int64_t *index)
+int wanted_next(const struct ngff_plan *plan, int l, int64_t *index)
 {
     static const int64_t first[MAX_RANK];
     int64_t last[MAX_RANK];
@@ -130,35 +130,35 @@ static void children_of(const struct ngff_plan *plan, int l, const straddle_axis
 }
 
 /* A cell is wanted if one of its children is; the others are then needed. */
-static void look_down(update *u, int l, const straddle_axis *axes, const int64_t *index)
+static void look_down(wanted *w, int l, const straddle_axis *axes, const int64_t *index)
 {
-    int rank = u->plan->image->rank, source = u->plan->levels[l].source;
+    int rank = w->plan->image->rank, source = w->plan->levels[l].source;
     int64_t first[MAX_RANK], last[MAX_RANK], child[MAX_RANK];
-    children_of(u->plan, l, axes, index, first, last);
+    children_of(w->plan, l, axes, index, first, last);
     memcpy(child, first, sizeof child);
-    int is_wanted = update_is_wanted(u, l, index);
+    int is_wanted = wanted_has(w, l, index);
     for (int is_more = 1; is_more && !is_wanted; is_more = count_up(rank, first, last, child))
-        is_wanted = update_is_wanted(u, source, child);
+        is_wanted = wanted_has(w, source, child);
     if (!is_wanted)
         return;
-    update_want(u, l, index);
+    wanted_add(w, l, index);
     memcpy(child, first, sizeof child);
     do
-        if (!update_is_wanted(u, source, child))
-            chunk_set_add(&u->needed[source], place_of(u->plan, source, child));
+        if (!wanted_has(w, source, child))
+            chunk_set_add(&w->needed[source], place_of(w->plan, source, child));
     while (count_up(rank, first, last, child));
 }
 
-int32_t update_spread(update *u)
+int32_t wanted_spread(wanted *w)
 {
-    for (int l = 1; l < u->plan->n_levels; l++) {
+    for (int l = 1; l < w->plan->n_levels; l++) {
         int64_t index[MAX_RANK] = {0};
         straddle_axis axes[MAX_RANK];
-        if (cascade_axes(u->plan, l, axes) != NGFF_OK)
+        if (cascade_axes(w->plan, l, axes) != NGFF_OK)
             return NGFF_E_MEMORY;
         do
-            look_down(u, l, axes, index);
-        while (update_next(u->plan, l, index));
+            look_down(w, l, axes, index);
+        while (wanted_next(w->plan, l, index));
     }
     return NGFF_OK;
 }
