@@ -258,7 +258,7 @@ static int64_t table_memory(const plan *p)
         int64_t cells = product_checked(p->levels[l].cell_grid, p->image->rank);
         bits = size_plus(bits, size_times(chunks, p->image->has_mask ? 2 : 1));
         bits = size_plus(bits, size_times(cells, bits_of_cell));
-        if (p->image->has_mask) /* the checksums of writer.c */
+        if (p->image->has_mask) /* the checksums of pass.c */
             bits = size_plus(bits, size_times(64, product_checked(p->levels[l].grid + p->image->rank - 2, 2)));
     }
     return bits / 8;

@@ -21,6 +21,13 @@ void chunk_set_release(chunk_set *set)
     *set = (chunk_set){0, NULL};
 }
 
+void chunk_sets_free(chunk_set *sets, int n)
+{
+    for (int i = 0; sets && i < n; i++)
+        chunk_set_release(&sets[i]);
+    free(sets);
+}
+
 void chunk_set_add(chunk_set *set, int64_t chunk)
 {
     if (chunk >= 0 && chunk < set->n)

@@ -17,6 +17,8 @@ typedef struct {
 /* All clear. 0 when memory is out. */
 int chunk_set_make(chunk_set *set, int64_t n);
 void chunk_set_release(chunk_set *set);
+/* Of n sets that are one allocation; NULL is fine. */
+void chunk_sets_free(chunk_set *sets, int n);
 /* Thread-safe. */
 void chunk_set_add(chunk_set *set, int64_t chunk);
 void chunk_set_remove(chunk_set *set, int64_t chunk);

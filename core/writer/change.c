@@ -63,13 +63,6 @@ static int32_t check_stored(const ngff_plan *plan, const stored_image *stored, e
     return NGFF_OK;
 }
 
-static void free_sets(chunk_set *sets, int n)
-{
-    for (int l = 0; sets && l < n; l++)
-        chunk_set_release(&sets[l]);
-    free(sets);
-}
-
 /* The chunks of each level, all axes or y and x, as the store's record has them; NULL where it does not say (a long list
  * of empty chunks is not kept), or where they are too many to be held. */
 static chunk_set *read_sets(const ngff_plan *plan, char *const *record, int is_mask)
@@ -94,7 +87,7 @@ static chunk_set *read_sets(const ngff_plan *plan, char *const *record, int is_m
         stored_runs_release(&runs[l]);
     if (is_known)
         return sets;
-    free_sets(sets, n);
+    chunk_sets_free(sets, n);
     return NULL;
 }
 
@@ -758,8 +751,8 @@ void change_free(ngff_writer *w)
         free(w->before_stored[i]);
     free(w->before_label);
     if (w->before) {
-        free_sets(w->before_chunks, w->before->n_levels);
-        free_sets(w->before_mask_chunks, w->before->n_levels);
+        chunk_sets_free(w->before_chunks, w->before->n_levels);
+        chunk_sets_free(w->before_mask_chunks, w->before->n_levels);
     }
     free(w->summaries);
     ngff_plan_free(w->before);

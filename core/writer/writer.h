@@ -1,5 +1,5 @@
-/* writer.h: what writer.c (a store is made) and change.c (a store is changed) share: the writer itself and the steps of
- * its pass. */
+/* writer.h: the writer, and what the files of a run tell each other: open.c (a writer on a new store), writer.c (pixels come
+ * in), pass.c (cells become stored chunks), change.c (a store is changed), close.c (the end). */
 #ifndef NGFF_WRITER_WRITER_H
 #define NGFF_WRITER_WRITER_H
 
@@ -86,7 +86,7 @@ struct ngff_writer {
     wanted *wanted;             /* in the pass of a change, or of a run that was resumed: what it makes */
 };
 
-/* -- writer.c -- */
+/* -- open.c -- */
 
 ngff_writer *writer_make(ngff_plan *plan, store *s, const char *path);
 /* A writer on what is at path; NULL where memory is out. */
@@ -97,26 +97,37 @@ ngff_writer *writer_open_path(ngff_plan *plan, const char *path,
 char *writer_image_folder(const char *path);
 /* The store that all images of a writer of ngff_writer_open go into. */
 store *writer_whole(const ngff_writer *first);
+/* Stages for push, with their first pixels from the host. */
+int32_t writer_start_stage(ngff_writer *w, error *e);
+int32_t writer_start_mask_stage(ngff_writer *w, error *e);
+/* Levels that the caller gives could never be written in push mode: an error for a plan that has some. */
+int32_t writer_refuse_given(const ngff_plan *plan, error *e);
+
+/* -- writer.c -- */
+
 /* True in a child of fork. Locks may be held for ever there, so nothing is done but to refuse. */
 int writer_is_inherited(const ngff_writer *w);
 /* Keeps the error of a call, or the first error of a job, in the handle; or that it was cancelled. */
 int32_t writer_keep(ngff_writer *w, const error *e);
-/* Stages for push, with their first pixels from the host. */
-int32_t writer_start_stage(ngff_writer *w, error *e);
-int32_t writer_start_mask_stage(ngff_writer *w, error *e);
-/* What the pass needs. */
-int32_t writer_start_pass(ngff_writer *w, error *e);
-/* All but the root's document is stored; the writer takes no more pixels. */
-int32_t writer_finish(ngff_writer *w);
-/* An object of the image is stored: the report has it. */
-int32_t writer_report(ngff_writer *w, const char *key, const void *bytes, size_t n, error *e);
-/* Begins what has waited for the first call, if it has. Thread-safe. */
-int32_t writer_begin_pass(ngff_writer *w, error *e);
 /* The region of the mask that covers a region of level 0: its y and x. */
 box writer_plane_of(const box *region);
 
+/* -- pass.c -- */
+
+/* What the pass needs: made when the writer opens or, in push mode, when it closes. */
+int32_t writer_start_pass(ngff_writer *w, error *e);
+/* Begins what has waited for the first call, if it has. Thread-safe. */
+int32_t writer_begin_pass(ngff_writer *w, error *e);
+/* An object of the image is stored: the report has it. */
+int32_t writer_report(ngff_writer *w, const char *key, const void *bytes, size_t n, error *e);
+/* Pixels that leave memory for a while, as scratch objects. user: the writer. */
+int32_t writer_spill(void *user, const char *key, const void *bytes, size_t n, error *e);
+int32_t writer_fetch(void *user, const char *key, void *bytes, size_t n, error *e);
+
 /* -- close.c -- */
 
+/* All but the root's document is stored; the writer takes no more pixels. */
+int32_t writer_finish(ngff_writer *w);
 /* Takes a region of level 0 from the stages through the pass. */
 int32_t writer_drain_region(ngff_writer *w, const box *region, error *e);
 /* Which chunks are stored, as members of the block "omezarr": at most four. texts: to be freed. */
