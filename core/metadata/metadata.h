@@ -1,5 +1,5 @@
-/* metadata.h: image + plan <-> the JSON documents of a store. The only user of cJSON; numbers are printed by us:
- * shortest form that reads back to the same double, C locale, never NaN or Infinity. */
+/* metadata.h: image + plan <-> the JSON documents of a store. Numbers are printed by us: shortest form that reads back to
+ * the same double, C locale, never NaN or Infinity. */
 #ifndef NGFF_METADATA_METADATA_H
 #define NGFF_METADATA_METADATA_H
 
@@ -75,9 +75,8 @@ typedef struct {
 int32_t metadata_view(const stored_image *image, int entry, stored_view *view, error *e);
 void view_release(stored_view *view);
 
-/* What a change of a stored image keeps of its documents. */
-/* Windows and statistics of n channels, as metadata_write has written them. Where there are none: not finite, and no
- * statistics. */
+/* What a change of a stored image keeps of its documents: windows and statistics of n channels, as metadata_write has
+ * written them. Where there are none: not finite, and no statistics. */
 int32_t metadata_summaries(const stored_image *image, document_get source, void *user, int64_t n,
                            channel_summary *summaries, error *e);
 /* The members of the root's attributes that are no part of NGFF, of the geo conventions or of our block: one JSON

@@ -1,4 +1,4 @@
-/* image.h: what the user says about the pixels, as plain data. The public setters check it; levels.c and metadata.c
+/* image.h: what the user says about the pixels, as plain data. The public setters check it; levels.c and metadata/
  * read it. */
 #ifndef NGFF_MODEL_IMAGE_H
 #define NGFF_MODEL_IMAGE_H

@@ -599,7 +599,7 @@ static void summarise_tally(const statistics *s, int64_t number, channel_summary
         !s->before && s->plan->options.statistics != TRI_NO && isfinite(to->mean) && isfinite(to->std_dev);
 }
 
-/* window.min/max and start/end, as DESIGN section 5 has them. */
+/* window.min/max and start/end of omero, by the option WINDOW. */
 static void summarise_window(const statistics *s, int64_t number, channel_summary *to)
 {
     const struct ngff_image *image = s->plan->image;

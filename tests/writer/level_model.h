@@ -1,4 +1,4 @@
-/* level_model.h: the levels of a picture by plain loops over numbers, straight from DESIGN section 6, and the
+/* level_model.h: the levels of a picture by plain loops over numbers, by the definitions of the methods, and the
  * comparison with what a store holds. Windows only; kernels have models of their own. */
 #ifndef TESTS_LEVEL_MODEL_H
 #define TESTS_LEVEL_MODEL_H
