@@ -172,6 +172,13 @@ def test_options_of_other_drivers_and_typos_are_refused_with_the_nearest_of_ours
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_option_that_nobody_knows_is_gdals_warning(tmp_path):
+    with gdaltest.collected_messages() as messages:
+        store = gdaltest.write(tmp_path / "a.ome.zarr", source(), "MASKS=YES")
+    assert [text for level, text in messages if level >= gdal.CE_Warning and "MASKS" in text]
+    assert gdal.Open(store) is not None
+
+
 @pytest.mark.parametrize("options,named", [
     (["NGFF_VERSION=0.4", "SHARD=128"], "SHARD"),
     (["COMPRESS=LZ4"], "LZ4"),
@@ -358,7 +365,6 @@ def test_bad_GDAL_NUM_THREADS_is_a_warning_as_in_other_drivers(tmp_path, value):
 
 @pytest.mark.parametrize("option,words", [("ADD_ALPHA=YES", "gdalwarp -dstalpha"), ("ALIGNED_LEVELS=3", "gdalwarp"),
                                           ("TILING_SCHEME=GoogleMapsCompatible", "gdalwarp"), ("COPY_SRC_OVERVIEWS=YES", "OVERVIEWS=AUTO"),
-                                          ("PROFILE=GDALGeoTIFF", "COPY_SRC_MDD=NO"), ("MASKS=YES", "gdalinfo --format OMEZARR")])
 def test_options_of_other_drivers_are_answered_by_what_helps_here(tmp_path, option, words):
     text = gdaltest.refused(tmp_path / "a.ome.zarr", gdaltest.mem(np.zeros((8, 8), "uint8")), option)
     assert option.split("=")[0] in text and words in text and "nearest is" not in text

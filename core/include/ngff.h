@@ -85,6 +85,11 @@ NGFF_API const char *ngff_status_text(int32_t status);
 NGFF_API char *ngff_options_text(const char *format);
 NGFF_API void ngff_string_free(char *text);
 
+/* 1 where ngff_plan_create has something to say about an option of this name: it is one, or a slip of one (an error that
+ * names the nearest), or one of another format (an error that says what to use). 0: it is none of the library's; a host that
+ * passes on the options of others leaves it out. */
+NGFF_API int32_t ngff_options_know(const char *name);
+
 /* What the option AXES of a list says: the letters of its axes (t, c, z) in the order typed, with their sizes. dims: room
  * for 6 bytes; sizes: for 5 values. Returns their number, 0 where AXES is not given, or an error where any option of the
  * list is wrong. error: room for error_size bytes of message or NULL. */

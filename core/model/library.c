@@ -43,6 +43,11 @@ const char *ngff_finding_word(int32_t kind)
     return kind >= 0 && kind < (int32_t)(sizeof words / sizeof *words) ? words[kind] : "";
 }
 
+int32_t ngff_options_know(const char *name)
+{
+    return name && options_know(name);
+}
+
 char *ngff_options_text(const char *format)
 {
     return format ? options_text(format) : NULL;

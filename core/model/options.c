@@ -86,20 +86,35 @@ static int distance(const char *a, const char *b)
     return line[n];
 }
 
+/* The row whose name is nearest to a name that is none; NULL where that would mislead. */
+static const row *nearest_row(const char *name)
+{
+    const row *nearest = option_table;
+    for (int i = 1; i < option_count; i++)
+        if (distance(name, option_table[i].name) < distance(name, nearest->name))
+            nearest = &option_table[i];
+    return 3 * distance(name, nearest->name) > (int)strlen(name) ? NULL : nearest;
+}
+
 static int32_t refuse_name(const char *name, error *e)
 {
     for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++)
         if (text_equals(foreign[i].name, name))
             return error_set(e, NGFF_E_OPTION, "%s is not an option of this format: %s", name, foreign[i].advice);
-    const row *nearest = option_table;
-    for (int i = 1; i < option_count; i++)
-        if (distance(name, option_table[i].name) < distance(name, nearest->name))
-            nearest = &option_table[i];
-    if (3 * distance(name, nearest->name) > (int)strlen(name)) /* not a slip: the nearest would mislead */
+    const row *nearest = nearest_row(name);
+    if (!nearest)
         return error_set(e, NGFF_E_OPTION,
                          "\"%.100s\" is not an option, nor near to one; gdalinfo --format OMEZARR lists them all",
                          name);
     return error_set(e, NGFF_E_OPTION, "\"%.100s\" is not an option; the nearest is %s", name, nearest->name);
+}
+
+int options_know(const char *name)
+{
+    for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++)
+        if (text_equals(foreign[i].name, name))
+            return 1;
+    return row_find(name) || nearest_row(name);
 }
 
 const char *options_canonical(const char *name)

@@ -77,6 +77,8 @@ typedef struct {
  */
 int32_t options_read(const char *const *list, options *o, error *e);
 void options_release(options *o);
+/* 1 for an option, for a slip of one, and for one of another format that options_read has advice for. */
+int options_know(const char *name);
 /* The canonical name for any accepted spelling, NULL for an unknown one. Static. */
 const char *options_canonical(const char *name);
 /* The value of an option in the spelling of the table: a word, a number, or as it was typed; the default, if that is a

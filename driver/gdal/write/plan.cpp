@@ -20,7 +20,8 @@ CPLStringList own_options(CSLConstList options)
                               (interleave_is_gdals && EQUAL(name.c_str(), "INTERLEAVE")) ||
                               std::any_of(std::begin(of_gdal), std::end(of_gdal),
                                           [&name](const char *gdals) { return EQUAL(name.c_str(), gdals); });
-        if (!is_gdals)
+        /* GDAL has warned of what its list of our options does not have; of a slip core says what is meant. */
+        if (!is_gdals && (equals == nullptr || ngff_options_know(name.c_str())))
             own.AddString(option);
     }
     if (own.FetchNameValue("NUM_THREADS") == nullptr)

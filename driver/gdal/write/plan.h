@@ -26,7 +26,7 @@ using Writer = std::unique_ptr<ngff_writer, WriterReleaser>;
 /* False, with an error, for a name such as OMEZARR:"path":1, at which no store can be made. */
 bool is_whole_store(const char *name);
 
-/* The user's options without those that GDAL adds or that are for GDAL itself. */
+/* The user's options without those that GDAL adds, that are for GDAL itself, or that nobody here knows. */
 CPLStringList own_options(CSLConstList options);
 
 /* Raises an error of the core. */
