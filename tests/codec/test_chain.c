@@ -3,7 +3,7 @@
 
 static void chunk_over_the_limit_has_no_bound(void)
 {
-    for (int compress = COMPRESS_NONE; compress <= COMPRESS_LZ4; compress++) {
+    for (int compress = COMPRESS_AUTO + 1; compress < n_compress; compress++) {
         codec_spec spec = {.compress = compress, .level = 1, .type_size = 1};
         CHECK(codec_bound(&spec, 1) > 0);
         CHECK(codec_bound(&spec, 2000000000) >= 2000000000);
@@ -34,7 +34,7 @@ static void short_buffer_is_refused_before_encoding(void)
     codec_context *context = codec_context_create();
     uint8_t from[64] = {0}, to[64];
     size_t n_written;
-    for (int compress = COMPRESS_NONE; compress <= COMPRESS_LZ4; compress++) {
+    for (int compress = COMPRESS_AUTO + 1; compress < n_compress; compress++) {
         codec_spec spec = {.compress = compress, .level = 1, .type_size = 1};
         error e = {0};
         CHECK_INT(codec_encode(context, &spec, from, 64, to, 63, &n_written, &e), NGFF_E_ARGUMENT);
@@ -45,7 +45,7 @@ static void short_buffer_is_refused_before_encoding(void)
 static void crc32c_stands_behind_any_codec(void)
 {
     codec_context *context = codec_context_create();
-    for (int compress = COMPRESS_NONE; compress <= COMPRESS_LZ4; compress++) {
+    for (int compress = COMPRESS_AUTO + 1; compress < n_compress; compress++) {
         codec_spec plain = {.compress = compress, .level = 1, .type_size = 2, .blosc_shuffle = SHUFFLE_BYTE};
         codec_spec checked = plain;
         checked.has_crc32c = 1;

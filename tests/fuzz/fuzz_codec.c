@@ -60,6 +60,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t *from_end, *to_end;
     static codec_context *context;
+    /* The inputs that are kept were made with these numbers. */
+    static const int codecs[] = {COMPRESS_AUTO, COMPRESS_NONE, COMPRESS_ZSTD, COMPRESS_BLOSC,
+                                 COMPRESS_GZIP, COMPRESS_ZLIB, COMPRESS_LZ4};
     static const size_t sizes[] = {1, 2, 15, 128, 512, 4096, 8191, room};
     if (!from_end) {
         from_end = guarded_end();
@@ -77,12 +80,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_checksum(from, n);
         return 0;
     }
-    codec_spec spec = {.compress = choice, .level = 1, .type_size = 2, .strictness = data[0] / 8 % 3};
+    codec_spec spec = {.compress = codecs[choice], .level = 1, .type_size = 2, .strictness = data[0] / 8 % 3};
     size_t n_expected = sizes[data[1] % 8];
     error e = {0};
     int32_t status = codec_decode(context, &spec, from, n, to_end - n_expected, n_expected, &e);
-    if (status != e.status ||
-        (status != NGFF_OK && status != NGFF_E_CORRUPT && choice >= COMPRESS_NONE && choice <= COMPRESS_LZ4))
+    if (status != e.status || (status != NGFF_OK && status != NGFF_E_CORRUPT && spec.compress != COMPRESS_AUTO))
         abort();
     return 0;
 }
