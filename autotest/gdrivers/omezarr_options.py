@@ -365,6 +365,7 @@ def test_bad_GDAL_NUM_THREADS_is_a_warning_as_in_other_drivers(tmp_path, value):
 
 @pytest.mark.parametrize("option,words", [("ADD_ALPHA=YES", "gdalwarp -dstalpha"), ("ALIGNED_LEVELS=3", "gdalwarp"),
                                           ("TILING_SCHEME=GoogleMapsCompatible", "gdalwarp"), ("COPY_SRC_OVERVIEWS=YES", "OVERVIEWS=AUTO"),
+                                          ("PROFILE=GDALGeoTIFF", "COPY_SRC_MDD=NO")])
 def test_options_of_other_drivers_are_answered_by_what_helps_here(tmp_path, option, words):
     text = gdaltest.refused(tmp_path / "a.ome.zarr", gdaltest.mem(np.zeros((8, 8), "uint8")), option)
     assert option.split("=")[0] in text and words in text and "nearest is" not in text
