@@ -5,6 +5,8 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
+mkdir "$place/driver"
+cp -a "$root/driver/program" "$place/driver"
 cp -a "$root/core" "$root/cmake" "$root/CMakeLists.txt" "$root/packaging" "$root/LICENSE" "$root/README.md" "$place"
 for patch in codec reducer; do
     (cd "$place" && git apply "$root/tests/exercise/$patch.patch")
