@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import os
 import sys
@@ -21,6 +22,7 @@ import numpy as np
 
 from . import _sources
 from ._handles import Handle, OptionError, Writer, integers, raise_for, text
+from ._levels import Level, Store
 from ._model import Methods, Multiscales, NgffImage, is_dask
 from ._native import ffi, lib
 from ._options import UNSAID, Options, check_names, codec_options
@@ -302,6 +304,22 @@ def plan(multiscales: Multiscales | NgffImage | Any, version: str = "0.5",
     return planned.text("text")
 
 
+_OF_STORAGE = {"version", "options", "statistics", "stored_chunks", "empty_chunks", "stored_mask_chunks", "empty_mask_chunks",
+               "consolidated"}  # members of the block "omezarr" that the new store has of its own
+
+
+def _left_behind(image: NgffImage) -> list[str]:
+    """Names of what the store that an image was read from says of it, and a new one will not."""
+    source = image.source
+    if not isinstance(source, Level) or not isinstance(source.owner, Store):
+        return []
+    attributes = json.loads(source.owner.handle.text("attributes") or "{}")
+    block = attributes.pop("omezarr", {})
+    ome = attributes.pop("ome", {})
+    known = {"version", "multiscales", "omero", "zarr_conventions"}
+    return sorted([*(set(attributes) - known), *(set(ome) - known), *(f"omezarr.{name}" for name in set(block) - _OF_STORAGE)])
+
+
 def to_ngff_zarr(
     store: str | os.PathLike[str],
     multiscales: Multiscales | NgffImage | Any,
@@ -363,6 +381,10 @@ def to_ngff_zarr(
         if not told:
             break
         warnings.warn(told, OmeZarrWarning, stacklevel=2)
+    left = _left_behind(image)
+    if left:
+        warnings.warn(f"{os.fspath(store)}: attributes of the store that the image was read from are not written: {', '.join(left)}; "
+                      "gdal_translate -of OMEZARR keeps them", OmeZarrWarning, stacklevel=2)
     given = {i: of_level for i, of_level in enumerate(m.images) if i and not is_made(of_level)}
     for i, of_level in given.items():
         expected = planned.integers("level_shape", len(image.dims), i)

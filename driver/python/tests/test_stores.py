@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -33,6 +34,22 @@ def test_round_trip(tmp_path, data, version, layout):
     assert np.array_equal(np.asarray(opened.images[0].data), data)
     assert opened.images[0].dims == ("c", "y", "x") and len(opened.images) == 2
     assert [f for f in omezarr.verify(store) if f.kind != "note"] == []
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_what_a_copy_leaves_behind_is_told(tmp_path, data, version):
+    store, document = tmp_path / "a.ome.zarr", {"0.4": ".zattrs", "0.5": "zarr.json"}[version]
+    omezarr.to_ngff_zarr(store, multiscales(data), version=version)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        omezarr.to_ngff_zarr(tmp_path / "b.ome.zarr", omezarr.from_ngff_zarr(store))
+    root = json.loads((store / document).read_text())
+    attributes = root if version == "0.4" else root["attributes"]
+    attributes["license"] = "CC0"
+    attributes["omezarr"]["crs"] = {"wkt": "x"}
+    (store / document).write_text(json.dumps(root))
+    with pytest.warns(omezarr.OmeZarrWarning, match="not written: license, omezarr.crs; gdal_translate"):
+        omezarr.to_ngff_zarr(tmp_path / "b.ome.zarr", omezarr.from_ngff_zarr(store))
 
 
 def test_others_judge_the_store_valid(tmp_path, data):
