@@ -71,8 +71,7 @@ static void what_is_of_another_kind_counts_as_not_said(void)
         ",\"omero\":{\"channels\":{\"0\":{}},\"rdefs\":3}",
         ",\"omero\":{\"channels\":[],\"rdefs\":{\"model\":\"rgb\",\"defaultT\":-1,\"defaultZ\":1.5}}",
         ",\"omero\":{\"channels\":[7],\"rdefs\":{\"model\":1,\"defaultT\":99999999999,\"defaultZ\":\"2\"}}",
-        ",\"omero\":{\"channels\":[{\"label\":3,\"color\":\"red\",\"active\":1,\"inverted\":\"yes\",\"window\":[0,1]}]"
-        "}",
+        ",\"omero\":{\"channels\":[{\"label\":3,\"color\":\"red\",\"active\":1,\"inverted\":2,\"window\":[0,1]}]}",
         ",\"omero\":{\"channels\":[{\"label\":\"\",\"color\":\"FF00\",\"window\":{\"start\":\"0\",\"end\":null}}]}",
         ",\"omero\":{\"channels\":[{\"color\":\"00FF00 \",\"window\":null}]}"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
