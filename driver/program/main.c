@@ -7,6 +7,7 @@
  * A build without GDAL has all that needs no SOURCE. */
 #include "program.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -83,6 +84,10 @@ int main(int n_arguments, char **arguments)
     if (!take_host_arguments(&n_arguments, &arguments))
         return n_arguments < 0 ? EXIT_USAGE : EXIT_FINE;
     int code = run(n_arguments, arguments);
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* what nobody can read was not said */
+        fprintf(stderr, "omezarr: the output cannot be written: %s\n", strerror(errno));
+        code = EXIT_UNREADABLE;
+    }
     leave_host(arguments);
     return code;
 }

@@ -1,5 +1,5 @@
 /* with_gdal.c: what the program does by GDAL: DRY_RUN of the driver, and the pixels of a source. Drivers are registered
- * only where a raster is opened, since that takes most of the time of a short run. */
+ * only where they are needed, since that takes most of the time of a short run. */
 #include <stdio.h>
 
 #include "cpl_conv.h"
@@ -12,6 +12,11 @@
 int take_host_arguments(int *n_arguments, char ***arguments)
 {
     *n_arguments = GDALGeneralCmdLineProcessor(*n_arguments, arguments, GDAL_OF_RASTER);
+    for (int i = 1; i < *n_arguments; i++)
+        if (STARTS_WITH((*arguments)[i], "/vsi")) { /* drivers may bring file systems */
+            GDALAllRegister();
+            break;
+        }
     return *n_arguments >= 1;
 }
 

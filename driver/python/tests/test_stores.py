@@ -128,6 +128,7 @@ def test_progress_that_raises_stops_and_leaves_nothing(tmp_path, data):
 def test_ctrl_c_leaves_nothing(tmp_path, is_closing):
     script = f"""if True:
         import os, signal, numpy as np, omezarr
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
         def stop(share):
             os.kill(os.getpid(), signal.SIGINT)
         data = np.random.default_rng(1).integers(0, 255, (4, 1024, 1024), dtype=np.uint8)
