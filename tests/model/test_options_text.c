@@ -20,7 +20,8 @@ static void the_table_prints_as_xml_and_markdown(void)
     ngff_string_free(markdown);
     CHECK_TEXT(ngff_status_text(NGFF_E_OPTION), "bad option");
     CHECK_TEXT(ngff_status_text(-1), "unknown status");
-    CHECK(ngff_options_know("COMPRESS") && ngff_options_know("chunks") && ngff_options_know("COMPRES") && ngff_options_know("TILED"));
+    CHECK(ngff_options_know("COMPRESS") && ngff_options_know("chunks") && ngff_options_know("COMPRES") &&
+          ngff_options_know("TILED"));
     CHECK(!ngff_options_know("FOO") && !ngff_options_know("") && !ngff_options_know(NULL));
     CHECK_TEXT(ngff_finding_word(NGFF_FINDING_STRAY), "stray");
     CHECK_TEXT(ngff_finding_word(7), "");

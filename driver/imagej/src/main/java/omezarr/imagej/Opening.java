@@ -172,9 +172,7 @@ final class Opening {
         List<?> labels = Json.list(Json.member(kept, "slice_labels"));
         boolean isWhole = labels.size() == stored.getSize();
         for (int n = 1; n <= stored.getSize(); n++) {
-            String channel = kept == null && stored.nChannels > 1
-                                 ? channel((n - 1) % stored.nChannels).label
-                                 : null;
+            String channel = kept == null && stored.nChannels > 1 ? channel((n - 1) % stored.nChannels).label : null;
             stored.setSliceLabel(isWhole ? Json.string(labels.get(n - 1)) : channel, n);
         }
     }
@@ -353,7 +351,7 @@ final class Opening {
             return imp;
         }
         int wanted = "color".equals(mode)               ? CompositeImage.COLOR
-                     : reader.isGray()                 ? CompositeImage.GRAYSCALE
+                     : reader.isGray()                  ? CompositeImage.GRAYSCALE
                      : stored.nChannels > mostComposite ? CompositeImage.COLOR
                                                         : CompositeImage.COMPOSITE;
         CompositeImage composite = new CompositeImage(imp, wanted);

@@ -195,8 +195,8 @@ final class StoredStack extends VirtualStack {
         }
         if (!isExact && !isRounded)
             IJ.log("OME-Zarr: " + reader.path +
-                   (isLabel ? ": labels above 16777216 are rounded, so that several may become one: ImageJ has no " +
-                                  "type that holds them"
+                   (isLabel ? ": labels above 16777216 are rounded, so that several may become one: ImageJ has no "
+                                  + "type that holds them"
                             : ": values are rounded to 32-bit floating point, the widest type of ImageJ"));
         isRounded |= !isExact;
         return pixels;
