@@ -1,6 +1,7 @@
 /* with_gdal.c: what the program does by GDAL: DRY_RUN of the driver, and the pixels of a source. Drivers are registered
  * only where they are needed, since that takes most of the time of a short run. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cpl_conv.h"
 #include "cpl_string.h"
@@ -13,7 +14,7 @@ int take_host_arguments(int *n_arguments, char ***arguments)
 {
     *n_arguments = GDALGeneralCmdLineProcessor(*n_arguments, arguments, GDAL_OF_RASTER);
     for (int i = 1; i < *n_arguments; i++)
-        if (STARTS_WITH((*arguments)[i], "/vsi")) { /* drivers may bring file systems */
+        if (strstr((*arguments)[i], "/vsi")) { /* also in OMEZARR:"/vsi..."; drivers may bring file systems */
             GDALAllRegister();
             break;
         }
