@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""peers.py PEER IN.tif OUT CODEC LEVEL: one whole conversion, tiled TIFF to OME-Zarr pyramid, by another Python package.
+"""peers.py PEER IN.tif OUT CODEC LEVEL: one whole conversion, tiled TIFF to OME-Zarr pyramid, by another Python package;
+`peers.py stack_tensorstore` takes a TIFF of many pages.
 
 CODEC: none, lz4, zstd (the last two by blosc with byte shuffle). Chunks of 512 x 512, factor 2, two threads, until both
 sides fit one chunk; each peer is called the fastest way that its documentation shows."""
 
 import sys
 
-from tiles import TiledTiff
+from tiles import Pages, TiledTiff
 
 CHUNK = 512
 THREADS = 2
@@ -59,6 +60,11 @@ def tensorstore(source, out, codec, level, n_levels=None):
         half = ts.downsample(array, list(lead) + [2, 2], "mean")
         array = create(number, half.shape)
         array.write(half).result()
+
+
+def stack_tensorstore(source, out, codec, level):
+    """Pages in, chunks of one plane out, halves of y and x."""
+    tensorstore(source, out, codec, level)
 
 
 def acquire_zarr(source, out, codec, level):
@@ -117,8 +123,8 @@ def ome_zarr_pyramid(source, out, codec, level):
     io.write_pyramid(pyramid, out, overwrite=True, max_threads=THREADS, **options)
 
 
-PEERS = {f.__name__: f for f in (ready, tensorstore, acquire_zarr, ngff_zarr, ngff_zarr_gaussian, ome_zarr_pyramid)}
+PEERS = {f.__name__: f for f in (ready, tensorstore, stack_tensorstore, acquire_zarr, ngff_zarr, ngff_zarr_gaussian, ome_zarr_pyramid)}
 
 if __name__ == "__main__":
     peer, path, out, codec, level = sys.argv[1:]
-    PEERS[peer](TiledTiff(path), out, codec, int(level))
+    PEERS[peer]((Pages if peer.startswith("stack_") else TiledTiff)(path), out, codec, int(level))

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The benchmark of stacks: TIFFs of many pages, written by us, by the floor of pages (floor_pages.c) and, with --peers, by
-ngff-zarr's command line.
+ngff-zarr's command line, and by tensorstore in Python with tifffile's pages (peers.py).
 
     many   10,000 pages of 64 x 64 uint16, deflate: what a page costs beside its pixels
     large  --planes pages (200) of 2048 x 2048 uint16, deflate: decoding, by one and by two threads
@@ -19,17 +19,17 @@ import time
 
 
 def make(path, n_pages, side):
-    """Noise over a gradient, always the same; tifffile writes it page by page."""
+    """Noise over a gradient, always the same, as OME-TIFF, which all of the programs read whole; written page by page."""
     import numpy as np
     import tifffile
 
     random = np.random.default_rng(15)
     base = np.add.outer(np.arange(side), np.arange(side)).astype(np.uint16) * 4
     noise = random.integers(0, 64, (8, side, side), np.uint16)
-    with tifffile.TiffWriter(path + ".new", bigtiff=True) as file:
-        for page in range(n_pages):
-            plane = base + noise[page % 8] + np.uint16(page)
-            file.write(plane, contiguous=False, compression="zlib", compressionargs={"level": 1}, metadata=None)
+    planes = (base + noise[page % 8] + np.uint16(page) for page in range(n_pages))
+    with tifffile.TiffWriter(path + ".new", bigtiff=True, ome=True) as file:
+        file.write(planes, shape=(n_pages, side, side), dtype=np.uint16, metadata={"axes": "ZYX"}, compression="zlib",
+                   compressionargs={"level": 1})
     os.rename(path + ".new", path)
 
 
@@ -74,7 +74,7 @@ def main():
     folder = "/dev/shm/omezarr-bench"
     os.makedirs(folder, exist_ok=True)
     environment = dict(os.environ, GDAL_DRIVER_PATH=os.path.abspath(args.driver))
-    many, large = f"{folder}/many.tif", f"{folder}/large-{args.planes}.tif"
+    many, large = f"{folder}/many.ome.tif", f"{folder}/large-{args.planes}.ome.tif"
     for path, n_pages, side in ((many, 10_000, 64), (large, args.planes, 2048)):
         if not os.path.exists(path):
             print(f"making {path} ...", file=sys.stderr)
@@ -97,6 +97,8 @@ def main():
                 "omezarr, 2 threads": (ours(large, *lz4, "NUM_THREADS=2"), False),
                 "omezarr, 1 thread": (ours(large, *lz4, "NUM_THREADS=1"), False)}
     if args.peers:
+        peers = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers.py")
+        programs["tensorstore"] = ([args.python, peers, "stack_tensorstore", large, f"{folder}/out/out", "lz4", "5"], False)
         programs["ngff-zarr"] = (ngff_zarr(large), True)
     compare(f"{args.planes} pages of 2048 x 2048", programs, args.repeat, folder, environment)
 

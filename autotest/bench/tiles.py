@@ -1,4 +1,8 @@
-"""Uncompressed tiled TIFFs as arrays, without a decoding library between: the source for the peers and for the check."""
+"""TIFFs as arrays, the source for the peers and for the check: uncompressed tiled ones without a decoding library between,
+stacks page by page."""
+
+import functools
+import threading
 
 import numpy as np
 import tifffile
@@ -46,3 +50,23 @@ class TiledTiff:
         if self.bands > 1:
             chunks = ((1,) * self.bands,) + chunks
         return dask.array.map_blocks(block, chunks=chunks, dtype=self.dtype, meta=np.empty((0,) * len(chunks), self.dtype))
+
+
+class Pages:
+    """A stack as (z, y, x). Each page is decoded once, however many threads ask for parts of it at the same time."""
+
+    def __init__(self, path):
+        self.file = tifffile.TiffFile(path)
+        self.pages = self.file.pages
+        self.dtype, self.bands = self.pages[0].dtype, len(self.pages)
+        self.height, self.width = self.pages[0].shape
+        self.shape = (self.bands, self.height, self.width)
+        self.one = threading.Lock()
+        self.locks = functools.lru_cache(4)(lambda z: threading.Lock())
+        self.planes = functools.lru_cache(4)(lambda z: self.pages[z].asarray(maxworkers=1))
+
+    def read(self, z, y0, y1, x0, x1):
+        with self.one:
+            lock = self.locks(z)
+        with lock:
+            return self.planes(z)[y0:y1, x0:x1]
