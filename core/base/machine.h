@@ -14,6 +14,10 @@ int64_t machine_memory(void);
 void *aligned_take(size_t size);
 void aligned_give(void *memory);
 
+/* Gives the pages that the heap holds free back to the system. Some heaps keep them wherever something small lies behind, so
+ * that large blocks which come and go take more and more of them. */
+void heap_trim(void);
+
 /* As pthread_create, without the host's signals: its handlers expect the host's threads. */
 int thread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument);
 

@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "base/box.h"
 
@@ -63,6 +66,13 @@ void *aligned_take(size_t size)
 void aligned_give(void *memory)
 {
     free(memory);
+}
+
+void heap_trim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }
 
 /* What a fault or a profiler raises on the thread that it is about stays. */

@@ -26,6 +26,11 @@ void aligned_give(void *memory)
     _aligned_free(memory);
 }
 
+void heap_trim(void)
+{
+    /* Large blocks have pages of their own here. */
+}
+
 int thread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument)
 {
     return pthread_create(thread, attributes, run, argument);

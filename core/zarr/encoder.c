@@ -4,6 +4,9 @@
 #include <stdlib.h>
 
 #include "base/box.h"
+#include "base/machine.h"
+
+enum { trim_after = 256 << 20 };
 
 struct encoder {
     encoder *next;
@@ -17,6 +20,7 @@ void encoders_begin(encoders *all)
 {
     pthread_mutex_init(&all->lock, NULL);
     all->idle = NULL;
+    all->n_encoded = 0;
 }
 
 static void encoder_free(encoder *one)
@@ -76,7 +80,13 @@ void encoder_give(encoders *all, encoder *one)
     pthread_mutex_lock(&all->lock);
     one->next = all->idle;
     all->idle = one;
+    all->n_encoded += one->capacity;
+    int is_due = all->n_encoded >= trim_after;
+    if (is_due)
+        all->n_encoded = 0;
     pthread_mutex_unlock(&all->lock);
+    if (is_due)
+        heap_trim();
 }
 
 int32_t encoder_encode(encoder *one, const stored_array *array, const uint8_t *pixels, const uint8_t **bytes, size_t *n,

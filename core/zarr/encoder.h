@@ -14,6 +14,7 @@ typedef struct encoder encoder;
 typedef struct {
     pthread_mutex_t lock;
     encoder *idle;
+    size_t n_encoded; /* bytes since the heap was trimmed: blosc takes and gives back memory for each chunk */
 } encoders;
 
 void encoders_begin(encoders *all);
