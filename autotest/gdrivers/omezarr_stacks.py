@@ -4,9 +4,12 @@ pixels are compared with the arrays that it was given."""
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
+import sys
 import zipfile
+import zlib
 
 import gdaltest
 import numpy as np
@@ -707,3 +710,45 @@ def test_pages_of_one_strip_get_blocks_of_few_planes_where_memory_is_small(tmp_p
     changed = None
     pages[2, 100:105, 100:105] = 7
     assert (level(f"{tmp_path}/0.ome.zarr") == pages).all()
+
+
+def pages_of_one(path, n_pages, side=2048, rows=64):
+    """A BigTIFF whose pages all have the same strips: large for who reads it, small on the disk."""
+    page = np.add.outer(np.arange(side) * 4, np.arange(side) * 4) + np.random.default_rng(1).integers(0, 64, (side, side))
+    strips = [zlib.compress(page[y:y + rows].astype("<u2").tobytes(), 1) for y in range(0, side, rows)]
+    sizes, header = [len(strip) for strip in strips], 16
+    offsets = [header + sum(sizes[:n]) for n in range(len(sizes))]
+    arrays = header + sum(sizes)
+    LONG8, LONG, SHORT = 16, 4, 3
+    tags = ((256, LONG, 1, side), (257, LONG, 1, side), (258, SHORT, 1, 16), (259, SHORT, 1, 8), (262, SHORT, 1, 1),
+            (273, LONG8, len(strips), arrays), (277, SHORT, 1, 1), (278, LONG, 1, rows), (279, LONG8, len(strips), arrays + 8 * len(strips)))
+    directory = struct.pack("<Q", len(tags)) + b"".join(struct.pack("<HHQQ", *tag) for tag in tags)
+    first = arrays + 16 * len(strips)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<2sHHHQ", b"II", 43, 8, 0, first) + b"".join(strips) + struct.pack(f"<{2 * len(strips)}Q", *offsets, *sizes))
+        for n in range(1, n_pages + 1):
+            file.write(directory + struct.pack("<Q", first + n * (len(directory) + 8) if n < n_pages else 0))
+    return str(path)
+
+
+# A process of its own between, since a child begins with the memory of what it was forked from.
+MEMORY_OF = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss is in KiB on Linux")
+def test_memory_does_not_grow_with_the_number_of_pages(tmp_path):
+    """c-blosc takes memory for each chunk; a heap that keeps what lies between grew by 50 MiB here, and without end."""
+    taken = {}
+    for n_pages in 60, 300:
+        source = pages_of_one(tmp_path / f"{n_pages}.tif", n_pages)
+        options = ["COMPRESS=BLOSC", "BLOSC_CNAME=lz4", "BLOSC_CLEVEL=5", "BLOCKSIZE=512", "NUM_THREADS=2"]
+        command = ["gdal_translate", "-q", "-of", "OMEZARR", *(word for option in options for word in ("-co", option)), source,
+                   str(tmp_path / "out.ome.zarr")]
+        done = subprocess.run([sys.executable, "-c", MEMORY_OF, *command], capture_output=True, text=True, check=True)
+        taken[n_pages] = float(done.stdout)
+        shutil.rmtree(tmp_path / "out.ome.zarr")
+    assert taken[300] < taken[60] + 32, taken
