@@ -34,8 +34,8 @@ release(zlib https://github.com/madler/zlib/releases/download/v1.3.2/zlib-1.3.2.
         bb329a0a2cd0274d05519d61c667c062e06990d72e125ee2dfa8de64f0119d16)
 release(blosc https://github.com/Blosc/c-blosc/archive/v1.21.6.tar.gz
         9fcd60301aae28f97f1301b735f966cc19e7c49b6b4321b839b4579a0c156f38)
-release(libdeflate https://github.com/ebiggers/libdeflate/releases/download/v1.25/libdeflate-1.25.tar.gz
-        fed5cd22f00f30cc4c2e5329f94e2b8a901df9fa45ee255cb70e2b0b42344477)
+release(libdeflate https://github.com/ebiggers/libdeflate/archive/v1.25.tar.gz
+        d11473c1ad4c57d874695e8026865e38b47116bbcb872bfc622ec8f37a86017d)
 release(cjson https://github.com/DaveGamble/cJSON/archive/v1.7.19.tar.gz
         7fa616e3046edfa7a28a32d5f9eacfd23f92900fe1f8ccd988c1662f30454562)
 
