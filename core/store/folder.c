@@ -281,7 +281,7 @@ static int32_t folder_resume(store *s, int overwrite, char **record, error *e)
     if (e->status != NGFF_OK) {
         free(*record);
         *record = NULL;
-        s->ops->release(s);
+        s->writing->release(s);
         return e->status;
     }
     if (!*record) { /* died before anything was done, or after all was */
@@ -874,6 +874,15 @@ static void folder_free(store *s)
 }
 
 static const store_ops folder_ops = {
+    .find = folder_find,
+    .find_into = folder_find_into,
+    .find_size = folder_find_size,
+    .forget = folder_forget,
+    .list = folder_list,
+    .free = folder_free,
+};
+
+static const store_writing folder_writing = {
     .begin = folder_begin,
     .note = folder_note,
     .resume = folder_resume,
@@ -885,14 +894,8 @@ static const store_ops folder_ops = {
     .put = folder_put,
     .publish = folder_publish,
     .abandon = folder_abandon,
-    .find = folder_find,
-    .find_into = folder_find_into,
-    .find_size = folder_find_size,
-    .forget = folder_forget,
     .scratch_put = folder_scratch_put,
     .scratch_get = folder_scratch_get,
-    .list = folder_list,
-    .free = folder_free,
 };
 
 store *folder_open(const char *path, const folder_calls *calls)
@@ -901,6 +904,7 @@ store *folder_open(const char *path, const folder_calls *calls)
     if (!f)
         return NULL;
     f->base.ops = &folder_ops;
+    f->base.writing = &folder_writing;
     f->base.threads = calls->threads;
     f->calls = calls;
     pthread_mutex_init(&f->lock, NULL);

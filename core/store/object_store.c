@@ -861,6 +861,13 @@ static void object_store_free(store *s)
 
 static const store_ops object_store_ops = {
     .is_remote = 1,
+    .find = object_store_find,
+    .find_size = object_store_find_size,
+    .list = object_store_list,
+    .free = object_store_free,
+};
+
+static const store_writing object_store_writing = {
     .begin = object_store_begin,
     .note = object_store_note,
     .resume = object_store_resume,
@@ -872,12 +879,8 @@ static const store_ops object_store_ops = {
     .put = object_store_put,
     .publish = object_store_publish,
     .abandon = object_store_abandon,
-    .find = object_store_find,
-    .find_size = object_store_find_size,
     .scratch_put = object_store_scratch_put,
     .scratch_get = object_store_scratch_get,
-    .list = object_store_list,
-    .free = object_store_free,
 };
 
 store *object_store_open(const char *path, const object_calls *calls)
@@ -886,6 +889,7 @@ store *object_store_open(const char *path, const object_calls *calls)
     if (!o)
         return NULL;
     o->base.ops = &object_store_ops;
+    o->base.writing = &object_store_writing;
     o->base.threads = calls->threads;
     o->calls = calls;
     pthread_mutex_init(&o->lock, NULL);

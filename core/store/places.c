@@ -1,5 +1,5 @@
-/* places.c: which store, over which calls, a path gets: this machine's disks by the system's own functions, "/vsi..."
- * by GDAL, where it is there. What neither can open is refused by its reason, not looked for on the disk. */
+/* places.c: which store, over which calls, a path gets. One table has a row for each kind of place, chosen by how the path
+ * begins; the last is this machine's disks. What none can open is refused by its reason, not looked for on the disk. */
 #include "store/folder.h"
 #include "store/side_file.h"
 #include "store/store.h"
@@ -7,22 +7,48 @@
 #include <ctype.h>
 #include <string.h>
 
-static int is_vsi(const char *path)
-{
-    return strncmp(path, "/vsi", 4) == 0;
-}
-
 #ifdef NGFF_WITH_GDAL
 static const int has_gdal = 1;
 #else
 static const int has_gdal = 0;
-#define store_vsi_open store_file_open
-#define vsi_side_calls_for(path) (&local_side_calls)
 #endif
+
+static const side_calls *local_side_calls_for(const char *path)
+{
+    (void)path;
+    return &local_side_calls;
+}
+
+static char *as_typed(const char *path)
+{
+    return strdup(path);
+}
+
+static const struct place {
+    const char *begin;
+    char *(*path_of)(const char *typed);
+    store *(*open)(const char *path);
+    const side_calls *(*side_calls_for)(const char *path);
+} places[] = {
+#ifdef NGFF_WITH_GDAL
+    {"/vsi", as_typed, store_vsi_open, vsi_side_calls_for},
+#else
+    {"/vsi", as_typed, store_file_open, local_side_calls_for}, /* which store_why_not refuses */
+#endif
+    {"", local_path, store_file_open, local_side_calls_for},
+};
+
+static const struct place *place_of(const char *path)
+{
+    const struct place *p = places;
+    while (strncmp(path, p->begin, strlen(p->begin)) != 0)
+        p++;
+    return p;
+}
 
 char *store_path_of(const char *typed)
 {
-    return is_vsi(typed) ? strdup(typed) : local_path(typed);
+    return place_of(typed)->path_of(typed);
 }
 
 /* Letters of the scheme of a URL, 0 for a path. */
@@ -46,7 +72,7 @@ const char *store_why_not(const char *path)
                    ? "a URL is no path; GDAL opens it as /vsis3/BUCKET/KEY, /vsigs/BUCKET/KEY, /vsiaz/CONTAINER/KEY or "
                      "/vsicurl/URL"
                    : "a URL is no path; give the path alone";
-    if (!has_gdal && (is_known || is_vsi(path)))
+    if (!has_gdal && (is_known || strncmp(path, "/vsi", 4) == 0))
         return "only GDAL opens this place, and this libngff was built without it; build it with "
                "-DNGFF_WITH_GDAL=ON, or give a path on a disk";
     return n > 0 ? "a URL is no path; give the path alone" : NULL;
@@ -54,7 +80,7 @@ const char *store_why_not(const char *path)
 
 store *store_open(const char *path)
 {
-    store *s = has_gdal && is_vsi(path) ? store_vsi_open(path) : store_file_open(path);
+    store *s = place_of(path)->open(path);
     const char *why = store_why_not(path);
     if (s && why)
         s->refusal = s->unread = why;
@@ -63,5 +89,5 @@ store *store_open(const char *path)
 
 const side_calls *side_calls_for(const char *path)
 {
-    return has_gdal && is_vsi(path) ? vsi_side_calls_for(path) : &local_side_calls;
+    return place_of(path)->side_calls_for(path);
 }

@@ -36,32 +36,32 @@ static const char *scratch_below(const store *s, const char *key, char full[long
 static int32_t series_begin(store *s, int overwrite, error *e)
 {
     const series *one = (const series *)s;
-    return one->is_first ? one->below->ops->begin(one->below, overwrite, e) : NGFF_OK;
+    return one->is_first ? one->below->writing->begin(one->below, overwrite, e) : NGFF_OK;
 }
 
 static int32_t series_note(store *s, const char *text, size_t n, error *e)
 {
     store *below = series_whole(s);
-    return below->ops->note(below, text, n, e);
+    return below->writing->note(below, text, n, e);
 }
 
 static int32_t series_resume(store *s, int overwrite, char **record, error *e)
 {
     const series *one = (const series *)s;
-    return one->is_first ? one->below->ops->resume(one->below, overwrite, record, e) : 0;
+    return one->is_first ? one->below->writing->resume(one->below, overwrite, record, e) : 0;
 }
 
 static void series_release(store *s)
 {
     const series *one = (const series *)s;
     if (one->is_first)
-        one->below->ops->release(one->below);
+        one->below->writing->release(one->below);
 }
 
 static void series_set_sync(store *s)
 {
     const series *one = (const series *)s;
-    one->below->ops->set_sync(one->below);
+    one->below->writing->set_sync(one->below);
 }
 
 static int32_t series_publish(store *s, error *e)
@@ -69,7 +69,7 @@ static int32_t series_publish(store *s, error *e)
     const series *one = (const series *)s;
     if (!one->is_first)
         return NGFF_OK;
-    int32_t status = one->below->ops->publish(one->below, e);
+    int32_t status = one->below->writing->publish(one->below, e);
     memcpy(s->warning, one->below->warning, sizeof s->warning);
     return status;
 }
@@ -78,7 +78,7 @@ static void series_abandon(store *s)
 {
     const series *one = (const series *)s;
     if (one->is_first)
-        one->below->ops->abandon(one->below);
+        one->below->writing->abandon(one->below);
 }
 
 static void series_free(store *s)
@@ -96,21 +96,21 @@ static int32_t series_remove(store *s, const char *key, error *e)
 {
     store *below = series_whole(s);
     char full[longest_key];
-    return below->ops->remove(below, key_below(s, key, full), e);
+    return below->writing->remove(below, key_below(s, key, full), e);
 }
 
 static int32_t series_remove_chunks(store *s, const char *key, error *e)
 {
     store *below = series_whole(s);
     char full[longest_key];
-    return below->ops->remove_chunks(below, key_below(s, key, full), e);
+    return below->writing->remove_chunks(below, key_below(s, key, full), e);
 }
 
 static int32_t series_put(store *s, const char *key, const void *bytes, size_t n, error *e)
 {
     store *below = series_whole(s);
     char full[longest_key];
-    return below->ops->put(below, key_below(s, key, full), bytes, n, e);
+    return below->writing->put(below, key_below(s, key, full), bytes, n, e);
 }
 
 static int32_t series_find(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
@@ -144,14 +144,14 @@ static int32_t series_scratch_put(store *s, const char *key, const void *bytes, 
 {
     store *below = series_whole(s);
     char full[longest_key];
-    return below->ops->scratch_put(below, scratch_below(s, key, full), bytes, n, e);
+    return below->writing->scratch_put(below, scratch_below(s, key, full), bytes, n, e);
 }
 
 static int32_t series_scratch_get(store *s, const char *key, void *bytes, size_t n, error *e)
 {
     store *below = series_whole(s);
     char full[longest_key];
-    return below->ops->scratch_get(below, scratch_below(s, key, full), bytes, n, e);
+    return below->writing->scratch_get(below, scratch_below(s, key, full), bytes, n, e);
 }
 
 typedef struct {
@@ -181,6 +181,21 @@ store *series_whole(const store *s)
     return ((const series *)s)->below;
 }
 
+static const store_writing series_writing = {
+    .begin = series_begin,
+    .note = series_note,
+    .resume = series_resume,
+    .release = series_release,
+    .set_sync = series_set_sync,
+    .remove = series_remove,
+    .remove_chunks = series_remove_chunks,
+    .put = series_put,
+    .publish = series_publish,
+    .abandon = series_abandon,
+    .scratch_put = series_scratch_put,
+    .scratch_get = series_scratch_get,
+};
+
 store *series_open(store *s, const char *prefix, int is_first)
 {
     series *one = calloc(1, sizeof *one);
@@ -198,25 +213,14 @@ store *series_open(store *s, const char *prefix, int is_first)
     one->below = s;
     one->is_first = is_first;
     one->ops = (store_ops){.is_remote = s->ops->is_remote,
-                           .begin = series_begin,
-                           .note = series_note,
-                           .resume = series_resume,
-                           .release = series_release,
-                           .set_sync = series_set_sync,
-                           .remove = series_remove,
-                           .remove_chunks = series_remove_chunks,
-                           .put = series_put,
-                           .publish = series_publish,
-                           .abandon = series_abandon,
                            .find = series_find,
                            .find_into = series_find_into,
                            .find_size = series_find_size,
                            .forget = series_forget,
-                           .scratch_put = series_scratch_put,
-                           .scratch_get = series_scratch_get,
                            .list = series_list,
                            .free = series_free};
     one->base = (store){.ops = &one->ops,
+                        .writing = &series_writing,
                         .path = path,
                         .refusal = s->refusal,
                         .unread = s->unread,

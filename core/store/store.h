@@ -23,8 +23,26 @@ typedef struct store store;
 /* The mark of a store that is being changed, or was when a program died: its levels may not belong together. */
 #define STORE_DIRTY_KEY ".omezarr-dirty"
 
+/* What every store can do: be read. */
 typedef struct {
     int is_remote; /* an object store: a change of a part sends the whole object */
+    /* The three questions about an object; callers ask them by store_find and its kin, below. Thread-safe. */
+    int32_t (*find)(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, int *is_there,
+                    error *e);
+    int32_t (*find_into)(store *s, const char *key, int64_t offset, void *bytes, size_t room, uint64_t *n_there,
+                         int *is_there, error *e); /* NULL where a store has only find */
+    int32_t (*find_size)(store *s, const char *key, uint64_t *n, int *is_there, error *e);
+    /* What was read and kept of this place may have changed: it is read again. NULL where nothing is kept. */
+    void (*forget)(store *s);
+    /* Visits the key of every object, in no order, where store_find reads; what is not part of the image to come (the
+     * claim's record, scratch) is left out. A negative result of visit stops. NGFF_E_UNSUPPORTED: it cannot be listed.
+     */
+    int32_t (*list)(store *s, int32_t (*visit)(void *user, const char *key), void *user, error *e);
+    void (*free)(store *s);
+} store_ops;
+
+/* What one that is written to can do beside it. */
+typedef struct {
     /* Claims the destination; refuses an existing one (NGFF_E_EXISTS) unless overwrite and it is an OME-Zarr. */
     int32_t (*begin)(store *s, int overwrite, error *e);
     /* Appends to the record of what is done, beside the objects. One call at a time. */
@@ -49,23 +67,10 @@ typedef struct {
     /* Removes what begin and put have made; of an update only the claim, so that a changed store keeps its mark.
      * Harmless after publish. */
     void (*abandon)(store *s);
-    /* The three questions about an object; callers ask them by store_find and its kin, below. Thread-safe. */
-    int32_t (*find)(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read, int *is_there,
-                    error *e);
-    int32_t (*find_into)(store *s, const char *key, int64_t offset, void *bytes, size_t room, uint64_t *n_there,
-                         int *is_there, error *e); /* NULL where a store has only find */
-    int32_t (*find_size)(store *s, const char *key, uint64_t *n, int *is_there, error *e);
-    /* What was read and kept of this place may have changed: it is read again. NULL where nothing is kept. */
-    void (*forget)(store *s);
     /* Writes a scratch object that is never published (spilled pixels), reads it back, removes it. */
     int32_t (*scratch_put)(store *s, const char *key, const void *bytes, size_t n, error *e);
     int32_t (*scratch_get)(store *s, const char *key, void *bytes, size_t n, error *e); /* and removes it */
-    /* Visits the key of every object, in no order, where store_find reads; what is not part of the image to come (the
-     * claim's record, scratch) is left out. A negative result of visit stops. NGFF_E_UNSUPPORTED: it cannot be listed.
-     */
-    int32_t (*list)(store *s, int32_t (*visit)(void *user, const char *key), void *user, error *e);
-    void (*free)(store *s);
-} store_ops;
+} store_writing;
 
 /* What a thread has set for itself (GDAL's thread-local options, such as credentials). A thread that calls a store in the
  * name of another takes its settings over; every pool of threads does so through the four functions below. */
@@ -78,6 +83,7 @@ typedef struct {
 
 struct store {
     const store_ops *ops;
+    const store_writing *writing;   /* NULL: it is only read */
     const char *path;               /* where it is, for messages; may be NULL */
     const char *refusal;            /* why nothing can be written at this place, for a message; NULL: it can be tried */
     const char *unread;             /* why nothing can be read there either; NULL: it can be tried */

@@ -293,6 +293,13 @@ static void memory_free(store *s)
 }
 
 static const store_ops memory_ops = {
+    .find = memory_find,
+    .find_size = memory_find_size,
+    .list = memory_list,
+    .free = memory_free,
+};
+
+static const store_writing memory_writing = {
     .begin = memory_begin,
     .note = memory_note,
     .resume = memory_resume,
@@ -304,12 +311,8 @@ static const store_ops memory_ops = {
     .put = memory_put,
     .publish = memory_publish,
     .abandon = memory_abandon,
-    .find = memory_find,
-    .find_size = memory_find_size,
     .scratch_put = memory_scratch_put,
     .scratch_get = memory_scratch_get,
-    .list = memory_list,
-    .free = memory_free,
 };
 
 store *store_memory_open(void)
@@ -318,6 +321,7 @@ store *store_memory_open(void)
     if (!m)
         return NULL;
     m->base.ops = &memory_ops;
+    m->base.writing = &memory_writing;
     m->puts_until_failure = -1;
     pthread_mutex_init(&m->lock, NULL);
     return &m->base;

@@ -216,7 +216,7 @@ int32_t change_replan(ngff_writer *w, ngff_plan *plan, error *e)
 static int32_t claim(ngff_writer *w, error *e)
 {
     if (!w->is_claimed)
-        w->is_claimed = w->store->ops->begin_update(w->store, e) == NGFF_OK;
+        w->is_claimed = w->store->writing->begin_update(w->store, e) == NGFF_OK;
     return e->status;
 }
 
@@ -429,9 +429,9 @@ static int32_t clear_levels(ngff_writer *w, error *e)
     for (int l = 1; l < w->plan->n_levels && e->status == NGFF_OK; l++) {
         if (l < w->before->n_levels && !level_differs(&w->before->levels[l], &w->plan->levels[l]))
             continue;
-        w->store->ops->remove_chunks(w->store, w->plan->levels[l].path, e);
+        w->store->writing->remove_chunks(w->store, w->plan->levels[l].path, e);
         if (w->plan->image->has_mask)
-            w->store->ops->remove_chunks(w->store, plan_mask(w->plan, l)->path, e);
+            w->store->writing->remove_chunks(w->store, plan_mask(w->plan, l)->path, e);
     }
     return e->status;
 }
@@ -521,7 +521,7 @@ static int32_t put_document(void *user, const char *key, const void *bytes, size
     const made_document *before = d->before ? find(d->before, made) : NULL;
     if ((!before || memcmp(before->digest, made->digest, sha256_size) != 0) &&
         !is_stored(d->writer->store, key, bytes, n) && claim(d->writer, d->error) == NGFF_OK)
-        d->writer->store->ops->put(d->writer->store, key, bytes, n, d->error);
+        d->writer->store->writing->put(d->writer->store, key, bytes, n, d->error);
     return d->error->status;
 }
 
@@ -554,7 +554,7 @@ static int32_t remove_obsolete(ngff_writer *w, const documents *before, document
         if (slash && is_zarr_document(slash + 1))
             *slash = 0;
         if (claim(w, e) == NGFF_OK)
-            w->store->ops->remove(w->store, key, e);
+            w->store->writing->remove(w->store, key, e);
     }
     return e->status;
 }
@@ -701,10 +701,10 @@ static int32_t renew_xml(ngff_writer *w, error *e)
         error_set(e, NGFF_E_MEMORY, "out of memory");
     else if (!is_stored(whole, COLLECTION_XML_KEY, w->plan->ome_xml, n_xml)) {
         whole->is_unmarked = 1;
-        if (whole->ops->begin_update(whole, e) == NGFF_OK &&
-            (whole->ops->put(whole, COLLECTION_XML_KEY, w->plan->ome_xml, n_xml, e) != NGFF_OK ||
-             whole->ops->publish(whole, e) != NGFF_OK))
-            whole->ops->abandon(whole);
+        if (whole->writing->begin_update(whole, e) == NGFF_OK &&
+            (whole->writing->put(whole, COLLECTION_XML_KEY, w->plan->ome_xml, n_xml, e) != NGFF_OK ||
+             whole->writing->publish(whole, e) != NGFF_OK))
+            whole->writing->abandon(whole);
     }
     if (whole)
         whole->ops->free(whole);
@@ -738,7 +738,7 @@ void change_finish(ngff_writer *w, error *e)
     w->is_published =
         put_documents(w, is_touched || is_other || has_new_mask, w->was_dirty, e) == NGFF_OK &&
         renew_xml(w, e) == NGFF_OK &&
-        (!w->is_claimed || (writer_keep(w, e) == NGFF_OK && w->store->ops->publish(w->store, e) == NGFF_OK));
+        (!w->is_claimed || (writer_keep(w, e) == NGFF_OK && w->store->writing->publish(w->store, e) == NGFF_OK));
     if (w->is_published && w->is_claimed)
         label_group_renew(w->plan, w->path, e);
 }

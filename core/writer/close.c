@@ -48,7 +48,7 @@ static int32_t put_document(void *user, const char *key, const void *bytes, size
         return to->error->status;
     if (strcmp(key, is_v2 ? ".zattrs" : "zarr.json") == 0)
         return hold(to->root, key, bytes, n, to->error);
-    return to->store->ops->put(to->store, key, bytes, n, to->error);
+    return to->store->writing->put(to->store, key, bytes, n, to->error);
 }
 
 int32_t writer_summarise(ngff_writer *w, const channel_summary **summaries, error *e)
@@ -169,9 +169,9 @@ void writer_give_up(ngff_writer *w)
 {
     error ignored = {0};
     if (w->record && (w->first ? w->first : w)->plan->options.resume && record_flush(w->record, &ignored) == NGFF_OK)
-        w->store->ops->release(w->store);
+        w->store->writing->release(w->store);
     else
-        w->store->ops->abandon(w->store);
+        w->store->writing->abandon(w->store);
 }
 
 int32_t writer_finish(ngff_writer *w)
@@ -253,7 +253,7 @@ static int32_t put_root(const ngff_writer *w, const further_image *one, error *e
     store *whole = writer_whole(w);
     char key[sizeof one->root.key + sizeof one->prefix];
     snprintf(key, sizeof key, "%s%s", one->prefix, one->root.key);
-    return whole->ops->put(whole, key, one->root.bytes, one->root.n, e);
+    return whole->writing->put(whole, key, one->root.bytes, one->root.n, e);
 }
 
 /* The n label images from this one on are of the image before: their own documents, which their list and the copies of the
@@ -348,10 +348,10 @@ static int32_t put_roots(ngff_writer *w, error *e)
     for (int i = 0; i < w->n_series; i++)
         if (!w->series[i].is_label && put_root(w, &w->series[i], e) != NGFF_OK)
             return e->status;
-    if (w->store->ops->put(w->store, w->root.key, w->root.bytes, w->root.n, e) != NGFF_OK || !w->collection.bytes)
+    if (w->store->writing->put(w->store, w->root.key, w->root.bytes, w->root.n, e) != NGFF_OK || !w->collection.bytes)
         return e->status;
     store *whole = writer_whole(w);
-    return whole->ops->put(whole, w->collection.key, w->collection.bytes, w->collection.n, e);
+    return whole->writing->put(whole, w->collection.key, w->collection.bytes, w->collection.n, e);
 }
 
 static int32_t write_report(ngff_writer *w, error *e)
@@ -383,7 +383,7 @@ static void publish(ngff_writer *w, error *e)
     if (writer_keep(w, e) != NGFF_OK || write_collection(w, e) != NGFF_OK || write_report(w, e) != NGFF_OK ||
         (is_beside && label_group_mark(w->store, e) != NGFF_OK) || put_roots(w, e) != NGFF_OK)
         return;
-    w->is_published = w->store->ops->publish(w->store, e) == NGFF_OK;
+    w->is_published = w->store->writing->publish(w->store, e) == NGFF_OK;
     if (w->first && w->is_published) {
         char name[sizeof w->prefix + 16];
         snprintf(name, sizeof name, "%s%.*s", w->plan->image->label_name ? "label image " : "image ",

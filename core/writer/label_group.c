@@ -230,7 +230,7 @@ static int32_t renew_copies(store *s, int format, error *e)
     char *text = text_at(s, copies_key(format), e);
     char *now = e->status == NGFF_OK ? with_new_copies(s, format, text, e) : NULL;
     if (now)
-        s->ops->put(s, copies_key(format), now, strlen(now), e);
+        s->writing->put(s, copies_key(format), now, strlen(now), e);
     free(now);
     free(text);
     return e->status;
@@ -297,7 +297,7 @@ typedef struct {
 static int32_t put_into(void *user, const char *key, const void *bytes, size_t n)
 {
     const place *to = user;
-    return to->store->ops->put(to->store, key, bytes, n, to->error);
+    return to->store->writing->put(to->store, key, bytes, n, to->error);
 }
 
 static int32_t make_group(store *s, int format, error *e)
@@ -306,9 +306,9 @@ static int32_t make_group(store *s, int format, error *e)
     cJSON *none = cJSON_CreateArray();
     if (!none)
         return error_set(e, NGFF_E_MEMORY, "out of memory");
-    if (s->ops->begin_update(s, e) == NGFF_OK &&
-        (put_group(format, none, put_into, &to, e) != NGFF_OK || s->ops->publish(s, e) != NGFF_OK))
-        s->ops->abandon(s);
+    if (s->writing->begin_update(s, e) == NGFF_OK &&
+        (put_group(format, none, put_into, &to, e) != NGFF_OK || s->writing->publish(s, e) != NGFF_OK))
+        s->writing->abandon(s);
     cJSON_Delete(none);
     return e->status;
 }
@@ -372,7 +372,7 @@ int32_t label_group_begin(struct ngff_plan *plan, const char *path, error *e)
 
 int32_t label_group_mark(store *label, error *e)
 {
-    return label->ops->put(label, STORE_DIRTY_KEY, not_listed, sizeof not_listed - 1, e);
+    return label->writing->put(label, STORE_DIRTY_KEY, not_listed, sizeof not_listed - 1, e);
 }
 
 /* Puts the name into the list, if it is not there. */
@@ -392,7 +392,7 @@ static int32_t add_name(store *s, int format, const char *name, error *e)
         cJSON_AddItemToArray(names, cJSON_CreateString(name));
         now = with_list(text, format, names);
         if (now)
-            s->ops->put(s, group_key(format), now, strlen(now), e);
+            s->writing->put(s, group_key(format), now, strlen(now), e);
         else
             error_set(e, NGFF_E_MEMORY, "out of memory");
     }
@@ -410,11 +410,11 @@ int32_t label_group_list(const struct ngff_plan *plan, const char *path, error *
     error cause = {0};
     store *s = open_root(plan, path, &cause);
     snprintf(mark, sizeof mark, "%s/" STORE_DIRTY_KEY, name);
-    if (s && s->ops->begin_update(s, &cause) == NGFF_OK &&
+    if (s && s->writing->begin_update(s, &cause) == NGFF_OK &&
         (add_name(s, format, name + strlen("labels/"), &cause) != NGFF_OK ||
-         renew_copies(s, format, &cause) != NGFF_OK || s->ops->remove(s, mark, &cause) != NGFF_OK ||
-         s->ops->publish(s, &cause) != NGFF_OK))
-        s->ops->abandon(s);
+         renew_copies(s, format, &cause) != NGFF_OK || s->writing->remove(s, mark, &cause) != NGFF_OK ||
+         s->writing->publish(s, &cause) != NGFF_OK))
+        s->writing->abandon(s);
     if (s)
         s->ops->free(s);
     return cause.status == NGFF_OK
@@ -452,9 +452,9 @@ int32_t label_group_renew(const struct ngff_plan *plan, const char *path, error 
         error_set(&cause, NGFF_E_MEMORY, "out of memory");
     } else {
         s->is_unmarked = 1;
-        if (has_copies(s, plan->zarr_format, &cause) && s->ops->begin_update(s, &cause) == NGFF_OK &&
-            (renew_copies(s, plan->zarr_format, &cause) != NGFF_OK || s->ops->publish(s, &cause) != NGFF_OK))
-            s->ops->abandon(s);
+        if (has_copies(s, plan->zarr_format, &cause) && s->writing->begin_update(s, &cause) == NGFF_OK &&
+            (renew_copies(s, plan->zarr_format, &cause) != NGFF_OK || s->writing->publish(s, &cause) != NGFF_OK))
+            s->writing->abandon(s);
         s->ops->free(s);
     }
     if (cause.status != NGFF_OK)

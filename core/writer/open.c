@@ -318,7 +318,7 @@ static ngff_writer *open_push(ngff_plan *plan, store *s, const char *path)
         error_set(&w->error, NGFF_E_OPTION,
                   "RESUME=YES needs a source that is read again from the beginning, as gdal_translate does");
     else if (writer_start_stage(w, &w->error) == NGFF_OK && report_begin(plan, path, &w->report, &w->error) == NGFF_OK)
-        w->is_open = s->ops->begin(s, plan->options.overwrite, &w->error) == NGFF_OK;
+        w->is_open = s->writing->begin(s, plan->options.overwrite, &w->error) == NGFF_OK;
     return w;
 }
 

@@ -67,8 +67,8 @@ static int32_t put_chunk(ngff_writer *w, encoder *one, int row, const int64_t *i
     array_chunk_key(&w->arrays[row], index, name);
     snprintf(key, sizeof key, "%s/%s", a->path, name);
     if (is_fill)
-        return w->store->ops->remove(w->store, key, e);
-    int32_t status = w->store->ops->put(w->store, key, bytes, n, e);
+        return w->store->writing->remove(w->store, key, e);
+    int32_t status = w->store->writing->put(w->store, key, bytes, n, e);
     return status == NGFF_OK ? note_stored(w, row, index, key, bytes, n, e) : status;
 }
 
@@ -172,13 +172,13 @@ static int32_t skip(void *user, const cell *c, error *e)
 int32_t writer_spill(void *user, const char *key, const void *bytes, size_t n, error *e)
 {
     ngff_writer *w = user;
-    return w->store->ops->scratch_put(w->store, key, bytes, n, e);
+    return w->store->writing->scratch_put(w->store, key, bytes, n, e);
 }
 
 int32_t writer_fetch(void *user, const char *key, void *bytes, size_t n, error *e)
 {
     ngff_writer *w = user;
-    return w->store->ops->scratch_get(w->store, key, bytes, n, e);
+    return w->store->writing->scratch_get(w->store, key, bytes, n, e);
 }
 
 static void enter_thread(void *user)

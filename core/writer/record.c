@@ -404,17 +404,17 @@ static const char *noted_behind(const char *text, const char *identity, error *e
 static int32_t take_over(record *r, const ngff_plan *plan, const char *identity, error *e)
 {
     store *s = r->store;
-    int32_t status = s->ops->resume(s, plan->options.overwrite, &r->earlier, e);
+    int32_t status = s->writing->resume(s, plan->options.overwrite, &r->earlier, e);
     if (status == 1 && strlen(r->earlier) < strlen(identity) &&
         strncmp(r->earlier, identity, strlen(r->earlier)) == 0) {
-        s->ops->abandon(s); /* stopped while it said who it is: nothing is noted */
+        s->writing->abandon(s); /* stopped while it said who it is: nothing is noted */
         free(r->earlier);
         r->earlier = NULL;
         status = 0;
     } else if (status == 1)
         r->noted = noted_behind(r->earlier, identity, e);
     if (status == 1 && e->status != NGFF_OK)
-        s->ops->release(s);
+        s->writing->release(s);
     return e->status != NGFF_OK ? e->status : status;
 }
 
@@ -448,13 +448,13 @@ static record *begin(const ngff_plan *plan, store *s, const record *first, int n
     /* On an object store each note is a request: only where it was asked for. */
     r->is_on = first ? first->is_on : plan->options.resume || !s->ops->is_remote;
     if (plan->options.sync)
-        s->ops->set_sync(s);
+        s->writing->set_sync(s);
     int32_t status = first                  ? take_over_further(r, first, keeps, identity, e)
                      : plan->options.resume ? take_over(r, plan, identity, e)
                                             : 0;
-    if (status == 0 && s->ops->begin(s, plan->options.overwrite, e) == NGFF_OK && r->is_on &&
-        s->ops->note(s, identity, strlen(identity), e) != NGFF_OK)
-        s->ops->abandon(s);
+    if (status == 0 && s->writing->begin(s, plan->options.overwrite, e) == NGFF_OK && r->is_on &&
+        s->writing->note(s, identity, strlen(identity), e) != NGFF_OK)
+        s->writing->abandon(s);
     if (e->status == NGFF_OK)
         return r;
     record_free(r);
@@ -500,7 +500,7 @@ static int32_t write_waiting(record *r, error *e)
     r->n_waiting = 0;
     r->n_written += n;
     r->last = time(NULL);
-    return n > 0 ? r->store->ops->note(r->store, r->waiting, n, e) : NGFF_OK;
+    return n > 0 ? r->store->writing->note(r->store, r->waiting, n, e) : NGFF_OK;
 }
 
 /* One line; few of them are written at once, so that a small run has a record too, many wait for each other. */

@@ -167,8 +167,8 @@ static int32_t replace(shards *all, const char *key, const void *bytes, size_t n
 {
     if (all->replacing)
         pthread_rwlock_wrlock(all->replacing);
-    int32_t status =
-        bytes ? all->store->ops->put(all->store, key, bytes, n, e) : all->store->ops->remove(all->store, key, e);
+    int32_t status = bytes ? all->store->writing->put(all->store, key, bytes, n, e)
+                           : all->store->writing->remove(all->store, key, e);
     if (all->written)
         written_forget(all->written, key);
     if (all->replacing)

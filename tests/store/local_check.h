@@ -66,7 +66,7 @@ static void leftovers_of_a_killed_writer_are_cleaned(void)
     pid_t child = fork();
     if (child == 0) {
         store *s = open_at(below("killed"));
-        s->ops->begin(s, 0, &e);
+        s->writing->begin(s, 0, &e);
         put_text(s, "a/0", "half");
         _exit(0);
     }
@@ -126,9 +126,9 @@ static void symbolic_links_are_not_followed_when_cleaning(void)
     make_folder(below("precious"));
     write_text(below("precious/data"), "x");
     store *s = open_at(below("linked"));
-    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin(s, 0, &e), NGFF_OK);
     CHECK_INT(symlink(below("precious"), below(".linked.partial/store/link")), 0);
-    s->ops->abandon(s);
+    s->writing->abandon(s);
     s->ops->free(s);
     CHECK(exists(below("precious/data")));
     CHECK(!exists(below(".linked.partial")));
@@ -159,11 +159,11 @@ static void overlong_paths_are_refused(void)
     memset(key, 'k', sizeof key - 1);
     key[sizeof key - 1] = 0;
     store *s = open_at(below("long"));
-    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
-    CHECK_INT(s->ops->put(s, key, "x", 1, &e2), NGFF_E_STORAGE);
+    CHECK_INT(s->writing->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(s->writing->put(s, key, "x", 1, &e2), NGFF_E_STORAGE);
     CHECK(strstr(e2.message, "longer than"));
     CHECK_INT(store_read(s, key, 0, 0, &bytes, &n, &e3), NGFF_E_STORAGE);
-    s->ops->abandon(s);
+    s->writing->abandon(s);
     s->ops->free(s);
 }
 
@@ -171,11 +171,11 @@ static void failed_put_names_the_path_and_the_cause(void)
 {
     error e = {0}, e2 = {0};
     store *s = open_at(below("clash"));
-    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin(s, 0, &e), NGFF_OK);
     CHECK_INT(put_text(s, "a", "file"), NGFF_OK);
-    CHECK_INT(s->ops->put(s, "a/b", "x", 1, &e2), NGFF_E_STORAGE);
+    CHECK_INT(s->writing->put(s, "a/b", "x", 1, &e2), NGFF_E_STORAGE);
     CHECK(strstr(e2.message, ".clash.partial/store/a/b"));
-    s->ops->abandon(s);
+    s->writing->abandon(s);
     s->ops->free(s);
 }
 
@@ -252,10 +252,10 @@ static void look_at_locked(void)
     check_not_read(s, "scale0/image/c/0/0", "Permission denied");
     CHECK_INT(s->ops->list(s, gather, all, &listed), NGFF_E_STORAGE);
     CHECK(strstr(listed.message, "cannot list") && strstr(listed.message, "Permission denied"));
-    CHECK_INT(s->ops->begin_update(s, &e), NGFF_OK);
-    CHECK_INT(s->ops->remove_chunks(s, "scale0/image", &change), NGFF_E_STORAGE);
+    CHECK_INT(s->writing->begin_update(s, &e), NGFF_OK);
+    CHECK_INT(s->writing->remove_chunks(s, "scale0/image", &change), NGFF_E_STORAGE);
     CHECK(strstr(change.message, "cannot list"));
-    s->ops->abandon(s);
+    s->writing->abandon(s);
     s->ops->free(s);
     CHECK_INT(write_store(below("locked"), "new", 1, &overwrite), NGFF_E_STORAGE);
     CHECK(strstr(overwrite.message, "cannot be listed") && strstr(overwrite.message, "not overwritten"));

@@ -70,22 +70,22 @@ static void check_not_read(store *s, const char *key, const char *words)
 static int32_t put_text(store *s, const char *key, const char *text)
 {
     error e = {0};
-    return s->ops->put(s, key, text, strlen(text), &e);
+    return s->writing->put(s, key, text, strlen(text), &e);
 }
 
 /* A whole store with one chunk. */
 static int32_t write_store(const char *path, const char *chunk, int overwrite, error *e)
 {
     store *s = open_at(path);
-    int32_t status = s->ops->begin(s, overwrite, e);
+    int32_t status = s->writing->begin(s, overwrite, e);
     if (status == NGFF_OK) {
         CHECK_INT(put_text(s, "scale0/image/zarr.json", "{}"), NGFF_OK);
         CHECK_INT(put_text(s, "scale0/zarr.json", "{}"), NGFF_OK);
         CHECK_INT(put_text(s, "scale0/image/c/0/0", chunk), NGFF_OK);
         CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
-        status = s->ops->publish(s, e);
+        status = s->writing->publish(s, e);
         if (status != NGFF_OK)
-            s->ops->abandon(s);
+            s->writing->abandon(s);
     }
     s->ops->free(s);
     return status;
@@ -103,18 +103,18 @@ static void store_is_invisible_until_it_is_published(void)
 {
     error e = {0};
     store *s = open_at(below("one.ome.zarr/"));
-    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin(s, 0, &e), NGFF_OK);
     CHECK_INT(put_text(s, "a/b/c/0", "pixels"), NGFF_OK);
     CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
     check_object(s, "a/b/c/0", "pixels");
     CHECK(!exists(below("one.ome.zarr")));
     CHECK(exists(below(".one.ome.zarr.partial")));
-    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    CHECK_INT(s->writing->publish(s, &e), NGFF_OK);
     CHECK(exists(below("one.ome.zarr")));
     CHECK_INT(count_names(below("one.ome.zarr")), 2); /* a and zarr.json: no owner's record, no scratch */
     CHECK_INT(count_names(root), 1);
     check_object(s, "a/b/c/0", "pixels");
-    s->ops->abandon(s); /* harmless now */
+    s->writing->abandon(s); /* harmless now */
     s->ops->free(s);
     CHECK(exists(below("one.ome.zarr/zarr.json")));
 }
@@ -185,10 +185,10 @@ static void old_store_stays_whole_until_the_new_one_is_published(void)
 {
     error e = {0};
     store *s = open_at(below("two"));
-    CHECK_INT(s->ops->begin(s, 1, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin(s, 1, &e), NGFF_OK);
     CHECK_INT(put_text(s, "zarr.json", "{}"), NGFF_OK);
     check_chunk(below("two"), "newer");
-    s->ops->abandon(s);
+    s->writing->abandon(s);
     s->ops->free(s);
     check_chunk(below("two"), "newer");
     CHECK_INT(count_names(root), 2);
@@ -226,11 +226,11 @@ static void empty_folder_is_taken(void)
     CHECK_INT(count_names(root), before + 1);
     make_folder(below("filled"));
     store *s = open_at(below("filled"));
-    CHECK_INT(s->ops->begin(s, 1, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin(s, 1, &e), NGFF_OK);
     CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
     write_text(below("filled/thesis.txt"), "precious");
-    CHECK_INT(s->ops->publish(s, &late), NGFF_E_EXISTS);
-    s->ops->abandon(s);
+    CHECK_INT(s->writing->publish(s, &late), NGFF_E_EXISTS);
+    s->writing->abandon(s);
     s->ops->free(s);
     CHECK(exists(below("filled/thesis.txt")));
     CHECK_INT(count_names(root), before + 2);
@@ -240,12 +240,12 @@ static void destination_that_appears_meanwhile_is_left_alone(void)
 {
     error e = {0};
     store *s = open_at(below("late"));
-    CHECK_INT(s->ops->begin(s, 1, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin(s, 1, &e), NGFF_OK);
     CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
     make_folder(below("late"));
     write_text(below("late/thesis.txt"), "precious");
-    CHECK_INT(s->ops->publish(s, &e), NGFF_E_EXISTS);
-    s->ops->abandon(s);
+    CHECK_INT(s->writing->publish(s, &e), NGFF_E_EXISTS);
+    s->writing->abandon(s);
     s->ops->free(s);
     CHECK(exists(below("late/thesis.txt")));
     CHECK(!exists(below(".late.partial")));
@@ -255,13 +255,13 @@ static void second_writer_is_refused(void)
 {
     error e = {0}, e2 = {0}, e3 = {0};
     store *first = open_at(below("claimed")), *second = open_at(below("claimed"));
-    CHECK_INT(first->ops->begin(first, 0, &e), NGFF_OK);
-    CHECK_INT(second->ops->begin(second, 1, &e2), NGFF_E_EXISTS);
+    CHECK_INT(first->writing->begin(first, 0, &e), NGFF_OK);
+    CHECK_INT(second->writing->begin(second, 1, &e2), NGFF_E_EXISTS);
     CHECK(strstr(e2.message, "another program is writing"));
-    second->ops->abandon(second); /* must not remove the first one's work */
+    second->writing->abandon(second); /* must not remove the first one's work */
     second->ops->free(second);
     CHECK(exists(below(".claimed.partial")));
-    first->ops->abandon(first);
+    first->writing->abandon(first);
     first->ops->free(first);
     CHECK(!exists(below(".claimed.partial")));
     CHECK_INT(write_store(below("claimed"), "x", 0, &e3), NGFF_OK);
@@ -272,15 +272,15 @@ static void scratch_comes_back_once_and_is_never_published(void)
     error e = {0}, e2 = {0};
     char read[7] = "";
     store *s = open_at(below("scratched"));
-    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
-    CHECK_INT(s->ops->scratch_put(s, "cell-0-1", "first!", 6, &e), NGFF_OK);
-    CHECK_INT(s->ops->scratch_put(s, "cell-0-1", "second", 6, &e), NGFF_OK);
-    CHECK_INT(s->ops->scratch_put(s, "cell-0-2", "other!", 6, &e), NGFF_OK);
-    CHECK_INT(s->ops->scratch_get(s, "cell-0-1", read, 6, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(s->writing->scratch_put(s, "cell-0-1", "first!", 6, &e), NGFF_OK);
+    CHECK_INT(s->writing->scratch_put(s, "cell-0-1", "second", 6, &e), NGFF_OK);
+    CHECK_INT(s->writing->scratch_put(s, "cell-0-2", "other!", 6, &e), NGFF_OK);
+    CHECK_INT(s->writing->scratch_get(s, "cell-0-1", read, 6, &e), NGFF_OK);
     CHECK_TEXT(read, "second");
-    CHECK_INT(s->ops->scratch_get(s, "cell-0-1", read, 6, &e2), NGFF_E_STORAGE);
+    CHECK_INT(s->writing->scratch_get(s, "cell-0-1", read, 6, &e2), NGFF_E_STORAGE);
     CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
-    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    CHECK_INT(s->writing->publish(s, &e), NGFF_OK);
     CHECK_INT(count_names(below("scratched")), 1);
     s->ops->free(s);
 }
@@ -305,14 +305,14 @@ static void child_of_fork_removes_nothing(void)
     error e = {0};
     int status;
     store *s = open_at(below("inherited"));
-    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin(s, 0, &e), NGFF_OK);
     CHECK_INT(put_text(s, "scale0/image/c/0/0", "pixels"), NGFF_OK);
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
         error own = {0};
-        int is_right = s->ops->publish(s, &own) == NGFF_E_STATE;
-        s->ops->abandon(s);
+        int is_right = s->writing->publish(s, &own) == NGFF_E_STATE;
+        s->writing->abandon(s);
         s->ops->free(s);
         _exit(!is_right);
     }
@@ -320,7 +320,7 @@ static void child_of_fork_removes_nothing(void)
     CHECK_INT(status, 0);
     check_object(s, "scale0/image/c/0/0", "pixels");
     CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
-    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    CHECK_INT(s->writing->publish(s, &e), NGFF_OK);
     s->ops->free(s);
     check_chunk(below("inherited"), "pixels");
 }
@@ -330,11 +330,11 @@ static void abandon_leaves_nothing(void)
     error e = {0};
     int before = count_names(root);
     store *s = open_at(below("gone"));
-    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin(s, 0, &e), NGFF_OK);
     CHECK_INT(put_text(s, "a/b/0", "x"), NGFF_OK);
-    CHECK_INT(s->ops->scratch_put(s, "cell", "x", 1, &e), NGFF_OK);
-    s->ops->abandon(s);
-    s->ops->abandon(s);
+    CHECK_INT(s->writing->scratch_put(s, "cell", "x", 1, &e), NGFF_OK);
+    s->writing->abandon(s);
+    s->writing->abandon(s);
     s->ops->free(s);
     CHECK_INT(count_names(root), before);
 }
@@ -363,7 +363,7 @@ static void many_threads_put_into_the_same_folders(void)
     pthread_t threads[4];
     putter putters[4];
     store *s = open_at(below("threads"));
-    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin(s, 0, &e), NGFF_OK);
     for (int i = 0; i < 4; i++) {
         putters[i] = (putter){s, i};
         pthread_create(&threads[i], NULL, put_many, &putters[i]);
@@ -372,7 +372,7 @@ static void many_threads_put_into_the_same_folders(void)
         pthread_join(threads[i], NULL);
     check_object(s, "deep/4/59/chunk3", "deep/4/59/chunk3");
     check_object(s, "deep/0/0/chunk0", "deep/0/0/chunk0");
-    s->ops->abandon(s);
+    s->writing->abandon(s);
     s->ops->free(s);
 }
 
@@ -384,10 +384,10 @@ static void objects_are_replaced_under_a_mark(void)
     CHECK_INT(write_store(below("change"), "old", 0, &e), NGFF_OK);
     int before = count_names(root);
     store *s = open_at(below("change"));
-    CHECK_INT(s->ops->begin_update(s, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin_update(s, &e), NGFF_OK);
     check_object(s, "scale0/image/c/0/0", "old");
     CHECK(!exists(below("change/.omezarr-dirty")));
-    CHECK_INT(s->ops->remove(s, "scale0/image/c/7", &e), NGFF_OK); /* is not there */
+    CHECK_INT(s->writing->remove(s, "scale0/image/c/7", &e), NGFF_OK); /* is not there */
     CHECK(!exists(below("change/.omezarr-dirty")));
     CHECK_INT(put_text(s, "scale0/image/c/0/0", "new and longer"), NGFF_OK);
     CHECK(exists(below("change/.omezarr-dirty")));
@@ -396,34 +396,34 @@ static void objects_are_replaced_under_a_mark(void)
     CHECK_INT(put_text(s, "ovr_2x/image/c/5/0", "more"), NGFF_OK);
     CHECK_INT(put_text(s, "ovr_2x/image/zarr.json", "{}"), NGFF_OK);
     char back[5] = "";
-    CHECK_INT(s->ops->scratch_put(s, "cell", "spill", 5, &e), NGFF_OK);
+    CHECK_INT(s->writing->scratch_put(s, "cell", "spill", 5, &e), NGFF_OK);
     CHECK(!exists(below("change/.scratch")));
-    CHECK_INT(s->ops->scratch_get(s, "cell", back, 5, &e), NGFF_OK);
+    CHECK_INT(s->writing->scratch_get(s, "cell", back, 5, &e), NGFF_OK);
     CHECK(memcmp(back, "spill", 5) == 0);
-    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    CHECK_INT(s->writing->publish(s, &e), NGFF_OK);
     s->ops->free(s);
     check_chunk(below("change"), "short");
     CHECK(!exists(below("change/.omezarr-dirty")));
     CHECK_INT(count_names(root), before);
 
     s = open_at(below("change"));
-    CHECK_INT(s->ops->begin_update(s, &e), NGFF_OK);
-    CHECK_INT(s->ops->remove_chunks(s, "ovr_2x/image", &e), NGFF_OK);
+    CHECK_INT(s->writing->begin_update(s, &e), NGFF_OK);
+    CHECK_INT(s->writing->remove_chunks(s, "ovr_2x/image", &e), NGFF_OK);
     CHECK(!exists(below("change/ovr_2x/image/c")) && exists(below("change/ovr_2x/image/zarr.json")));
     CHECK_INT(put_text(s, "ovr_2x/image/c/0/0", "again"), NGFF_OK);
     check_object(s, "ovr_2x/image/c/0/0", "again");
-    CHECK_INT(s->ops->remove(s, "ovr_2x", &e), NGFF_OK);
+    CHECK_INT(s->writing->remove(s, "ovr_2x", &e), NGFF_OK);
     CHECK(!exists(below("change/ovr_2x")));
-    CHECK_INT(s->ops->remove(s, "scale0/image/c/0/0", &e), NGFF_OK);
+    CHECK_INT(s->writing->remove(s, "scale0/image/c/0/0", &e), NGFF_OK);
     CHECK(!exists(below("change/scale0/image/c/0/0")));
-    s->ops->abandon(s); /* the claim goes, what was done stays, with its mark */
+    s->writing->abandon(s); /* the claim goes, what was done stays, with its mark */
     s->ops->free(s);
     CHECK(exists(below("change/.omezarr-dirty")));
     CHECK_INT(count_names(root), before);
 
     s = open_at(below("change")); /* a store with a mark can be changed, and replaced */
-    CHECK_INT(s->ops->begin_update(s, &e), NGFF_OK);
-    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin_update(s, &e), NGFF_OK);
+    CHECK_INT(s->writing->publish(s, &e), NGFF_OK);
     CHECK(!exists(below("change/.omezarr-dirty")));
     s->ops->free(s);
     write_text(below("change/.omezarr-dirty"), "");
@@ -455,13 +455,13 @@ static void only_one_changes_a_store(void)
 {
     error e = {0};
     store *one = open_at(below("change")), *two = open_at(below("change"));
-    CHECK_INT(one->ops->begin_update(one, &e), NGFF_OK);
-    CHECK_INT(two->ops->begin_update(two, &e), NGFF_E_EXISTS);
-    two->ops->abandon(two);
+    CHECK_INT(one->writing->begin_update(one, &e), NGFF_OK);
+    CHECK_INT(two->writing->begin_update(two, &e), NGFF_E_EXISTS);
+    two->writing->abandon(two);
     two->ops->free(two);
     CHECK_INT(put_text(one, "scale0/image/c/0/0", "one"), NGFF_OK);
     e = (error){0};
-    CHECK_INT(one->ops->publish(one, &e), NGFF_OK);
+    CHECK_INT(one->writing->publish(one, &e), NGFF_OK);
     one->ops->free(one);
     check_chunk(below("change"), "one");
 }
@@ -471,14 +471,14 @@ static void thousands_of_folders_are_made(void)
 {
     error e = {0};
     store *s = open_at(below("folders"));
-    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin(s, 0, &e), NGFF_OK);
     for (int i = 0; i < 1500; i++) {
         char key[64];
         snprintf(key, sizeof key, "f%d/x", i);
         CHECK_INT(put_text(s, key, "x"), NGFF_OK);
     }
     check_object(s, "f1499/x", "x");
-    s->ops->abandon(s);
+    s->writing->abandon(s);
     s->ops->free(s);
     CHECK(!exists(below(".folders.partial")));
 }
@@ -496,13 +496,13 @@ static void objects_are_listed(void)
     error e = {0};
     char all[300] = "";
     store *s = open_at(below("listed"));
-    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin(s, 0, &e), NGFF_OK);
     CHECK_INT(put_text(s, "a/b/c", "1"), NGFF_OK);
-    CHECK_INT(s->ops->scratch_put(s, "spilled", "x", 1, &e), NGFF_OK);
+    CHECK_INT(s->writing->scratch_put(s, "spilled", "x", 1, &e), NGFF_OK);
     CHECK_INT(s->ops->list(s, gather, all, &e), NGFF_OK);
     CHECK_TEXT(all, "a/b/c;");
     CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
-    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    CHECK_INT(s->writing->publish(s, &e), NGFF_OK);
     s->ops->free(s);
     s = open_at(below("listed"));
     all[0] = 0;

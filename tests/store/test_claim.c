@@ -131,22 +131,22 @@ static void run_scenario(int scenario)
     char *record = NULL;
     store *s = open_at(below("killed"));
     if (scenario == UPDATE)
-        s->ops->begin_update(s, &e);
+        s->writing->begin_update(s, &e);
     else if (scenario == RESUME || scenario == RESUME_OVERWRITE) {
-        CHECK_INT(s->ops->resume(s, scenario == RESUME_OVERWRITE, &record, &e), 1);
+        CHECK_INT(s->writing->resume(s, scenario == RESUME_OVERWRITE, &record, &e), 1);
     } else {
-        s->ops->begin(s, scenario == OVERWRITE, &e);
-        s->ops->note(s, "one\n", 4, &e);
+        s->writing->begin(s, scenario == OVERWRITE, &e);
+        s->writing->note(s, "one\n", 4, &e);
     }
-    s->ops->put(s, "scale0/image/zarr.json", "{}", 2, &e);
-    s->ops->put(s, "scale0/zarr.json", "{}", 2, &e);
-    s->ops->put(s, "scale0/image/c/0/0", "new", 3, &e);
-    s->ops->put(s, "zarr.json", ngff, sizeof ngff - 1, &e);
+    s->writing->put(s, "scale0/image/zarr.json", "{}", 2, &e);
+    s->writing->put(s, "scale0/zarr.json", "{}", 2, &e);
+    s->writing->put(s, "scale0/image/c/0/0", "new", 3, &e);
+    s->writing->put(s, "zarr.json", ngff, sizeof ngff - 1, &e);
     if (kill_at_publish) {
         n_calls = 0;
         kill_at = kill_at_publish;
     }
-    s->ops->publish(s, &e);
+    s->writing->publish(s, &e);
     s->ops->free(s);
     free(record);
     CHECK_INT(e.status, NGFF_OK);
@@ -162,9 +162,9 @@ static void prepare(int scenario)
     pid_t child = fork();
     if (child == 0) {
         store *s = open_at(below("killed"));
-        s->ops->begin(s, 1, &e);
-        s->ops->note(s, "one\n", 4, &e);
-        s->ops->put(s, "scale0/image/c/0/0", "new", 3, &e);
+        s->writing->begin(s, 1, &e);
+        s->writing->note(s, "one\n", 4, &e);
+        s->writing->put(s, "scale0/image/c/0/0", "new", 3, &e);
         _exit(e.status != NGFF_OK);
     }
     waitpid(child, NULL, 0);
@@ -241,11 +241,11 @@ static void kill_at_publication_keeps_what_is_done(void)
                 status = WEXITSTATUS(status);
                 let_a_minute_pass();
                 store *s = open_at(below("killed"));
-                int32_t is_resumed = s->ops->resume(s, 1, &record, &e);
+                int32_t is_resumed = s->writing->resume(s, 1, &record, &e);
                 if (is_resumed == 1) {
                     CHECK_TEXT(record, "one\n");
                     check_object(s, "scale0/image/c/0/0", "new");
-                    s->ops->abandon(s);
+                    s->writing->abandon(s);
                 } else {
                     CHECK_INT(e.status, NGFF_OK);
                     check_chunk(below("killed"), "new");
@@ -268,7 +268,7 @@ static void leave_dead(void)
     if (child == 0) {
         error e = {0};
         store *s = open_at(below("raced"));
-        s->ops->begin(s, 0, &e);
+        s->writing->begin(s, 0, &e);
         _exit(0);
     }
     waitpid(child, NULL, 0);
@@ -280,7 +280,7 @@ static void be_faster(void)
 {
     error e = {0};
     faster = open_at(below("raced"));
-    CHECK_INT(faster->ops->begin(faster, 0, &e), NGFF_OK);
+    CHECK_INT(faster->writing->begin(faster, 0, &e), NGFF_OK);
 }
 
 /* Both have found the same dead owner; the slower one must not take the claim of the faster, nor move it. */
@@ -292,12 +292,13 @@ static void slower_of_two_that_find_a_dead_claim_is_refused(void)
         leave_dead();
         meanwhile = be_faster;
         store *s = open_at(below("raced"));
-        CHECK_INT(is_resumed ? s->ops->resume(s, 0, &record, &slow) : s->ops->begin(s, 0, &slow), NGFF_E_EXISTS);
+        CHECK_INT(is_resumed ? s->writing->resume(s, 0, &record, &slow) : s->writing->begin(s, 0, &slow),
+                  NGFF_E_EXISTS);
         CHECK(strstr(slow.message, "another program is writing"));
-        s->ops->abandon(s);
+        s->writing->abandon(s);
         s->ops->free(s);
         CHECK_INT(put_text(faster, "zarr.json", ngff), NGFF_OK);
-        CHECK_INT(faster->ops->publish(faster, &e), NGFF_OK);
+        CHECK_INT(faster->writing->publish(faster, &e), NGFF_OK);
         faster->ops->free(faster);
         CHECK_INT(count_names(root), 1);
         CHECK_INT(local_remove_tree(below("raced")), 0);
@@ -357,14 +358,14 @@ static void old_store_that_cannot_be_removed_blocks_nobody(void)
             error e = {0}, next = {0};
             CHECK_INT(write_store(below("kept"), "old", 0, &e), NGFF_OK);
             store *s = open_at(below("kept"));
-            CHECK_INT(s->ops->begin(s, 1, &e), NGFF_OK);
+            CHECK_INT(s->writing->begin(s, 1, &e), NGFF_OK);
             CHECK_INT(put_text(s, "scale0/zarr.json", "{}"), NGFF_OK);
             CHECK_INT(put_text(s, "scale0/image/c/0/0", "new"), NGFF_OK);
             CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
             lacks_removal = 1;
-            CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+            CHECK_INT(s->writing->publish(s, &e), NGFF_OK);
             CHECK(strstr(s->warning, "cannot be removed: Permission denied") && strstr(s->warning, "/.kept.gone-"));
-            s->ops->abandon(s);
+            s->writing->abandon(s);
             s->ops->free(s);
             check_chunk(below("kept"), "new");
             CHECK(count_names(root) > 1);
@@ -389,9 +390,9 @@ static void owner_that_cannot_be_read_back_blocks_nobody(void)
     is_owner_unreadable = 1;
     CHECK_INT(write_store(below("unread"), "pixels", 0, &e), NGFF_OK);
     store *s = open_at(below("unread"));
-    CHECK_INT(s->ops->begin(s, 1, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin(s, 1, &e), NGFF_OK);
     CHECK_INT(write_store(below("unread"), "other", 1, &other), NGFF_E_EXISTS); /* and who cannot read it lets it be */
-    s->ops->abandon(s);
+    s->writing->abandon(s);
     s->ops->free(s);
     is_owner_unreadable = 0;
     CHECK_INT(write_store(below("unread"), "next", 1, &next), NGFF_OK);
@@ -404,10 +405,10 @@ static void what_is_left_when_handles_run_out_blocks_nobody(void)
 {
     error e = {0};
     store *s = open_at(below("handles"));
-    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin(s, 0, &e), NGFF_OK);
     CHECK_INT(put_text(s, "a/b", "x"), NGFF_OK);
     runs_out_of_handles = 1;
-    s->ops->abandon(s);
+    s->writing->abandon(s);
     s->ops->free(s);
     runs_out_of_handles = 0;
     CHECK(!exists(below(".handles.partial")));

@@ -62,7 +62,7 @@ static void failed_rename_leaves_the_old_store(void)
     for (int n = 0; n < 2; n++) {
         error e = {0};
         store *s = open_at(below("renamed"));
-        CHECK_INT(s->ops->begin(s, 1, &e), NGFF_OK);
+        CHECK_INT(s->writing->begin(s, 1, &e), NGFF_OK);
         CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
         renames_left = n;
         if (n == 1) { /* the second rename of the three fails, the third works again */
@@ -71,10 +71,10 @@ static void failed_rename_leaves_the_old_store(void)
             CHECK_INT(local_remove_tree(moved), 0);
             renames_left = -1;
         }
-        CHECK_INT(s->ops->publish(s, &e), NGFF_E_STORAGE);
+        CHECK_INT(s->writing->publish(s, &e), NGFF_E_STORAGE);
         CHECK(strstr(e.message, "cannot rename"));
         renames_left = -1;
-        s->ops->abandon(s);
+        s->writing->abandon(s);
         s->ops->free(s);
         check_chunk(below("renamed"), "new");
         CHECK(!exists(below(".renamed.retired")) && !exists(below(".renamed.partial")));
@@ -99,7 +99,7 @@ static void leave_staged(const char *name)
     pid_t child = fork();
     if (child == 0) {
         store *s = open_at(below(name));
-        int has_failed = s->ops->begin(s, 1, &e) != NGFF_OK || s->ops->note(s, "done\n", 5, &e) != NGFF_OK;
+        int has_failed = s->writing->begin(s, 1, &e) != NGFF_OK || s->writing->note(s, "done\n", 5, &e) != NGFF_OK;
         has_failed |= put_text(s, "scale0/zarr.json", "{}") != NGFF_OK;
         has_failed |= put_text(s, "scale0/image/c/0/0", "new") != NGFF_OK;
         _exit(has_failed || put_text(s, "zarr.json", ngff) != NGFF_OK);
@@ -115,9 +115,9 @@ static void resume_publishes_what_was_stopped_at_its_last_rename(void)
     char *record = NULL;
     leave_staged("last");
     store *s = open_at(below("last"));
-    CHECK_INT(s->ops->resume(s, 0, &record, &e), 1);
+    CHECK_INT(s->writing->resume(s, 0, &record, &e), 1);
     CHECK_TEXT(record, "done\n");
-    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    CHECK_INT(s->writing->publish(s, &e), NGFF_OK);
     s->ops->free(s);
     free(record);
     check_chunk(below("last"), "new");
@@ -133,14 +133,15 @@ static void old_store_between_two_renames_gets_its_name_back(void)
         leave_staged("between");
         CHECK_INT(rename(below("between"), below(".between.retired")), 0);
         store *s = open_at(below("between"));
-        CHECK_INT(is_resumed ? s->ops->resume(s, 0, &record, &refusal) : s->ops->begin(s, 0, &refusal), NGFF_E_EXISTS);
+        CHECK_INT(is_resumed ? s->writing->resume(s, 0, &record, &refusal) : s->writing->begin(s, 0, &refusal),
+                  NGFF_E_EXISTS);
         s->ops->free(s);
         check_chunk(below("between"), "old");
         CHECK(!exists(below(".between.retired")));
     }
     store *s = open_at(below("between"));
-    CHECK_INT(s->ops->resume(s, 1, &record, &e), 1);
-    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    CHECK_INT(s->writing->resume(s, 1, &record, &e), 1);
+    CHECK_INT(s->writing->publish(s, &e), NGFF_OK);
     s->ops->free(s);
     free(record);
     check_chunk(below("between"), "new");
@@ -158,8 +159,8 @@ static void resume_takes_nothing_over_after_an_exchange(void)
     pid_t child = fork();
     if (child == 0) {
         store *s = open_at(below("swapped"));
-        s->ops->resume(s, 1, &record, &e);
-        s->ops->publish(s, &e);
+        s->writing->resume(s, 1, &record, &e);
+        s->writing->publish(s, &e);
         _exit(1);
     }
     int status;
@@ -169,7 +170,7 @@ static void resume_takes_nothing_over_after_an_exchange(void)
     check_chunk(below("swapped"), "new");
     check_chunk(below(".swapped.partial/store"), "old");
     store *s = open_at(below("swapped"));
-    CHECK_INT(s->ops->resume(s, 1, &record, &e), 0);
+    CHECK_INT(s->writing->resume(s, 1, &record, &e), 0);
     CHECK(record == NULL && !exists(below(".swapped.partial")));
     s->ops->free(s);
 }
@@ -194,15 +195,15 @@ static void record_that_cannot_be_read_keeps_the_work(void)
     leave_staged("unread record");
     unreadable = "/.record";
     store *s = open_at(below("unread record"));
-    CHECK_INT(s->ops->resume(s, 0, &record, &refusal), NGFF_E_STORAGE);
+    CHECK_INT(s->writing->resume(s, 0, &record, &refusal), NGFF_E_STORAGE);
     CHECK(strstr(refusal.message, ".record: Input/output error") && record == NULL);
     s->ops->free(s);
     unreadable = NULL;
     s = open_at(below("unread record"));
-    CHECK_INT(s->ops->resume(s, 0, &record, &e), 1);
+    CHECK_INT(s->writing->resume(s, 0, &record, &e), 1);
     CHECK_TEXT(record, "done\n");
     free(record);
-    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    CHECK_INT(s->writing->publish(s, &e), NGFF_OK);
     s->ops->free(s);
     check_chunk(below("unread record"), "new");
 }
@@ -250,13 +251,13 @@ static void exchange_that_fails_keeps_the_new_store(void)
     leave_staged("refused");
     for (int i = 0; i < 2; i++) {
         store *s = open_at(below("refused"));
-        CHECK_INT(s->ops->resume(s, 1, &record, &e), 1);
+        CHECK_INT(s->writing->resume(s, 1, &record, &e), 1);
         CHECK_TEXT(record, "done\n");
         free(record);
         refusal = (error){0};
-        CHECK_INT(s->ops->publish(s, i ? &e : &refusal), i ? NGFF_OK : NGFF_E_STORAGE);
+        CHECK_INT(s->writing->publish(s, i ? &e : &refusal), i ? NGFF_OK : NGFF_E_STORAGE);
         CHECK(i || strstr(refusal.message, "Permission denied"));
-        s->ops->release(s);
+        s->writing->release(s);
         s->ops->free(s);
         check_chunk(below("refused"), i ? "new" : "old");
         exchange_failure = 0;
@@ -308,11 +309,11 @@ static void files_are_synced_one_by_one_before_the_store_is_visible(void)
     calls.sync = note_sync;
     calls.syncs_files = 1;
     store *s = open_at(below("synced"));
-    s->ops->set_sync(s);
-    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    s->writing->set_sync(s);
+    CHECK_INT(s->writing->begin(s, 0, &e), NGFF_OK);
     CHECK_INT(put_text(s, "scale0/image/c/0/0", "pixels"), NGFF_OK);
     CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
-    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    CHECK_INT(s->writing->publish(s, &e), NGFF_OK);
     s->ops->free(s);
     CHECK(strstr(synced, "scale0/image/c/0/0 ") && strstr(synced, "zarr.json "));
     CHECK_TEXT(synced + strlen("scale0/image/c/0/0 zarr.json "), "folder name ");
@@ -332,7 +333,7 @@ static void place_that_cannot_be_renamed_is_refused_before_the_work(void)
     int before = count_names(root);
     calls.can_move = cannot_move;
     store *s = open_at(below("lower"));
-    CHECK_INT(s->ops->begin(s, 1, &refusal), NGFF_E_EXISTS);
+    CHECK_INT(s->writing->begin(s, 1, &refusal), NGFF_E_EXISTS);
     CHECK(strstr(refusal.message, "overlay"));
     s->ops->free(s);
     CHECK_INT(count_names(root), before);
@@ -348,14 +349,14 @@ static void resume_after_spilling_goes_on(void)
     make_folder(below(".spilled.partial/.scratch"));
     write_text(below(".spilled.partial/.scratch/cell"), "old");
     store *s = open_at(below("spilled"));
-    CHECK_INT(s->ops->resume(s, 0, &record, &e), 1);
+    CHECK_INT(s->writing->resume(s, 0, &record, &e), 1);
     free(record);
     CHECK(!exists(below(".spilled.partial/.scratch")));
     make_folder(below(".spilled.partial/.scratch")); /* and if it is there, it is used */
-    CHECK_INT(s->ops->scratch_put(s, "cell", "new", 3, &e), NGFF_OK);
-    CHECK_INT(s->ops->scratch_get(s, "cell", back, 3, &e), NGFF_OK);
+    CHECK_INT(s->writing->scratch_put(s, "cell", "new", 3, &e), NGFF_OK);
+    CHECK_INT(s->writing->scratch_get(s, "cell", back, 3, &e), NGFF_OK);
     CHECK_TEXT(back, "new");
-    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    CHECK_INT(s->writing->publish(s, &e), NGFF_OK);
     s->ops->free(s);
     check_chunk(below("spilled"), "new");
     CHECK(!exists(below(".spilled.partial")));

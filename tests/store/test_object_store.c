@@ -227,14 +227,14 @@ static void claim_keeps_a_second_writer_out(void)
     error e = {0}, refused = {0};
     empty_server();
     store *first = open_on_server(below("a")), *second = open_on_server(below("a"));
-    CHECK_INT(first->ops->begin(first, 0, &e), NGFF_OK);
-    CHECK_INT(second->ops->begin(second, 1, &refused), NGFF_E_EXISTS);
+    CHECK_INT(first->writing->begin(first, 0, &e), NGFF_OK);
+    CHECK_INT(second->writing->begin(second, 1, &refused), NGFF_E_EXISTS);
     CHECK(strstr(refused.message, ".omezarr-claim") && strstr(refused.message, "another program is writing"));
-    second->ops->abandon(second);
+    second->writing->abandon(second);
     second->ops->free(second);
     CHECK(has_object("a/.omezarr-claim"));
     CHECK_INT(put_text(first, "scale0/image/c/0/0", "x"), NGFF_OK);
-    first->ops->abandon(first);
+    first->writing->abandon(first);
     first->ops->free(first);
     CHECK_INT(n_objects, 0);
 }
@@ -244,11 +244,11 @@ static void root_document_of_another_is_not_replaced(void)
     error e = {0};
     empty_server();
     store *s = open_on_server(below("a"));
-    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin(s, 0, &e), NGFF_OK);
     CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
     CHECK(!has_object("a/zarr.json"));
     store_object(below("a/zarr.json"), "theirs", 6);
-    CHECK_INT(s->ops->publish(s, &e), NGFF_E_EXISTS);
+    CHECK_INT(s->writing->publish(s, &e), NGFF_E_EXISTS);
     CHECK(strstr(e.message, "put by somebody else"));
     check_object(s, "zarr.json", "theirs");
     s->ops->free(s);
@@ -346,20 +346,20 @@ static void record_is_found_again_and_removed_in_the_end(void)
     char *record = NULL;
     empty_server();
     store *s = open_on_server(below("a"));
-    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
-    CHECK_INT(s->ops->note(s, "one\n", 4, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(s->writing->note(s, "one\n", 4, &e), NGFF_OK);
     CHECK_INT(put_text(s, "scale0/image/c/0/0", "pixels"), NGFF_OK);
-    CHECK_INT(s->ops->note(s, "two\n", 4, &e), NGFF_OK);
-    s->ops->release(s);
+    CHECK_INT(s->writing->note(s, "two\n", 4, &e), NGFF_OK);
+    s->writing->release(s);
     s->ops->free(s);
 
     s = open_on_server(below("a"));
-    CHECK_INT(s->ops->resume(s, 0, &record, &e), 1);
+    CHECK_INT(s->writing->resume(s, 0, &record, &e), 1);
     CHECK_TEXT(record, "one\ntwo\n");
     free(record);
-    CHECK_INT(s->ops->note(s, "three\n", 6, &e), NGFF_OK);
+    CHECK_INT(s->writing->note(s, "three\n", 6, &e), NGFF_OK);
     CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
-    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    CHECK_INT(s->writing->publish(s, &e), NGFF_OK);
     s->ops->free(s);
     check_chunk(below("a"), "pixels");
     CHECK_INT(n_objects, 2);
@@ -372,15 +372,15 @@ static void change_leaves_its_mark_first_and_takes_it_last(void)
     CHECK_INT(write_store(below("a"), "old", 0, &e), NGFF_OK);
     said[0] = 0;
     store *s = open_on_server(below("a"));
-    CHECK_INT(s->ops->begin_update(s, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin_update(s, &e), NGFF_OK);
     CHECK(!has_object("a/" STORE_DIRTY_KEY));
     CHECK_INT(put_text(s, "scale0/image/c/0/0", "new"), NGFF_OK);
     CHECK_INT(put_text(s, "scale1/image/c/0/0", "new"), NGFF_OK);
-    CHECK_INT(s->ops->remove_chunks(s, "scale1/image", &e), NGFF_OK);
+    CHECK_INT(s->writing->remove_chunks(s, "scale1/image", &e), NGFF_OK);
     CHECK(!has_object("a/scale1/image/c/0/0"));
     CHECK(said_at("put " STORE_DIRTY_KEY ";") < said_at("put scale0/image/c/0/0;"));
     CHECK(has_object("a/" STORE_DIRTY_KEY));
-    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    CHECK_INT(s->writing->publish(s, &e), NGFF_OK);
     s->ops->free(s);
     CHECK(said_at("delete " STORE_DIRTY_KEY ";") < said_at("delete .omezarr-claim;"));
     check_chunk(below("a"), "new");
@@ -397,21 +397,21 @@ static void child_of_fork_asks_for_no_removal(void)
         if (is_update)
             CHECK_INT(write_store(below("a"), "old", 0, &e), NGFF_OK);
         store *s = open_on_server(below("a"));
-        CHECK_INT(is_update ? s->ops->begin_update(s, &e) : s->ops->begin(s, 0, &e), NGFF_OK);
+        CHECK_INT(is_update ? s->writing->begin_update(s, &e) : s->writing->begin(s, 0, &e), NGFF_OK);
         CHECK_INT(put_text(s, "scale0/image/c/0/0", "x"), NGFF_OK);
         fflush(NULL);
         pid_t child = fork();
         if (child == 0) {
             error own = {0};
             said[0] = 0;
-            int is_right = s->ops->publish(s, &own) == NGFF_E_STATE;
-            s->ops->abandon(s);
+            int is_right = s->writing->publish(s, &own) == NGFF_E_STATE;
+            s->writing->abandon(s);
             s->ops->free(s);
             _exit(!is_right || strstr(said, "delete") || strstr(said, "put"));
         }
         waitpid(child, &status, 0);
         CHECK_INT(status, 0);
-        s->ops->abandon(s);
+        s->writing->abandon(s);
         s->ops->free(s);
         CHECK(!has_object("a/.omezarr-claim"));
     }

@@ -8,7 +8,7 @@
 static int32_t put_text(store *s, const char *key, const char *text)
 {
     error e = {0};
-    return s->ops->put(s, key, text, strlen(text), &e);
+    return s->writing->put(s, key, text, strlen(text), &e);
 }
 
 static void count(void *user, const char *key, const uint8_t *bytes, size_t n)
@@ -26,7 +26,7 @@ static void objects_are_put_once_read_and_visited(void)
     uint64_t size;
     int is_there = 1;
     store *s = store_memory_open();
-    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin(s, 0, &e), NGFF_OK);
     CHECK_INT(put_text(s, "a", "abcdef"), NGFF_OK);
     CHECK_INT(put_text(s, "b", ""), NGFF_OK);
     CHECK_INT(put_text(s, "a", "other"), NGFF_E_STATE);
@@ -54,7 +54,7 @@ static void chosen_put_fails(void)
     CHECK_INT(put_text(s, "b", "x"), NGFF_E_STORAGE);
     CHECK_INT(put_text(s, "c", "x"), NGFF_OK);
     store_memory_fail_after(s, 0);
-    CHECK_INT(s->ops->scratch_put(s, "d", "x", 1, &e), NGFF_E_STORAGE);
+    CHECK_INT(s->writing->scratch_put(s, "d", "x", 1, &e), NGFF_E_STORAGE);
     s->ops->free(s);
 }
 
@@ -64,14 +64,14 @@ static void scratch_is_apart_and_comes_back_once(void)
     char read[2] = "";
     size_t total = 0;
     store *s = store_memory_open();
-    CHECK_INT(s->ops->scratch_put(s, "a", "x", 1, &e), NGFF_OK);
-    CHECK_INT(s->ops->scratch_put(s, "a", "y", 1, &e), NGFF_OK);
+    CHECK_INT(s->writing->scratch_put(s, "a", "x", 1, &e), NGFF_OK);
+    CHECK_INT(s->writing->scratch_put(s, "a", "y", 1, &e), NGFF_OK);
     store_memory_visit(s, count, &total);
     CHECK_INT(total, 0);
     CHECK_INT(store_memory_scratch_count(s), 2);
-    CHECK_INT(s->ops->scratch_get(s, "a", read, 1, &e), NGFF_OK);
+    CHECK_INT(s->writing->scratch_get(s, "a", read, 1, &e), NGFF_OK);
     CHECK_TEXT(read, "y");
-    CHECK(s->ops->scratch_get(s, "a", read, 1, &e2) != NGFF_OK);
+    CHECK(s->writing->scratch_get(s, "a", read, 1, &e2) != NGFF_OK);
     s->ops->free(s);
 }
 
@@ -81,18 +81,18 @@ static void published_store_is_kept_unless_overwritten(void)
     size_t total = 0;
     store *s = store_memory_open();
     put_text(s, "a", "x");
-    s->ops->abandon(s);
+    s->writing->abandon(s);
     store_memory_visit(s, count, &total);
     CHECK_INT(total, 0);
     put_text(s, "a", "x");
     CHECK(!store_memory_is_published(s));
-    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
-    s->ops->abandon(s);
+    CHECK_INT(s->writing->publish(s, &e), NGFF_OK);
+    s->writing->abandon(s);
     CHECK(store_memory_is_published(s));
     store_memory_visit(s, count, &total);
     CHECK_INT(total, 1);
-    CHECK_INT(s->ops->begin(s, 0, &e2), NGFF_E_EXISTS);
-    CHECK_INT(s->ops->begin(s, 1, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin(s, 0, &e2), NGFF_E_EXISTS);
+    CHECK_INT(s->writing->begin(s, 1, &e), NGFF_OK);
     s->ops->free(s);
 }
 

@@ -59,8 +59,8 @@ static void *put_scratch(void *argument)
     char key[40];
     int read = 0;
     snprintf(key, sizeof key, "cell-%d", s->number);
-    CHECK_INT(s->store->ops->scratch_put(s->store, key, &s->number, sizeof s->number, &e), NGFF_OK);
-    CHECK_INT(s->store->ops->scratch_get(s->store, key, &read, sizeof read, &e), NGFF_OK);
+    CHECK_INT(s->store->writing->scratch_put(s->store, key, &s->number, sizeof s->number, &e), NGFF_OK);
+    CHECK_INT(s->store->writing->scratch_get(s->store, key, &read, sizeof read, &e), NGFF_OK);
     CHECK_INT(read, s->number);
     return NULL;
 }
@@ -85,7 +85,7 @@ static void scratch_of_an_object_store_lies_in_one_temporary_folder(void)
     error e = {0};
     CPLSetConfigOption("CPL_TMPDIR", below("tmp/none/at/all"));
     s = store_vsi_open("/vsis3/no-such-bucket/image.ome.zarr");
-    CHECK_INT(s->ops->scratch_put(s, "cell", "x", 1, &e), NGFF_E_STORAGE);
+    CHECK_INT(s->writing->scratch_put(s, "cell", "x", 1, &e), NGFF_E_STORAGE);
     CHECK(strstr(e.message, "CPL_TMPDIR"));
     s->ops->free(s);
     CPLSetConfigOption("CPL_TMPDIR", NULL);

@@ -45,11 +45,11 @@ static void documents_come_first_and_all_is_there(void)
                                        "scale0/image/c/0/0", "scale0/image/c/0/10", "scale0/image/c/0/9"};
     error e = {0};
     store *s = open_at(below("order.ozx"));
-    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin(s, 0, &e), NGFF_OK);
     for (int i = 5; i >= 0; i--)
         CHECK_INT(put_text(s, keys[i], i == 0 ? ngff : keys[i]), NGFF_OK);
     CHECK(!exists(below("order.ozx")));
-    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    CHECK_INT(s->writing->publish(s, &e), NGFF_OK);
     s->ops->free(s);
     CHECK(!exists(below(".order.ozx.partial")));
 
@@ -90,11 +90,11 @@ static void old_file_stays_until_the_new_one_takes_its_place(void)
     CHECK_INT(write_store(below("old.ozx"), "new", 0, &refusal), NGFF_E_EXISTS);
     CHECK(strstr(refusal.message, "OVERWRITE=YES") && strstr(refusal.message, "old.ozx"));
     store *s = open_at(below("old.ozx"));
-    CHECK_INT(s->ops->begin(s, 1, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin(s, 1, &e), NGFF_OK);
     CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
     uint8_t *still = bytes_of(below("old.ozx"), &n_new);
     CHECK(n_old == n_new && memcmp(old, still, n_old) == 0);
-    s->ops->abandon(s);
+    s->writing->abandon(s);
     s->ops->free(s);
     CHECK_INT(write_store(below("old.ozx"), "newer", 1, &e), NGFF_OK);
     uint8_t *newer = bytes_of(below("old.ozx"), &n_new);
@@ -129,7 +129,7 @@ static void nothing_is_changed_in_a_file(void)
     error e = {0};
     CHECK_INT(write_store(below("change.ozx"), "x", 0, &e), NGFF_OK);
     store *s = open_at(below("change.ozx"));
-    CHECK_INT(s->ops->begin_update(s, &e), NGFF_E_UNSUPPORTED);
+    CHECK_INT(s->writing->begin_update(s, &e), NGFF_E_UNSUPPORTED);
     CHECK(strstr(e.message, "OVERWRITE=YES"));
     s->ops->free(s);
     CHECK(!exists(below(".change.ozx.partial")));
@@ -142,19 +142,19 @@ static void resume_goes_on_with_what_was_put(void)
     pid_t child = fork();
     if (child == 0) {
         store *s = open_at(below("stopped.ozx"));
-        int has_failed = s->ops->begin(s, 0, &e) != NGFF_OK || s->ops->note(s, "some\n", 5, &e) != NGFF_OK;
+        int has_failed = s->writing->begin(s, 0, &e) != NGFF_OK || s->writing->note(s, "some\n", 5, &e) != NGFF_OK;
         _exit(has_failed || put_text(s, "scale0/image/c/0/0", "first") != NGFF_OK);
     }
     int status;
     waitpid(child, &status, 0);
     CHECK_INT(status, 0);
     store *s = open_at(below("stopped.ozx"));
-    CHECK_INT(s->ops->resume(s, 0, &record, &e), 1);
+    CHECK_INT(s->writing->resume(s, 0, &record, &e), 1);
     CHECK_TEXT(record, "some\n");
     free(record);
     check_object(s, "scale0/image/c/0/0", "first");
     CHECK_INT(put_text(s, "zarr.json", ngff), NGFF_OK);
-    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+    CHECK_INT(s->writing->publish(s, &e), NGFF_OK);
     s->ops->free(s);
     size_t n;
     uint8_t *bytes = bytes_of(below("stopped.ozx"), &n);

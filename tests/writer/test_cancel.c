@@ -75,21 +75,21 @@ static void gate_check(void)
 
 /* -- A store in memory, and one on the disk, with the gate in them -------------------------------------------------- */
 
-static const store_ops *memory_ops;
+static const store_writing *memory_writing;
 
 static int32_t gated_put(store *s, const char *key, const void *bytes, size_t n, error *e)
 {
     pass(key);
-    return memory_ops->put(s, key, bytes, n, e);
+    return memory_writing->put(s, key, bytes, n, e);
 }
 
 static store *gated_memory(void)
 {
-    static store_ops gated;
+    static store_writing gated;
     store *s = store_memory_open();
-    gated = *(memory_ops = s->ops);
+    gated = *(memory_writing = s->writing);
     gated.put = gated_put;
-    s->ops = &gated;
+    s->writing = &gated;
     return s;
 }
 
@@ -275,7 +275,7 @@ static void syncing_ends_within_a_file(void)
 
 static int32_t publish_and_cancel(store *s, error *e)
 {
-    int32_t status = memory_ops->publish(s, e);
+    int32_t status = memory_writing->publish(s, e);
     ngff_writer_cancel(gate.writer);
     return status;
 }
@@ -285,9 +285,9 @@ static void cancel_of_a_published_store_comes_too_late(void)
 {
     ngff_plan *plan = plan_of(NULL);
     store *s = gated_memory();
-    store_ops late = *s->ops;
+    store_writing late = *s->writing;
     late.publish = publish_and_cancel;
-    s->ops = &late;
+    s->writing = &late;
     ngff_writer *w = writer_open_store(plan, s);
     gate.writer = w;
     CHECK_INT(write_rows(w, 0, side), NGFF_OK);

@@ -11,10 +11,10 @@ static store *store_of(const snapshot *all)
 {
     error e = {0};
     store *s = store_memory_open();
-    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin(s, 0, &e), NGFF_OK);
     for (size_t i = 0; i < all->n; i++)
-        CHECK_INT(s->ops->put(s, all->objects[i].key, all->objects[i].bytes, all->objects[i].n, &e), NGFF_OK);
-    CHECK_INT(s->ops->publish(s, &e), NGFF_OK);
+        CHECK_INT(s->writing->put(s, all->objects[i].key, all->objects[i].bytes, all->objects[i].n, &e), NGFF_OK);
+    CHECK_INT(s->writing->publish(s, &e), NGFF_OK);
     return s;
 }
 
@@ -211,7 +211,7 @@ static void windows_are_not_made_from_what_cannot_be_read(void)
         error e = {0};
         CHECK_INT(ngff_writer_write(w, zero, shape, pixels, NULL, NULL, 0), NGFF_OK);
         if (is_lost)
-            CHECK_INT(s->ops->remove(s, "ovr_2x/image/c/0/0", &e), NGFF_OK);
+            CHECK_INT(s->writing->remove(s, "ovr_2x/image/c/0/0", &e), NGFF_OK);
         else
             store_memory_fail_read(s, "ovr_2x/image/c/0/0");
         CHECK_INT(ngff_writer_close(w), is_lost ? NGFF_E_CORRUPT : NGFF_E_STORAGE);

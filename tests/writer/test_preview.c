@@ -21,7 +21,7 @@ static void the_held_object_is_read_like_any_other(void)
     } cases[] = {{0, 0, "abcdef"}, {0, 3, "abc"},       {2, 0, "cdef"}, {2, 100, "cdef"},
                  {-1, 2, "ef"},    {-1, 100, "abcdef"}, {9, 1, ""}};
     error e = {0};
-    CHECK_INT(below->ops->put(below, "a", "x", 1, &e), NGFF_OK);
+    CHECK_INT(below->writing->put(below, "a", "x", 1, &e), NGFF_OK);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint8_t *bytes = NULL;
         size_t n = 0;
@@ -132,6 +132,7 @@ static _Thread_local const char *password;
 static _Thread_local int is_caller;
 static atomic_int n_refused, n_by_others, n_copies;
 static const store_ops *memory_ops;
+static const store_writing *memory_writing;
 
 static void *password_copy(void)
 {
@@ -166,7 +167,7 @@ static void ask(void)
 static int32_t put_slowly(store *s, const char *key, const void *bytes, size_t n, error *e)
 {
     ask();
-    return memory_ops->put(s, key, bytes, n, e);
+    return memory_writing->put(s, key, bytes, n, e);
 }
 
 static int32_t find_slowly(store *s, const char *key, int64_t offset, size_t n, uint8_t **bytes, size_t *n_read,
@@ -184,11 +185,14 @@ static void every_thread_has_the_settings_of_the_caller(void)
     static uint16_t pixels[128 * 128];
     store *s = store_memory_open();
     memory_ops = s->ops;
+    memory_writing = s->writing;
     store_ops slow = *memory_ops;
-    slow.put = put_slowly;
+    store_writing slow_writing = *memory_writing;
+    slow_writing.put = put_slowly;
     slow.find = find_slowly;
     slow.find_into = NULL;
     s->ops = &slow;
+    s->writing = &slow_writing;
     s->threads = &threads;
     for (int i = 0; i < 128 * 128; i++)
         pixels[i] = (uint16_t)(i + 1);

@@ -69,7 +69,7 @@ static void chunks_of_both_versions_are_read_and_missing_ones_are_fill(void)
         if (plan->codec.compress != COMPRESS_NONE || plan->codec.has_crc32c)
             CHECK_INT(codec_encode(context, &plan->codec, pixels, sizeof pixels, bytes, sizeof bytes, &n, &e), NGFF_OK);
         codec_context_free(context);
-        CHECK_INT(s->ops->put(s, forms[f][2], bytes, n, &e), NGFF_OK);
+        CHECK_INT(s->writing->put(s, forms[f][2], bytes, n, &e), NGFF_OK);
         check_pixels(back, 1, 2, 500);
         check_pixels(back, 0, 0, -1);
         written_free(back);
@@ -109,7 +109,7 @@ static void damaged_bytes_are_told_with_their_key(void)
     written *back = make_written(s, plan);
     uint16_t pixels[64];
     error e = {0}, e2 = {0};
-    CHECK_INT(s->ops->put(s, "scale0/image/c/0/0", "no zstd", 7, &e), NGFF_OK);
+    CHECK_INT(s->writing->put(s, "scale0/image/c/0/0", "no zstd", 7, &e), NGFF_OK);
     CHECK_INT(written_chunk(back, 0, (const int64_t[]){0, 0}, pixels, &e), NGFF_E_CORRUPT);
     CHECK(strncmp(e.message, "/data/a.ome.zarr/scale0/image/c/0/0: ", 37) == 0);
     written_free(back);
@@ -117,7 +117,7 @@ static void damaged_bytes_are_told_with_their_key(void)
     ngff_plan_free(plan);
     plan = make_plan("COMPRESS=NONE", "SHARD=16");
     back = make_written(s = store_memory_open(), plan);
-    CHECK_INT(s->ops->put(s, "scale0/image/c/0/0", "short", 5, &e2), NGFF_OK);
+    CHECK_INT(s->writing->put(s, "scale0/image/c/0/0", "short", 5, &e2), NGFF_OK);
     CHECK_INT(written_chunk(back, 0, (const int64_t[]){0, 0}, pixels, &e2), NGFF_E_CORRUPT);
     CHECK(strncmp(e2.message, "/data/a.ome.zarr/scale0/image/c/0/0: ", 37) == 0);
     written_free(back);
@@ -158,7 +158,7 @@ static void replaced_shard_is_read_anew(void)
     for (int round = 0; round < 2; round++) {
         shards *all = shards_create(plan, s);
         uint16_t pixels[64];
-        s->ops->begin_update(s, &e);
+        s->writing->begin_update(s, &e);
         e = (error){0};
         for (int i = 0; i < 4; i++) {
             ramp(100 * i + round, pixels);

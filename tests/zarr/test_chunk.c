@@ -19,7 +19,7 @@ static void put_shards(store *s)
         error e = {0};
         bytes[index_bytes] = (uint8_t)(i + 1);
         snprintf(key, sizeof key, "0/c/0/%d", i);
-        CHECK_INT(s->ops->put(s, key, bytes, index_bytes + 1, &e), NGFF_OK);
+        CHECK_INT(s->writing->put(s, key, bytes, index_bytes + 1, &e), NGFF_OK);
     }
     free(bytes);
 }
@@ -52,7 +52,7 @@ static void indices_of_shards_stay_within_their_bound(void)
     budget *buffers = budget_create(1 << 20);
     chunk_store c;
     error e = {0};
-    CHECK_INT(s->ops->begin(s, 0, &e), NGFF_OK);
+    CHECK_INT(s->writing->begin(s, 0, &e), NGFF_OK);
     put_shards(s);
     chunk_store_begin(&c, s, "memory", buffers);
     for (int turn = 0; turn < 2 * n_shards; turn++) {
