@@ -47,6 +47,8 @@ extern "C" {
 #define NGFF_E_EXISTS (-50)      /* the destination exists and OVERWRITE=YES was not given, or is not ours */
 #define NGFF_E_NOT_FOUND (-60)   /* no such store, array or object */
 #define NGFF_E_STORAGE (-70)     /* the storage refused a read, write, close, rename or delete */
+#define NGFF_E_REFUSED (-71)     /* only from a store of the host: who asks may not */
+#define NGFF_E_AGAIN (-72)       /* only from a store of the host: it may go better the next time */
 #define NGFF_E_CORRUPT (-80)     /* stored bytes or metadata are not what they must be */
 #define NGFF_E_STATE (-90)       /* the call does not fit the state of the handle */
 #define NGFF_E_CANCELLED (-100)  /* the caller asked to stop */
@@ -258,7 +260,7 @@ NGFF_API const char *ngff_plan_option(ngff_plan *plan, const char *name);
 
 typedef struct ngff_writer ngff_writer;
 
-/* Claims the destination. path: a plain path, or with GDAL any VSI path. An existing store is refused unless
+/* Claims the destination. path: a plain path, with GDAL any VSI path, or one in a store of the host. An existing store is refused unless
  * OVERWRITE=YES; a folder that is not an OME-Zarr is always refused. Nothing opens there before ngff_writer_close
  * has succeeded. The plan is kept by reference count. With RESUME=YES the first call after it reads what an earlier run
  * has stored, and may fail for that; ngff_writer_cancel ends it. */
@@ -549,6 +551,65 @@ NGFF_API int32_t ngff_reader_verify(ngff_reader *reader, int32_t n_threads,
  * are NGFF_FINDING_INVALID), or the error of what cannot be read. */
 NGFF_API int32_t ngff_validate(const char *path, const char *const *options,
                                void (*finding)(void *user, int32_t kind, const char *text), void *user);
+
+/* -- Stores of the host ---------------------------------------------------------------------------------------- */
+
+/* Objects by key, wherever the host has them: an object store that it speaks to, a database, a table in memory. The
+ * library writes and reads there through five calls, by the protocol of object stores (docs/guarantees.md): a claim that
+ * is written only where there is none, the root's document last, nothing that opens before, nothing taken for missing
+ * that could not be asked for.
+ *
+ * key: text as "image.ome.zarr/scale0/image/c/0/0"; no key begins or ends with '/', or is empty. All calls come from any
+ * thread, several at once, also from the library's own; they may be slow, and must not call the library with a path of
+ * this store. Each returns
+ *   NGFF_OK;
+ *   NGFF_E_NOT_FOUND   there is no such object: only where that is known, or chunks turn into fill;
+ *   NGFF_E_EXISTS      of write: there is one already, and must_be_new was said;
+ *   NGFF_E_AGAIN       a failure that may pass: the same call is made again, five times in all, unless nobody waits for it;
+ *   NGFF_E_REFUSED     the place does not let this caller do it; some say so of what is not there;
+ *   NGFF_E_STORAGE     or any other value: a failure for good.
+ * error: room for error_size bytes of one line, the cause of what is not NGFF_OK; it gets into the library's message. */
+typedef struct {
+    void *user; /* the first argument of each call */
+    /* Stores n bytes, whole or not at all, over what is there, and returns when they are safe. must_be_new: only where
+     * nothing is, which the place itself must decide, so that one of two who ask at once is told NGFF_E_EXISTS. Where the
+     * place cannot, look first: two writers that begin within the same moment are then not kept apart. */
+    int32_t (*write)(void *user, const char *key, const void *bytes, int64_t n, int32_t must_be_new, char *error,
+                     int64_t error_size);
+    /* Reads n bytes from offset, or those of them that there are; n = 0: all from offset; offset = -1: the last n.
+     * room(to, n) gives memory for the bytes, to be filled before the call returns; it is called once, as soon as their
+     * number is known, and gives NULL where that is more than was asked for, or memory is out (then return any error).
+     * size: the size of the whole object, where the place tells it with the bytes: then less than there is becomes an error;
+     * else leave it alone. */
+    int32_t (*read)(void *user, const char *key, int64_t offset, int64_t n, void *(*room)(void *to, int64_t n),
+                    void *to, int64_t *size, char *error, int64_t error_size);
+    /* Removes an object. One that is not there is NGFF_OK, or NGFF_E_NOT_FOUND. */
+    int32_t (*remove)(void *user, const char *key, char *error, int64_t error_size);
+    /* The size of an object. A prefix of other keys is none. */
+    int32_t (*size)(void *user, const char *key, int64_t *size, char *error, int64_t error_size);
+    /* Calls found(to, key) for every key that begins with prefix ("", or a text that ends with '/'), as they are now, in any
+     * order. is_recursive = 0: only the next part of each key is looked at, so that one key is enough of those which
+     * have it in common; "prefix/part/" will do. found returns NGFF_OK, or an error to be returned. */
+    int32_t (*list)(void *user, const char *prefix, int32_t is_recursive, int32_t (*found)(void *to, const char *key),
+                    void *to, char *error, int64_t error_size);
+    /* Seconds before a call is made again (NGFF_E_AGAIN), doubled each time; 0: half a second. */
+    double retry_delay;
+} ngff_store_calls;
+
+typedef struct ngff_store ngff_store;
+
+/* Makes a store of the host a place for all functions of this library that take a path: ngff_store_path is the root, and
+ * "/" and a key below it ("/host:1:memory/image.ome.zarr") the place of an image, a label image, a part. It is as any other
+ * object store there; what is in one file (.ozx) is only read. calls is copied. write, remove: NULL where the place is only
+ * read; list: NULL where it cannot be listed, which it must be to be written to. name: how messages call the place. */
+NGFF_API ngff_store *ngff_store_create(const ngff_store_calls *calls, const char *name);
+NGFF_API int32_t ngff_store_status(const ngff_store *store);
+NGFF_API const char *ngff_store_error(const ngff_store *store);
+/* "/host:NUMBER:NAME", which no other store of the process has or will have. */
+NGFF_API const char *ngff_store_path(const ngff_store *store);
+/* Ends it, and returns when no call is under way: none comes any more, and what still writes or reads there gets an error.
+ * Any thread may do that at any time, but not one of the calls. */
+NGFF_API void ngff_store_free(ngff_store *store);
 
 #ifdef __cplusplus
 }

@@ -24,6 +24,8 @@ const char *ngff_status_text(int32_t status)
         {NGFF_E_EXISTS, "destination exists"},
         {NGFF_E_NOT_FOUND, "not found"},
         {NGFF_E_STORAGE, "storage failure"},
+        {NGFF_E_REFUSED, "refused"},
+        {NGFF_E_AGAIN, "failed for now"},
         {NGFF_E_CORRUPT, "corrupt data"},
         {NGFF_E_STATE, "wrong state"},
         {NGFF_E_CANCELLED, "cancelled"},

@@ -15,12 +15,12 @@
 /* -- Attempts ------------------------------------------------------------------------------------------------------ */
 
 /* True, after a pause, if a request that has failed shall be made again. attempt: its number, from 1. */
-static int is_tried_again(const object_calls *calls, int attempt)
+static int is_tried_again(const object_calls *calls, const char *path, int attempt)
 {
     enum { n_attempts = 5 };
     if (attempt >= n_attempts)
         return 0;
-    double seconds = calls->retry_delay() * (1 << (attempt - 1));
+    double seconds = calls->retry_delay(path) * (1 << (attempt - 1));
     struct timespec pause = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
     nanosleep(&pause, NULL);
     return 1;
@@ -42,7 +42,7 @@ int object_write(const object_calls *calls, const char *path, const void *bytes,
     int failure, attempt = 0;
     do
         failure = calls->write(path, bytes, n, must_be_new, cause);
-    while (failure == EAGAIN && is_tried_again(calls, ++attempt));
+    while (failure == EAGAIN && is_tried_again(calls, path, ++attempt));
     return give_up(failure, cause);
 }
 
@@ -52,7 +52,7 @@ int object_read(const object_calls *calls, const char *path, int64_t offset, siz
     int failure, attempt = 0;
     do
         failure = calls->read(path, offset, n, bytes, n_read, size, cause);
-    while (failure == EAGAIN && is_tried_again(calls, ++attempt));
+    while (failure == EAGAIN && is_tried_again(calls, path, ++attempt));
     return give_up(failure, cause);
 }
 
@@ -62,7 +62,7 @@ int object_remove(const object_calls *calls, const char *path, char cause[256])
     int failure, attempt = 0;
     do
         failure = calls->remove(path, cause);
-    while (failure == EAGAIN && is_tried_again(calls, ++attempt));
+    while (failure == EAGAIN && is_tried_again(calls, path, ++attempt));
     return give_up(failure, cause);
 }
 
@@ -153,7 +153,7 @@ static char **trusted_list(const object_store *o, int is_recursive)
             if (is_claim(names[i]))
                 return names;
         free_names(names);
-        if (!is_tried_again(o->calls, attempt))
+        if (!is_tried_again(o->calls, o->path, attempt))
             return NULL;
     }
 }
@@ -789,8 +789,8 @@ static int32_t make_scratch(object_store *o, error *e)
             o->scratch = path;
             o->scratch_process = (long)getpid();
         } else {
-            error_set(e, NGFF_E_STORAGE, "cannot make the temporary folder %s; set CPL_TMPDIR to a writable place",
-                      path ? path : "");
+            error_set(e, NGFF_E_STORAGE, "cannot make the temporary folder %s; set %s to a writable place",
+                      path ? path : "", o->calls->temporary_setting);
             free(path);
         }
     }

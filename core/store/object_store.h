@@ -21,12 +21,13 @@ typedef struct {
     /* All keys below, or the names right below; as list of folder_calls. An empty list may also be one that was
      * refused: some servers, and GDAL, do not tell them apart. */
     int (*list)(const char *path, int is_recursive, char ***names, char cause[256]);
-    void (*forget)(const char *path);      /* what is remembered of all below */
-    void (*forget_list)(const char *path); /* the remembered list that has this path in it */
-    double (*retry_delay)(void);           /* seconds before the second attempt, doubled before each further one */
-    char *(*temporary_path)(void);         /* for a folder of scratch on this machine; for free() */
-    const folder_calls *files;             /* for that */
-    const thread_settings *threads;        /* NULL: threads have no settings */
+    void (*forget)(const char *path);        /* what is remembered of all below */
+    void (*forget_list)(const char *path);   /* the remembered list that has this path in it */
+    double (*retry_delay)(const char *path); /* seconds before the second attempt, doubled before each further one */
+    char *(*temporary_path)(void);           /* for a folder of scratch on this machine; for free() */
+    const char *temporary_setting;           /* what says where that is */
+    const folder_calls *files;               /* for that */
+    const thread_settings *threads;          /* NULL: threads have no settings */
 } object_calls;
 
 store *object_store_open(const char *path, const object_calls *calls);

@@ -3,6 +3,7 @@
 #include "store/folder.h"
 #include "store/side_file.h"
 #include "store/store.h"
+#include "store/store_host.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -17,6 +18,12 @@ static const side_calls *local_side_calls_for(const char *path)
 {
     (void)path;
     return &local_side_calls;
+}
+
+static const side_calls *no_side_calls(const char *path)
+{
+    (void)path;
+    return NULL;
 }
 
 static char *as_typed(const char *path)
@@ -35,6 +42,7 @@ static const struct place {
 #else
     {"/vsi", as_typed, store_file_open, local_side_calls_for}, /* which store_why_not refuses */
 #endif
+    {STORE_HOST_BEGIN, as_typed, store_host_open, no_side_calls},
     {"", local_path, store_file_open, local_side_calls_for},
 };
 

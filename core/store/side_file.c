@@ -47,6 +47,9 @@ side_file *side_file_begin(const char *path, const char *start, error *e)
     }
     if (!f || !f->path || !f->partial)
         error_set(e, NGFF_E_MEMORY, "out of memory");
+    else if (!f->calls)
+        error_set(e, NGFF_E_UNSUPPORTED, "%s: a store of the host takes no file beside an image; give a path on a disk",
+                  path);
     else if (store_why_not(path))
         error_set(e, NGFF_E_UNSUPPORTED, "%s: %s", path, store_why_not(path));
     else if (check_place(f, start, e) == NGFF_OK)

@@ -23,7 +23,7 @@ typedef struct {
     int may_be_part; /* a write that failed may have left a part */
 } side_calls;
 
-const side_calls *side_calls_for(const char *path);     /* places.c; of these two: */
+const side_calls *side_calls_for(const char *path);     /* places.c; NULL: none are put there. Of these two: */
 extern const side_calls local_side_calls;               /* local_posix.c */
 const side_calls *vsi_side_calls_for(const char *path); /* store_vsi.c; only where built with GDAL */
 

@@ -455,8 +455,9 @@ static void forget_list(const char *path)
     free(parent);
 }
 
-static double retry_delay(void)
+static double retry_delay(const char *path)
 {
+    (void)path;
     return CPLAtof(CPLGetConfigOption("GDAL_HTTP_RETRY_DELAY", "0.5"));
 }
 
@@ -475,6 +476,7 @@ const object_calls request_calls = {
     .forget_list = forget_list,
     .retry_delay = retry_delay,
     .temporary_path = temporary_path,
+    .temporary_setting = "CPL_TMPDIR",
     .files = &vsi_calls,
     .threads = &vsi_threads,
 };

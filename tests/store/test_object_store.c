@@ -122,8 +122,9 @@ static void server_forget(const char *path)
     (void)path;
 }
 
-static double server_retry_delay(void)
+static double server_retry_delay(const char *path)
 {
+    (void)path;
     return 0;
 }
 
