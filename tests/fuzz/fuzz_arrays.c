@@ -99,6 +99,8 @@ static void walk(GDALGroupH group, int depth)
     CSLDestroy(names);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const drivers[] = {"OMEZARR", NULL};

@@ -58,6 +58,8 @@ static void open_and_read(const char *name, int depth)
     CSLDestroy(parts);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size > most_bytes)

@@ -62,6 +62,8 @@ static int32_t read_object(void *user, const char *key)
     return --*n_left > 0 ? NGFF_OK : -1;
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
     zip_index *index = NULL;
