@@ -9,12 +9,9 @@
 #include "model/summary.h"
 #include "zarr/array.h"
 
-/* Receives one object of the store, key and bytes; a negative status stops the writing. */
-typedef int32_t (*metadata_sink)(void *user, const char *key, const void *bytes, size_t n);
-
 /* Emits every metadata object of the store (groups, arrays, coordinate arrays and large attributes with their chunks),
  * the root's own document last. summaries: one per channel, or NULL (no omero, no statistics). */
-int32_t metadata_write(const struct ngff_plan *plan, const channel_summary *summaries, metadata_sink sink, void *user,
+int32_t metadata_write(const struct ngff_plan *plan, const channel_summary *summaries, document_sink sink, void *user,
                        error *e);
 /* As metadata_write, with members that are known only now: n pairs of name and JSON text, of the block "omezarr" or of
  * NGFF's own. */
@@ -23,7 +20,7 @@ typedef struct {
     int is_ngff;
 } late_member;
 int32_t metadata_write_late(const struct ngff_plan *plan, const channel_summary *summaries, const late_member *late,
-                            int n_late, metadata_sink sink, void *user, error *e);
+                            int n_late, document_sink sink, void *user, error *e);
 /* Number of objects that metadata_write emits. */
 int64_t metadata_count(const struct ngff_plan *plan);
 /* One of the plan's arrays as Zarr describes it; its path is the plan's. */

@@ -509,7 +509,7 @@ static int is_stored(store *s, const char *key, const void *bytes, size_t n)
     return is_same;
 }
 
-/* metadata_sink: replaces an object, unless it says now what it said before or is there already. */
+/* document_sink: replaces an object, unless it says now what it said before or is there already. */
 static int32_t put_document(void *user, const char *key, const void *bytes, size_t n)
 {
     documents *d = user;

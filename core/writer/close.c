@@ -37,7 +37,7 @@ static int32_t hold(held_object *root, const char *key, const void *bytes, size_
     return NGFF_OK;
 }
 
-/* metadata_sink */
+/* document_sink */
 static int32_t put_document(void *user, const char *key, const void *bytes, size_t n)
 {
     const sink *to = user;

@@ -273,7 +273,7 @@ static store *open_root(const struct ngff_plan *plan, const char *path, error *e
 }
 
 /* The documents of the group, with this list. */
-static int32_t put_group(int format, const cJSON *names, metadata_sink sink, void *user, error *e)
+static int32_t put_group(int format, const cJSON *names, document_sink sink, void *user, error *e)
 {
     static const char v3[] =
         "{\n\t\"zarr_format\":\t3,\n\t\"node_type\":\t\"group\",\n\t\"attributes\":\t{\n\t\t\"ome\":"
@@ -313,7 +313,7 @@ static int32_t make_group(store *s, int format, error *e)
     return e->status;
 }
 
-int32_t label_group_make(store *s, int format, const char *const *names, int n, const char *root, metadata_sink sink,
+int32_t label_group_make(store *s, int format, const char *const *names, int n, const char *root, document_sink sink,
                          void *user, error *e)
 {
     int is_v2 = format == ZARR_2;

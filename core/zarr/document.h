@@ -13,6 +13,8 @@ enum { most_path = 200 };
 
 /* Reads one object as text (malloc'ed, NUL-terminated); NGFF_E_NOT_FOUND when there is none. */
 typedef int32_t (*document_get)(void *user, const char *key, char **text, size_t *n, error *e);
+/* Receives one object of the store, key and bytes; a negative status stops the writing. */
+typedef int32_t (*document_sink)(void *user, const char *key, const void *bytes, size_t n);
 
 /* What a store may ask of its reader; 0: the default, 16 MiB for a document and default_chunk_bytes for a chunk. */
 typedef struct {

@@ -1,0 +1,18 @@
+/* root_parts.h: what the root's attributes say, in the parts that metadata_write puts together. */
+#ifndef NGFF_METADATA_ROOT_PARTS_H
+#define NGFF_METADATA_ROOT_PARTS_H
+
+#include "metadata/metadata.h"
+#include "zarr/node_write.h"
+
+/* "multiscales" of a plan: axes, levels, and how they were made. */
+void multiscales_add(const struct ngff_plan *plan, cJSON *ome, int *is_whole);
+/* "omero": how viewers show the channels. All or nothing; summaries: one per channel, or NULL, which adds nothing. */
+void omero_add(const struct ngff_plan *plan, const channel_summary *summaries, cJSON *ome, int *is_whole);
+/* The block "omezarr", if it has any member beside its version. Members too large for the root become arrays. */
+int32_t block_add(const struct ngff_plan *plan, const channel_summary *summaries, const late_member *late, int n_late,
+                  node_writer *to, cJSON *attributes);
+/* How many objects the block may add that are not known before the statistics are. */
+int64_t block_late_count(const struct ngff_plan *plan);
+
+#endif
