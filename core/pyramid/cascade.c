@@ -294,20 +294,15 @@ int32_t cascade_write(cascade *cs, int l, const box *region, const void *pixels,
 {
     const level *at = &cs->plan->levels[l];
     int64_t first[MAX_RANK], last[MAX_RANK], index[MAX_RANK] = {0};
-    int rank = region->rank, i;
     input in = {region, pixels, mask, strides, mask_stride};
-    for (i = 0; i < rank; i++) {
-        index[i] = first[i] = region->origin[i] / at->cell[i];
-        last[i] = (region->origin[i] + region->extent[i] - 1) / at->cell[i];
-    }
+    grid_meet(region, at->cell, first, last);
+    memcpy(index, first, (size_t)region->rank * sizeof *index);
     do {
         if (atomic_load(&cs->has_failed)) /* of which cascade_error tells; what is still to come would be in vain */
             return NGFF_OK;
         if (write_cell(cs, l, &in, index, e) != NGFF_OK)
             return e->status;
-        for (i = rank - 1; i >= 0 && ++index[i] > last[i]; i--)
-            index[i] = first[i];
-    } while (i >= 0);
+    } while (count_up(region->rank, first, last, index));
     return NGFF_OK;
 }
 
@@ -349,7 +344,7 @@ static cell *take_unwritten(cascade *cs, int l, const int64_t *index, error *e)
 static void write_unwritten(cascade *cs, int l)
 {
     const level *at = &cs->plan->levels[l];
-    int rank = cs->plan->image->rank, i;
+    int rank = cs->plan->image->rank;
     int64_t index[MAX_RANK] = {0};
     box whole = box_make(rank, NULL, at->shape);
     if (!box_needs_writing(cs, &whole))
@@ -361,9 +356,7 @@ static void write_unwritten(cascade *cs, int l)
             submit(cs, c, &e);
         if (e.status != NGFF_OK)
             cascade_fail(cs, &e);
-        for (i = rank - 1; i >= 0 && ++index[i] >= at->cell_grid[i]; i--)
-            index[i] = 0;
-    } while (i >= 0 && !atomic_load(&cs->has_failed));
+    } while (grid_next(rank, at->cell_grid, index) && !atomic_load(&cs->has_failed));
     pool_wait(cs->pool);
 }
 
@@ -416,14 +409,14 @@ int32_t cascade_skip(cascade *cs, int l, const box *region, error *e)
 {
     const level *at = &cs->plan->levels[l];
     int64_t first[MAX_RANK], last[MAX_RANK], index[MAX_RANK] = {0};
-    int rank = region->rank, i;
-    for (i = 0; i < rank; i++) {
+    int rank = region->rank;
+    for (int i = 0; i < rank; i++) {
         int64_t end = region->origin[i] + region->extent[i];
         if (region->origin[i] % at->cell[i] != 0 || (end % at->cell[i] != 0 && end != at->shape[i]))
             return error_set(e, NGFF_E_ARGUMENT, "only a region of whole blocks can be left out");
-        index[i] = first[i] = region->origin[i] / at->cell[i];
-        last[i] = (end - 1) / at->cell[i];
     }
+    grid_meet(region, at->cell, first, last);
+    memcpy(index, first, (size_t)rank * sizeof *index);
     do {
         box whole = cell_box(at, rank, index);
         cell *c = box_needs_writing(cs, &whole) ? take_unwritten(cs, l, index, e) : take_skipped(cs, l, index, e);
@@ -431,9 +424,7 @@ int32_t cascade_skip(cascade *cs, int l, const box *region, error *e)
             skip_upwards(cs, c, e);
         else if (e->status == NGFF_OK)
             cell_written_twice(&whole, e);
-        for (i = rank - 1; i >= 0 && ++index[i] > last[i]; i--)
-            index[i] = first[i];
-    } while (i >= 0 && e->status == NGFF_OK);
+    } while (count_up(rank, first, last, index) && e->status == NGFF_OK);
     return e->status;
 }
 

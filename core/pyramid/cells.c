@@ -85,11 +85,7 @@ void cell_fill_unwritten(const cascade *cs, const box *b, uint8_t *pixels, const
 
 box cell_box(const level *at, int rank, const int64_t *index)
 {
-    int64_t origin[MAX_RANK];
-    for (int i = 0; i < rank; i++)
-        origin[i] = index[i] * at->cell[i];
-    box cell = box_make(rank, origin, at->cell), whole = box_make(rank, NULL, at->shape);
-    return box_intersect(&cell, &whole);
+    return grid_box(rank, at->shape, at->cell, index);
 }
 
 box cell_source(const cascade *cs, const cell *c)
@@ -441,10 +437,7 @@ int cell_count_skipped(cascade *cs, int l, const int64_t *index, cell **counted,
 
 static int64_t done_bit(const cascade *cs, int l, const int64_t *index)
 {
-    int64_t bit = 0;
-    for (int i = 0; i < cs->plan->image->rank; i++)
-        bit = bit * cs->plan->levels[l].cell_grid[i] + index[i];
-    return bit;
+    return grid_place(cs->plan->image->rank, cs->plan->levels[l].cell_grid, index);
 }
 
 int cell_is_done(const cascade *cs, int l, const int64_t *index)

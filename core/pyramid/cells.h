@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/grid.h"
 #include "pyramid/cascade.h"
 #include "pyramid/straddle.h"
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grid.h"
 #include "model/plan.h"
 
 struct label_values {
@@ -74,14 +75,12 @@ void label_values_add(label_values *v, const cell *c)
     int64_t at[MAX_RANK] = {0};
     if (!v || c->level != 0)
         return;
-    for (int axis = y; axis >= 0;) { /* row by row, the padding of cells at the border left out */
+    do { /* row by row, the padding of cells at the border left out */
         int64_t offset = 0;
         for (int i = 0; i <= y; i++)
             offset += at[i] * c->strides[i];
         see_row(v->seen, v->data_type, c->pixels + offset, c->box.extent[rank - 1]);
-        for (axis = y; axis >= 0 && ++at[axis] == c->box.extent[axis]; axis--)
-            at[axis] = 0;
-    }
+    } while (grid_next(rank - 1, c->box.extent, at));
 }
 
 void label_values_skip(label_values *v)

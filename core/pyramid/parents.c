@@ -292,7 +292,7 @@ typedef int32_t (*parent_visitor)(cascade *cs, const cell *child, int l, const i
 static int32_t for_parents(cascade *cs, const cell *child, int l, parent_visitor visit, cell **finished, error *e)
 {
     int64_t first[MAX_RANK], last[MAX_RANK], index[MAX_RANK] = {0};
-    int rank = child->box.rank, i;
+    int rank = child->box.rank;
     parent_range(cs, child, l, first, last);
     memcpy(index, first, sizeof *index * (size_t)rank);
     do {
@@ -301,9 +301,7 @@ static int32_t for_parents(cascade *cs, const cell *child, int l, parent_visitor
         int is_wanted = !cs->host.is_wanted || cs->host.is_wanted(cs->host.user, l, index);
         if (is_wanted && !box_is_empty(&both) && visit(cs, child, l, index, finished, e) != NGFF_OK)
             return e->status;
-        for (i = rank - 1; i >= 0 && ++index[i] > last[i]; i--)
-            index[i] = first[i];
-    } while (i >= 0);
+    } while (count_up(rank, first, last, index));
     return NGFF_OK;
 }
 

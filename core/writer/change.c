@@ -364,16 +364,6 @@ void change_start_sets(ngff_writer *w)
     expect(w, w->stored_chunks, w->stored_mask_chunks);
 }
 
-static box cell_box_of(const ngff_plan *plan, int l, const int64_t *index)
-{
-    const level *at = &plan->levels[l];
-    int64_t origin[MAX_RANK];
-    for (int i = 0; i < plan->image->rank; i++)
-        origin[i] = index[i] * at->cell[i];
-    box cell = box_make(plan->image->rank, origin, at->cell), whole = box_make(plan->image->rank, NULL, at->shape);
-    return box_intersect(&cell, &whole);
-}
-
 static int is_touched(const ngff_writer *w, const box *cell)
 {
     int y = cell->rank - 2;
@@ -384,9 +374,10 @@ static int is_touched(const ngff_writer *w, const box *cell)
 /* Wants the cells of level 0 that were written to. Returns their number. */
 static int64_t want_touched(ngff_writer *w)
 {
+    const level *base = &w->plan->levels[0];
     int64_t index[MAX_RANK] = {0}, n = 0;
     do {
-        box cell = cell_box_of(w->plan, 0, index);
+        box cell = grid_box(w->plan->image->rank, base->shape, base->cell, index);
         if (is_touched(w, &cell)) {
             wanted_add(w->wanted, 0, index);
             n++;
@@ -573,7 +564,7 @@ static int32_t count_rest(ngff_writer *w, error *e)
     strides_dense(rank, base->cell, plan->image->type->size, c.strides);
     while (e->status == NGFF_OK) {
         int has_passed = wanted_has(w->wanted, 0, c.index) || wanted_is_needed(w->wanted, 0, c.index);
-        c.box = cell_box_of(plan, 0, c.index);
+        c.box = grid_box(rank, base->shape, base->cell, c.index);
         if (!has_passed && change_supply(w, &c, e) == NGFF_OK) {
             if (plan->image->alpha >= 0)
                 parents_make_validity(plan->image, c.pixels, c.strides, &c.box, c.mask, row);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grid.h"
 #include "base/sizes.h"
 #include "codec/codec.h"
 #include "writer/writer.h"
@@ -27,15 +28,6 @@ static int32_t note_stored(void *user, int row, const int64_t *index, const char
     return w->record && a->level == 0 ? record_stored(w->record, a->is_mask, index, bytes, n, e) : NGFF_OK;
 }
 
-/* The place of a chunk in its array's grid. */
-static int64_t chunk_number(const planned_array *a, const int64_t *index)
-{
-    int64_t chunk = 0;
-    for (int i = 0; i < a->rank; i++)
-        chunk = chunk * a->grid[i] + index[i];
-    return chunk;
-}
-
 /* Remembers whether a chunk is stored, and its digest. Returns true if it holds only fill. */
 static int remember(ngff_writer *w, int row, const int64_t *index, const uint8_t *pixels)
 {
@@ -44,9 +36,9 @@ static int remember(ngff_writer *w, int row, const int64_t *index, const uint8_t
     int is_fill = pixels_all_equal(pixels, product_checked(a->chunk, a->rank), a->type->size, a->fill);
     report_chunk(w->report, row, index, pixels);
     if (sets && is_fill)
-        chunk_set_remove(&sets[a->level], chunk_number(a, index));
+        chunk_set_remove(&sets[a->level], grid_place(a->rank, a->grid, index));
     else if (sets)
-        chunk_set_add(&sets[a->level], chunk_number(a, index));
+        chunk_set_add(&sets[a->level], grid_place(a->rank, a->grid, index));
     return is_fill;
 }
 
@@ -84,7 +76,7 @@ static int32_t is_first_of_mask(ngff_writer *w, const cell *c, error *e)
     if (!seen || !w->plan->image->has_mask)
         return w->plan->image->has_mask;
     uint64_t checksum = crc32c(c->mask, (size_t)(at->cell[y] * at->cell[y + 1]));
-    seen += chunk_number(plan_mask(w->plan, c->level), c->index + y);
+    seen += grid_place(2, at->grid + y, c->index + y);
     pthread_mutex_lock(&w->lock);
     uint64_t before = *seen;
     if (!(before & mask_is_known))
@@ -246,7 +238,7 @@ static int32_t make_masks_seen(ngff_writer *w)
     if (w->wanted && !w->before && w->masks_seen[0])
         do
             if (!wanted_has(w->wanted, 0, cell))
-                w->masks_seen[0][chunk_number(plan_mask(plan, 0), cell + rank - 2)] = mask_is_stored;
+                w->masks_seen[0][grid_place(2, plan->levels[0].grid + rank - 2, cell + rank - 2)] = mask_is_stored;
         while (wanted_next(plan, 0, cell));
     return NGFF_OK;
 }

@@ -117,14 +117,6 @@ typedef struct {
     error error;
 } search;
 
-static int64_t place(int rank, const int64_t *grid, const int64_t *index)
-{
-    int64_t at = 0;
-    for (int i = 0; i < rank; i++)
-        at = at * grid[i] + index[i];
-    return at;
-}
-
 /* Reads "3,0,12 4711 9ae0c1f2", "m0,12 300 5fe01b22" or "-3,0,12" and keeps where it says the size. */
 static void keep_line(search *s, const char *line)
 {
@@ -140,7 +132,7 @@ static void keep_line(search *s, const char *line)
             return;
     }
     if (o->rank > 0)
-        o->lines[place(o->rank, o->grid, index)] = is_back ? NULL : end;
+        o->lines[grid_place(o->rank, o->grid, index)] = is_back ? NULL : end;
 }
 
 /* Is an object of which the record says " 4711 9ae0c1f2" there, as it was stored? */
@@ -244,7 +236,7 @@ static void visit_objects(search *s, const int64_t *cell, int *changed,
             is_inside &= chunk < base->grid[i];
         }
         if (is_inside)
-            visit(s, place(rank, base->cell_grid, cell), place(rank, s->pixels.grid, object), changed);
+            visit(s, grid_place(rank, base->cell_grid, cell), grid_place(rank, s->pixels.grid, object), changed);
     }
 }
 
@@ -268,8 +260,8 @@ static void undo_object(search *s, int64_t cell, int64_t object, int *changed)
 static void undo_masked(search *s, const int64_t *cell, int *changed)
 {
     int rank = s->plan->image->rank;
-    uint8_t *is_done = &s->is_done[place(rank, s->plan->levels[0].cell_grid, cell)];
-    if (s->mask.rank == 0 || !*is_done || s->mask.is_trusted[place(2, s->mask.grid, cell + rank - 2)])
+    uint8_t *is_done = &s->is_done[grid_place(rank, s->plan->levels[0].cell_grid, cell)];
+    if (s->mask.rank == 0 || !*is_done || s->mask.is_trusted[grid_place(2, s->mask.grid, cell + rank - 2)])
         return;
     *is_done = 0;
     *changed = 1;
@@ -285,21 +277,12 @@ static void undo_objects_and_cells(search *s, int *changed)
     } while (wanted_next(s->plan, 0, cell));
 }
 
-/* The cells of a region: first and last per axis. */
-static void region_cells(const ngff_plan *plan, const box *region, int64_t *first, int64_t *last)
-{
-    for (int i = 0; i < region->rank; i++) {
-        first[i] = region->origin[i] / plan->levels[0].cell[i];
-        last[i] = (region->origin[i] + region->extent[i] - 1) / plan->levels[0].cell[i];
-    }
-}
-
 static int is_whole_region(const search *s, const int64_t *first, const int64_t *last)
 {
     int64_t cell[MAX_RANK];
     memcpy(cell, first, sizeof cell);
     do
-        if (!s->is_done[place(s->plan->image->rank, s->plan->levels[0].cell_grid, cell)])
+        if (!s->is_done[grid_place(s->plan->image->rank, s->plan->levels[0].cell_grid, cell)])
             return 0;
     while (count_up(s->plan->image->rank, first, last, cell));
     return 1;
@@ -312,12 +295,12 @@ static void undo_regions(search *s, int *changed)
     order_start(&walk, s->plan, 0);
     while (order_next(&walk, &region)) {
         int64_t first[MAX_RANK], last[MAX_RANK], cell[MAX_RANK];
-        region_cells(s->plan, &region, first, last);
+        grid_meet(&region, s->plan->levels[0].cell, first, last);
         if (is_whole_region(s, first, last))
             continue;
         memcpy(cell, first, sizeof cell);
         do {
-            uint8_t *is_done = &s->is_done[place(region.rank, s->plan->levels[0].cell_grid, cell)];
+            uint8_t *is_done = &s->is_done[grid_place(region.rank, s->plan->levels[0].cell_grid, cell)];
             *changed |= *is_done;
             *is_done = 0;
         } while (count_up(region.rank, first, last, cell));
@@ -353,7 +336,7 @@ static void leave_done(search *s, wanted *rest)
         wanted_add_level(rest, l);
     int64_t cell[MAX_RANK] = {0};
     do
-        if (s->is_done[place(s->plan->image->rank, s->plan->levels[0].cell_grid, cell)])
+        if (s->is_done[grid_place(s->plan->image->rank, s->plan->levels[0].cell_grid, cell)])
             wanted_leave(rest, 0, cell);
     while (wanted_next(s->plan, 0, cell));
 }

@@ -14,12 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grid.h"
 #include "base/sha256.h"
 #include "base/sizes.h"
 #include "codec/codec.h"
 #include "metadata/report_text.h"
 #include "store/side_file.h"
-#include "writer/wanted.h"
 
 enum { longest_key = 512 };
 
@@ -152,20 +152,12 @@ static void digest_chunk(const planned_array *a, const int64_t *index, const uin
     sha256_end(&s, to);
 }
 
-static int64_t place_of(int rank, const int64_t *grid, const int64_t *index)
-{
-    int64_t place = 0;
-    for (int i = 0; i < rank; i++)
-        place = place * grid[i] + index[i];
-    return place;
-}
-
 void report_chunk(report *r, int row, const int64_t *index, const void *pixels)
 {
     if (!r)
         return;
     const planned_array *a = &r->plan->arrays[row];
-    digest_chunk(a, index, pixels, r->chunks[row][place_of(a->rank, a->grid, index)]);
+    digest_chunk(a, index, pixels, r->chunks[row][grid_place(a->rank, a->grid, index)]);
 }
 
 /* The digest of a level or mask from those of its chunks. */
@@ -194,8 +186,7 @@ static int32_t digest_array(const planned_array *a, digest *chunks, char text[65
             memcpy(last, extent, sizeof last);
         }
         sha256_add(&s, is_missing ? of_fill : chunks[k], sizeof none);
-        for (int i = a->rank - 1; i >= 0 && ++index[i] == a->grid[i]; i--)
-            index[i] = 0;
+        grid_next(a->rank, a->grid, index);
     }
     sha256_end(&s, all);
     sha256_text(all, text);
@@ -284,7 +275,7 @@ static int holds_chunk(const kept_array *a, const int64_t *object)
         last[i] = min_i64(first[i] + a->per_object[i], a->grid[i]) - 1;
     }
     do
-        if (chunk_set_has(a->stored, place_of(a->rank, a->grid, chunk)))
+        if (chunk_set_has(a->stored, grid_place(a->rank, a->grid, chunk)))
             return 1;
     while (count_up(a->rank, first, last, chunk));
     return 0;
@@ -311,8 +302,7 @@ static int32_t read_kept(report *r, store *s, const kept_array *a, size_t n_know
                 report_object(r, prefix, key, bytes, n_bytes, e);
             free(bytes);
         }
-        for (int i = a->rank - 1; i >= 0 && ++index[i] == objects[i]; i--)
-            index[i] = 0;
+        grid_next(a->rank, objects, index);
     }
     return e->status;
 }

@@ -4,6 +4,7 @@
  * comes back on its next touch. At close the writer drains the stage in the order of its plan, through the same one
  * pass that a pull takes: the bytes stored are the same, and no level, shard or object is ever made twice. */
 #include "writer/stage.h"
+#include "base/grid.h"
 #include "base/sizes.h"
 
 #include <stdio.h>
@@ -88,39 +89,24 @@ typedef struct {
 
 static void walk_start(walk *w, const stage *s, const box *region)
 {
-    memset(w, 0, sizeof *w);
-    for (int i = 0; i < s->rank; i++) {
-        w->index[i] = w->first[i] = region->origin[i] / s->chunk[i];
-        w->last[i] = (region->origin[i] + region->extent[i] - 1) / s->chunk[i];
-    }
+    grid_meet(region, s->chunk, w->first, w->last);
+    memcpy(w->index, w->first, sizeof w->index);
 }
 
 static int walk_next(walk *w, int rank)
 {
-    int i = rank - 1;
-    while (i >= 0 && ++w->index[i] > w->last[i]) {
-        w->index[i] = w->first[i];
-        i--;
-    }
-    return i >= 0;
+    return count_up(rank, w->first, w->last, w->index);
 }
 
 static slot **place_of(const stage *s, const int64_t *index)
 {
-    int64_t place = 0;
-    for (int i = 0; i < s->rank; i++)
-        place = place * s->grid[i] + index[i];
-    return &s->slots[place];
+    return &s->slots[grid_place(s->rank, s->grid, index)];
 }
 
 /* A chunk's pixels within the image. */
 static box chunk_box(const stage *s, const int64_t *index)
 {
-    int64_t origin[MAX_RANK];
-    for (int i = 0; i < s->rank; i++)
-        origin[i] = index[i] * s->chunk[i];
-    box whole = box_make(s->rank, NULL, s->shape), b = box_make(s->rank, origin, s->chunk);
-    return box_intersect(&b, &whole);
+    return grid_box(s->rank, s->shape, s->chunk, index);
 }
 
 /* -- Memory -------------------------------------------------------------------------------------------------------- */

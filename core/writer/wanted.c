@@ -45,10 +45,7 @@ void wanted_free(wanted *w)
 
 static int64_t place_of(const struct ngff_plan *plan, int l, const int64_t *index)
 {
-    int64_t place = 0;
-    for (int i = 0; i < plan->image->rank; i++)
-        place = place * plan->levels[l].cell_grid[i] + index[i];
-    return place;
+    return grid_place(plan->image->rank, plan->levels[l].cell_grid, index);
 }
 
 void wanted_add(wanted *w, int l, const int64_t *index)
@@ -92,41 +89,18 @@ int wanted_is_whole(const wanted *w, int l)
     return chunk_set_count(&w->wanted[l]) == w->wanted[l].n;
 }
 
-int count_up(int rank, const int64_t *first, const int64_t *last, int64_t *index)
-{
-    int i = rank - 1;
-    while (i >= 0 && ++index[i] > last[i]) {
-        index[i] = first[i];
-        i--;
-    }
-    return i >= 0;
-}
-
 int wanted_next(const struct ngff_plan *plan, int l, int64_t *index)
 {
-    static const int64_t first[MAX_RANK];
-    int64_t last[MAX_RANK];
-    for (int i = 0; i < plan->image->rank; i++)
-        last[i] = plan->levels[l].cell_grid[i] - 1;
-    return count_up(plan->image->rank, first, last, index);
+    return grid_next(plan->image->rank, plan->levels[l].cell_grid, index);
 }
 
 /* The cells of its source level that a cell is made from: first and last per axis. */
 static void children_of(const struct ngff_plan *plan, int l, const straddle_axis *axes, const int64_t *index,
                         int64_t *first, int64_t *last)
 {
-    const level *at = &plan->levels[l], *from = &plan->levels[at->source];
-    int rank = plan->image->rank;
-    int64_t origin[MAX_RANK];
-    for (int i = 0; i < rank; i++)
-        origin[i] = index[i] * at->cell[i];
-    box whole = box_make(rank, NULL, at->shape), cell = box_make(rank, origin, at->cell);
-    cell = box_intersect(&cell, &whole);
-    box block = straddle_source(axes, &cell);
-    for (int i = 0; i < rank; i++) {
-        first[i] = block.origin[i] / from->cell[i];
-        last[i] = (block.origin[i] + block.extent[i] - 1) / from->cell[i];
-    }
+    const level *at = &plan->levels[l];
+    box cell = grid_box(plan->image->rank, at->shape, at->cell, index), block = straddle_source(axes, &cell);
+    grid_meet(&block, plan->levels[at->source].cell, first, last);
 }
 
 /* A cell is wanted if one of its children is; the others are then needed. */

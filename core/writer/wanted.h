@@ -3,6 +3,7 @@
 #ifndef NGFF_WRITER_WANTED_H
 #define NGFF_WRITER_WANTED_H
 
+#include "base/grid.h"
 #include "model/plan.h"
 
 typedef struct wanted wanted;
@@ -25,8 +26,6 @@ int wanted_has_chunk(const wanted *w, int level, const int64_t *chunk_index);
 /* True if every cell of the level is wanted. */
 int wanted_is_whole(const wanted *w, int level);
 
-/* Counts an index up within first ... last per axis, the last axis fastest. Returns 0 after the last. */
-int count_up(int rank, const int64_t *first, const int64_t *last, int64_t *index);
 /* The next cell of a level in C order; index starts as zeros. Returns 0 after the last. */
 int wanted_next(const struct ngff_plan *plan, int level, int64_t *cell_index);
 

@@ -63,21 +63,12 @@ int32_t writer_keep(ngff_writer *w, const error *e)
     return status;
 }
 
-/* The cells of level 0 that a region meets. */
-static void cells_of(const ngff_writer *w, const box *region, int64_t *first, int64_t *last)
-{
-    for (int i = 0; i < region->rank; i++) {
-        first[i] = region->origin[i] / w->plan->levels[0].cell[i];
-        last[i] = (region->origin[i] + region->extent[i] - 1) / w->plan->levels[0].cell[i];
-    }
-}
-
 /* A resumed run: whether an earlier one has stored a cell that the region meets, so that this one keeps it. */
 static int meets_kept(const ngff_writer *w, const box *region)
 {
     int64_t first[MAX_RANK], last[MAX_RANK], cell[MAX_RANK];
     int is_kept = 0;
-    cells_of(w, region, first, last);
+    grid_meet(region, w->plan->levels[0].cell, first, last);
     memcpy(cell, first, sizeof cell);
     do
         is_kept = !wanted_has(w->wanted, 0, cell);
@@ -115,7 +106,7 @@ static const char not_in_push[] = "the writer was opened for push: it takes ngff
 static int supply_region(ngff_writer *w, const box *region, error *e)
 {
     int64_t first[MAX_RANK], last[MAX_RANK], cell[MAX_RANK];
-    cells_of(w, region, first, last);
+    grid_meet(region, w->plan->levels[0].cell, first, last);
     memcpy(cell, first, sizeof cell);
     if (wanted_has(w->wanted, 0, cell)) /* then all of the region is */
         return 0;

@@ -79,23 +79,10 @@ static void a_kernel_reaches_further(void)
     ngff_plan_free(plan);
 }
 
-static void counting_goes_through_a_box_in_c_order(void)
-{
-    const int64_t first[2] = {1, 4}, last[2] = {2, 6};
-    int64_t index[2] = {1, 4};
-    int n = 1;
-    while (count_up(2, first, last, index)) {
-        CHECK_INT(index[0] * 10 + index[1], n < 3 ? 14 + n : 24 + n - 3);
-        n++;
-    }
-    CHECK_INT(n, 6);
-}
-
 int main(void)
 {
     RUN(a_touched_cell_reaches_its_ancestors_and_needs_their_other_children);
     RUN(a_level_is_wanted_whole_and_a_stored_cell_is_left_out);
     RUN(a_kernel_reaches_further);
-    RUN(counting_goes_through_a_box_in_c_order);
     CHECK_EXIT();
 }
