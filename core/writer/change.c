@@ -280,21 +280,10 @@ static int32_t take_back(ngff_writer *w, int is_mask, const int64_t *chunk_index
 int32_t change_supply(void *user, const cell *c, error *e)
 {
     ngff_writer *w = user;
-    const ngff_plan *plan = w->plan;
-    const level *at = &plan->levels[c->level];
-    int channels = plan->image->channel_axis;
-    int64_t chunk_bytes = product_checked(at->chunk, plan->image->rank) * plan->image->type->size;
-    int64_t n_chunks = channels < 0 ? 1 : ceil_div(c->box.extent[channels], at->chunk[channels]);
-    int64_t index[MAX_RANK] = {0};
-    for (int i = 0; i < plan->image->rank; i++)
-        index[i] = c->box.origin[i] / at->chunk[i];
-    for (int64_t k = 0; k < n_chunks; k++) {
-        if (read_chunk(w, c->level, index, c->pixels + k * chunk_bytes, e) != NGFF_OK)
-            return take_back(w, 0, index, e);
-        if (channels >= 0)
-            index[channels]++;
-    }
-    if (plan->image->has_mask && written_mask(w->written, c->level, c->index, c->mask, e) != NGFF_OK)
+    for (cell_chunk at = cell_chunk_first(w->plan, c); at.k < at.n; cell_chunk_step(&at))
+        if (read_chunk(w, c->level, at.index, c->pixels + at.offset, e) != NGFF_OK)
+            return take_back(w, 0, at.index, e);
+    if (w->plan->image->has_mask && written_mask(w->written, c->level, c->index, c->mask, e) != NGFF_OK)
         return take_back(w, 1, c->index, e);
     return NGFF_OK;
 }

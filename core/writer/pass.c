@@ -87,36 +87,41 @@ static int32_t is_first_of_mask(ngff_writer *w, const cell *c, error *e)
     return before == 0;
 }
 
+cell_chunk cell_chunk_first(const ngff_plan *plan, const cell *c)
+{
+    const level *at = &plan->levels[c->level];
+    int rank = plan->image->rank, axis = plan->image->channel_axis;
+    int64_t last[MAX_RANK];
+    cell_chunk first = {.n = axis < 0 ? 1 : ceil_div(c->box.extent[axis], at->chunk[axis]),
+                        .size_bytes = product_checked(at->chunk, rank) * plan->image->type->size,
+                        .axis = axis};
+    grid_meet(&c->box, at->chunk, first.index, last);
+    return first;
+}
+
+void cell_chunk_step(cell_chunk *at)
+{
+    at->k++;
+    at->offset += at->size_bytes;
+    if (at->axis >= 0)
+        at->index[at->axis]++;
+}
+
 /* Of a cell that is stored already: just the chunks that hold more than fill are. */
 static void remember_cell(ngff_writer *w, const cell *c)
 {
-    const ngff_plan *plan = w->plan;
-    const level *at = &plan->levels[c->level];
-    int channels = plan->image->channel_axis;
-    int64_t chunk_bytes = product_checked(at->chunk, plan->image->rank) * plan->image->type->size;
-    int64_t n_chunks = channels < 0 ? 1 : ceil_div(c->box.extent[channels], at->chunk[channels]);
-    int64_t index[MAX_RANK] = {0};
-    for (int i = 0; i < plan->image->rank; i++)
-        index[i] = c->box.origin[i] / at->chunk[i];
-    for (int64_t k = 0; k < n_chunks; k++) {
-        remember(w, c->level, index, c->pixels + k * chunk_bytes);
-        if (channels >= 0)
-            index[channels]++;
-    }
-    if (plan->image->has_mask)
-        remember(w, plan->n_levels + c->level, c->index + plan->image->rank - 2, c->mask);
+    for (cell_chunk at = cell_chunk_first(w->plan, c); at.k < at.n; cell_chunk_step(&at))
+        remember(w, c->level, at.index, c->pixels + at.offset);
+    if (w->plan->image->has_mask)
+        remember(w, w->plan->n_levels + c->level, c->index + w->plan->image->rank - 2, c->mask);
 }
 
-/* A cell is one chunk, or the chunks of its channels one after the other. */
+/* A finished cell: its mask, then its chunks. */
 static int32_t emit(void *user, const cell *c, error *e)
 {
     ngff_writer *w = user;
     const ngff_plan *plan = w->plan;
-    const level *at = &plan->levels[c->level];
-    int channel_axis = plan->image->channel_axis;
-    int64_t chunk_bytes = product_checked(at->chunk, plan->image->rank) * plan->image->type->size;
-    int64_t n_chunks = channel_axis < 0 ? 1 : ceil_div(c->box.extent[channel_axis], at->chunk[channel_axis]);
-    int64_t index[MAX_RANK] = {0};
+    cell_chunk at = cell_chunk_first(plan, c);
     if (w->statistics && statistics_add(w->statistics, c, e) != NGFF_OK)
         return e->status;
     label_values_add(w->labels, c);
@@ -126,16 +131,12 @@ static int32_t emit(void *user, const cell *c, error *e)
     }
     encoder *one = encoder_take(&w->encoders, &w->arrays[0]);
     if (!one)
-        return error_set(e, NGFF_E_MEMORY, "out of memory for an encoded chunk of %lld bytes", (long long)chunk_bytes);
-    for (int i = 0; i < plan->image->rank; i++)
-        index[i] = c->box.origin[i] / at->chunk[i];
+        return error_set(e, NGFF_E_MEMORY, "out of memory for an encoded chunk of %lld bytes",
+                         (long long)at.size_bytes);
     if (is_first_of_mask(w, c, e) == 1) /* before the pixels: a chunk that is noted has its mask */
         put_chunk(w, one, plan->n_levels + c->level, c->index + plan->image->rank - 2, c->mask, e);
-    for (int64_t k = 0; e->status == NGFF_OK && store_goes_on(w->store, e) == NGFF_OK && k < n_chunks; k++) {
-        put_chunk(w, one, c->level, index, c->pixels + k * chunk_bytes, e);
-        if (channel_axis >= 0)
-            index[channel_axis]++;
-    }
+    for (; e->status == NGFF_OK && store_goes_on(w->store, e) == NGFF_OK && at.k < at.n; cell_chunk_step(&at))
+        put_chunk(w, one, c->level, at.index, c->pixels + at.offset, e);
     encoder_give(&w->encoders, one);
     return e->status;
 }
@@ -144,20 +145,13 @@ static int32_t emit(void *user, const cell *c, error *e)
 static int32_t skip(void *user, const cell *c, error *e)
 {
     ngff_writer *w = user;
-    const level *at = &w->plan->levels[c->level];
-    int channel_axis = w->plan->image->channel_axis;
-    int64_t n_chunks = channel_axis < 0 ? 1 : ceil_div(c->box.extent[channel_axis], at->chunk[channel_axis]);
-    int64_t index[MAX_RANK] = {0};
     if (w->statistics)
         statistics_skip(w->statistics, c);
     label_values_skip(w->labels);
-    if (!at->is_sharded)
+    if (!w->plan->levels[c->level].is_sharded)
         return NGFF_OK;
-    for (int i = 0; i < w->plan->image->rank; i++)
-        index[i] = c->box.origin[i] / at->chunk[i];
-    for (int64_t k = 0; k < n_chunks && shards_add(w->shards, c->level, index, NULL, 0, e) == NGFF_OK; k++)
-        if (channel_axis >= 0)
-            index[channel_axis]++;
+    for (cell_chunk at = cell_chunk_first(w->plan, c); e->status == NGFF_OK && at.k < at.n; cell_chunk_step(&at))
+        shards_add(w->shards, c->level, at.index, NULL, 0, e);
     return e->status;
 }
 
@@ -296,7 +290,6 @@ int32_t writer_start_pass(ngff_writer *w, error *e)
     return made ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "out of memory");
 }
 
-/* A writer without its pass; the error of the plan is its own. */
 /* What an earlier run has stored is read, which takes long and can be cancelled: so not in open, which gives the handle. */
 int32_t writer_begin_pass(ngff_writer *w, error *e)
 {

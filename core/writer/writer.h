@@ -114,6 +114,17 @@ box writer_plane_of(const box *region);
 
 /* -- pass.c -- */
 
+/* The chunks of a cell one after the other: it is one chunk, or those of its channels.
+ * for (cell_chunk at = cell_chunk_first(plan, c); at.k < at.n; cell_chunk_step(&at)) */
+typedef struct {
+    int64_t k, n, index[MAX_RANK];
+    int64_t offset, size_bytes; /* of its pixels in the cell's */
+    int axis;                   /* along which they lie; -1: it is one */
+} cell_chunk;
+
+cell_chunk cell_chunk_first(const ngff_plan *plan, const cell *c);
+void cell_chunk_step(cell_chunk *at);
+
 /* What the pass needs: made when the writer opens or, in push mode, when it closes. */
 int32_t writer_start_pass(ngff_writer *w, error *e);
 /* Begins what has waited for the first call, if it has. Thread-safe. */
