@@ -63,39 +63,36 @@ static int32_t check_stored(const ngff_plan *plan, const stored_image *stored, e
     return NGFF_OK;
 }
 
-/* The chunks of each level, all axes or y and x, as the store's record has them; NULL where it does not say (a long list
- * of empty chunks is not kept), or where they are too many to be held. */
-static chunk_set *read_sets(const ngff_plan *plan, char *const *record, int is_mask)
+/* The chunks of each level, or of each mask, as the store's record has them: n sets. Returns whether it says so (a long list
+ * of empty chunks is not kept) and they are not too many to be held. */
+static int read_sets(const planned_array *arrays, int n, char *const *record, chunk_set *sets)
 {
     static const int64_t most_chunks = (int64_t)1 << 33; /* 1 GiB of bits */
     int64_t n_chunks[max_levels] = {0}, n_all = 0;
     stored_runs runs[max_levels] = {{0}};
-    int n = plan->n_levels, first = is_mask ? plan->image->rank - 2 : 0;
     for (int l = 0; l < n; l++) {
-        n_chunks[l] = product_checked(plan->levels[l].grid + first, plan->image->rank - first);
+        n_chunks[l] = product_checked(arrays[l].grid, arrays[l].rank);
         n_all = n_chunks[l] < 0 || n_chunks[l] > most_chunks ? most_chunks + 1
                                                              : min_i64(n_all + n_chunks[l], most_chunks + 1);
     }
     int is_known = record[0] && n_all <= most_chunks && stored_runs_read(record[0], record[1], n_chunks, n, runs) == 1;
-    chunk_set *sets = is_known ? memory_zeroed(n, sizeof *sets) : NULL;
-    for (int l = 0; l < n && sets && is_known; l++) {
+    for (int l = 0; l < n && is_known; l++) {
         is_known = runs[l].is_known && chunk_set_make(&sets[l], n_chunks[l]);
         if (is_known)
             chunk_set_fill(&sets[l], &runs[l]);
     }
-    for (int l = 0; l < n; l++)
+    for (int l = 0; l < n; l++) {
         stored_runs_release(&runs[l]);
-    if (is_known)
-        return sets;
-    chunk_sets_free(sets, n);
-    return NULL;
+        if (!is_known)
+            chunk_set_release(&sets[l]);
+    }
+    return is_known;
 }
 
 /* What is missing is an error, where the store can be believed. */
-static void expect(ngff_writer *w, const chunk_set *levels, const chunk_set *masks)
+static void expect(ngff_writer *w, const chunk_set *sets)
 {
-    int is_known = !w->was_dirty && !w->takes_missing;
-    written_expect(w->written, is_known ? levels : NULL, is_known ? masks : NULL);
+    written_expect(w->written, w->was_dirty || w->takes_missing ? NULL : sets);
 }
 
 /* The colours that a label image has are of values that occur; those that come are added. */
@@ -141,9 +138,10 @@ static int32_t look_at_store(ngff_writer *w, error *e)
     if (!w->written)
         return error_set(e, NGFF_E_MEMORY, "out of memory");
     written_set_plan(w->written, w->plan);
-    w->before_chunks = read_sets(w->plan, w->before_stored, 0);
-    w->before_mask_chunks = w->plan->image->has_mask ? read_sets(w->plan, w->before_stored + 2, 1) : NULL;
-    expect(w, w->before_chunks, w->before_mask_chunks);
+    w->before_chunks = memory_zeroed(w->plan->n_arrays, sizeof *w->before_chunks);
+    for (int i = 0; i < w->plan->n_arrays && w->before_chunks; i += w->plan->n_levels)
+        read_sets(w->plan->arrays + i, w->plan->n_levels, w->before_stored + (i > 0 ? 2 : 0), w->before_chunks + i);
+    expect(w, w->before_chunks);
     return NGFF_OK;
 }
 
@@ -177,7 +175,7 @@ int32_t ngff_writer_take_missing(ngff_writer *w)
         return w->error.status;
     w->takes_missing = 1;
     if (w->before)
-        written_expect(w->written, NULL, NULL);
+        written_expect(w->written, NULL);
     return NGFF_OK;
 }
 
@@ -327,30 +325,31 @@ static int levels_differ(const ngff_plan *a, const ngff_plan *b)
     return differ;
 }
 
-/* Moves what was known into the sets of the levels that stay as they are; gives the sets up where it is not known. */
-static void start_sets(ngff_writer *w, chunk_set **now, chunk_set *before, int is_new)
+/* Moves what was known into the sets of the levels that stay as they are, or of their masks; gives the sets up where it is
+ * not known. now: of the plan, before: of the plan before, from the first of their kind on; NULL: not known. */
+static void start_sets(const ngff_writer *w, chunk_set *now, chunk_set *before, int is_new)
 {
     int n = w->before->n_levels < w->plan->n_levels ? w->before->n_levels : w->plan->n_levels;
-    for (int l = 0; l < n && *now && before; l++)
+    int is_known = before && before->bits;
+    for (int l = 0; l < n && is_known; l++)
         if (!level_differs(&w->before->levels[l], &w->plan->levels[l])) {
-            chunk_set swap = (*now)[l];
-            (*now)[l] = before[l];
+            chunk_set swap = now[l];
+            now[l] = before[l];
             before[l] = swap;
         }
-    if (before || is_new)
-        return;
-    for (int l = 0; *now && l < w->plan->n_levels; l++)
-        chunk_set_release(&(*now)[l]);
-    free(*now);
-    *now = NULL;
+    for (int l = 0; l < w->plan->n_levels && !is_known && !is_new; l++)
+        chunk_set_release(&now[l]);
 }
 
 void change_start_sets(ngff_writer *w)
 {
-    start_sets(w, &w->stored_chunks, w->before_chunks, 0);
-    if (w->plan->image->has_mask)
-        start_sets(w, &w->stored_mask_chunks, w->before_mask_chunks, !w->before->image->has_mask);
-    expect(w, w->stored_chunks, w->stored_mask_chunks);
+    chunk_set *now = w->stored_chunks, *before = w->before_chunks;
+    int had_mask = w->before->image->has_mask;
+    if (now && now->bits)
+        start_sets(w, now, before, 0);
+    if (now && w->plan->image->has_mask && now[w->plan->n_levels].bits)
+        start_sets(w, now + w->plan->n_levels, before && had_mask ? before + w->before->n_levels : NULL, !had_mask);
+    expect(w, now);
 }
 
 static int is_touched(const ngff_writer *w, const box *cell)
@@ -730,10 +729,8 @@ void change_free(ngff_writer *w)
     for (int i = 0; i < 4; i++)
         free(w->before_stored[i]);
     free(w->before_label);
-    if (w->before) {
-        chunk_sets_free(w->before_chunks, w->before->n_levels);
-        chunk_sets_free(w->before_mask_chunks, w->before->n_levels);
-    }
+    if (w->before)
+        chunk_sets_free(w->before_chunks, w->before->n_arrays);
     free(w->summaries);
     ngff_plan_free(w->before);
 }

@@ -55,7 +55,7 @@ int32_t writer_summarise(ngff_writer *w, const channel_summary **summaries, erro
 {
     chunk_source from = {w->written, written_chunk, written_mask};
     if (!w->before)
-        written_expect(w->written, w->stored_chunks, w->stored_mask_chunks); /* what has passed must be there */
+        written_expect(w->written, w->stored_chunks); /* what has passed must be there */
     return statistics_finish(w->statistics, &from, summaries, e);
 }
 
@@ -66,10 +66,11 @@ int writer_stored_members(const ngff_writer *w, late_member *late, char **texts)
     static const size_t most_empty_text = 48 << 10; /* more is not worth it: then only the counts are kept */
     int n = 0;
     for (int i = 0; i < 4; i++) {
-        const chunk_set *sets = i < 2 ? w->stored_chunks : w->stored_mask_chunks;
-        char *text = !sets        ? NULL
-                     : i % 2 == 0 ? stored_counts_text(sets, w->plan->n_levels)
-                                  : stored_empty_text(sets, w->plan->n_levels, most_empty_text);
+        int first = i < 2 ? 0 : w->plan->n_levels;
+        const chunk_set *sets = w->stored_chunks && first < w->plan->n_arrays ? w->stored_chunks + first : NULL;
+        char *text = !sets || !sets->bits ? NULL
+                     : i % 2 == 0         ? stored_counts_text(sets, w->plan->n_levels)
+                                          : stored_empty_text(sets, w->plan->n_levels, most_empty_text);
         if (text) {
             texts[n] = text;
             late[n++] = (late_member){stored_names[i], text, 0};
@@ -359,7 +360,6 @@ static int32_t write_report(ngff_writer *w, error *e)
     const report_end end = {.store_path = w->path,
                             .store = w->store,
                             .stored = w->stored_chunks,
-                            .stored_masks = w->stored_mask_chunks,
                             .statistics = w->found,
                             .is_resumed = w->wanted != NULL};
     return report_finish(w->report, &end, e);

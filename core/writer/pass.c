@@ -32,13 +32,13 @@ static int32_t note_stored(void *user, int row, const int64_t *index, const char
 static int remember(ngff_writer *w, int row, const int64_t *index, const uint8_t *pixels)
 {
     const planned_array *a = &w->plan->arrays[row];
-    chunk_set *sets = a->is_mask ? w->stored_mask_chunks : w->stored_chunks;
+    chunk_set *stored = w->stored_chunks ? &w->stored_chunks[row] : NULL;
     int is_fill = pixels_all_equal(pixels, product_checked(a->chunk, a->rank), a->type->size, a->fill);
     report_chunk(w->report, row, index, pixels);
-    if (sets && is_fill)
-        chunk_set_remove(&sets[a->level], grid_place(a->rank, a->grid, index));
-    else if (sets)
-        chunk_set_add(&sets[a->level], grid_place(a->rank, a->grid, index));
+    if (stored && is_fill)
+        chunk_set_remove(stored, grid_place(a->rank, a->grid, index));
+    else if (stored)
+        chunk_set_add(stored, grid_place(a->rank, a->grid, index));
     return is_fill;
 }
 
@@ -175,20 +175,19 @@ static void enter_thread(void *user)
 
 /* -- Start --------------------------------------------------------------------------------------------------------- */
 
-/* One set per level, of all axes or of the last two; NULL where they would be too large: then nothing is recorded. */
-static chunk_set *make_sets(const ngff_plan *plan, int is_mask)
+/* One set per array. Where one of the levels, or of the masks, would be too large, nothing is recorded of these. */
+static chunk_set *make_sets(const ngff_plan *plan)
 {
     static const int64_t most_chunks = (int64_t)1 << 33; /* 1 GiB of bits */
-    int rank = plan->image->rank, first = is_mask ? rank - 2 : 0;
-    chunk_set *sets = calloc((size_t)plan->n_levels, sizeof *sets);
-    for (int l = 0; sets && l < plan->n_levels; l++) {
-        int64_t n = product_checked(plan->levels[l].grid + first, rank - first);
-        if (n >= 0 && n <= most_chunks && chunk_set_make(&sets[l], n))
-            continue;
-        while (l >= 0)
-            chunk_set_release(&sets[l--]);
-        free(sets);
-        return NULL;
+    chunk_set *sets = calloc((size_t)plan->n_arrays, sizeof *sets);
+    for (int first = 0; sets && first < plan->n_arrays; first += plan->n_levels) {
+        int is_made = 1;
+        for (int i = first; i < first + plan->n_levels && is_made; i++) {
+            int64_t n = product_checked(plan->arrays[i].grid, plan->arrays[i].rank);
+            is_made = n >= 0 && n <= most_chunks && chunk_set_make(&sets[i], n);
+        }
+        for (int i = first; i < first + plan->n_levels && !is_made; i++)
+            chunk_set_release(&sets[i]);
     }
     return sets;
 }
@@ -269,8 +268,7 @@ int32_t writer_start_pass(ngff_writer *w, error *e)
             w->arrays[i] = metadata_planned_array(plan, &plan->arrays[i]);
         written_set_plan(w->written, plan);
         shards_set_listener(w->shards, note_stored, w);
-        w->stored_chunks = make_sets(plan, 0);
-        w->stored_mask_chunks = plan->image->has_mask ? make_sets(plan, 1) : NULL;
+        w->stored_chunks = make_sets(plan);
         if (w->before)
             change_start_sets(w);
     }

@@ -307,17 +307,12 @@ static int32_t read_kept(report *r, store *s, const kept_array *a, size_t n_know
     return e->status;
 }
 
-static const chunk_set *stored_of(const report_end *end, const planned_array *a)
-{
-    return a->is_mask ? &end->stored_masks[a->level] : &end->stored[a->level];
-}
-
 static int32_t read_all_kept(report *r, const report_end *end, error *e)
 {
     size_t n_known = r->n_objects;
     for (int i = 0; i < r->plan->n_arrays && e->status == NGFF_OK; i++) {
         const planned_array *a = &r->plan->arrays[i];
-        kept_array kept = {.path = a->path, .rank = a->rank, .grid = a->grid, .stored = stored_of(end, a)};
+        kept_array kept = {.path = a->path, .rank = a->rank, .grid = a->grid, .stored = &end->stored[i]};
         for (int k = 0; k < a->rank; k++)
             kept.per_object[k] = a->shard ? a->shard[k] / a->chunk[k] : 1;
         if (a->level == 0)
@@ -365,7 +360,7 @@ static int32_t account_arrays(report *r, const report_end *end, array_report *ar
     for (int i = 0; i < r->plan->n_arrays && e->status == NGFF_OK; i++) {
         const planned_array *a = &r->plan->arrays[i];
         arrays[i].n_chunks = product_checked(a->grid, a->rank);
-        arrays[i].n_stored = chunk_set_count(stored_of(end, a));
+        arrays[i].n_stored = chunk_set_count(&end->stored[i]);
         arrays[i].bytes = chunk_bytes(r, a->path);
         digest_array(a, r->chunks[i], arrays[i].pixels, e);
     }
@@ -377,7 +372,10 @@ int32_t report_finish(report *r, const report_end *end, error *e)
     array_report arrays[2 * max_levels] = {{0}};
     if (!r)
         return NGFF_OK;
-    if (!end->stored || (r->plan->image->has_mask && !end->stored_masks))
+    int is_counted = end->stored != NULL;
+    for (int i = 0; is_counted && i < r->plan->n_arrays; i++)
+        is_counted = end->stored[i].bits != NULL;
+    if (!is_counted)
         return error_set(e, NGFF_E_MEMORY, "out of memory for what is stored, which REPORT counts");
     sort_objects(r);
     if (end->is_resumed && read_all_kept(r, end, e) != NGFF_OK)

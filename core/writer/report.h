@@ -26,9 +26,9 @@ int32_t report_object(report *r, const char *prefix, const char *key, const void
 typedef struct {
     const char *store_path;
     store *store;
-    const chunk_set *stored, *stored_masks; /* per level; masks may be NULL */
-    const channel_summary *statistics;      /* or NULL */
-    int is_resumed;                         /* objects of level 0 may be an earlier run's: they are read */
+    const chunk_set *stored;           /* per array of the plan */
+    const channel_summary *statistics; /* or NULL */
+    int is_resumed;                    /* objects of level 0 may be an earlier run's: they are read */
 } report_end;
 
 /* Writes the file, beside its place. */

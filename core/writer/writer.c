@@ -355,8 +355,7 @@ void ngff_writer_free(ngff_writer *w)
         free(w->series[i].root.bytes);
     }
     free(w->series);
-    chunk_sets_free(w->stored_chunks, w->plan->n_levels);
-    chunk_sets_free(w->stored_mask_chunks, w->plan->n_levels);
+    chunk_sets_free(w->stored_chunks, w->plan->n_arrays);
     for (int l = 0; l < max_levels; l++)
         free(w->masks_seen[l]);
     free(w->path);

@@ -58,11 +58,11 @@ struct ngff_writer {
     int is_push;             /* pixels and mask wait in the stages until close */
     stage *pixels, *masks;   /* masks: from the first mask on */
 
-    record *record;                                /* of a pull: what is stored */
-    report *report;                                /* NULL: none is asked for */
-    held_object collection;                        /* the root's document of a store of several images */
-    char *path;                                    /* for messages; NULL where the store came without one */
-    chunk_set *stored_chunks, *stored_mask_chunks; /* per level; NULL: not recorded */
+    record *record;                   /* of a pull: what is stored */
+    report *report;                   /* NULL: none is asked for */
+    held_object collection;           /* the root's document of a store of several images */
+    char *path;                       /* for messages; NULL where the store came without one */
+    chunk_set *stored_chunks;         /* per array of the plan; NULL, or a row without bits: not recorded */
     uint64_t *masks_seen[max_levels]; /* per chunk of a mask that many cells bring: mask_is_known with its checksum,
                                          mask_is_stored by an earlier run, or both */
     struct ngff_writer *first;        /* that has begun the store in which this is a further image; else NULL */
@@ -74,12 +74,12 @@ struct ngff_writer {
     int is_finished, is_verified, is_published;
 
     /* A change of a store that is there: */
-    ngff_plan *before;                             /* NULL where a store is made */
-    channel_summary *summaries;                    /* as the store has them, and room for as many */
-    char *before_stored[4];                        /* the members of stored_names as the store has them, or NULL */
-    char *before_label;                            /* "image-label" as the store has it, or NULL */
-    chunk_set *before_chunks, *before_mask_chunks; /* the same as sets; NULL: not known */
-    int takes_missing;                             /* what is missing is fill, whatever the store says */
+    ngff_plan *before;          /* NULL where a store is made */
+    channel_summary *summaries; /* as the store has them, and room for as many */
+    char *before_stored[4];     /* the members of stored_names as the store has them, or NULL */
+    char *before_label;         /* "image-label" as the store has it, or NULL */
+    chunk_set *before_chunks;   /* the same as sets, per array of the plan before; NULL, or without bits: not known */
+    int takes_missing;          /* what is missing is fill, whatever the store says */
     int is_claimed, was_dirty;
     int renews_summaries;       /* pixels are others, and what is said of them is found anew */
     pthread_rwlock_t replacing; /* a shard is replaced, or its index and a chunk of it are read */

@@ -13,7 +13,7 @@ struct written {
     chunk_store chunks;
     const struct ngff_plan *plan;
     stored_array arrays[2 * max_levels]; /* those of the plan */
-    const chunk_set *expected, *expected_masks;
+    const chunk_set *expected;           /* per array of the plan */
     chunk_rules rules;
 };
 
@@ -29,9 +29,7 @@ static int32_t is_left_out(void *user, const stored_array *array, int64_t number
 static int32_t missing(void *user, const stored_array *array, int64_t number, const char *key, error *e)
 {
     const written *w = user;
-    const planned_array *a = &w->plan->arrays[array - w->arrays];
-    const chunk_set *sets = a->is_mask ? w->expected_masks : w->expected;
-    if (!sets || !chunk_set_has(&sets[a->level], number))
+    if (!w->expected || !chunk_set_has(&w->expected[array - w->arrays], number))
         return NGFF_OK;
     error_set(e, NGFF_E_CORRUPT,
               "missing, but it was stored; copy it again from the original store, or take what is missing as fill with "
@@ -69,10 +67,9 @@ void written_set_plan(written *w, const struct ngff_plan *plan)
         w->arrays[i] = metadata_planned_array(plan, &plan->arrays[i]);
 }
 
-void written_expect(written *w, const chunk_set *levels, const chunk_set *masks)
+void written_expect(written *w, const chunk_set *sets)
 {
-    w->expected = levels;
-    w->expected_masks = masks;
+    w->expected = sets;
 }
 
 int32_t written_chunk(void *user, int l, const int64_t *index, void *pixels, error *e)

@@ -15,9 +15,9 @@ void written_free(written *w);
 
 /* The arrays are those of this plan, which is borrowed. No other call may be under way, here and in the next. */
 void written_set_plan(written *w, const struct ngff_plan *plan);
-/* Chunks of the levels and masks that must be there: a missing one is an error. NULL: any may be missing, and is fill.
+/* Chunks that must be there, per array of the plan: a missing one is an error. NULL: any may be missing, and is fill.
  * Borrowed. */
-void written_expect(written *w, const chunk_set *levels, const chunk_set *masks);
+void written_expect(written *w, const chunk_set *sets);
 
 /* One chunk of a level, dense; fill where it is left out. user: a written. Thread-safe, as all below. */
 int32_t written_chunk(void *user, int level, const int64_t *chunk_index, void *pixels, error *e);

@@ -137,7 +137,7 @@ static void chunk_that_was_stored_and_is_gone_is_an_error(void)
         error e = {0}, none = {0};
         CHECK(chunk_set_make(&stored, 9));
         chunk_set_add(&stored, 5); /* 1, 2 of 3 x 3 */
-        written_expect(back, &stored, NULL);
+        written_expect(back, &stored);
         CHECK_INT(written_chunk(back, 0, (const int64_t[]){1, 2}, pixels, &e), NGFF_E_CORRUPT);
         CHECK(strstr(e.message, is_sharded ? "/scale0/image/c/0/1: missing" : "/scale0/image/c/1/2: missing") != NULL);
         CHECK_INT(written_chunk(back, 0, (const int64_t[]){1, 1}, pixels, &none), NGFF_OK); /* left out */
