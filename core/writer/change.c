@@ -155,12 +155,14 @@ static ngff_writer *open_update(ngff_plan *plan, store *s, const char *path)
                   "REPORT=%s is of a store that is made as a whole; a change in place has none", plan->options.report);
         return w;
     }
+    w->mode = MODE_CHANGE;
     w->before = plan_retain(plan);
     pthread_rwlock_init(&w->replacing, NULL);
     if (s->refusal)
         error_set(&w->error, NGFF_E_UNSUPPORTED, "it cannot be changed here: %s", s->refusal);
-    w->is_open = w->error.status == NGFF_OK && look_at_store(w, &w->error) == NGFF_OK &&
-                 writer_start_stage(w, &w->error) == NGFF_OK;
+    if (w->error.status == NGFF_OK && look_at_store(w, &w->error) == NGFF_OK &&
+        writer_start_stage(w, &w->error) == NGFF_OK)
+        w->phase = PHASE_OPEN;
     return w;
 }
 
@@ -174,7 +176,7 @@ int32_t ngff_writer_take_missing(ngff_writer *w)
     if (w->error.status != NGFF_OK)
         return w->error.status;
     w->takes_missing = 1;
-    if (w->before)
+    if (w->mode == MODE_CHANGE)
         written_expect(w->written, NULL);
     return NGFF_OK;
 }
@@ -234,10 +236,10 @@ int32_t change_claim_pixels(ngff_writer *w, error *e)
 
 static int32_t read_chunk(ngff_writer *w, int l, const int64_t *index, uint8_t *pixels, error *e)
 {
-    if (w->before)
+    if (w->mode == MODE_CHANGE)
         pthread_rwlock_rdlock(&w->replacing);
     int32_t status = written_chunk(w->written, l, index, pixels, e);
-    if (w->before)
+    if (w->mode == MODE_CHANGE)
         pthread_rwlock_unlock(&w->replacing);
     return status;
 }
@@ -714,23 +716,24 @@ void change_finish(ngff_writer *w, error *e)
         (is_touched || is_other || has_new_mask) && (is_little(w) || statistics_make_windows(w->plan));
     if ((is_touched || is_remade) && (change_claim_pixels(w, e) != NGFF_OK || run_pass(w, e) != NGFF_OK))
         return;
-    w->is_published =
-        put_documents(w, is_touched || is_other || has_new_mask, w->was_dirty, e) == NGFF_OK &&
-        renew_xml(w, e) == NGFF_OK &&
-        (!w->is_claimed || (writer_keep(w, e) == NGFF_OK && w->store->writing->publish(w->store, e) == NGFF_OK));
-    if (w->is_published && w->is_claimed)
+    if (put_documents(w, is_touched || is_other || has_new_mask, w->was_dirty, e) != NGFF_OK ||
+        renew_xml(w, e) != NGFF_OK ||
+        (w->is_claimed && (writer_keep(w, e) != NGFF_OK || w->store->writing->publish(w->store, e) != NGFF_OK)))
+        return;
+    writer_enter(w, PHASE_PUBLISHED);
+    if (w->is_claimed)
         label_group_renew(w->plan, w->path, e);
 }
 
 void change_free(ngff_writer *w)
 {
-    if (w->before)
-        pthread_rwlock_destroy(&w->replacing);
     for (int i = 0; i < 4; i++)
         free(w->before_stored[i]);
     free(w->before_label);
-    if (w->before)
+    if (w->mode == MODE_CHANGE) {
+        pthread_rwlock_destroy(&w->replacing);
         chunk_sets_free(w->before_chunks, w->before->n_arrays);
+    }
     free(w->summaries);
     ngff_plan_free(w->before);
 }

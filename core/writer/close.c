@@ -54,7 +54,7 @@ static int32_t put_document(void *user, const char *key, const void *bytes, size
 int32_t writer_summarise(ngff_writer *w, const channel_summary **summaries, error *e)
 {
     chunk_source from = {w->written, written_chunk, written_mask};
-    if (!w->before)
+    if (w->mode != MODE_CHANGE)
         written_expect(w->written, w->stored_chunks); /* what has passed must be there */
     return statistics_finish(w->statistics, &from, summaries, e);
 }
@@ -178,11 +178,11 @@ void writer_give_up(ngff_writer *w)
 int32_t writer_finish(ngff_writer *w)
 {
     error e = {0};
-    if (w->is_finished)
+    if (w->phase != PHASE_OPEN)
         return w->error.status;
-    w->is_finished = 1;
+    writer_enter(w, PHASE_FINISHED);
     writer_begin_pass(w, &e);
-    if (w->is_push && w->error.status == NGFF_OK && writer_start_pass(w, &e) == NGFF_OK)
+    if (w->mode == MODE_PUSH && w->error.status == NGFF_OK && writer_start_pass(w, &e) == NGFF_OK)
         drain(w, &e);
     if (writer_keep(w, &e) == NGFF_OK)
         cascade_finish(w->cascade);
@@ -196,8 +196,9 @@ int32_t writer_finish(ngff_writer *w)
 ngff_reader *ngff_writer_reader(ngff_writer *w)
 {
     error e = {0};
-    if (!w->is_open || w->is_closed || w->before)
-        error_set(&e, NGFF_E_STATE, w->before ? "a change in place is not looked at before" : "the writer is not open");
+    if (!writer_is_open(w) || w->mode == MODE_CHANGE)
+        error_set(&e, NGFF_E_STATE,
+                  w->mode == MODE_CHANGE ? "a change in place is not looked at before" : "the writer is not open");
     if (writer_keep(w, &e) != NGFF_OK || writer_finish(w) != NGFF_OK)
         return NULL;
     if (w->preview)
@@ -383,17 +384,17 @@ static void publish(ngff_writer *w, error *e)
     if (writer_keep(w, e) != NGFF_OK || write_collection(w, e) != NGFF_OK || write_report(w, e) != NGFF_OK ||
         (is_beside && label_group_mark(w->store, e) != NGFF_OK) || put_roots(w, e) != NGFF_OK)
         return;
-    w->is_published = w->store->writing->publish(w->store, e) == NGFF_OK;
-    if (w->first && w->is_published) {
+    if (w->store->writing->publish(w->store, e) != NGFF_OK)
+        return;
+    writer_enter(w, PHASE_PUBLISHED);
+    if (w->first) {
         char name[sizeof w->prefix + 16];
         snprintf(name, sizeof name, "%s%.*s", w->plan->image->label_name ? "label image " : "image ",
                  (int)strlen(w->prefix) - 1, w->prefix);
         w->first->n_whole++;
         plan_take_told(w->first->plan, w->plan, name);
     }
-    if (w->is_published && is_beside && label_group_list(w->plan, w->path, e) != NGFF_OK)
-        return;
-    if (w->is_published)
+    if (!is_beside || label_group_list(w->plan, w->path, e) == NGFF_OK)
         report_publish(w->report, e);
 }
 
@@ -404,17 +405,16 @@ int32_t ngff_writer_close(ngff_writer *w)
         return NGFF_E_ARGUMENT;
     if (writer_is_inherited(w))
         return writer_keep(w, &e);
-    if (w->is_closed || !w->is_open)
-        return w->error.status != NGFF_OK ? w->error.status : NGFF_OK;
-    if (w->before)
+    if (!writer_is_open(w))
+        return w->error.status;
+    if (w->mode == MODE_CHANGE)
         change_finish(w, &e);
     else
         publish(w, &e);
+    int is_published = w->phase == PHASE_PUBLISHED;
     writer_keep(w, &e);
-    pthread_mutex_lock(&w->lock);
-    w->is_closed = 1;
-    pthread_mutex_unlock(&w->lock);
-    if (writer_keep(w, &e) != NGFF_OK && !w->is_published)
+    writer_enter(w, PHASE_CLOSED);
+    if (w->error.status != NGFF_OK && !is_published)
         writer_give_up(w);
     return w->error.status;
 }

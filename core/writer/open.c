@@ -53,10 +53,10 @@ static ngff_writer *make_new(ngff_plan *plan, store *s, const char *path)
 /* The record has begun, or has failed. */
 static int32_t start_pull(ngff_writer *w, error *e)
 {
-    w->is_open = w->record != NULL;
-    if (w->is_open && !record_has_earlier(w->record))
+    w->phase = w->record ? PHASE_OPEN : PHASE_REFUSED;
+    if (w->record && !record_has_earlier(w->record))
         return writer_start_pass(w, e);
-    atomic_store(&w->is_waiting, w->is_open);
+    atomic_store(&w->is_waiting, w->record != NULL);
     return e->status;
 }
 
@@ -115,7 +115,8 @@ ngff_writer *ngff_writer_open(ngff_plan *plan, const char *path)
 
 store *writer_whole(const ngff_writer *first)
 {
-    return first->is_open && !first->before && first->prefix[0] ? series_whole(first->store) : first->store;
+    return first->phase != PHASE_REFUSED && first->mode != MODE_CHANGE && first->prefix[0] ? series_whole(first->store)
+                                                                                           : first->store;
 }
 
 /* The image that a label image which comes now is of: the last that is none itself. */
@@ -176,7 +177,7 @@ static int32_t check_image(const ngff_writer *first, const ngff_plan *plan, erro
 
 static int32_t check_series(const ngff_writer *first, const ngff_plan *plan, const char *prefix, error *e)
 {
-    if (!first->is_open || first->is_closed || first->first || first->is_push || first->before)
+    if (first->mode != MODE_PULL || !writer_is_open(first) || first->first)
         return error_set(e, NGFF_E_STATE,
                          "further images go into a store that ngff_writer_open makes, until it is closed");
     if (first->n_whole != first->n_series)
@@ -276,8 +277,8 @@ int32_t writer_start_stage(ngff_writer *w, error *e)
 {
     const ngff_plan *plan = w->plan;
     const level *base = &plan->levels[0];
-    stage_host host = {w, w->before ? change_first_pixels : first_pixels, writer_spill, writer_fetch, goes_on};
-    w->is_push = 1;
+    stage_host host = {w, w->mode == MODE_CHANGE ? change_first_pixels : first_pixels, writer_spill, writer_fetch,
+                       goes_on};
     w->pixels = stage_create("stage", plan->image->rank, base->shape, base->chunk, plan->image->type->size,
                              staging_memory(plan), &host);
     return w->pixels ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "out of memory");
@@ -287,7 +288,7 @@ int32_t writer_start_mask_stage(ngff_writer *w, error *e)
 {
     const level *base = &w->plan->levels[0];
     int y = w->plan->image->rank - 2;
-    stage_host host = {w, w->before ? change_first_mask : first_mask, writer_spill, writer_fetch, goes_on};
+    stage_host host = {w, w->mode == MODE_CHANGE ? change_first_mask : first_mask, writer_spill, writer_fetch, goes_on};
     int64_t memory = staging_memory(w->plan);
     if (w->masks)
         return NGFF_OK;
@@ -311,6 +312,7 @@ static ngff_writer *open_push(ngff_plan *plan, store *s, const char *path)
     ngff_writer *w = make_new(plan, s, path);
     if (!w || w->error.status != NGFF_OK)
         return w;
+    w->mode = MODE_PUSH;
     s = w->store;
     if (writer_refuse_given(plan, &w->error) != NGFF_OK)
         return w;
@@ -318,7 +320,7 @@ static ngff_writer *open_push(ngff_plan *plan, store *s, const char *path)
         error_set(&w->error, NGFF_E_OPTION,
                   "RESUME=YES needs a source that is read again from the beginning, as gdal_translate does");
     else if (writer_start_stage(w, &w->error) == NGFF_OK && report_begin(plan, path, &w->report, &w->error) == NGFF_OK)
-        w->is_open = s->writing->begin(s, plan->options.overwrite, &w->error) == NGFF_OK;
+        w->phase = s->writing->begin(s, plan->options.overwrite, &w->error) == NGFF_OK ? PHASE_OPEN : PHASE_REFUSED;
     return w;
 }
 

@@ -54,7 +54,7 @@ static int32_t put_chunk(ngff_writer *w, encoder *one, int row, const int64_t *i
         return e->status;
     if (a->shard)
         return shards_add(w->shards, a->level, index, bytes, n, e);
-    if (is_fill && !w->before)
+    if (is_fill && w->mode != MODE_CHANGE)
         return note_stored(w, row, index, NULL, NULL, 0, e);
     array_chunk_key(&w->arrays[row], index, name);
     snprintf(key, sizeof key, "%s/%s", a->path, name);
@@ -204,7 +204,7 @@ static int32_t share_memory(ngff_writer *w, int64_t *for_pass, error *e)
     const ngff_plan *plan = w->plan;
     int64_t least = plan->pixel_least, staged = 0;
     *for_pass = plan->pixel_memory;
-    if (!w->is_push || plan->options.memory_bytes == 0)
+    if (w->mode == MODE_PULL || plan->options.memory_bytes == 0)
         return NGFF_OK;
     int64_t most = plan->pixel_memory - least, masks = w->masks ? min_i64(stage_held(w->masks), most / 4) : 0;
     if (w->masks && stage_limit(w->masks, masks, e) == NGFF_OK)
@@ -228,7 +228,7 @@ static int32_t make_masks_seen(ngff_writer *w)
     }
     /* A resumed run reads the masks that lie there, so it must not write them at the same time. */
     int64_t cell[MAX_RANK] = {0};
-    if (w->wanted && !w->before && w->masks_seen[0])
+    if (w->wanted && w->mode != MODE_CHANGE && w->masks_seen[0])
         do
             if (!wanted_has(w->wanted, 0, cell))
                 w->masks_seen[0][grid_place(2, plan->levels[0].grid + rank - 2, cell + rank - 2)] = mask_is_stored;
@@ -242,7 +242,7 @@ int32_t writer_start_pass(ngff_writer *w, error *e)
     int n_workers = plan->n_threads > plan->n_readers ? plan->n_threads - plan->n_readers : 0;
     int64_t for_pass, n_cells = 0;
     cascade_host host = {.user = w, .emit = emit, .spill = writer_spill, .fetch = writer_fetch, .skip = skip};
-    int is_counted = !w->before || w->renews_summaries || wanted_is_whole(w->wanted, 0);
+    int is_counted = w->mode != MODE_CHANGE || w->renews_summaries || wanted_is_whole(w->wanted, 0);
     if (w->wanted) {
         host.is_wanted = change_is_wanted;
         host.supply = change_supply;
@@ -269,7 +269,7 @@ int32_t writer_start_pass(ngff_writer *w, error *e)
         written_set_plan(w->written, plan);
         shards_set_listener(w->shards, note_stored, w);
         w->stored_chunks = make_sets(plan);
-        if (w->before)
+        if (w->mode == MODE_CHANGE)
             change_start_sets(w);
     }
     for (int l = 0; l < plan->n_levels && made; l++)

@@ -41,6 +41,18 @@ int writer_is_inherited(const ngff_writer *w)
     return w->process != getpid();
 }
 
+void writer_enter(ngff_writer *w, writer_phase phase)
+{
+    pthread_mutex_lock(&w->lock); /* ngff_writer_progress may be looking, from another thread */
+    w->phase = phase;
+    pthread_mutex_unlock(&w->lock);
+}
+
+int writer_is_open(const ngff_writer *w)
+{
+    return w->phase == PHASE_OPEN || w->phase == PHASE_FINISHED;
+}
+
 /* Keeps the error of a call, or the first error of a job, in the handle. */
 int32_t writer_keep(ngff_writer *w, const error *e)
 {
@@ -52,7 +64,7 @@ int32_t writer_keep(ngff_writer *w, const error *e)
         return w->error.status;
     }
     error first = *e;
-    int is_under_way = first.status == NGFF_OK && !w->is_published; /* else it is too late to cancel */
+    int is_under_way = first.status == NGFF_OK && w->phase < PHASE_PUBLISHED; /* else it is too late to cancel */
     if (is_under_way && w->cascade)
         cascade_error(w->cascade, &first);
     if (is_under_way)
@@ -82,7 +94,7 @@ static int32_t check_region(ngff_writer *w, int32_t l, const int64_t *origin, co
 {
     if (writer_keep(w, e) != NGFF_OK)
         return w->error.status;
-    if (!w->is_open || w->is_closed || w->is_finished)
+    if (w->phase != PHASE_OPEN)
         return error_set(e, NGFF_E_STATE, "the writer is not open");
     if (l < 0 || l >= w->plan->n_levels || w->plan->levels[l].source >= 0)
         return error_set(e, NGFF_E_ARGUMENT, "level %d is not one that the caller gives", l);
@@ -122,7 +134,7 @@ int32_t ngff_writer_level_next(ngff_writer *w, int32_t l, int64_t *origin, int64
     box region;
     if (writer_keep(w, &e) != NGFF_OK)
         return w->error.status;
-    if (l < 0 || l >= w->plan->n_levels || w->plan->levels[l].source >= 0 || !w->is_open || w->is_closed)
+    if (l < 0 || l >= w->plan->n_levels || w->plan->levels[l].source >= 0 || !writer_is_open(w))
         return 0;
     if (writer_begin_pass(w, &e) != NGFF_OK)
         return w->error.status;
@@ -200,7 +212,7 @@ static void push(ngff_writer *w, const box *region, const void *pixels, const in
 {
     box plane = writer_plane_of(region);
     int64_t mask_strides[2] = {mask_stride, 1};
-    if (w->before && change_claim_pixels(w, e) != NGFF_OK)
+    if (w->mode == MODE_CHANGE && change_claim_pixels(w, e) != NGFF_OK)
         return;
     if (pixels && stage_write(w->pixels, region, pixels, strides, e) != NGFF_OK)
         return;
@@ -286,7 +298,7 @@ int32_t ngff_writer_replan(ngff_writer *w, ngff_plan *plan)
         return w->error.status;
     const struct ngff_image *now = w->plan->image, *then = plan ? plan->image : NULL;
     size_t bytes = (size_t)now->rank * sizeof(int64_t);
-    if (!w->is_push || !w->is_open || w->is_closed || w->is_finished)
+    if (w->mode == MODE_PULL || w->phase != PHASE_OPEN)
         error_set(&e, NGFF_E_STATE, "only a writer that is open for push takes another plan");
     else if (!plan || error_copy(&e, &plan->error) != NGFF_OK)
         error_set(&e, NGFF_E_ARGUMENT, "no plan was given");
@@ -296,7 +308,7 @@ int32_t ngff_writer_replan(ngff_writer *w, ngff_plan *plan)
         error_set(&e, NGFF_E_ARGUMENT, "the new plan has other axes, another size, data type or chunk");
     else
         writer_refuse_given(plan, &e);
-    if (e.status == NGFF_OK && w->before)
+    if (e.status == NGFF_OK && w->mode == MODE_CHANGE)
         change_replan(w, plan, &e);
     if (e.status != NGFF_OK)
         return writer_keep(w, &e);
@@ -311,7 +323,7 @@ double ngff_writer_progress(ngff_writer *w)
     if (writer_is_inherited(w))
         return 0.0;
     pthread_mutex_lock(&w->lock);
-    int is_done = w->is_closed && w->error.status == NGFF_OK;
+    int is_done = w->phase == PHASE_CLOSED && w->error.status == NGFF_OK;
     cascade *running = w->cascade;
     int64_t n_cells = w->n_cells;
     pthread_mutex_unlock(&w->lock);
@@ -337,7 +349,7 @@ void ngff_writer_free(ngff_writer *w)
 {
     if (!w || writer_is_inherited(w)) /* its parent goes on: the store, its scratch and its claim stay */
         return;
-    if (w->is_open && !w->is_closed) {
+    if (writer_is_open(w)) {
         error e = {.status = NGFF_E_CANCELLED, .message = "cancelled"};
         if (w->cascade)
             cascade_fail(w->cascade, &e);

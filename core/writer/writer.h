@@ -32,6 +32,22 @@ typedef struct {
     held_object root; /* the document that makes an image of its folder; put when the store is published */
 } further_image;
 
+/* How pixels come. */
+typedef enum {
+    MODE_PULL,  /* in regions that the writer names, through the pass as they come */
+    MODE_PUSH,  /* in any order, into the stages; the pass is at the end */
+    MODE_CHANGE /* the same, of a store that is there (change.c) */
+} writer_mode;
+
+/* How far it is; it never goes back. */
+typedef enum {
+    PHASE_REFUSED,   /* it was never open: the error says why */
+    PHASE_OPEN,      /* pixels come in */
+    PHASE_FINISHED,  /* no more come; the store can be looked at */
+    PHASE_PUBLISHED, /* too late to be cancelled */
+    PHASE_CLOSED
+} writer_phase;
+
 struct ngff_writer {
     error error;   /* of the calling threads; guarded by lock */
     pid_t process; /* that has opened it: a child of fork has neither its threads nor its claim */
@@ -47,16 +63,16 @@ struct ngff_writer {
     shards *shards;
     written *written;     /* NULL until the pass, where nothing is there before */
     order *orders;        /* per level; those of levels that the writer makes are not used */
-    pthread_mutex_t lock; /* error, orders; and what ngff_writer_progress reads while close goes on */
+    pthread_mutex_t lock; /* error, orders, phase; and what ngff_writer_progress reads while close goes on */
     stored_array *arrays; /* as the plan has them; from the pass on */
     encoders encoders;
     int64_t n_cells;
-    int is_open, is_closed;
+    writer_mode mode;
+    writer_phase phase;      /* written under lock */
     atomic_int is_waiting;   /* of a pull that goes on with an earlier run: the pass begins with the first call */
     pthread_mutex_t waiting; /* held while it begins */
     atomic_int is_cancelled; /* by any thread, at any time */
-    int is_push;             /* pixels and mask wait in the stages until close */
-    stage *pixels, *masks;   /* masks: from the first mask on */
+    stage *pixels, *masks;   /* of push and change; masks: from the first mask on */
 
     record *record;                   /* of a pull: what is stored */
     report *report;                   /* NULL: none is asked for */
@@ -71,10 +87,10 @@ struct ngff_writer {
     held_object root;                 /* the document that is put last */
     ngff_reader *preview;
     const channel_summary *found; /* once the metadata is written; of statistics */
-    int is_finished, is_verified, is_published;
+    int is_verified;
 
-    /* A change of a store that is there: */
-    ngff_plan *before;          /* NULL where a store is made */
+    /* MODE_CHANGE: */
+    ngff_plan *before;          /* what the store was made by */
     channel_summary *summaries; /* as the store has them, and room for as many */
     char *before_stored[4];     /* the members of stored_names as the store has them, or NULL */
     char *before_label;         /* "image-label" as the store has it, or NULL */
@@ -107,6 +123,9 @@ int32_t writer_refuse_given(const ngff_plan *plan, error *e);
 
 /* True in a child of fork. Locks may be held for ever there, so nothing is done but to refuse. */
 int writer_is_inherited(const ngff_writer *w);
+void writer_enter(ngff_writer *w, writer_phase phase);
+/* True until it is published or given up. */
+int writer_is_open(const ngff_writer *w);
 /* Keeps the error of a call, or the first error of a job, in the handle; or that it was cancelled. */
 int32_t writer_keep(ngff_writer *w, const error *e);
 /* The region of the mask that covers a region of level 0: its y and x. */
