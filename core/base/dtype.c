@@ -51,6 +51,18 @@ int32_t ngff_type_size(int32_t data_type)
     return type ? type->size : 0;
 }
 
+const char *ngff_type_name(int32_t data_type)
+{
+    const dtype *type = dtype_get(data_type);
+    return type ? type->v3 : NULL;
+}
+
+int32_t ngff_type_by_name(const char *name)
+{
+    const dtype *type = name ? dtype_by_v3(name) : NULL;
+    return type ? type->data_type : 0;
+}
+
 float half_to_float(uint16_t half)
 {
     int exponent = half >> 10 & 31;

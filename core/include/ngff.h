@@ -104,6 +104,10 @@ NGFF_API const char *ngff_unit_name(const char *axis, const char *spelling);
 
 /* Bytes of one pixel of a data type, 0 for an unknown type. */
 NGFF_API int32_t ngff_type_size(int32_t data_type);
+/* Its name, as Zarr v3 and numpy have it: "uint8", "complex64"; NULL for an unknown type, so that NGFF_UINT8 and on give
+ * all there are. Static storage. The other way: the type of a name, 0 where it is none. */
+NGFF_API const char *ngff_type_name(int32_t data_type);
+NGFF_API int32_t ngff_type_by_name(const char *name);
 
 /* -- Image: what the pixels are -------------------------------------------------------------------------------- */
 
@@ -541,6 +545,15 @@ NGFF_API const char *ngff_finding_word(int32_t kind);
 NGFF_API int32_t ngff_reader_verify(ngff_reader *reader, int32_t n_threads,
                                     void (*finding)(void *user, int32_t kind, const char *text),
                                     int32_t (*progress)(void *user, double share), void *user);
+
+/* Opens the store at path, and verifies it. options: as for ngff_reader_open_part, but where they do not say it,
+ * MISSING_CHUNKS=FILL: what is missing is a finding each, and does not keep the store from being opened. *reader is the
+ * opened store, for ngff_reader_free: for a host that goes on with it, and where nothing was verified because it cannot be
+ * opened (its status is then neither NGFF_OK nor NGFF_E_CORRUPT) for its error; NULL when memory is out. reader may be NULL.
+ * All else, and what is returned, as for ngff_reader_verify. */
+NGFF_API int32_t ngff_verify(const char *path, const char *const *options, int32_t n_threads,
+                             void (*finding)(void *user, int32_t kind, const char *text),
+                             int32_t (*progress)(void *user, double share), void *user, ngff_reader **reader);
 
 /* Judges metadata by the text of NGFF 0.4, 0.5 and 0.6, which is stricter than the reader. path: a store's root, with
  * all groups and arrays that it names; or a file .json or .zattrs with one node's attributes, or a whole zarr.json.

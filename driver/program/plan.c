@@ -8,13 +8,6 @@
 
 #include "ngff.h"
 
-static const char *const type_names[] = {
-    [NGFF_UINT8] = "uint8",          [NGFF_INT8] = "int8",       [NGFF_UINT16] = "uint16",
-    [NGFF_INT16] = "int16",          [NGFF_UINT32] = "uint32",   [NGFF_INT32] = "int32",
-    [NGFF_UINT64] = "uint64",        [NGFF_INT64] = "int64",     [NGFF_FLOAT16] = "float16",
-    [NGFF_FLOAT32] = "float32",      [NGFF_FLOAT64] = "float64", [NGFF_COMPLEX64] = "complex64",
-    [NGFF_COMPLEX128] = "complex128"};
-
 /* "50,2048,2048" -> its numbers. Returns how many, 0 where the text is something else. */
 static int read_shape(const char *text, int64_t *shape, int room)
 {
@@ -38,10 +31,7 @@ static int plan_array(const char *dims, const char *shape_text, const char *type
     if (read_shape(shape_text, shape, 5) != (int)strlen(dims))
         return usage_error("--shape %s must be %zu sizes, one for each of --dims %s, with commas between them",
                            shape_text, strlen(dims), dims);
-    int32_t type = 0;
-    for (size_t i = NGFF_UINT8; i < sizeof type_names / sizeof *type_names; i++)
-        if (strcmp(type_name, type_names[i]) == 0)
-            type = (int32_t)i;
+    int32_t type = ngff_type_by_name(type_name);
     if (type == 0)
         return usage_error("--type %s is none of uint8, int8 ... uint64, int64, float16, float32, float64, complex64, "
                            "complex128",

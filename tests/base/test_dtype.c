@@ -20,6 +20,8 @@ static void types_have_their_numbers_sizes_and_names(void)
         const dtype *type = dtype_get(rows[i].id);
         CHECK(type && type->size == rows[i].size);
         CHECK_INT(ngff_type_size(rows[i].id), rows[i].size);
+        CHECK_TEXT(ngff_type_name(rows[i].id), rows[i].v3);
+        CHECK_INT(ngff_type_by_name(rows[i].v3), rows[i].id);
         CHECK_TEXT(type->v2, rows[i].v2);
         CHECK_TEXT(type->v3, rows[i].v3);
         CHECK(dtype_by_v2(rows[i].v2) == type);
@@ -28,6 +30,8 @@ static void types_have_their_numbers_sizes_and_names(void)
     CHECK(dtype_get(NGFF_COMPLEX128)->item_size == 8);
     CHECK(dtype_get(0) == NULL && dtype_get(14) == NULL && dtype_get(-1) == NULL);
     CHECK_INT(ngff_type_size(99), 0);
+    CHECK(ngff_type_name(0) == NULL && ngff_type_name(14) == NULL);
+    CHECK(ngff_type_by_name("uint128") == 0 && ngff_type_by_name("") == 0 && ngff_type_by_name(NULL) == 0);
     CHECK(dtype_by_v3("uint128") == NULL && dtype_by_v3("") == NULL);
     CHECK(dtype_by_v2("") == NULL && dtype_by_v2("<u3") == NULL && dtype_by_v2("u2") == NULL);
     CHECK(dtype_by_v2(">u2") == dtype_get(NGFF_UINT16));

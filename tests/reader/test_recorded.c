@@ -121,6 +121,45 @@ static void lost_chunk_of_a_mask_is_an_error_and_so_is_a_lost_mask(void)
     remove_below("a");
 }
 
+static int n_told;
+
+static void count_damage(void *user, int32_t kind, const char *text)
+{
+    (void)user;
+    (void)text;
+    n_told += kind == NGFF_FINDING_DAMAGE;
+}
+
+/* What does not open otherwise is told by a check as so many findings. */
+static void a_check_opens_a_store_that_has_lost_its_mask(void)
+{
+    static const char *const strict[] = {"MISSING_CHUNKS=auto", NULL}, *const wrong[] = {"MISSING_CHUNKS=MAYBE", NULL};
+    ngff_reader *reader = NULL;
+    make_store("a", NULL, NULL, 1);
+    n_told = 0;
+    CHECK_INT(ngff_verify(below("a"), NULL, 1, count_damage, NULL, NULL, &reader), NGFF_OK);
+    CHECK_INT(ngff_reader_has_mask(reader), 1);
+    CHECK_INT(n_told, 0);
+    ngff_reader_free(reader);
+    remove_below("a/ovr_mask");
+    CHECK_INT(ngff_verify(below("a"), NULL, 1, count_damage, NULL, NULL, &reader), NGFF_E_CORRUPT);
+    CHECK_INT(ngff_reader_status(reader), NGFF_OK);
+    CHECK(n_told > 0);
+    ngff_reader_free(reader);
+    n_told = 0; /* who says it otherwise gets it otherwise: it does not open, and that is the finding */
+    CHECK_INT(ngff_verify(below("a"), strict, 1, count_damage, NULL, NULL, &reader), NGFF_E_CORRUPT);
+    CHECK_INT(ngff_reader_status(reader), NGFF_E_CORRUPT);
+    CHECK_INT(n_told, 1);
+    ngff_reader_free(reader);
+    n_told = 0; /* nothing to look at */
+    CHECK_INT(ngff_verify(below("b"), NULL, 1, count_damage, NULL, NULL, &reader), NGFF_E_NOT_FOUND);
+    CHECK_INT(ngff_reader_status(reader), NGFF_E_NOT_FOUND);
+    ngff_reader_free(reader);
+    CHECK_INT(ngff_verify(below("a"), wrong, 1, count_damage, NULL, NULL, NULL), NGFF_E_OPTION);
+    CHECK_INT(n_told, 0);
+    remove_below("a");
+}
+
 static int32_t is_empty(ngff_reader *reader, int is_mask, int64_t y, int64_t x, int64_t extent, uint8_t *fill)
 {
     return ngff_reader_is_empty(reader, 0, is_mask, (const int64_t[]){y, x}, (const int64_t[]){extent, extent}, fill,
@@ -483,6 +522,7 @@ int main(void)
     place_begin();
     RUN(recorded_chunk_that_is_gone_is_an_error_that_names_it);
     RUN(lost_chunk_of_a_mask_is_an_error_and_so_is_a_lost_mask);
+    RUN(a_check_opens_a_store_that_has_lost_its_mask);
     RUN(a_box_is_empty_where_no_chunk_of_it_is_stored);
     RUN(chunk_that_others_have_added_is_read);
     RUN(record_does_not_count_while_a_change_is_unfinished);

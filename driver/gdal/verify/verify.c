@@ -39,16 +39,17 @@ static void tell_note(void *user, const char *text)
     tell_finding(user, NGFF_FINDING_NOTE, text);
 }
 
-static int check_objects(const verification *v, ngff_reader *store, int n_threads, char *message, size_t room)
+/* Opens the store and looks at its objects. */
+static int check_objects(const verification *v, ngff_reader **store, int n_threads, char *message, size_t room)
 {
     stretch s = {v, 0, v->source ? 0.5 : 1};
-    int32_t status = ngff_reader_status(store);
-    if (status == NGFF_OK || status == NGFF_E_CORRUPT)
-        status = ngff_reader_verify(store, n_threads, tell_finding, tell_share, &s);
-    else
-        snprintf(message, room, "%s", ngff_reader_error(store));
-    if (ngff_reader_status(store) == NGFF_OK)
-        tell_contradictions(store, verify_path(v->store), tell_note, &s);
+    int32_t status = ngff_verify(verify_path(v->store), (const char *const *)v->limits, n_threads, tell_finding,
+                                 tell_share, &s, store);
+    int32_t opened = ngff_reader_status(*store);
+    if (opened == NGFF_OK)
+        tell_contradictions(*store, verify_path(v->store), tell_note, &s);
+    else if (opened != NGFF_E_CORRUPT)
+        snprintf(message, room, "%s", *store ? ngff_reader_error(*store) : "out of memory");
     return status == NGFF_OK            ? VERIFY_WHOLE
            : status == NGFF_E_CORRUPT   ? VERIFY_DAMAGED
            : status == NGFF_E_CANCELLED ? VERIFY_CANCELLED
@@ -192,17 +193,8 @@ int verify_store(verification *v, char *message, size_t room)
                  verify_path(v->store));
         return VERIFY_UNREADABLE;
     }
-    /* What is missing is told by the check, one line each: it does not keep the store from being opened. */
-    char **options = CSLDuplicate(v->limits);
-    if (!CSLFetchNameValue(options, "MISSING_CHUNKS"))
-        options = CSLSetNameValue(options, "MISSING_CHUNKS", "FILL");
-    ngff_reader *store = ngff_reader_open_part(verify_path(v->store), NULL, (const char *const *)options);
-    CSLDestroy(options);
-    if (!store) {
-        snprintf(message, room, "out of memory");
-        return VERIFY_UNREADABLE;
-    }
-    int result = check_objects(v, store, n_threads, message, room);
+    ngff_reader *store = NULL;
+    int result = check_objects(v, &store, n_threads, message, room);
     if (v->source && ngff_reader_status(store) == NGFF_OK && result != VERIFY_CANCELLED) {
         int compared = ngff_reader_level_count(store) == 0
                            ? check_series(v, store, n_threads, message, room)

@@ -16,15 +16,13 @@ import numpy as np
 
 from ._handles import OptionError
 from ._model import is_dask
-from ._native import lib
+from ._native import ffi, lib
 
 # Names in numpy, numbers in ngff.h.
-TYPES: dict[str, int] = {
-    name: getattr(lib, f"NGFF_{name.upper()}")
-    for name in ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32",
-                 "float64", "complex64", "complex128")
-}
-TYPE_NAMES = {number: name for name, number in TYPES.items()}
+TYPE_NAMES: dict[int, str] = {}
+while (_name := lib.ngff_type_name(len(TYPE_NAMES) + lib.NGFF_UINT8)) != ffi.NULL:
+    TYPE_NAMES[len(TYPE_NAMES) + lib.NGFF_UINT8] = ffi.string(_name).decode()
+TYPES = {name: number for number, name in TYPE_NAMES.items()}
 
 
 def stored_dtype(dtype: Any) -> np.dtype[Any]:
