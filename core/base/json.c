@@ -483,6 +483,12 @@ struct cJSON *json_parse(const char *text, size_t n, const json_limits *limits, 
     return give(&o, n, limits, where, e);
 }
 
+struct cJSON *json_tree(json_span span, const char *where, error *e)
+{
+    const json_limits limits = json_limits_of(span.n);
+    return span.text ? json_parse(span.text, span.n, &limits, where, e) : NULL;
+}
+
 /* -- Keys that are there twice --------------------------------------------------------------------------------- */
 
 typedef struct {

@@ -43,6 +43,9 @@ int32_t json_check(const char *text, size_t n, const json_limits *limits, const 
 /* As json_check, and gives the tree. */
 struct cJSON *json_parse(const char *text, size_t n, const json_limits *limits, const char *where, error *e);
 
+/* A part of a text that json_check has accepted, as a tree; NULL where there is none. */
+struct cJSON *json_tree(json_span span, const char *where, error *e);
+
 /* As json_parse, for texts that anybody may have written: what is no JSON in a way that is known is mended, in *text
  * (malloc'ed, and perhaps another afterwards) as in the tree, and told: a byte order mark, numbers that are none, bad
  * characters in strings, a key that is there twice. */

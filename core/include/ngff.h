@@ -462,13 +462,20 @@ NGFF_API int32_t ngff_reader_level_place(const ngff_reader *reader, int32_t base
 /* The attributes of the root group, and of the array of level 0, as one JSON object each. */
 NGFF_API const char *ngff_reader_attributes(const ngff_reader *reader);
 NGFF_API const char *ngff_reader_array_attributes(const ngff_reader *reader);
-/* What the next four ask for may be left out of a store; if it is there and cannot be read (the storage fails, or it is
+/* What the next five ask for may be left out of a store; if it is there and cannot be read (the storage fails, or it is
  * damaged), that becomes the reader's first error: a host that has asked for all it wants looks at ngff_reader_status.
  *
  * The attributes of any node, at a path from the image's group, as JSON; NULL if there is none. Until the next call. */
 NGFF_API const char *ngff_reader_node_attributes(ngff_reader *reader, const char *path);
 /* 1 if at this path from the image's group is a 1-D array of n evenly spaced values: its first and their step. */
 NGFF_API int32_t ngff_reader_coordinates(ngff_reader *reader, const char *path, int64_t n, double *first, double *step);
+/* Where the image lies, as others say it beside scale and translation: by an affine of the image (NGFF 0.6), or by CF
+ * (grid_mapping). affine: six numbers; a pixel's x is affine[0] + column * affine[1] + row * affine[2], its y
+ * affine[3] + column * affine[4] + row * affine[5], column and row counted from the corner of the first pixel of level 0;
+ * NULL where only the system is asked for. system: the name of the coordinate system that the affine leads to, such as
+ * "EPSG:32633"; wkt: CF's text; NULL where there is none. Returns 1 if affine is filled in, else 0. Texts live until the next
+ * call. */
+NGFF_API int32_t ngff_reader_position(ngff_reader *reader, double *affine, const char **system, const char **wkt);
 /* One member of the block "omezarr" as JSON, large ones read back from their array; NULL if there is none.
  * Until the next call. */
 NGFF_API const char *ngff_reader_attribute(ngff_reader *reader, const char *name);

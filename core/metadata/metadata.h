@@ -68,6 +68,8 @@ typedef struct {
     int64_t t, z;
 } stored_view;
 
+/* The object that NGFF's keys stand in. */
+json_span metadata_ome(const stored_image *image);
 /* entry: of "multiscales". Fails for want of memory only. */
 int32_t metadata_view(const stored_image *image, int entry, stored_view *view, error *e);
 void view_release(stored_view *view);

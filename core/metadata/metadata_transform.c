@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ascii.h"
+
 enum { most_nested = 8 };
 
 /* Row per axis, then a column per axis and one for the constant. */
@@ -189,18 +191,83 @@ const char *transforms_read(const cJSON *list, const char *dims, axis_map *map)
     return NULL;
 }
 
+/* An affine that mixes y and x with no other axis. */
+static int read_plane_affine(const cJSON *transform, int rank, matrix *m)
+{
+    const char *type = text_of(transform, "type");
+    const cJSON *rows = member(transform, "affine");
+    if (!type || strcmp(type, "affine") != 0 || cJSON_GetArraySize(rows) != rank ||
+        !read_matrix(rows, rank, rank + 1, m))
+        return 0;
+    for (int i = rank - 2; i < rank; i++)
+        for (int k = 0; k < rank - 2; k++)
+            if (m->at[i][k] != 0)
+                return 0;
+    return 1;
+}
+
 int transforms_turn(const cJSON *list, const char *dims)
 {
     int rank = (int)strlen(dims), y = rank - 2, x = rank - 1;
-    const cJSON *only = cJSON_GetArraySize(list) == 1 ? cJSON_GetArrayItem(list, 0) : NULL;
-    const char *type = text_of(only, "type");
     matrix m;
-    if (!type || strcmp(type, "affine") != 0 || cJSON_GetArraySize(member(only, "affine")) != rank ||
-        !read_matrix(member(only, "affine"), rank, rank + 1, &m))
+    if (cJSON_GetArraySize(list) != 1 || !read_plane_affine(cJSON_GetArrayItem(list, 0), rank, &m))
         return 0;
-    for (int k = 0; k < y; k++)
-        if (m.at[y][k] != 0 || m.at[x][k] != 0)
-            return 0;
     double area = m.at[y][y] * m.at[x][x] - m.at[y][x] * m.at[x][y];
     return isfinite(area) && area != 0 && (m.at[y][x] != 0 || m.at[x][y] != 0);
+}
+
+/* True where the axes of an output begin with the one that counts eastward, by the names in use. */
+static int x_is_first(const cJSON *axes, int rank)
+{
+    static const char *const names[] = {"x", "e", "easting", "east", "lon", "longitude"};
+    const char *name = cJSON_IsArray(axes) && cJSON_GetArraySize(axes) == rank
+                           ? text_of(cJSON_GetArrayItem(axes, rank - 2), "name")
+                           : NULL;
+    for (size_t i = 0; name && i < sizeof names / sizeof *names; i++)
+        if (text_equals(name, names[i]))
+            return 1;
+    return 0;
+}
+
+static const cJSON *system_named(const cJSON *systems, const char *name)
+{
+    const cJSON *system;
+    cJSON_ArrayForEach(system, systems)
+    {
+        const char *its = text_of(system, "name");
+        if (its && name && strcmp(its, name) == 0)
+            return system;
+    }
+    return NULL;
+}
+
+int transforms_place(const cJSON *list, const cJSON *systems, const char *dims, const double *scale,
+                     const double *translation, double six[6], const char **system)
+{
+    int rank = (int)strlen(dims), y = rank - 2, x = rank - 1, has_systems = cJSON_IsArray(systems);
+    const cJSON *transform;
+    matrix m;
+    if (!cJSON_IsArray(list) || (!has_systems && !transforms_turn(list, dims)))
+        return 0;
+    cJSON_ArrayForEach(transform, list)
+    {
+        if (!read_plane_affine(transform, rank, &m))
+            continue;
+        const char *name = name_of_output(transform);
+        const cJSON *output = has_systems ? system_named(systems, name) : member(transform, "output");
+        int is_swapped = x_is_first(member(output, "axes"), rank), is_usable = 1;
+        const double *of_y = m.at[is_swapped ? x : y], *of_x = m.at[is_swapped ? y : x];
+        double y0 = translation[y] - 0.5 * scale[y], x0 = translation[x] - 0.5 * scale[x];
+        const double found[6] = {of_x[y] * y0 + of_x[x] * x0 + of_x[rank], of_x[x] * scale[x], of_x[y] * scale[y],
+                                 of_y[y] * y0 + of_y[x] * x0 + of_y[rank], of_y[x] * scale[x], of_y[y] * scale[y]};
+        double area = found[1] * found[5] - found[2] * found[4];
+        for (int i = 0; i < 6; i++)
+            is_usable &= isfinite(found[i]) != 0;
+        if (!is_usable || !isfinite(area) || area == 0)
+            continue;
+        memcpy(six, found, sizeof found);
+        *system = name;
+        return 1;
+    }
+    return 0;
 }

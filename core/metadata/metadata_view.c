@@ -8,13 +8,6 @@
 #include "metadata/metadata.h"
 #include "zarr/document.h"
 
-/* A part of a text that has been judged, as a tree; NULL where there is none. */
-static cJSON *tree_of(json_span span, error *e)
-{
-    const json_limits limits = json_limits_of(span.n);
-    return span.text ? json_parse(span.text, span.n, &limits, "the image's attributes", e) : NULL;
-}
-
 /* The text of an item; NULL where it is none, or empty. */
 static char *text_copy(const cJSON *item, error *e)
 {
@@ -79,13 +72,19 @@ static void omero_read(const cJSON *omero, stored_view *view, error *e)
             channel_read(channel, &view->channels[view->n_channels++], e);
 }
 
-int32_t metadata_view(const stored_image *image, int entry, stored_view *view, error *e)
+json_span metadata_ome(const stored_image *image)
 {
     const json_span all = json_whole(image->attributes);
     const json_span ome = image->zarr_format == ZARR_2 ? (json_span){NULL, 0} : json_member(all, "ome");
-    const json_span root = ome.text ? ome : all;
-    cJSON *name = tree_of(json_member(json_item(json_member(root, "multiscales"), entry), "name"), e);
-    cJSON *omero = tree_of(json_member(root, "omero"), e);
+    return ome.text ? ome : all;
+}
+
+int32_t metadata_view(const stored_image *image, int entry, stored_view *view, error *e)
+{
+    static const char where[] = "the image's attributes";
+    const json_span root = metadata_ome(image);
+    cJSON *name = json_tree(json_member(json_item(json_member(root, "multiscales"), entry), "name"), where, e);
+    cJSON *omero = json_tree(json_member(root, "omero"), where, e);
     memset(view, 0, sizeof *view);
     view->name = text_copy(name, e);
     view->is_label = json_member(root, "image-label").text != NULL;

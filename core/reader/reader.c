@@ -400,6 +400,7 @@ void ngff_reader_free(ngff_reader *reader)
     known_free(reader->known);
     free(reader->group);
     reader_view_release(reader);
+    reader_position_release(reader);
     free(reader->answer);
     free(reader->path);
     free(reader);

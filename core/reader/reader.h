@@ -29,6 +29,7 @@ struct ngff_reader {
     int named_level;        /* the part that was opened is this level's array, */
     int named_entry;        /* or this entry of "multiscales" */
     char *answer;           /* of ngff_reader_attribute */
+    char *system, *wkt;     /* of ngff_reader_position */
     stored_view *view;      /* what viewers are told; NULL until somebody asks (view.c) */
 
     budget *buffers;    /* chunks of pixels: one per thread at work, and those of the cache */
@@ -45,6 +46,7 @@ int level_is_valid(const ngff_reader *reader, int32_t level_index);
 int32_t level_error(const ngff_reader *reader, int32_t level_index, error *e);
 
 void reader_view_release(ngff_reader *reader);
+void reader_position_release(ngff_reader *reader);
 
 /* A reader on a store that it owns from now on. path: for messages. */
 ngff_reader *reader_open_store(store *s, const char *path);

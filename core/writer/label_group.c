@@ -62,8 +62,7 @@ static json_span ome_span(const char *text, int format)
 static cJSON *tree_of(json_span span, error *e)
 {
     error found = {0};
-    json_limits limits = json_limits_of(span.n);
-    cJSON *tree = span.text ? json_parse(span.text, span.n, &limits, "labels", &found) : NULL;
+    cJSON *tree = json_tree(span, "labels", &found);
     keep_error(&found, e);
     return tree;
 }

@@ -29,159 +29,20 @@ static CPLJSONObject multiscale_of(const ngff_reader *reader, const CPLJSONObjec
     return member_of(CPLJSONObject(), "");
 }
 
-static bool is_usable(const double *affine)
-{
-    const double area = affine[1] * affine[5] - affine[2] * affine[4];
-    return std::all_of(affine, affine + 6, [](double value) { return std::isfinite(value); }) && std::isfinite(area) &&
-           area != 0;
-}
-
-/* -- NGFF 0.6: an affine to another coordinate system ---------------------------------------------------------- */
-
-/* True for axes that count eastward, by the names in use. */
-static bool is_x_name(const std::string &name)
-{
-    static const char *const names[] = {"x", "e", "easting", "east", "lon", "longitude"};
-    return std::any_of(std::begin(names), std::end(names), [&name](const char *x) { return EQUAL(name.c_str(), x); });
-}
-
-/* The coordinate system of this name among those of the multiscales. */
-static CPLJSONObject find_system(const CPLJSONObject &multiscale, const std::string &name)
-{
-    const CPLJSONObject systems = member_of(multiscale, "coordinateSystems");
-    if (is_type(systems, Type::Array))
-        for (const CPLJSONObject &system : systems.ToArray())
-            if (text_member(system, "name") == name)
-                return system;
-    return member_of(CPLJSONObject(), "");
-}
-
-/* Rows are output axes, columns y, x and the constant are those of the plane; false if others take part. */
-static bool read_row(const CPLJSONObject &row, int rank, double *of_y, double *of_x, double *constant)
-{
-    if (!is_type(row, Type::Array) || row.ToArray().Size() != rank + 1)
-        return false;
-    const CPLJSONArray values = row.ToArray();
-    for (int i = 0; i < rank + 1; i++)
-        if (!is_number(values[i]) || (i < rank - 2 && values[i].ToDouble() != 0))
-            return false;
-    *of_y = values[rank - 2].ToDouble();
-    *of_x = values[rank - 1].ToDouble();
-    *constant = values[rank].ToDouble();
-    return true;
-}
-
-static void read_affine(ngff_reader *reader, const CPLJSONObject &multiscale, DatasetAttributes *to)
-{
-    const CPLJSONObject transforms = member_of(multiscale, "coordinateTransformations");
-    const int rank = static_cast<int>(strlen(ngff_reader_dims(reader)));
-    double scale[5], translation[5];
-    if (!is_type(transforms, Type::Array) || ngff_reader_level_scale(reader, 0, scale) != NGFF_OK ||
-        ngff_reader_level_translation(reader, 0, translation) != NGFF_OK)
-        return;
-    /* Without systems of its own (0.6) the image has the affine of all levels where that is the only transform and turns
-     * or shears: what is a scale and a translation core has put into those of the levels. */
-    const bool has_systems = is_type(member_of(multiscale, "coordinateSystems"), Type::Array);
-    if (!has_systems && transforms.ToArray().Size() != 1)
-        return;
-    for (const CPLJSONObject &transform : transforms.ToArray()) {
-        const CPLJSONObject matrix = member_of(transform, "affine"), output = member_of(transform, "output");
-        if (text_member(transform, "type") != "affine" || !is_type(matrix, Type::Array) ||
-            matrix.ToArray().Size() != rank)
-            continue;
-        const std::string name = is_type(output, Type::String) ? output.ToString() : text_member(output, "name");
-        const CPLJSONObject axes = member_of(has_systems ? find_system(multiscale, name) : output, "axes");
-        const bool has_axes = is_type(axes, Type::Array) && axes.ToArray().Size() == rank;
-        const bool x_is_first = has_axes && is_x_name(text_member(axes.ToArray()[rank - 2], "name"));
-        const int y_row = x_is_first ? rank - 1 : rank - 2, x_row = x_is_first ? rank - 2 : rank - 1;
-        double yy, yx, y0, xy, xx, x0;
-        if (!read_row(matrix.ToArray()[y_row], rank, &yy, &yx, &y0) ||
-            !read_row(matrix.ToArray()[x_row], rank, &xy, &xx, &x0))
-            continue;
-        if (!has_systems && yx == 0 && xy == 0)
-            return;
-        /* GDAL counts from the corner of the first pixel, NGFF from its centre. */
-        const double y = translation[rank - 2] - 0.5 * scale[rank - 2];
-        const double x = translation[rank - 1] - 0.5 * scale[rank - 1];
-        const double six[6] = {xy * y + xx * x + x0, xx * scale[rank - 1], xy * scale[rank - 2],
-                               yy * y + yx * x + y0, yx * scale[rank - 1], yy * scale[rank - 2]};
-        if (!is_usable(six))
-            continue;
-        memcpy(to->geotransform, six, sizeof six);
-        to->has_geotransform = true;
-        if (to->crs == nullptr && name.find(':') != std::string::npos)
-            to->crs = OGRSpatialReference::FromHandle(georef_crs(nullptr, nullptr, name.c_str(), nullptr, 0, 0));
-        return;
-    }
-}
-
-/* -- CF: grid_mapping ------------------------------------------------------------------------------------------ */
-
-/* A path beside the array of level 0. */
-static std::string beside_array(ngff_reader *reader, const std::string &name)
-{
-    const std::string path = ngff_reader_level_path(reader, 0);
-    const size_t slash = path.rfind('/');
-    return slash == std::string::npos ? name : path.substr(0, slash + 1) + name;
-}
-
-/* "440720.0 60.0 0.0 3751320.0 0.0 -60.0", as GDAL and rioxarray write it. */
-static bool read_geotransform_text(const std::string &text, double *six)
-{
-    const CPLStringList numbers(CSLTokenizeString2(text.c_str(), " ,", 0));
-    for (int i = 0; i < 6 && numbers.size() == 6; i++)
-        six[i] = CPLAtof(numbers[i]);
-    return numbers.size() == 6 && is_usable(six);
-}
-
-static bool read_coordinates(ngff_reader *reader, double *six)
-{
-    int64_t shape[5];
-    double first[2], step[2];
-    const int rank = static_cast<int>(strlen(ngff_reader_dims(reader)));
-    if (ngff_reader_level_shape(reader, 0, shape) != NGFF_OK)
-        return false;
-    for (int i = 0; i < 2; i++) {
-        const int axis = rank - 2 + i;
-        const std::string path = beside_array(reader, ngff_reader_axis_name(reader, axis));
-        if (ngff_reader_coordinates(reader, path.c_str(), shape[axis], &first[i], &step[i]) != 1)
-            return false;
-    }
-    const double found[6] = {first[1] - 0.5 * step[1], step[1], 0, first[0] - 0.5 * step[0], 0, step[0]};
-    memcpy(six, found, sizeof found);
-    return true;
-}
-
-static void read_grid_mapping(ngff_reader *reader, const CPLJSONObject &array, DatasetAttributes *to)
-{
-    CPLJSONDocument document;
-    std::string name = text_member(array, "grid_mapping");
-    name = name.substr(0, name.find_first_of(": "));
-    if (name.empty())
-        return;
-    const char *const what = "The description of the grid";
-    if (!parse(ngff_reader_node_attributes(reader, beside_array(reader, name).c_str()), what, &document) &&
-        !parse(ngff_reader_node_attributes(reader, name.c_str()), what, &document))
-        return;
-    const CPLJSONObject mapping = document.GetRoot();
-    std::string wkt = text_member(mapping, "crs_wkt");
-    if (wkt.empty())
-        wkt = text_member(mapping, "spatial_ref");
-    if (to->crs == nullptr && !wkt.empty())
-        to->crs = OGRSpatialReference::FromHandle(georef_crs(wkt.c_str(), nullptr, nullptr, nullptr, 0, 0));
-    if (!to->has_geotransform)
-        to->has_geotransform = read_geotransform_text(text_member(mapping, "GeoTransform"), to->geotransform) ||
-                               read_coordinates(reader, to->geotransform);
-}
-
 void foreign_position(ngff_reader *reader, DatasetAttributes *to)
 {
-    CPLJSONDocument document;
-    if (!to->has_geotransform && parse(ngff_reader_attributes(reader), "The image's attributes", &document))
-        read_affine(reader, multiscale_of(reader, ome_of(document.GetRoot())), to);
-    if ((!to->has_geotransform || to->crs == nullptr) &&
-        parse(ngff_reader_array_attributes(reader), "The array's attributes", &document))
-        read_grid_mapping(reader, document.GetRoot(), to);
+    double six[6];
+    const char *system = nullptr, *wkt = nullptr;
+    if (to->has_geotransform && to->crs != nullptr)
+        return;
+    if (ngff_reader_position(reader, to->has_geotransform ? nullptr : six, &system, &wkt) == 1) {
+        memcpy(to->geotransform, six, sizeof six);
+        to->has_geotransform = true;
+    }
+    if (to->crs == nullptr && system != nullptr && strchr(system, ':') != nullptr)
+        to->crs = OGRSpatialReference::FromHandle(georef_crs(nullptr, nullptr, system, nullptr, 0, 0));
+    if (to->crs == nullptr && wkt != nullptr)
+        to->crs = OGRSpatialReference::FromHandle(georef_crs(wkt, nullptr, nullptr, nullptr, 0, 0));
 }
 
 /* -- Planes and channels --------------------------------------------------------------------------------------- */
