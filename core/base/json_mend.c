@@ -13,12 +13,11 @@
 #include "base/ascii.h"
 #include "base/json.h"
 #include "base/number.h"
+#include "base/text_buffer.h"
 
 typedef struct {
     const char *text, *at, *end;
-    char *out;
-    size_t n, room;
-    int is_out_of_memory;
+    text_buffer out;
     int n_null, n_left_out, n_strings; /* mended: outside NGFF's metadata, inside it, texts */
     size_t first_null, first_left_out, first_string;
     json_span left_out; /* the first one's name */
@@ -26,31 +25,14 @@ typedef struct {
 
 /* -- The copy -------------------------------------------------------------------------------------------------- */
 
-static void put(mender *m, const char *bytes, size_t n)
-{
-    if (m->n + n > m->room) {
-        size_t room = 2 * (m->n + n) + 256;
-        char *more = realloc(m->out, room);
-        if (!more) {
-            m->is_out_of_memory = 1;
-            return;
-        }
-        m->out = more;
-        m->room = room;
-    }
-    if (n > 0) /* else the text may be empty, and nothing is allocated */
-        memcpy(m->out + m->n, bytes, n);
-    m->n += n;
-}
-
 static void put_text(mender *m, const char *text)
 {
-    put(m, text, strlen(text));
+    text_put(&m->out, text);
 }
 
 static void pass(mender *m, size_t n)
 {
-    put(m, m->at, n);
+    text_put_bytes(&m->out, m->at, n);
     m->at += n;
 }
 
@@ -169,7 +151,7 @@ static void mend_list(mender *m, int depth, int is_ngff, char close)
     int n_kept = 0;
     pass(m, 1);
     for (;;) {
-        size_t before = m->n;
+        size_t before = m->out.n;
         json_span key = {NULL, 0};
         pass_blanks(m);
         if (m->at >= m->end || *m->at == close)
@@ -189,7 +171,7 @@ static void mend_list(mender *m, int depth, int is_ngff, char close)
         pass_blanks(m);
         int has_comma = m->at < m->end && *m->at == ',';
         if (!is_kept)
-            m->n = before;
+            m->out.n = before;
         n_kept += is_kept;
         m->at += has_comma;
         if (!has_comma && m->at == from) /* nothing that is known: the scanner will say what */
@@ -272,13 +254,12 @@ char *json_mend(const char *text, size_t n, size_t *n_mended, const char *where,
 {
     mender m = {.text = text, .at = text, .end = text + n};
     mend_value(&m, 1, 0, (json_span){NULL, 0});
-    put(&m, m.at, (size_t)(m.end - m.at)); /* what follows is not known */
-    put(&m, "", 1);
-    if (m.is_out_of_memory || m.n_null + m.n_left_out + m.n_strings == 0) {
-        free(m.out);
+    text_put_bytes(&m.out, m.at, (size_t)(m.end - m.at)); /* what follows is not known */
+    if (m.out.is_out || m.n_null + m.n_left_out + m.n_strings == 0) {
+        free(m.out.text);
         return NULL;
     }
-    *n_mended = m.n - 1;
+    *n_mended = m.out.n;
     tell(&m, where, told);
-    return m.out;
+    return m.out.text;
 }

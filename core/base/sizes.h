@@ -33,6 +33,18 @@ static inline void *memory_zeroed(int64_t n, int64_t item_bytes)
     return bytes > PTRDIFF_MAX / 2 ? NULL : calloc(bytes > 0 ? (size_t)bytes : 1, 1);
 }
 
+/* Room for one more in a list of n items that has *room: the list, which may have moved; NULL when memory is out, and then it
+ * stays as it was. */
+static inline void *list_room(void *list, size_t n, size_t *room, size_t item_bytes)
+{
+    if (n < *room)
+        return list;
+    size_t more = *room > 0 ? 2 * *room : 64;
+    void *moved = realloc(list, more * item_bytes);
+    *room = moved ? more : *room;
+    return moved;
+}
+
 /* Most bytes of a decoded chunk: what the writer makes, and what the reader takes unless it is told otherwise. */
 enum { default_chunk_bytes = 256 << 20 };
 

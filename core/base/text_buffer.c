@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void put_bytes(text_buffer *b, const char *bytes, size_t n)
+void text_put_bytes(text_buffer *b, const char *bytes, size_t n)
 {
     if (b->is_out)
         return;
@@ -25,7 +25,7 @@ static void put_bytes(text_buffer *b, const char *bytes, size_t n)
 
 void text_put(text_buffer *b, const char *text)
 {
-    put_bytes(b, text, strlen(text));
+    text_put_bytes(b, text, strlen(text));
 }
 
 /* Where a character stands for something else in XML, that; "" for one that XML 1.0 cannot hold at all (control characters,
@@ -56,7 +56,7 @@ void text_put_xml(text_buffer *b, const char *text)
         if (other)
             text_put(b, other);
         else
-            put_bytes(b, text, n);
+            text_put_bytes(b, text, n);
         text += n;
     }
 }

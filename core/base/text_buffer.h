@@ -11,6 +11,7 @@ typedef struct {
 } text_buffer;
 
 void text_put(text_buffer *b, const char *text);
+void text_put_bytes(text_buffer *b, const char *bytes, size_t n);
 /* As content or as an attribute's value of XML 1.0, between quotes of either kind; what it cannot hold is left out. */
 void text_put_xml(text_buffer *b, const char *text);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/sizes.h"
+#include "base/text_buffer.h"
 
 int chunk_set_make(chunk_set *set, int64_t n)
 {
@@ -55,60 +56,32 @@ int64_t chunk_set_count(const chunk_set *set)
 
 /* -- Text ------------------------------------------------------------------------------------------------------ */
 
-typedef struct {
-    char *text;
-    size_t n, room, most;
-} growing;
-
-/* Appends; the text is given up when memory is out or it becomes longer than most. */
-static void put(growing *g, const char *text)
-{
-    size_t n = strlen(text);
-    if (g->n + n + 1 > g->room) {
-        size_t room = 2 * (g->n + n + 1);
-        char *more = g->n + n <= g->most && (g->text || g->room == 0) ? realloc(g->text, room) : NULL;
-        if (!more) {
-            free(g->text);
-            g->text = NULL;
-            g->room = SIZE_MAX / 2;
-            g->n = 0;
-            return;
-        }
-        g->text = more;
-        g->room = room;
-    }
-    if (g->text) {
-        memcpy(g->text + g->n, text, n + 1);
-        g->n += n;
-    }
-}
-
-static void put_number(growing *g, int64_t number, int is_first)
+static void put_number(text_buffer *g, int64_t number, int is_first)
 {
     char text[32];
     snprintf(text, sizeof text, "%s%" PRId64, is_first ? "" : ",", number);
-    put(g, text);
+    text_put(g, text);
 }
 
 char *stored_counts_text(const chunk_set *sets, int n)
 {
-    growing g = {.most = SIZE_MAX / 4};
-    put(&g, "[");
+    text_buffer g = {NULL, 0, 0, 0};
+    text_put(&g, "[");
     for (int i = 0; i < n; i++)
         put_number(&g, chunk_set_count(&sets[i]), i == 0);
-    put(&g, "]");
+    text_put(&g, "]");
     return g.text;
 }
 
 char *stored_empty_text(const chunk_set *sets, int n, size_t most)
 {
-    growing g = {.most = most};
+    text_buffer g = {NULL, 0, 0, 0};
     int64_t n_empty = 0;
-    put(&g, "[");
+    text_put(&g, "[");
     for (int i = 0; i < n; i++) {
         int is_first = 1;
-        put(&g, i ? ",[" : "[");
-        for (int64_t chunk = 0, end; g.text && chunk < sets[i].n; chunk = end) {
+        text_put(&g, i ? ",[" : "[");
+        for (int64_t chunk = 0, end; g.text && g.n <= most && chunk < sets[i].n; chunk = end) {
             for (end = chunk + 1; end < sets[i].n && chunk_set_has(&sets[i], end) == chunk_set_has(&sets[i], chunk);)
                 end++;
             if (chunk_set_has(&sets[i], chunk))
@@ -118,9 +91,9 @@ char *stored_empty_text(const chunk_set *sets, int n, size_t most)
             is_first = 0;
             n_empty++;
         }
-        put(&g, "]");
+        text_put(&g, "]");
     }
-    put(&g, "]");
+    text_put(&g, "]");
     if (n_empty == 0 || g.n > most) {
         free(g.text);
         g.text = NULL;

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/machine.h"
+#include "base/sizes.h"
 #include "metadata/collection.h"
 #include "zarr/document.h"
 #include "metadata/ome_xml.h"
@@ -106,14 +107,10 @@ static void tell_error(check *c, const char *where, const error *e)
 
 static int keys_add(keys *k, const char *key)
 {
-    if (k->n == k->room) {
-        size_t room = k->room ? 2 * k->room : 64;
-        char **more = realloc(k->items, room * sizeof *more);
-        if (!more)
-            return 0;
-        k->items = more;
-        k->room = room;
-    }
+    char **items = list_room(k->items, k->n, &k->room, sizeof *items);
+    if (!items)
+        return 0;
+    k->items = items;
     k->items[k->n] = strdup(key);
     return k->items[k->n] ? (k->n++, 1) : 0;
 }
@@ -197,14 +194,10 @@ static int32_t add_object(const stored_array *arrays, objects *there, size_t n, 
         objects *o = &there[i];
         if (ordinal < 0)
             continue;
-        if (o->n == o->room) {
-            size_t room = o->room ? 2 * o->room : 64;
-            int64_t *more = realloc(o->items, room * sizeof *more);
-            if (!more)
-                return NGFF_E_MEMORY;
-            o->items = more;
-            o->room = room;
-        }
+        int64_t *items = list_room(o->items, o->n, &o->room, sizeof *items);
+        if (!items)
+            return NGFF_E_MEMORY;
+        o->items = items;
         o->items[o->n++] = ordinal;
         return 1;
     }

@@ -463,15 +463,11 @@ static const made_document *find(const documents *d, const made_document *like)
 
 static made_document *add(documents *d, const char *key, const void *bytes, size_t n)
 {
-    if (d->n == d->room) {
-        size_t room = d->room ? 2 * d->room : 64;
-        made_document *more = realloc(d->list, room * sizeof *more);
-        if (!more)
-            return NULL;
-        d->list = more;
-        d->room = room;
-    }
-    made_document *made = &d->list[d->n];
+    made_document *list = list_room(d->list, d->n, &d->room, sizeof *list), *made;
+    if (!list)
+        return NULL;
+    d->list = list;
+    made = &list[d->n];
     made->key = strdup(key);
     sha256_of(bytes, n, made->digest);
     d->n += made->key != NULL;

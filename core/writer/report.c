@@ -196,20 +196,6 @@ static int32_t digest_array(const planned_array *a, digest *chunks, char text[65
 
 /* -- Objects ----------------------------------------------------------------------------------------------------- */
 
-/* The lock is held. */
-static object *new_object(report *r)
-{
-    if (r->n_objects == r->room) {
-        size_t room = r->room ? 2 * r->room : 64;
-        object *more = realloc(r->objects, room * sizeof *more);
-        if (!more)
-            return NULL;
-        r->objects = more;
-        r->room = room;
-    }
-    return &r->objects[r->n_objects];
-}
-
 int32_t report_object(report *r, const char *prefix, const char *key, const void *bytes, size_t n, error *e)
 {
     char full[longest_key];
@@ -219,13 +205,14 @@ int32_t report_object(report *r, const char *prefix, const char *key, const void
     object made = {.key = strdup(full), .n = n};
     sha256_of(bytes, n, made.bytes);
     pthread_mutex_lock(&r->lock);
-    object *to = made.key ? new_object(r) : NULL;
-    if (to) {
-        *to = made;
-        to->number = r->n_objects++;
+    object *objects = made.key ? list_room(r->objects, r->n_objects, &r->room, sizeof *objects) : NULL;
+    if (objects) {
+        made.number = r->n_objects;
+        r->objects = objects;
+        r->objects[r->n_objects++] = made;
     }
     pthread_mutex_unlock(&r->lock);
-    if (to)
+    if (objects)
         return NGFF_OK;
     free(made.key);
     return error_set(e, NGFF_E_MEMORY, "out of memory for the digests of REPORT");
