@@ -38,16 +38,14 @@ static int end(work *w, int result, const char *text)
     return result;
 }
 
-/* GDAL's type for an NGFF type; GDAL knows int8 from 3.7 on (before: bytes), half floats from 3.11 on. */
+/* GDAL's type for an NGFF type; GDAL knows int8 from 3.7 on (before: bytes), half floats from 3.11 on. Other names differ by
+ * capitals only, which it does not look at. */
 static GDALDataType gdal_type(int32_t type)
 {
-    static const char *const names[] = {
-        [NGFF_UINT8] = "Byte",         [NGFF_INT8] = "Int8",       [NGFF_UINT16] = "UInt16",
-        [NGFF_INT16] = "Int16",        [NGFF_UINT32] = "UInt32",   [NGFF_INT32] = "Int32",
-        [NGFF_UINT64] = "UInt64",      [NGFF_INT64] = "Int64",     [NGFF_FLOAT16] = "Float16",
-        [NGFF_FLOAT32] = "Float32",    [NGFF_FLOAT64] = "Float64", [NGFF_COMPLEX64] = "CFloat32",
-        [NGFF_COMPLEX128] = "CFloat64"};
-    const char *name = type > 0 && type < (int32_t)(sizeof names / sizeof names[0]) ? names[type] : NULL;
+    const char *name = type == NGFF_UINT8        ? "Byte"
+                       : type == NGFF_COMPLEX64  ? "CFloat32"
+                       : type == NGFF_COMPLEX128 ? "CFloat64"
+                                                 : ngff_type_name(type);
     GDALDataType found = name ? GDALGetDataTypeByName(name) : GDT_Unknown;
     return found == GDT_Unknown && type == NGFF_INT8 ? GDT_Byte : found;
 }
