@@ -10,16 +10,12 @@
 #include "base/json.h"
 #include "zarr/tree.h"
 
+static const char where[] = "image-label";
+
 /* True if the colours that are written depend on the values that occur. */
 static int has_table(const struct ngff_plan *plan)
 {
     return plan->options.labels && plan->image->label_is_table && plan->image->label_colors;
-}
-
-static cJSON *parsed(const char *json, error *e)
-{
-    json_limits limits = json_limits_of(strlen(json));
-    return json_parse(json, limits.bytes, &limits, "image-label", e);
 }
 
 /* The value that an entry is about, -1 where a table has none such. */
@@ -101,8 +97,8 @@ int32_t label_text(const struct ngff_plan *plan, const uint8_t *seen, const char
     if (!plan->options.labels)
         return NGFF_OK;
     cJSON *label = cJSON_CreateObject(), *more = cJSON_CreateArray();
-    cJSON *colors = is_chosen ? parsed(image->label_colors, e) : NULL;
-    cJSON *properties = is_chosen && image->label_properties ? parsed(image->label_properties, e) : NULL;
+    cJSON *colors = is_chosen ? json_tree(json_whole(image->label_colors), where, e) : NULL;
+    cJSON *properties = is_chosen ? json_tree(json_whole(image->label_properties), where, e) : NULL;
     if (!label || !more)
         error_set(e, NGFF_E_MEMORY, "out of memory");
     if (e->status == NGFF_OK && (!is_chosen || choose(colors, properties, more, seen, e) == NGFF_OK)) {
@@ -130,10 +126,8 @@ int32_t label_text(const struct ngff_plan *plan, const uint8_t *seen, const char
 
 void label_seen_before(const char *label, uint8_t *seen)
 {
-    char *colors = json_copy(json_member(json_whole(label), "colors"));
     error ignored = {0};
-    cJSON *list = colors ? parsed(colors, &ignored) : NULL;
+    cJSON *list = json_tree(json_member(json_whole(label), "colors"), where, &ignored);
     set_flags(list, seen);
     cJSON_Delete(list);
-    free(colors);
 }

@@ -40,20 +40,13 @@ static void read_statistics(const cJSON *entry, channel_summary *s)
     s->std_dev = number_of(entry, "std_dev");
 }
 
-/* A text that the reader has accepted already, within limits that may have been raised. */
-static cJSON *parse_again(const char *text, const char *where, error *e)
-{
-    json_limits limits = json_limits_of(strlen(text));
-    return json_parse(text, limits.bytes, &limits, where, e);
-}
-
 int32_t metadata_summaries(const stored_image *image, document_get source, void *user, int64_t n,
                            channel_summary *summaries, error *e)
 {
     char *text = metadata_attribute(image, "statistics", source, user, e);
     stored_view view;
     metadata_view(image, 0, &view, e);
-    cJSON *statistics = text ? parse_again(text, "the statistics", e) : NULL;
+    cJSON *statistics = json_tree(json_whole(text), "the statistics", e);
     const cJSON *entry = statistics ? statistics->child : NULL;
     for (int64_t i = 0; i < n; i++) { /* along the list: cJSON finds item i by passing all before it */
         take_window(i < view.n_channels ? view.channels[i].window : NULL, &summaries[i]);
@@ -78,7 +71,8 @@ static int is_ours(const char *name)
 int32_t metadata_foreign_attributes(const stored_image *image, char **json)
 {
     error e = {0};
-    cJSON *attributes = parse_again(image->attributes, "the root's attributes", &e), *foreign = cJSON_CreateObject();
+    cJSON *attributes = json_tree(json_whole(image->attributes), "the root's attributes", &e),
+          *foreign = cJSON_CreateObject();
     int is_whole = attributes && foreign;
     *json = NULL;
     for (const cJSON *item = is_whole ? attributes->child : NULL; item; item = item->next) {

@@ -156,8 +156,7 @@ static int32_t put_arrays(walk *w)
 /* Members that others put into the document, as they were. */
 static void add_kept(walk *w, const char *json, cJSON *object)
 {
-    json_limits limits = json_limits_of(json ? strlen(json) : 0);
-    cJSON *kept = json ? json_parse(json, limits.bytes, &limits, "what others have put into the root", w->to.e) : NULL;
+    cJSON *kept = json_tree(json_whole(json), "what others have put into the root", w->to.e);
     w->to.is_whole &= !json || kept;
     for (const cJSON *item = kept ? kept->child : NULL; item; item = item->next) {
         char *text = json_copy(json_member(json_whole(json), item->string));

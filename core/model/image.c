@@ -202,14 +202,6 @@ int image_axis(const struct ngff_image *image, char dim)
 
 /* -- Setters --------------------------------------------------------------------------------------------------- */
 
-/* What every setter asks first. */
-static int32_t begin_change(ngff_image *image)
-{
-    if (!image)
-        return NGFF_E_ARGUMENT;
-    return image->error.status;
-}
-
 static int32_t out_of_memory(ngff_image *image)
 {
     return error_set(&image->error, NGFF_E_MEMORY, "memory is out");
@@ -235,7 +227,7 @@ static char *text_copy(ngff_image *image, const char *text, size_t limit, const 
 
 int32_t ngff_image_set_scale(ngff_image *image, const double *scale)
 {
-    if (begin_change(image))
+    if (ngff_image_status(image))
         return ngff_image_status(image);
     if (!scale)
         return error_set(&image->error, NGFF_E_ARGUMENT, "scale is NULL");
@@ -249,7 +241,7 @@ int32_t ngff_image_set_scale(ngff_image *image, const double *scale)
 
 int32_t ngff_image_set_translation(ngff_image *image, const double *translation)
 {
-    if (begin_change(image))
+    if (ngff_image_status(image))
         return ngff_image_status(image);
     if (!translation)
         return error_set(&image->error, NGFF_E_ARGUMENT, "translation is NULL");
@@ -263,7 +255,7 @@ int32_t ngff_image_set_translation(ngff_image *image, const double *translation)
 
 int32_t ngff_image_set_unit(ngff_image *image, int32_t axis, const char *unit)
 {
-    if (begin_change(image))
+    if (ngff_image_status(image))
         return ngff_image_status(image);
     if (axis < 0 || axis >= image->rank)
         return error_set(&image->error, NGFF_E_ARGUMENT, "axis %d is not one of the image's %d axes", (int)axis,
@@ -285,7 +277,7 @@ int32_t ngff_image_set_unit(ngff_image *image, int32_t axis, const char *unit)
 
 int32_t ngff_image_set_name(ngff_image *image, const char *name)
 {
-    if (begin_change(image))
+    if (ngff_image_status(image))
         return ngff_image_status(image);
     char *copy = text_copy(image, name ? name : "image", max_text, "name");
     if (!copy)
@@ -297,7 +289,7 @@ int32_t ngff_image_set_name(ngff_image *image, const char *name)
 
 int32_t ngff_image_set_kind(ngff_image *image, int32_t kind)
 {
-    if (begin_change(image))
+    if (ngff_image_status(image))
         return ngff_image_status(image);
     if (kind != NGFF_KIND_INTENSITY && kind != NGFF_KIND_RGB && kind != NGFF_KIND_LABEL)
         return error_set(&image->error, NGFF_E_ARGUMENT, "kind %d is none of NGFF_KIND_*", (int)kind);
@@ -349,7 +341,7 @@ static char *label_list(ngff_image *image, const char *json, int is_of_colors)
 
 int32_t ngff_image_set_label(ngff_image *image, const char *colors, const char *properties, int32_t is_table)
 {
-    if (begin_change(image))
+    if (ngff_image_status(image))
         return ngff_image_status(image);
     char *copy = label_list(image, colors, 1);
     char *others = image->error.status == NGFF_OK ? label_list(image, properties, 0) : NULL;
@@ -368,6 +360,8 @@ int32_t ngff_image_set_label(ngff_image *image, const char *colors, const char *
 /* The channel of that number, or NULL with the error set. */
 static channel *channel_get(ngff_image *image, int64_t number)
 {
+    if (ngff_image_status(image))
+        return NULL;
     if (number < 0 || number >= image->n_channels) {
         error_set(&image->error, NGFF_E_ARGUMENT, "channel %" PRId64 " is not one of the image's %" PRId64, number,
                   image->n_channels);
@@ -378,11 +372,9 @@ static channel *channel_get(ngff_image *image, int64_t number)
 
 int32_t ngff_image_set_channel(ngff_image *image, int64_t number, const char *label, const char *color)
 {
-    if (begin_change(image))
-        return ngff_image_status(image);
     channel *c = channel_get(image, number);
     if (!c)
-        return image->error.status;
+        return ngff_image_status(image);
     if (color && color[0]) {
         size_t n = strlen(color);
         size_t n_hex = strspn(color, "0123456789abcdefABCDEF");
@@ -405,11 +397,9 @@ int32_t ngff_image_set_channel(ngff_image *image, int64_t number, const char *la
 
 int32_t ngff_image_set_window(ngff_image *image, int64_t number, double start, double end)
 {
-    if (begin_change(image))
-        return ngff_image_status(image);
     channel *c = channel_get(image, number);
     if (!c)
-        return image->error.status;
+        return ngff_image_status(image);
     if (!isfinite(start) || !isfinite(end) || start >= end)
         return error_set(&image->error, NGFF_E_ARGUMENT,
                          "the window of channel %" PRId64 " must be finite with start < end, not %g to %g", number,
@@ -422,22 +412,18 @@ int32_t ngff_image_set_window(ngff_image *image, int64_t number, double start, d
 
 int32_t ngff_image_set_inverted(ngff_image *image, int64_t number, int32_t is_inverted)
 {
-    if (begin_change(image))
-        return ngff_image_status(image);
     channel *c = channel_get(image, number);
     if (!c)
-        return image->error.status;
+        return ngff_image_status(image);
     c->is_inverted = is_inverted != 0;
     return NGFF_OK;
 }
 
 int32_t ngff_image_set_range(ngff_image *image, int64_t number, double min, double max)
 {
-    if (begin_change(image))
-        return ngff_image_status(image);
     channel *c = channel_get(image, number);
     if (!c)
-        return image->error.status;
+        return ngff_image_status(image);
     if (!isfinite(min) || !isfinite(max) || min >= max)
         return error_set(&image->error, NGFF_E_ARGUMENT,
                          "the range of channel %" PRId64 " must be finite with min < max, not %g to %g", number, min,
@@ -450,11 +436,9 @@ int32_t ngff_image_set_range(ngff_image *image, int64_t number, double min, doub
 
 int32_t ngff_image_set_active(ngff_image *image, int64_t number, int32_t is_active)
 {
-    if (begin_change(image))
-        return ngff_image_status(image);
     channel *c = channel_get(image, number);
     if (!c)
-        return image->error.status;
+        return ngff_image_status(image);
     c->has_active = 1;
     c->is_active = is_active != 0;
     return NGFF_OK;
@@ -468,7 +452,7 @@ static int is_index_of(const ngff_image *image, char axis, int64_t index)
 
 int32_t ngff_image_set_view(ngff_image *image, int64_t t, int64_t z, int32_t has_colors)
 {
-    if (begin_change(image))
+    if (ngff_image_status(image))
         return ngff_image_status(image);
     if (!is_index_of(image, 't', t) || !is_index_of(image, 'z', z) || has_colors < -1 || has_colors > 1)
         return error_set(&image->error, NGFF_E_ARGUMENT,
@@ -482,7 +466,7 @@ int32_t ngff_image_set_view(ngff_image *image, int64_t t, int64_t z, int32_t has
 
 int32_t ngff_image_set_nodata(ngff_image *image, int64_t number, const void *value)
 {
-    if (begin_change(image))
+    if (ngff_image_status(image))
         return ngff_image_status(image);
     if (!value)
         return error_set(&image->error, NGFF_E_ARGUMENT, "the nodata value is NULL");
@@ -499,7 +483,7 @@ int32_t ngff_image_set_nodata(ngff_image *image, int64_t number, const void *val
 
 int32_t ngff_image_set_alpha(ngff_image *image, int64_t number)
 {
-    if (begin_change(image))
+    if (ngff_image_status(image))
         return ngff_image_status(image);
     if (!channel_get(image, number))
         return image->error.status;
@@ -511,7 +495,7 @@ int32_t ngff_image_set_alpha(ngff_image *image, int64_t number)
 
 int32_t ngff_image_set_mask(ngff_image *image, int32_t has_mask)
 {
-    if (begin_change(image))
+    if (ngff_image_status(image))
         return ngff_image_status(image);
     image->has_mask = has_mask != 0;
     return NGFF_OK;
@@ -531,7 +515,7 @@ static int32_t check_affine(ngff_image *image, const double *affine)
 int32_t ngff_image_set_georeference(ngff_image *image, const double *affine, const char *code, const char *wkt,
                                     const char *projjson, int32_t is_geographic)
 {
-    if (begin_change(image) || check_affine(image, affine))
+    if (ngff_image_status(image) || check_affine(image, affine))
         return ngff_image_status(image);
     json_limits limits = {max_crs_text, max_attribute_depth, json_max_nodes, NULL, NULL};
     if (projjson && projjson[0] && json_check(projjson, strlen(projjson), &limits, "the PROJJSON text", &image->error))
@@ -593,7 +577,7 @@ static attribute *attribute_get(ngff_image *image, const char *name)
 
 int32_t ngff_image_set_attribute(ngff_image *image, const char *name, const char *json)
 {
-    if (begin_change(image) || check_attribute_name(image, name))
+    if (ngff_image_status(image) || check_attribute_name(image, name))
         return ngff_image_status(image);
     if (!json)
         return error_set(&image->error, NGFF_E_ARGUMENT, "the attribute \"%s\" has no value", name);

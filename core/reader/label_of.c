@@ -30,8 +30,7 @@ static int is_label_name(const char *name)
 /* The NGFF version that the image's document names; NULL if none. */
 static char *version_text(const stored_image *of)
 {
-    json_span all = json_whole(of->attributes);
-    json_span ome = of->zarr_format == ZARR_2 ? all : json_member(all, "ome");
+    json_span ome = metadata_ome(of);
     json_span version = of->zarr_format == ZARR_2
                             ? json_member(json_item(json_member(ome, "multiscales"), 0), "version")
                             : json_member(ome, "version");

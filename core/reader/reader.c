@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/json.h"
 #include "base/machine.h"
 #include "base/number.h"
@@ -37,6 +38,11 @@ int32_t error_give(const error *e, int32_t result, char *text, int64_t size)
 int level_is_valid(const ngff_reader *reader, int32_t level_index)
 {
     return reader->error.status == NGFF_OK && level_index >= 0 && level_index < reader->image.n_levels;
+}
+
+int32_t reader_has_none(const ngff_reader *reader)
+{
+    return reader->error.status != NGFF_OK ? reader->error.status : NGFF_E_ARGUMENT;
 }
 
 int32_t level_error(const ngff_reader *reader, int32_t level_index, error *e)
@@ -203,15 +209,11 @@ static int32_t set_bytes(ngff_reader *reader, const char *option, int64_t *to)
 static int32_t set_missing(ngff_reader *reader, const char *option, const char *value)
 {
     static const char *const words[] = {[MISSING_AUTO] = "AUTO", [MISSING_ERROR] = "ERROR", [MISSING_FILL] = "FILL"};
-    for (int i = 0; i < 3; i++) {
-        size_t k = 0;
-        while (words[i][k] && (value[k] == words[i][k] || value[k] == (words[i][k] | 0x20)))
-            k++;
-        if (!words[i][k] && !value[k]) {
+    for (int i = 0; i < 3; i++)
+        if (text_equals(value, words[i])) {
             reader->recorded.rule = (missing_rule)i;
             return NGFF_OK;
         }
-    }
     return error_set(&reader->error, NGFF_E_OPTION, "%s: the values are AUTO, ERROR and FILL", option);
 }
 
@@ -467,7 +469,7 @@ const char *ngff_reader_level_path(const ngff_reader *reader, int32_t level_inde
 static int32_t axes_copy(const ngff_reader *reader, int32_t level_index, size_t member, size_t size, void *to)
 {
     if (!level_is_valid(reader, level_index))
-        return reader->error.status != NGFF_OK ? reader->error.status : NGFF_E_ARGUMENT;
+        return reader_has_none(reader);
     const stored_array *array = &reader->image.levels[level_index];
     memcpy(to, (const char *)array + member, size * (size_t)array->rank);
     return NGFF_OK;
@@ -491,7 +493,7 @@ int32_t ngff_reader_level_shard(const ngff_reader *reader, int32_t level_index, 
 int32_t ngff_reader_level_codec(const ngff_reader *reader, int32_t level_index, char *text, int64_t size)
 {
     if (!level_is_valid(reader, level_index))
-        return reader->error.status != NGFF_OK ? reader->error.status : NGFF_E_ARGUMENT;
+        return reader_has_none(reader);
     const codec_spec *codec = &reader->image.levels[level_index].codec;
     int is_blosc = codec->compress == COMPRESS_BLOSC;
     int n = snprintf(text, size > 0 ? (size_t)size : 0, "%s%s%s", compress_name(codec->compress), is_blosc ? " " : "",
@@ -513,7 +515,7 @@ int32_t ngff_reader_level_place(const ngff_reader *reader, int32_t base_index, i
                                 double *offset)
 {
     if (!level_is_valid(reader, base_index) || !level_is_valid(reader, level_index))
-        return reader->error.status != NGFF_OK ? reader->error.status : NGFF_E_ARGUMENT;
+        return reader_has_none(reader);
     return level_place(&reader->image, base_index, level_index, factor, offset);
 }
 

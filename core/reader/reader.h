@@ -43,6 +43,8 @@ struct ngff_reader {
 /* Chunks are read on any thread, so their errors go to the caller and not into the handle. Returns result. */
 int32_t error_give(const error *e, int32_t result, char *text, int64_t size);
 int level_is_valid(const ngff_reader *reader, int32_t level_index);
+/* Without what was asked for: the reader's error, or that there is none such. */
+int32_t reader_has_none(const ngff_reader *reader);
 int32_t level_error(const ngff_reader *reader, int32_t level_index, error *e);
 
 void reader_view_release(ngff_reader *reader);

@@ -28,12 +28,6 @@ void reader_view_release(ngff_reader *reader)
     reader->view = NULL;
 }
 
-/* Without an image: the reader's error, or that there is none to ask for. */
-static int32_t no_view(const ngff_reader *reader)
-{
-    return reader->error.status != NGFF_OK ? reader->error.status : NGFF_E_ARGUMENT;
-}
-
 const char *ngff_reader_name(ngff_reader *reader)
 {
     const stored_view *view = view_of(reader);
@@ -44,7 +38,7 @@ int32_t ngff_reader_view(ngff_reader *reader, int64_t *t, int64_t *z, int32_t *h
 {
     const stored_view *view = view_of(reader);
     if (!view)
-        return no_view(reader);
+        return reader_has_none(reader);
     if (t)
         *t = view->t;
     if (z)
@@ -71,7 +65,7 @@ int32_t ngff_reader_channel(ngff_reader *reader, int64_t channel, const char **l
 {
     const stored_view *view = view_of(reader);
     if (!view)
-        return no_view(reader);
+        return reader_has_none(reader);
     if (channel < 0 || channel >= view->n_channels)
         return NGFF_E_ARGUMENT;
     const stored_channel *c = &view->channels[channel];

@@ -98,11 +98,9 @@ static void expect(ngff_writer *w, const chunk_set *sets)
 /* The colours that a label image has are of values that occur; those that come are added. */
 static void look_at_label(ngff_writer *w, const stored_image *stored, error *e)
 {
-    json_span all = json_whole(stored->attributes);
-    json_span ome = stored->zarr_format == ZARR_2 ? all : json_member(all, "ome");
     if (!w->plan->options.labels || e->status != NGFF_OK)
         return;
-    w->before_label = json_copy(json_member(ome, "image-label"));
+    w->before_label = json_copy(json_member(metadata_ome(stored), "image-label"));
     if (label_values_create(w->plan, &w->labels) != NGFF_OK)
         error_set(e, NGFF_E_MEMORY, "out of memory");
     else if (w->before_label)
