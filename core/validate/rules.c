@@ -23,47 +23,18 @@ spot spot_item(const spot *at, int index)
     return s;
 }
 
-static void tell(judge *j, int32_t kind, const spot *at, const char *format, va_list arguments)
+void tell_rule(judge *j, int32_t kind, const spot *at, const char *format, ...)
 {
     char what[500], text[1000];
+    va_list arguments;
+    va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
     snprintf(text, sizeof text, "%s%s%s%s%s", j->document, j->document[0] ? ": " : "", at->text,
              at->text[0] ? ": " : "", what);
     j->n_invalid += kind == NGFF_FINDING_INVALID || kind == NGFF_FINDING_TOLERABLE;
     if (j->finding)
         j->finding(j->user, kind, text);
-}
-
-void tell_must(judge *j, const spot *at, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    tell(j, NGFF_FINDING_INVALID, at, format, arguments);
-    va_end(arguments);
-}
-
-void tell_tolerable(judge *j, const spot *at, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    tell(j, NGFF_FINDING_TOLERABLE, at, format, arguments);
-    va_end(arguments);
-}
-
-void tell_should(judge *j, const spot *at, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    tell(j, NGFF_FINDING_ADVICE, at, format, arguments);
-    va_end(arguments);
-}
-
-void tell_note(judge *j, const spot *at, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    tell(j, NGFF_FINDING_NOTE, at, format, arguments);
-    va_end(arguments);
 }
 
 int kind_fits(const cJSON *value, kind wanted)

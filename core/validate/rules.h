@@ -22,12 +22,13 @@ typedef struct {
 spot spot_member(const spot *at, const char *name);
 spot spot_item(const spot *at, int index);
 
-/* Says that the rule of a place is broken. tolerable: a MUST that the specification's own examples break in this way.
- */
-void tell_must(judge *j, const spot *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void tell_tolerable(judge *j, const spot *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void tell_should(judge *j, const spot *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void tell_note(judge *j, const spot *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Says that the rule of a place is broken, NGFF_FINDING_* how. tolerable: a MUST that the specification's own examples break
+ * in this way. */
+void tell_rule(judge *j, int32_t kind, const spot *at, const char *format, ...) __attribute__((format(printf, 4, 5)));
+#define tell_must(j, ...) tell_rule(j, NGFF_FINDING_INVALID, __VA_ARGS__)
+#define tell_tolerable(j, ...) tell_rule(j, NGFF_FINDING_TOLERABLE, __VA_ARGS__)
+#define tell_should(j, ...) tell_rule(j, NGFF_FINDING_ADVICE, __VA_ARGS__)
+#define tell_note(j, ...) tell_rule(j, NGFF_FINDING_NOTE, __VA_ARGS__)
 
 /* SHOULD_BE: what is there should be of its kind, too; with the others it must be. */
 typedef enum { MAY, SHOULD_BE, SHOULD, MUST } need;

@@ -79,8 +79,8 @@ static void judge_plate_well(judge *j, const cJSON *well, const spot *at, const 
     /* The examples of 0.5 were put right, and its suite has this as an invalid case. */
     int is_tolerable = j->version != 5 && strcmp(path->valuestring, swapped) == 0;
     if (strcmp(path->valuestring, expected) != 0)
-        (is_tolerable ? tell_tolerable : tell_must)(j, &path_spot, "\"%.100s\" must be row/column, \"%.100s\"",
-                                                    path->valuestring, expected);
+        tell_rule(j, is_tolerable ? NGFF_FINDING_TOLERABLE : NGFF_FINDING_INVALID, &path_spot,
+                  "\"%.100s\" must be row/column, \"%.100s\"", path->valuestring, expected);
 }
 
 void judge_plate(judge *j, const cJSON *plate, const spot *at)

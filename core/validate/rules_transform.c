@@ -345,8 +345,8 @@ static const char *want_end(judge *j, const cJSON *transform, const spot *at, co
     spot here = spot_member(at, which);
     const cJSON *end = member(transform, which);
     if (cJSON_IsString(end))
-        (in_image && j->is_store ? tell_tolerable : tell_must)(j, &here, "it must be an object with the member %s",
-                                                               key);
+        tell_rule(j, in_image && j->is_store ? NGFF_FINDING_TOLERABLE : NGFF_FINDING_INVALID, &here,
+                  "it must be an object with the member %s", key);
     else if ((end = want(j, transform, at, which, OBJECT, MUST)) != NULL)
         want(j, end, &here, key, TEXT, MUST);
     return text_of_end(transform, which, key);
@@ -365,7 +365,8 @@ static int judge_end(judge *j, const cJSON *transform, const spot *at, const cha
     if (path && !cJSON_IsString(path) && !cJSON_IsNull(path))
         tell_must(j, &here, "its path must be text");
     else if (is_here && !*system)
-        (is_tolerable ? tell_tolerable : tell_must)(j, &here, "there is no coordinate system \"%.40s\" here", name);
+        tell_rule(j, is_tolerable ? NGFF_FINDING_TOLERABLE : NGFF_FINDING_INVALID, &here,
+                  "there is no coordinate system \"%.40s\" here", name);
     return is_here && !*system;
 }
 
@@ -411,8 +412,8 @@ static void judge_level(judge *j, const cJSON *dataset, const cJSON *datasets, c
     const char *name = want_end(j, transform, &here, "output", "name", 1);
     const cJSON *system = find_system(systems, name);
     if (path && in_path && strcmp(path->valuestring, in_path) != 0)
-        (has_path(datasets, in_path) ? tell_must : tell_tolerable)(
-            j, &in_spot, "its path must be that of the dataset, \"%.100s\"", path->valuestring);
+        tell_rule(j, has_path(datasets, in_path) ? NGFF_FINDING_INVALID : NGFF_FINDING_TOLERABLE, &in_spot,
+                  "its path must be that of the dataset, \"%.100s\"", path->valuestring);
     if (member(member(transform, "input"), "name"))
         tell_should(j, &in_spot, "it should have no name");
     if (member(member(transform, "output"), "path"))
@@ -444,8 +445,8 @@ static void judge_further(judge *j, const cJSON *transform, const spot *at, cons
     int is_unknown = judge_end(j, transform, at, "input", systems, 1, &in);
     judge_end(j, transform, at, "output", systems, 1, &out);
     if (intrinsic && !is_named(transform, "input", intrinsic) && !is_named(transform, "output", intrinsic))
-        (is_unknown ? tell_tolerable : tell_must)(j, at, "input or output must be \"%.40s\", the output of the levels",
-                                                  intrinsic);
+        tell_rule(j, is_unknown ? NGFF_FINDING_TOLERABLE : NGFF_FINDING_INVALID, at,
+                  "input or output must be \"%.40s\", the output of the levels", intrinsic);
     int is_to_label = text_of(member(transform, "input"), "path") || text_of(member(transform, "output"), "path");
     if (is_to_label && !is_type(transform, "identity") && !is_type(transform, "scale") &&
         !is_type(transform, "translation") && !is_type(transform, "sequence"))
