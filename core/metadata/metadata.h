@@ -44,6 +44,16 @@ typedef struct {
     warnings told;          /* what is wrong with the documents and was left out, mended or guessed */
 } stored_image;
 
+/* The arrays of an image in one row: those of its levels, then their masks. */
+static inline int image_array_count(const stored_image *image)
+{
+    return image->has_mask ? 2 * image->n_levels : image->n_levels;
+}
+static inline stored_array *image_array(const stored_image *image, int i)
+{
+    return i < image->n_levels ? &image->levels[i] : &image->masks[i - image->n_levels];
+}
+
 /* Reads NGFF 0.1 to 0.6, Zarr v2 and v3, ours or others'. NGFF_E_NOT_FOUND: no OME-Zarr image here. What level 0 needs to
  * be decoded must be right; of the rest what is wrong is left out, with a warning.
  * Refuses hostile metadata (sizes that overflow, paths that leave the root) with an error that names the key. */

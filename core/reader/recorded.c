@@ -24,8 +24,8 @@
 
 static void runs_release(stored_runs *runs, int n)
 {
-    for (int l = 0; runs && l < n; l++)
-        stored_runs_release(&runs[l]);
+    for (int i = 0; runs && i < n; i++)
+        stored_runs_release(&runs[i]);
 }
 
 /* One kind of arrays, from the members of the block "omezarr", which has one entry for each level that the document
@@ -72,10 +72,11 @@ static int32_t read_record(ngff_reader *reader, json_span attributes)
     recorded *r = &reader->recorded;
     const stored_image *image = &reader->image;
     json_span block = json_member(attributes, "omezarr");
-    int32_t status = read_kind(block, "stored_chunks", "empty_chunks", image, image->levels, r->levels);
+    int32_t status = read_kind(block, "stored_chunks", "empty_chunks", image, image->levels, r->runs);
     r->is_own = status == 1;
     if (status >= 0 && image->has_mask)
-        status = read_kind(block, "stored_mask_chunks", "empty_mask_chunks", image, image->masks, r->masks);
+        status =
+            read_kind(block, "stored_mask_chunks", "empty_mask_chunks", image, image->masks, r->runs + image->n_levels);
     r->is_read = status >= 0;
     return status < 0 ? status : NGFF_OK;
 }
@@ -122,24 +123,20 @@ int32_t recorded_is_dirty(ngff_reader *reader, error *e)
     return status;
 }
 
-/* The place of an array among the levels and then the masks; -1 for any other. */
+/* The place of an array among those of the image; -1 for any other. */
 static int place_of(const ngff_reader *reader, const stored_array *array)
 {
-    const stored_image *image = &reader->image;
-    for (int l = 0; l < image->n_levels; l++)
-        if (array == &image->levels[l])
-            return l;
-        else if (image->has_mask && array == &image->masks[l])
-            return image->n_levels + l;
-    return -1;
+    int i = image_array_count(&reader->image) - 1;
+    while (i >= 0 && array != image_array(&reader->image, i))
+        i--;
+    return i;
 }
 
 /* What is recorded of an array; NULL if nothing is known. The lock is held. */
 static const stored_runs *runs_of(const ngff_reader *reader, const stored_array *array)
 {
-    const recorded *r = &reader->recorded;
-    int place = place_of(reader, array), n = reader->image.n_levels;
-    const stored_runs *runs = place < 0 ? NULL : place < n ? &r->levels[place] : &r->masks[place - n];
+    int place = place_of(reader, array);
+    const stored_runs *runs = place < 0 ? NULL : &reader->recorded.runs[place];
     return runs && runs->is_known ? runs : NULL;
 }
 
@@ -182,10 +179,10 @@ static int32_t has_first_chunk(const ngff_reader *reader, const stored_array *ar
 static int32_t try_separator(ngff_reader *reader, const stored_array *array, error *e)
 {
     recorded *r = &reader->recorded;
-    int place = place_of(reader, array), n = reader->image.n_levels;
+    int place = place_of(reader, array);
     if (place < 0 || array->key_format != ZARR_2 || r->is_own || r->has_tried_separator[place])
         return NGFF_OK;
-    stored_array *found = place < n ? &reader->image.levels[place] : &reader->image.masks[place - n];
+    stored_array *found = image_array(&reader->image, place);
     char declared = array->separator, other = declared == '/' ? '.' : '/';
     int32_t status = has_first_chunk(reader, array, declared, e);
     if (status == 0)
@@ -263,10 +260,9 @@ int32_t recorded_begin(ngff_reader *reader, error *e)
     size_t n = (size_t)reader->image.n_levels;
     json_span attributes = json_whole(reader->image.attributes);
     r->rules = (chunk_rules){reader, is_left_out, missing, r->rule == MISSING_FILL};
-    r->levels = calloc(n + 1, sizeof *r->levels);
-    r->masks = calloc(n + 1, sizeof *r->masks);
+    r->runs = calloc(2 * n + 1, sizeof *r->runs);
     r->has_tried_separator = calloc(2 * n + 1, 1);
-    if (!r->levels || !r->masks || !r->has_tried_separator || read_record(reader, attributes) != NGFF_OK)
+    if (!r->runs || !r->has_tried_separator || read_record(reader, attributes) != NGFF_OK)
         return error_set(e, NGFF_E_MEMORY, "%s: out of memory", reader->path);
     if (reader->image.has_mask || r->rule == MISSING_FILL ||
         !json_member(json_member(attributes, "omezarr"), "stored_mask_chunks").text)
@@ -298,12 +294,10 @@ void recorded_forget(ngff_reader *reader)
 void recorded_release(ngff_reader *reader)
 {
     recorded *r = &reader->recorded;
-    runs_release(r->levels, reader->image.n_levels);
-    runs_release(r->masks, reader->image.n_levels);
-    free(r->levels);
-    free(r->masks);
+    runs_release(r->runs, 2 * reader->image.n_levels);
+    free(r->runs);
     free(r->has_tried_separator);
-    r->levels = r->masks = NULL;
+    r->runs = NULL;
     r->has_tried_separator = NULL;
 }
 

@@ -54,10 +54,10 @@ typedef struct {
     void (*finding)(void *user, int32_t kind, const char *text);
     int32_t (*progress)(void *user, double share);
     void *user;
-    keys documents, others;  /* others: objects that are no chunks of the image, until their array is known */
-    objects *levels, *masks; /* of the image, that are there */
-    stored_array *arrays;    /* beside levels and masks: coordinates, attributes, whatever else is there */
-    objects *beside;         /* theirs */
+    keys documents, others; /* others: objects that are no chunks of the image, until their array is known */
+    objects *there;         /* of the image's arrays */
+    stored_array *arrays;   /* beside levels and masks: coordinates, attributes, whatever else is there */
+    objects *beside;        /* theirs */
     size_t n_arrays;
     consolidated *copies;
     ngff_reader *root; /* of the store where the image lies in a folder of it, else NULL; only its documents are read */
@@ -211,9 +211,9 @@ static int32_t sort_key(void *user, const char *key)
     size_t n = (size_t)c->image->n_levels;
     if (is_document(c, key))
         return keys_add(&c->documents, key) ? NGFF_OK : NGFF_E_MEMORY;
-    int32_t status = add_object(c->image->levels, c->levels, n, key);
+    int32_t status = add_object(c->image->levels, c->there, n, key);
     if (status == 0 && c->image->has_mask)
-        status = add_object(c->image->masks, c->masks, n, key);
+        status = add_object(c->image->masks, c->there + n, n, key);
     if (status != 0 || c->others.n >= most_strays)
         return status < 0 ? status : NGFF_OK;
     return keys_add(&c->others, key) ? NGFF_OK : NGFF_E_MEMORY;
@@ -351,9 +351,8 @@ static int32_t find_arrays(check *c)
             continue;
         snprintf(path, sizeof path, "%.*s", (int)(n - n_name - 1), key);
         int is_known = 0;
-        for (int l = 0; l < c->image->n_levels; l++)
-            is_known |= strcmp(path, c->image->levels[l].path) == 0 ||
-                        (c->image->has_mask && strcmp(path, c->image->masks[l].path) == 0);
+        for (int a = 0; a < image_array_count(c->image); a++)
+            is_known |= strcmp(path, image_array(c->image, a)->path) == 0;
         if (is_known)
             continue;
         stored_array a = {.rank = 0};
@@ -399,10 +398,8 @@ static void tell_strays(check *c)
             continue;
         }
         const char *owner = NULL;
-        for (int l = 0; l < c->image->n_levels && !owner; l++)
-            owner = ordinal_of(&c->image->levels[l], key) == -1                        ? c->image->levels[l].path
-                    : c->image->has_mask && ordinal_of(&c->image->masks[l], key) == -1 ? c->image->masks[l].path
-                                                                                       : NULL;
+        for (int a = 0; a < image_array_count(c->image) && !owner; a++)
+            owner = ordinal_of(image_array(c->image, a), key) == -1 ? image_array(c->image, a)->path : NULL;
         if (owner)
             tell(c, NGFF_FINDING_STRAY, "%s/%s: no chunk of the array %s, whose grid ends before it, or another file",
                  path, key, owner);
@@ -906,11 +903,10 @@ static int32_t check_all(check *c)
 {
     error e = {0};
     store *s = reader_store(c->reader);
-    int n = c->image->n_levels;
+    int n = image_array_count(c->image);
     c->is_own = ngff_reader_attribute(c->reader, "stored_chunks") != NULL;
-    c->levels = calloc((size_t)n + 1, sizeof *c->levels);
-    c->masks = calloc((size_t)n + 1, sizeof *c->masks);
-    if (!c->levels || !c->masks)
+    c->there = calloc((size_t)n + 1, sizeof *c->there);
+    if (!c->there)
         return NGFF_E_MEMORY;
     int32_t status = s->ops->list(s, sort_key, c, &e);
     c->has_list = status == NGFF_OK;
@@ -932,16 +928,13 @@ static int32_t check_all(check *c)
         status = find_beside(c);
     if (status < 0)
         return status;
-    for (int l = 0; l < n; l++) {
-        count_chunks(c, &c->image->levels[l], &c->levels[l]);
-        if (c->image->has_mask)
-            count_chunks(c, &c->image->masks[l], &c->masks[l]);
-    }
+    for (int i = 0; i < n; i++)
+        count_chunks(c, image_array(c->image, i), &c->there[i]);
     for (size_t i = 0; i < c->n_arrays; i++)
         count_chunks(c, &c->arrays[i], &c->beside[i]);
-    status = check_levels(c, "", c->image->levels, c->levels);
+    status = check_levels(c, "", c->image->levels, c->there);
     if (status == NGFF_OK && c->image->has_mask)
-        status = check_levels(c, "mask_", c->image->masks, c->masks);
+        status = check_levels(c, "mask_", c->image->masks, c->there + c->image->n_levels);
     else if (status == NGFF_OK && ngff_reader_attribute(c->reader, "stored_mask_chunks"))
         tell(c, NGFF_FINDING_DAMAGE, "%s: the mask is missing", reader_path(c->reader));
     if (status == NGFF_OK)
@@ -991,8 +984,7 @@ static int32_t verify(ngff_reader *reader, int32_t n_threads, int is_beside,
     keys_release(&c.others);
     for (size_t i = 0; i < c.n_arrays; i++)
         free(c.arrays[i].path);
-    objects_release(c.levels, (size_t)c.image->n_levels);
-    objects_release(c.masks, (size_t)c.image->n_levels);
+    objects_release(c.there, (size_t)image_array_count(c.image));
     objects_release(c.beside, c.n_arrays);
     free(c.arrays);
     consolidated_free(c.copies);
