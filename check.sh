@@ -105,7 +105,8 @@ step_nogdal() {
         echo "libngff built without GDAL links GDAL"
         return 1
     fi
-    ctest --test-dir build-nogdal --output-on-failure -R '^(machines|docs|program)' -j"$(nproc)" # the others: natives
+    ctest --test-dir build-nogdal --output-on-failure -R '^(machines|docs|program)' -j"$(nproc)" || return 1 # the others: natives
+    scripts/exercise.sh # such a build, too: a codec and a reducer more
 }
 
 step_machines() { # another byte order, 32 bits; after nogdal, whose build writes the stores of this machine

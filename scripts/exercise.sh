@@ -1,6 +1,6 @@
 #!/bin/bash
 # exercise.sh: adds the codec and the reducer of tests/exercise/ to a copy of core/, builds it without GDAL, and writes and
-# reads an image through both. By hand: that the patches still fit is the CTest "exercise".
+# reads an image through both: ten seconds of a processor. That the patches still fit is the CTest "exercise".
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 place=$(mktemp -d)
