@@ -239,6 +239,19 @@ static void a_member_is_put_and_all_else_stays(void)
     CHECK(json_put(json_whole("[]"), path, 1, "1") == NULL);
 }
 
+static void a_part_of_a_text_is_a_tree_of_its_own(void)
+{
+    error e = {0};
+    const json_span all = json_whole("{\"a\":[1,{\"b\":2.5}],\"c\":3}");
+    cJSON *tree = json_tree(json_item(json_member(all, "a"), 1), "it", &e);
+    CHECK(number_in(tree, "b") == 2.5);
+    cJSON_Delete(tree);
+    CHECK(json_tree(json_member(all, "d"), "it", &e) == NULL && json_tree(json_whole(NULL), "it", &e) == NULL);
+    CHECK_INT(e.status, NGFF_OK); /* what is not there is no error */
+    CHECK(json_tree(json_whole("{\"a\":"), "it", &e) == NULL);
+    CHECK_INT(e.status, NGFF_E_CORRUPT);
+}
+
 int main(void)
 {
     RUN(numbers_have_the_values_of_their_text);
@@ -250,5 +263,6 @@ int main(void)
     RUN(what_is_not_wanted_does_not_count);
     RUN(a_document_ends_in_front_of_its_copies);
     RUN(a_member_is_put_and_all_else_stays);
+    RUN(a_part_of_a_text_is_a_tree_of_its_own);
     CHECK_EXIT();
 }

@@ -39,9 +39,28 @@ static void memory_of_such_a_size_is_out(void)
     free(d);
 }
 
+static void a_list_has_room_for_one_more(void)
+{
+    int *list = NULL;
+    size_t room = 0;
+    for (size_t n = 0; n < 1000; n++) {
+        int *more = list_room(list, n, &room, sizeof *more);
+        CHECK(more && room > n);
+        list = more;
+        list[n] = (int)n; /* the sanitizers see whether it is there */
+    }
+    for (int n = 0; n < 1000; n++)
+        CHECK_INT(list[n], n);
+    size_t before = room;
+    CHECK(list_room(list, room, &room, SIZE_MAX / 4) == NULL); /* no memory: nothing has changed */
+    CHECK(room == before && list[999] == 999);
+    free(list);
+}
+
 int main(void)
 {
     RUN(products_and_sums_end_at_the_largest_size);
     RUN(memory_of_such_a_size_is_out);
+    RUN(a_list_has_room_for_one_more);
     CHECK_EXIT();
 }
