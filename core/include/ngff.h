@@ -553,12 +553,12 @@ NGFF_API int32_t ngff_reader_verify(ngff_reader *reader, int32_t n_threads,
                                     void (*finding)(void *user, int32_t kind, const char *text),
                                     int32_t (*progress)(void *user, double share), void *user);
 
-/* Opens the store at path, and verifies it. options: as for ngff_reader_open_part, but where they do not say it,
+/* Opens a store, and verifies it. path, part, options: as for ngff_reader_open_part, but where these do not say it,
  * MISSING_CHUNKS=FILL: what is missing is a finding each, and does not keep the store from being opened. *reader is the
  * opened store, for ngff_reader_free: for a host that goes on with it, and where nothing was verified because it cannot be
  * opened (its status is then neither NGFF_OK nor NGFF_E_CORRUPT) for its error; NULL when memory is out. reader may be NULL.
  * All else, and what is returned, as for ngff_reader_verify. */
-NGFF_API int32_t ngff_verify(const char *path, const char *const *options, int32_t n_threads,
+NGFF_API int32_t ngff_verify(const char *path, const char *part, const char *const *options, int32_t n_threads,
                              void (*finding)(void *user, int32_t kind, const char *text),
                              int32_t (*progress)(void *user, double share), void *user, ngff_reader **reader);
 

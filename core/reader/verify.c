@@ -1012,7 +1012,7 @@ int32_t ngff_reader_verify(ngff_reader *reader, int32_t n_threads,
     return verify(reader, n_threads > 0 ? n_threads : machine_processors(), 0, finding, progress, user);
 }
 
-int32_t ngff_verify(const char *path, const char *const *options, int32_t n_threads,
+int32_t ngff_verify(const char *path, const char *part, const char *const *options, int32_t n_threads,
                     void (*finding)(void *user, int32_t kind, const char *text),
                     int32_t (*progress)(void *user, double share), void *user, ngff_reader **reader)
 {
@@ -1024,7 +1024,7 @@ int32_t ngff_verify(const char *path, const char *const *options, int32_t n_thre
         all[0] = "MISSING_CHUNKS=FILL";
     for (size_t i = 0; all && i < n; i++)
         all[i + 1] = options[i];
-    ngff_reader *opened = all ? ngff_reader_open_part(path, NULL, all) : NULL;
+    ngff_reader *opened = all ? ngff_reader_open_part(path, part, all) : NULL;
     int32_t status = opened ? ngff_reader_status(opened) : NGFF_E_MEMORY;
     if (status == NGFF_OK || status == NGFF_E_CORRUPT)
         status = ngff_reader_verify(opened, n_threads, finding, progress, user);

@@ -43,7 +43,7 @@ int check_store(const char *store, const char *source, const char *const *limits
         return EXIT_USAGE;
     }
     ngff_reader *reader = NULL;
-    int32_t status = ngff_verify(store, limits, 0, hear_finding, NULL, NULL, &reader),
+    int32_t status = ngff_verify(store, NULL, limits, 0, hear_finding, NULL, NULL, &reader),
             opened = ngff_reader_status(reader);
     if (!reader || (opened != NGFF_OK && opened != NGFF_E_CORRUPT))
         fprintf(stderr, "omezarr: %s\n", reader ? ngff_reader_error(reader) : "memory is out");

@@ -137,26 +137,28 @@ static void a_check_opens_a_store_that_has_lost_its_mask(void)
     ngff_reader *reader = NULL;
     make_store("a", NULL, NULL, 1);
     n_told = 0;
-    CHECK_INT(ngff_verify(below("a"), NULL, 1, count_damage, NULL, NULL, &reader), NGFF_OK);
+    CHECK_INT(ngff_verify(below("a"), NULL, NULL, 1, count_damage, NULL, NULL, &reader), NGFF_OK);
     CHECK_INT(ngff_reader_has_mask(reader), 1);
     CHECK_INT(n_told, 0);
     ngff_reader_free(reader);
     remove_below("a/ovr_mask");
-    CHECK_INT(ngff_verify(below("a"), NULL, 1, count_damage, NULL, NULL, &reader), NGFF_E_CORRUPT);
+    CHECK_INT(ngff_verify(below("a"), NULL, NULL, 1, count_damage, NULL, NULL, &reader), NGFF_E_CORRUPT);
     CHECK_INT(ngff_reader_status(reader), NGFF_OK);
     CHECK(n_told > 0);
     ngff_reader_free(reader);
     n_told = 0; /* who says it otherwise gets it otherwise: it does not open, and that is the finding */
-    CHECK_INT(ngff_verify(below("a"), strict, 1, count_damage, NULL, NULL, &reader), NGFF_E_CORRUPT);
+    CHECK_INT(ngff_verify(below("a"), NULL, strict, 1, count_damage, NULL, NULL, &reader), NGFF_E_CORRUPT);
     CHECK_INT(ngff_reader_status(reader), NGFF_E_CORRUPT);
     CHECK_INT(n_told, 1);
     ngff_reader_free(reader);
     n_told = 0; /* nothing to look at */
-    CHECK_INT(ngff_verify(below("b"), NULL, 1, count_damage, NULL, NULL, &reader), NGFF_E_NOT_FOUND);
+    CHECK_INT(ngff_verify(below("b"), NULL, NULL, 1, count_damage, NULL, NULL, &reader), NGFF_E_NOT_FOUND);
     CHECK_INT(ngff_reader_status(reader), NGFF_E_NOT_FOUND);
     ngff_reader_free(reader);
-    CHECK_INT(ngff_verify(below("a"), wrong, 1, count_damage, NULL, NULL, NULL), NGFF_E_OPTION);
+    CHECK_INT(ngff_verify(below("a"), NULL, wrong, 1, count_damage, NULL, NULL, NULL), NGFF_E_OPTION);
     CHECK_INT(n_told, 0);
+    CHECK_INT(ngff_verify(below("a"), "0", NULL, 1, count_damage, NULL, NULL, NULL), NGFF_E_CORRUPT); /* by a part */
+    CHECK_INT(ngff_verify(below("a"), "1", NULL, 1, count_damage, NULL, NULL, NULL), NGFF_E_NOT_FOUND);
     remove_below("a");
 }
 

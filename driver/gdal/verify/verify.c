@@ -43,7 +43,7 @@ static void tell_note(void *user, const char *text)
 static int check_objects(const verification *v, ngff_reader **store, int n_threads, char *message, size_t room)
 {
     stretch s = {v, 0, v->source ? 0.5 : 1};
-    int32_t status = ngff_verify(verify_path(v->store), (const char *const *)v->limits, n_threads, tell_finding,
+    int32_t status = ngff_verify(verify_path(v->store), NULL, (const char *const *)v->limits, n_threads, tell_finding,
                                  tell_share, &s, store);
     int32_t opened = ngff_reader_status(*store);
     if (opened == NGFF_OK)

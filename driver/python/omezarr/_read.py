@@ -17,11 +17,16 @@ from ._native import ffi, lib
 from ._write import OmeZarrWarning, progress_of
 
 
-def _open(store: str | os.PathLike[str], part: str | None, **options: Any) -> Store:
+def _path(store: str | os.PathLike[str]) -> str:
     if not isinstance(store, (str, os.PathLike)):
         raise TypeError(f"the store is a {type(store).__name__}; give the path of a folder or of an .ozx file")
+    return os.fspath(store)
+
+
+def _open(store: str | os.PathLike[str], part: str | None, **options: Any) -> Store:
+    path = _path(store)
     given = tuple(f"{name.upper()}={value}" for name, value in options.items() if value is not None)
-    return Store(os.fspath(store), part or "", given)
+    return Store(path, part or "", given)
 
 
 def _warn(store: Store) -> None:
@@ -143,12 +148,12 @@ def verify(store: str | os.PathLike[str], part: str | None = None, threads: int 
            progress: bool | Callable[[float], Any] | None = None) -> list[Finding]:
     """Looks at every object of a store: documents, chunks, shard indices, what is missing and what should not be there.
     The findings of kind "damage", "stray" and "invalid" mean that it is not whole; no findings: it is."""
-    opened = _open(store, part)
-    listener = Listener(progress_of(progress))
-    status = lib.ngff_reader_verify(opened.handle.pointer, threads or os.cpu_count() or 1, lib.omezarr_finding,
-                                    lib.omezarr_progress, listener.handle)
+    listener, reader = Listener(progress_of(progress)), ffi.new("ngff_reader **")
+    status = lib.ngff_verify(_path(store).encode(), (part or "").encode() or ffi.NULL, ffi.NULL, threads, lib.omezarr_finding,
+                             lib.omezarr_progress, listener.handle, reader)
+    opened = Handle("reader", reader[0])
     if listener.failure:
         raise listener.failure
     if status < 0 and status != lib.NGFF_E_CORRUPT and not listener.findings:
-        raise_for(status, opened.handle.error())
+        raise_for(status, opened.error())
     return listener.findings

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import threading
@@ -286,6 +287,21 @@ def test_broken_metadata_is_found(tmp_path, data):
     (store / "scale0" / "image" / "0").mkdir(exist_ok=True)
     (store / "scale0" / "image" / "stray").write_text("")
     assert any(f.kind == "stray" for f in omezarr.verify(store))
+
+
+def test_a_lost_mask_is_a_finding(tmp_path):
+    """Who opens the store is refused; who looks what is missing is told."""
+    store = tmp_path / "a.ome.zarr"
+    data = np.ma.masked_array(np.full((32, 32), 10, np.uint8))
+    data[:16] = np.ma.masked
+    omezarr.to_ngff_zarr(store, omezarr.to_multiscales(data, [2], "mean", 16))
+    assert omezarr.verify(store) == []
+    shutil.rmtree(store / "ovr_mask")
+    with pytest.raises(ValueError, match="mask is missing"):
+        omezarr.from_ngff_zarr(store)
+    assert any(f.kind == "damage" and "mask" in f.text for f in omezarr.verify(store))
+    with pytest.raises(omezarr.Error):
+        omezarr.verify(tmp_path / "nothing.ome.zarr")
 
 
 # -- xarray, notebooks ---------------------------------------------------------------------------------------------
