@@ -40,7 +40,7 @@ static inline void *list_room(void *list, size_t n, size_t *room, size_t item_by
     if (n < *room)
         return list;
     size_t more = *room > 0 ? 2 * *room : 64;
-    void *moved = realloc(list, more * item_bytes);
+    void *moved = more > PTRDIFF_MAX / 2 / item_bytes ? NULL : realloc(list, more * item_bytes);
     *room = moved ? more : *room;
     return moved;
 }
