@@ -88,7 +88,7 @@ class Case:
 
     def draw_options(self):
         self.is_archive, self.is_on_disk = self.chance(0.06), self.chance(0.4)
-        version = "0.5" if self.is_archive else self.pick("0.5", "0.5", "0.4")
+        version = self.pick("0.5", "0.6") if self.is_archive else self.pick("0.5", "0.6", "0.4")
         self.way = self.pick("copy", "copy", "create", "tiff")
         if self.validity in ("mask", "alpha", "bands") and self.way == "tiff":  # what GTiff cannot say
             self.way = "copy"
@@ -121,11 +121,11 @@ class Case:
         extra = [f"{d}:{self.pick(1, 2, 3)}" for d in self.dims if d in split and self.chance(0.3)]
         options = ["BLOCKSIZE=" + ",".join([f"y:{self.block[0]},x:{self.block[1]}"] + extra), f"NGFF_VERSION={version}",
                    f"LAYOUT={self.pick('OVERVIEWS', 'SCALES', 'FLAT')}"]
-        if version == "0.5" and self.chance(0.4):
+        if version != "0.4" and self.chance(0.4):
             options.append(f"SHARD=y:{self.block[0] * self.pick(1, 2, 3)},x:{self.block[1] * self.pick(1, 2, 4)}")
         codecs = ["ZSTD", "BLOSC", "GZIP", "NONE"] + ["ZLIB", "LZ4"] * (version == "0.4")
         options += [f"COMPRESS={self.pick('AUTO', *codecs)}", f"NUM_THREADS={self.pick(0, 1, 2, 3)}"]
-        options += ["CHECKSUM=YES"] * (version == "0.5" and self.chance(0.2)) + ["CONSOLIDATED=NO"] * self.chance(0.2)
+        options += ["CHECKSUM=YES"] * (version != "0.4" and self.chance(0.2)) + ["CONSOLIDATED=NO"] * self.chance(0.2)
         return options + ["MEMORY=1"] * (self.spills or self.chance(0.3))
 
     def draw_levels(self):
@@ -348,7 +348,7 @@ class Case:
         self.sizes, self.shape = self.array.shape[:-2], self.array.shape
         self.path = self.path.replace(".ozx", "").replace(".ome.zarr", "") + ".copy.ome.zarr"
         self.spills = False
-        options = self.draw_store_options(self.pick("0.5", "0.4"))
+        options = self.draw_store_options(self.pick("0.5", "0.4", "0.6"))
         self.draw_levels()
         self.statistics, self.window = self.pick("AUTO", "NO", "NO"), self.pick("AUTO", "PERCENTILE")
         self.options = options + self.levels_options + [f"STATISTICS={self.statistics}", f"WINDOW={self.window}"]
@@ -469,7 +469,7 @@ class Case:
             np.testing.assert_allclose(found_start or [0] * len(factors), [t + (f - 1) / 2 * s for f, s, t in zip(factors, scale, start)], rtol=1e-9, atol=1e-9)
             array = gdaltest.array_json(gdaltest.level_paths(self.path)[number])
             assert tuple(array["shape"]) == levels[number][0].shape
-        assert [axis["name"] for axis in gdaltest.ome(self.path)["multiscales"][0]["axes"]] == list(self.stored_dims() + "yx")
+        assert [axis["name"] for axis in gdaltest.axes(self.path)] == list(self.stored_dims() + "yx")
         if self.dtype.kind != "c":
             self.check_windows()
 

@@ -186,12 +186,20 @@ def level_paths(path):
 
 
 def transforms(path):
-    """Per level: scale and translation (None if there is none)."""
+    """Per level: scale and translation (None if there is none; in 0.6 it may be left out where it is 0)."""
     found = []
     for level in ome(path)["multiscales"][0]["datasets"]:
-        of = {t["type"]: t[t["type"]] for t in level["coordinateTransformations"]}
-        found.append((of["scale"], of.get("translation")))
+        steps = level["coordinateTransformations"]
+        has_systems = "input" in steps[0]
+        of = {t["type"]: t[t["type"]] for t in steps[0].get("transformations", steps)}
+        found.append((of["scale"], of.get("translation", [0] * len(of["scale"]) if has_systems else None)))
     return found
+
+
+def axes(path):
+    """Of the image's own system, where there are several."""
+    image = ome(path)["multiscales"][0]
+    return image["axes"] if "axes" in image else image["coordinateSystems"][0]["axes"]
 
 
 def zarr_levels(path):

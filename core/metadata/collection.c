@@ -1,5 +1,5 @@
 /* collection.c: see collection.h. The root only says which layout it is; the group OME names the images in the order of the
- * XML, which the specification of 0.4 and 0.5 asks for ("bioformats2raw.layout"). */
+ * XML, which the specification asks for ("bioformats2raw.layout"). */
 #include "metadata/collection.h"
 
 #include <stdio.h>
@@ -9,12 +9,12 @@
 #include "zarr/tree.h"
 
 /* The documents of a group of which NGFF says one thing. value: handed over. */
-static int32_t put_group(node_writer *to, const char *path, const char *name, cJSON *value)
+static int32_t put_group(node_writer *to, int version, const char *path, const char *name, cJSON *value)
 {
     int is_v2 = to->format == ZARR_2;
     cJSON *ome = cJSON_CreateObject(), *attributes = is_v2 ? ome : cJSON_CreateObject();
     if (!is_v2)
-        tree_put(ome, "version", cJSON_CreateString("0.5"), &to->is_whole);
+        tree_put(ome, "version", cJSON_CreateString(version_name(version)), &to->is_whole);
     tree_put(ome, name, value, &to->is_whole);
     if (!is_v2)
         tree_put(attributes, "ome", ome, &to->is_whole);
@@ -27,19 +27,19 @@ static int32_t put_group(node_writer *to, const char *path, const char *name, cJ
     return status;
 }
 
-int32_t collection_write(int format, int n, const char *xml, document_sink sink, void *user, error *e)
+int32_t collection_write(int version, int n, const char *xml, document_sink sink, void *user, error *e)
 {
-    node_writer to = {.format = format, .sink = sink, .user = user, .e = e, .is_whole = 1};
+    node_writer to = {.format = version_format(version), .sink = sink, .user = user, .e = e, .is_whole = 1};
     cJSON *series = cJSON_CreateArray();
     for (int i = 0; i < n; i++) {
         char name[16];
         snprintf(name, sizeof name, "%d", i);
         tree_add(series, cJSON_CreateString(name), &to.is_whole);
     }
-    if (put_group(&to, "OME", "series", series) != NGFF_OK ||
+    if (put_group(&to, version, "OME", "series", series) != NGFF_OK ||
         (xml && node_put_object(&to, COLLECTION_XML_KEY, xml, strlen(xml)) != NGFF_OK))
         return e->status;
-    return put_group(&to, "", "bioformats2raw.layout", tree_whole(3));
+    return put_group(&to, version, "", "bioformats2raw.layout", tree_whole(3));
 }
 
 int collection_count(int format)

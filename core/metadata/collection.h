@@ -8,7 +8,7 @@
 #define COLLECTION_XML_KEY "OME/METADATA.ome.xml"
 
 /* Emits them for the images "0", "1" ... n - 1: the group OME, the XML (NULL: none), the root; its own document last. */
-int32_t collection_write(int format, int n, const char *xml, document_sink sink, void *user, error *e);
+int32_t collection_write(int version, int n, const char *xml, document_sink sink, void *user, error *e);
 /* How many these are at most. */
 int collection_count(int format);
 

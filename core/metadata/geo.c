@@ -256,6 +256,32 @@ void geo_root_attributes(const struct ngff_plan *plan, cJSON *attributes, int *i
     }
 }
 
+int geo_system(const struct ngff_plan *plan, char *name, const char *axes[2], double affine[2][3])
+{
+    static const char *const names[2][2] = {{"northing", "easting"}, {"latitude", "longitude"}};
+    const georeference *geo = &plan->image->georeference;
+    const level *at = &plan->levels[0];
+    int y = plan->image->rank - 2;
+    if (!geo->is_set || !geo->has_affine)
+        return 0;
+    const char *quote = geo->wkt ? strchr(geo->wkt, '"') : NULL;
+    if (geo->code && geo->code[0])
+        snprintf(name, geo_longest_name, "%s", geo->code);
+    else if (quote && quote[1] && quote[1] != '"') /* what the WKT is called: PROJCRS["..." */
+        snprintf(name, geo_longest_name, "%.*s", (int)strcspn(quote + 1, "\""), quote + 1);
+    else
+        snprintf(name, geo_longest_name, "world");
+    for (int row = 0; row < 2; row++) {
+        const double *a = geo->affine + (row == 0 ? 3 : 0); /* the corner, a step in x, a step in y */
+        axes[row] = names[geo->is_geographic][row];
+        affine[row][0] = a[2] / at->scale[y];
+        affine[row][1] = a[1] / at->scale[y + 1];
+        affine[row][2] = a[0] + 0.5 * a[1] + 0.5 * a[2] - affine[row][0] * at->translation[y] -
+                         affine[row][1] * at->translation[y + 1];
+    }
+    return 1;
+}
+
 int geo_has_coordinates(const struct ngff_plan *plan)
 {
     const georeference *geo = &plan->image->georeference;

@@ -173,7 +173,7 @@ static int32_t root_attributes(walk *w, cJSON *attributes)
     cJSON *ome = attributes;
     if (!is_v2(w)) {
         ome = cJSON_CreateObject();
-        tree_put(ome, "version", cJSON_CreateString("0.5"), &w->to.is_whole);
+        tree_put(ome, "version", cJSON_CreateString(version_name(w->plan->options.version)), &w->to.is_whole);
         tree_put(attributes, "ome", ome, &w->to.is_whole);
         if (!w->to.is_whole)
             return error_set(w->to.e, NGFF_E_MEMORY, "memory is out");

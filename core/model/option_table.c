@@ -36,11 +36,8 @@ static const word cname_words[] = {{"zstd", CNAME_ZSTD, 0}, {"lz4", CNAME_LZ4, 0
                                    {"zlib", CNAME_ZLIB, 0}, {"blosclz", CNAME_BLOSCLZ, 0}, {NULL, 0, 0}};
 static const word shuffle_words[] = {
     {"NONE", SHUFFLE_NONE, 0}, {"BYTE", SHUFFLE_BYTE, 0}, {"BIT", SHUFFLE_BIT, 0}, {NULL, 0, 0}};
-static const word version_words[] = {{"0.4", VERSION_04, 0},
-                                     {"0.5", VERSION_05, 0},
-                                     {"ZARR_V2", VERSION_04, 1},
-                                     {"ZARR_V3", VERSION_05, 1},
-                                     {NULL, 0, 0}};
+static const word version_words[] = {{"0.4", VERSION_04, 0},     {"0.5", VERSION_05, 0},     {"0.6", VERSION_06, 0},
+                                     {"ZARR_V2", VERSION_04, 1}, {"ZARR_V3", VERSION_05, 1}, {NULL, 0, 0}};
 static const word layout_words[] = {{"OVERVIEWS", LAYOUT_OVERVIEWS, 0},
                                     {"SCALES", LAYOUT_SCALES, 0},
                                     {"FLAT", LAYOUT_FLAT, 0},
@@ -197,7 +194,9 @@ const row option_table[] = {
         .aliases = "VERSION FORMAT",
         .words = version_words,
         .standard = "0.5",
-        .help = "0.4 for Bio-Formats, OMERO, older GDAL",
+        .help = "0.4 for Bio-Formats, OMERO, older GDAL; 0.6 says in NGFF itself how pixels lie in a coordinate system "
+                "of the "
+                "earth, for the few programs that read it",
         .print = print_word,
         .offset = offsetof(options, version),
     },

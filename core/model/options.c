@@ -8,6 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/dtype.h"
+
+const char *version_name(int version)
+{
+    static const char *const names[] = {"0.4", "0.5", "0.6"};
+    return names[version - VERSION_04];
+}
+
+int version_format(int version)
+{
+    return version == VERSION_04 ? ZARR_2 : ZARR_3;
+}
+
 /* -- Names --------------------------------------------------------------------------------------------------------- */
 
 /* Options of other drivers, and what to use here instead. */

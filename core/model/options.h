@@ -7,7 +7,10 @@
 #include "base/error.h"
 #include "model/methods.h"
 
-enum { VERSION_04 = 4, VERSION_05 = 5 }; /* of NGFF */
+enum { VERSION_04 = 4, VERSION_05, VERSION_06 }; /* of NGFF */
+/* "0.5"; and ZARR_*, in which it is written. */
+const char *version_name(int version);
+int version_format(int version);
 enum { LAYOUT_OVERVIEWS, LAYOUT_SCALES, LAYOUT_FLAT, LAYOUT_BIOFORMATS2RAW };
 enum { TRI_AUTO, TRI_YES, TRI_NO };
 enum { WINDOW_AUTO, WINDOW_PERCENTILE, WINDOW_MINMAX, WINDOW_DTYPE, WINDOW_GIVEN };

@@ -334,7 +334,7 @@ ngff_plan *ngff_plan_create(ngff_image *image, const char *const *list)
         status = read_options(p, image, list);
     if (status == NGFF_OK && !(p->image = image_copy(image)))
         status = error_set(&p->error, NGFF_E_MEMORY, "out of memory");
-    p->zarr_format = p->options.version == VERSION_04 ? ZARR_2 : ZARR_3;
+    p->zarr_format = version_format(p->options.version);
     if (status == NGFF_OK)
         status = apply_image_options(p);
     if (status == NGFF_OK && p->options.labels)

@@ -100,8 +100,9 @@ int32_t ngff_image_set_label_of(ngff_image *image, const ngff_reader *of, const 
     const stored_image *stored = reader_image(of);
     char options[3000], *version = version_text(stored);
     int at[MAX_RANK], n = snprintf(options, sizeof options, "NGFF_VERSION=%s\n", version ? version : "?");
-    if (!version || (strcmp(version, "0.4") != 0 && strcmp(version, "0.5") != 0))
-        fail(image, "the image is of NGFF %s, and label images are written in 0.4 and 0.5", version ? version : "?");
+    if (!version || (strcmp(version, "0.4") != 0 && strcmp(version, "0.5") != 0 && strcmp(version, "0.6") != 0))
+        fail(image, "the image is of NGFF %s, and label images are written in 0.4, 0.5 and 0.6",
+             version ? version : "?");
     free(version);
     if (image->error.status != NGFF_OK || fit_axes(image, stored, at) != NGFF_OK ||
         print_factors(image, stored, at, options + n, sizeof options - (size_t)n) != NGFF_OK)

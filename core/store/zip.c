@@ -2,6 +2,7 @@
  * 4.3.14 to 4.3.16 (its end). What is beyond 4 GiB stands in a "zip64" field. */
 #include "store/zip.h"
 #include "base/ascii.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "store/walk.h"
 
@@ -28,7 +29,6 @@ enum {
     piece = 4 << 20,          /* what is appended at once, if objects are small */
 };
 static const uint32_t too_large = 0xffffffff, file_mode = 0100644;
-static const char comment[] = "{\"ome\":{\"version\":\"0.5\",\"zipFile\":{\"centralDirectory\":{\"jsonFirst\":true}}}}";
 
 int zip_is_name(const char *path)
 {
@@ -65,7 +65,8 @@ typedef struct {
     size_t n_waiting, room;
     uint8_t *directory;
     size_t n_directory, directory_room;
-    uint64_t at; /* size of the file, what waits included */
+    uint64_t at;      /* size of the file, what waits included */
+    char version[16]; /* of NGFF, as the root says it */
     error *e;
 } packer;
 
@@ -217,6 +218,14 @@ static int32_t add_entry(packer *p, const char *key, const uint8_t *bytes, size_
     return p->e->status;
 }
 
+static void note_version(packer *p, const char *root, size_t n)
+{
+    const json_span all = {root, n};
+    json_span said = json_member(json_member(json_member(all, "attributes"), "ome"), "version");
+    if (said.n > 2 && said.n - 2 < sizeof p->version)
+        snprintf(p->version, sizeof p->version, "%.*s", (int)said.n - 2, said.text + 1);
+}
+
 static int32_t add_file(packer *p, const char *key)
 {
     char path[longest_path], cause[256] = "";
@@ -227,6 +236,8 @@ static int32_t add_file(packer *p, const char *key)
         error_set(p->e, NGFF_E_STORAGE, "cannot read %s again, to pack it: %s", path, cause);
     else
         add_entry(p, key, bytes, n);
+    if (bytes && strcmp(key, "zarr.json") == 0)
+        note_version(p, (const char *)bytes, n);
     free(bytes);
     return p->e->status;
 }
@@ -235,6 +246,10 @@ static int32_t add_end(packer *p)
 {
     uint8_t end[end64_size + locator_size + end_size], *to = end;
     uint64_t offset = p->at, n_bytes = p->n_directory, n = p->n_keys;
+    char comment[128];
+    int n_comment = snprintf(comment, sizeof comment,
+                             "{\"ome\":{\"version\":\"%s\",\"zipFile\":{\"centralDirectory\":{\"jsonFirst\":true}}}}",
+                             p->version[0] ? p->version : "0.5");
     if (append(p, p->directory, p->n_directory) != NGFF_OK)
         return p->e->status;
     to = little_put(to, 0x06064b50, 4);
@@ -256,8 +271,8 @@ static int32_t add_end(packer *p)
     to = little_put(to, n < 0xffff ? n : 0xffff, 2);
     to = little_put(to, or_too_large(n_bytes), 4);
     to = little_put(to, or_too_large(offset), 4);
-    little_put(to, sizeof comment - 1, 2);
-    if (append(p, end, sizeof end) == NGFF_OK && append(p, comment, sizeof comment - 1) == NGFF_OK)
+    little_put(to, (uint64_t)n_comment, 2);
+    if (append(p, end, sizeof end) == NGFF_OK && append(p, comment, (size_t)n_comment) == NGFF_OK)
         flush(p);
     return p->e->status;
 }

@@ -52,7 +52,9 @@ static int is_as_planned(const ngff_plan *plan, int l, const stored_array *a)
 static int32_t check_stored(const ngff_plan *plan, const stored_image *stored, error *e)
 {
     static const char advice[] = "copy it with gdal_translate -of OMEZARR and change the copy";
-    if (stored->zarr_format != plan->zarr_format || stored->n_levels != plan->n_levels ||
+    const char *version = version_name(plan->options.version);
+    int is_other = stored->zarr_format == ZARR_3 && strncmp(stored->said_version, version, strlen(version)) != 0;
+    if (stored->zarr_format != plan->zarr_format || is_other || stored->n_levels != plan->n_levels ||
         stored->has_mask != plan->image->has_mask)
         return error_set(e, NGFF_E_UNSUPPORTED, "its version, levels or mask are not those that its options make; %s",
                          advice);

@@ -274,7 +274,7 @@ static int32_t list_labels_of(ngff_writer *w, int at, int n, error *e)
         put_root(w, &labels[i], e);
     }
     if (e->status == NGFF_OK)
-        label_group_make(s, w->plan->zarr_format, names, n, (const char *)to.root->bytes, put_document, &to, e);
+        label_group_make(s, w->plan->options.version, names, n, (const char *)to.root->bytes, put_document, &to, e);
     free(names);
     if (image && s)
         s->ops->free(s);
@@ -332,7 +332,7 @@ static int32_t write_collection(ngff_writer *w, error *e)
     if (n < 0 || make_xml(plans, n, &xml) != NGFF_OK)
         error_set(e, NGFF_E_MEMORY, "out of memory");
     else
-        collection_write(w->plan->zarr_format, n, xml, put_document, &to, e);
+        collection_write(w->plan->options.version, n, xml, put_document, &to, e);
     free(xml);
     free(plans);
     return e->status;

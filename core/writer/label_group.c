@@ -272,12 +272,15 @@ static store *open_root(const struct ngff_plan *plan, const char *path, error *e
 }
 
 /* The documents of the group, with this list. */
-static int32_t put_group(int format, const cJSON *names, document_sink sink, void *user, error *e)
+static int32_t put_group(int version, const cJSON *names, document_sink sink, void *user, error *e)
 {
-    static const char v3[] =
-        "{\n\t\"zarr_format\":\t3,\n\t\"node_type\":\t\"group\",\n\t\"attributes\":\t{\n\t\t\"ome\":"
-        "\t{\n\t\t\t\"version\":\t\"0.5\",\n\t\t\t\"labels\":\t[]\n\t\t}\n\t}\n}";
     static const char v2_group[] = "{\n\t\"zarr_format\":\t2\n}", v2[] = "{\n\t\"labels\":\t[]\n}";
+    char v3[160];
+    int format = version_format(version);
+    snprintf(v3, sizeof v3,
+             "{\n\t\"zarr_format\":\t3,\n\t\"node_type\":\t\"group\",\n\t\"attributes\":\t{\n\t\t\"ome\":"
+             "\t{\n\t\t\t\"version\":\t\"%s\",\n\t\t\t\"labels\":\t[]\n\t\t}\n\t}\n}",
+             version_name(version));
     char *text = with_list(format == ZARR_2 ? v2 : v3, format, names);
     int32_t status = text ? NGFF_OK : NGFF_E_MEMORY;
     if (status == NGFF_OK && format == ZARR_2)
@@ -299,28 +302,28 @@ static int32_t put_into(void *user, const char *key, const void *bytes, size_t n
     return to->store->writing->put(to->store, key, bytes, n, to->error);
 }
 
-static int32_t make_group(store *s, int format, error *e)
+static int32_t make_group(store *s, int version, error *e)
 {
     place to = {s, e};
     cJSON *none = cJSON_CreateArray();
     if (!none)
         return error_set(e, NGFF_E_MEMORY, "out of memory");
     if (s->writing->begin_update(s, e) == NGFF_OK &&
-        (put_group(format, none, put_into, &to, e) != NGFF_OK || s->writing->publish(s, e) != NGFF_OK))
+        (put_group(version, none, put_into, &to, e) != NGFF_OK || s->writing->publish(s, e) != NGFF_OK))
         s->writing->abandon(s);
     cJSON_Delete(none);
     return e->status;
 }
 
-int32_t label_group_make(store *s, int format, const char *const *names, int n, const char *root, document_sink sink,
+int32_t label_group_make(store *s, int version, const char *const *names, int n, const char *root, document_sink sink,
                          void *user, error *e)
 {
-    int is_v2 = format == ZARR_2;
+    int format = version_format(version), is_v2 = format == ZARR_2;
     cJSON *list = cJSON_CreateStringArray(names, n);
     char *copies = NULL, *now = NULL;
     if (!list)
         error_set(e, NGFF_E_MEMORY, "out of memory");
-    else if (put_group(format, list, sink, user, e) == NGFF_OK && is_v2)
+    else if (put_group(version, list, sink, user, e) == NGFF_OK && is_v2)
         copies = text_at(s, copies_key(format), e);
     if (e->status == NGFF_OK)
         now = with_new_copies(s, format, is_v2 ? copies : root, e);
@@ -364,7 +367,7 @@ int32_t label_group_begin(struct ngff_plan *plan, const char *path, error *e)
     if (e->status == NGFF_OK && is_left(s, plan->image->label_name, e))
         plan->options.overwrite = 1;
     if (e->status == NGFF_OK && store_find_size(s, group_key(format), &n, &is_there, e) == NGFF_OK && !is_there)
-        make_group(s, format, e);
+        make_group(s, plan->options.version, e);
     s->ops->free(s);
     return e->status;
 }

@@ -15,7 +15,7 @@ int32_t label_group_mark(store *label, error *e);
 int32_t label_group_list(const struct ngff_plan *plan, const char *path, error *e);
 /* The group of n label images (the names behind "labels/") that were made with their image, whose folder s is: all of their
  * documents are there. root: the image's own, which holds copies in v3. What is put, goes to the sink. */
-int32_t label_group_make(store *s, int format, const char *const *names, int n, const char *root, document_sink sink,
+int32_t label_group_make(store *s, int version, const char *const *names, int n, const char *root, document_sink sink,
                          void *user, error *e);
 /* After a label image was changed in place: where the store at path lies in the group of an image's store, the copies that
  * the root has of its documents are made anew. */

@@ -106,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name == "convert":
             sub.add_argument("store", help="NAME.ome.zarr or NAME.ozx")
             sub.add_argument("--overwrite", action="store_true", help="replace an OME-Zarr that is there")
-        sub.add_argument("--ngff-version", dest="version", default="0.5", choices=["0.4", "0.5"])
+        sub.add_argument("--ngff-version", dest="version", default="0.5", choices=["0.4", "0.5", "0.6"])
         sub.add_argument("--dims", help="axes of the .npy file, such as czyx")
         sub.add_argument("--scale-factors", help="of an .npy file, such as 2,4,8")
         sub.add_argument("--chunks", help="of an .npy file: one number, or one by axis, such as 1,256,256")

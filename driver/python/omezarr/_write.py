@@ -342,7 +342,7 @@ def to_ngff_zarr(
         whole; until then, and after any failure or Ctrl-C, there is what was there before.
     multiscales: what to_multiscales returns (or an image or array, which it is called with). Levels whose data was
         replaced are written as they are given; all others are made from level 0.
-    version: of NGFF, "0.5" or "0.4".
+    version: of NGFF, "0.4", "0.5" or "0.6".
     overwrite: replaces an OME-Zarr that is at the path; anything else is never replaced.
     chunks_per_shard: chunks of each shard: one number for all axes, a tuple, or by axis (version 0.5).
     consolidate_metadata: the root holds all metadata as well.
