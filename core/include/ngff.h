@@ -439,6 +439,11 @@ NGFF_API int32_t ngff_reader_is_label(ngff_reader *reader);
  * two may be NULL. */
 NGFF_API int32_t ngff_reader_channel(ngff_reader *reader, int64_t channel, const char **label, const char **color,
                                      double *window, int32_t *is_active, int32_t *is_inverted);
+/* The colours of a label image's values, as "image-label" lists them: how many, and entry index: value, and four bytes red,
+ * green, blue, opacity. Entries that are not as the specification has them are left out; NGFF_E_ARGUMENT where there is none
+ * such. For one thread at a time. */
+NGFF_API int64_t ngff_reader_label_count(ngff_reader *reader);
+NGFF_API int32_t ngff_reader_label_color(ngff_reader *reader, int64_t index, int64_t *value, uint8_t *rgba);
 NGFF_API int32_t ngff_reader_level_count(const ngff_reader *reader);
 NGFF_API int32_t ngff_reader_data_type(const ngff_reader *reader);
 NGFF_API const char *ngff_reader_level_path(const ngff_reader *reader, int32_t level);

@@ -70,11 +70,18 @@ typedef struct {
     int is_active, is_inverted;
 } stored_channel;
 
+/* The colour of a value of a label image. */
+typedef struct {
+    int64_t value;
+    uint8_t rgba[4];
+} stored_color;
+
 /* And of the image: -1 where nothing is said. */
 typedef struct {
     char *name;
     stored_channel *channels;
-    int n_channels, has_colors, is_label;
+    stored_color *colors; /* of "image-label" */
+    int n_channels, n_colors, has_colors, is_label;
     int64_t t, z;
 } stored_view;
 

@@ -8,6 +8,8 @@
 #include "metadata/metadata.h"
 #include "zarr/document.h"
 
+static const double most_exact = 9007199254740992; /* 2^53: a larger number of JSON may be another one */
+
 /* The text of an item; NULL where it is none, or empty. */
 static char *text_copy(const cJSON *item, error *e)
 {
@@ -72,6 +74,31 @@ static void omero_read(const cJSON *omero, stored_view *view, error *e)
             channel_read(channel, &view->channels[view->n_channels++], e);
 }
 
+/* Of a list with a whole label-value and an rgba of four numbers each; other entries are left out. */
+static void colors_read(const cJSON *list, stored_view *view, error *e)
+{
+    const int n = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : 0;
+    const cJSON *entry, *part, *from = n > 0 ? list : NULL;
+    view->colors = n > 0 ? calloc((size_t)n, sizeof *view->colors) : NULL;
+    if (n > 0 && !view->colors) {
+        error_set(e, NGFF_E_MEMORY, "out of memory for %d colours", n);
+        return;
+    }
+    cJSON_ArrayForEach(entry, from)
+    {
+        const cJSON *value = member(entry, "label-value"), *rgba = member(entry, "rgba");
+        stored_color *to = &view->colors[view->n_colors];
+        int k = 0;
+        if (!cJSON_IsNumber(value) || floor(value->valuedouble) != value->valuedouble ||
+            fabs(value->valuedouble) > most_exact || !cJSON_IsArray(rgba) || cJSON_GetArraySize(rgba) != 4)
+            continue;
+        to->value = (int64_t)value->valuedouble;
+        cJSON_ArrayForEach(part, rgba) to->rgba[k++] =
+            cJSON_IsNumber(part) ? (uint8_t)fmin(fmax(part->valuedouble, 0), 255) : 0;
+        view->n_colors++;
+    }
+}
+
 json_span metadata_ome(const stored_image *image)
 {
     const json_span all = json_whole(image->attributes);
@@ -85,12 +112,15 @@ int32_t metadata_view(const stored_image *image, int entry, stored_view *view, e
     const json_span root = metadata_ome(image);
     cJSON *name = json_tree(json_member(json_item(json_member(root, "multiscales"), entry), "name"), where, e);
     cJSON *omero = json_tree(json_member(root, "omero"), where, e);
+    cJSON *colors = json_tree(json_member(json_member(root, "image-label"), "colors"), where, e);
     memset(view, 0, sizeof *view);
     view->name = text_copy(name, e);
     view->is_label = json_member(root, "image-label").text != NULL;
     omero_read(omero, view, e);
+    colors_read(colors, view, e);
     cJSON_Delete(name);
     cJSON_Delete(omero);
+    cJSON_Delete(colors);
     if (e->status != NGFF_OK)
         view_release(view);
     return e->status;
@@ -101,6 +131,7 @@ void view_release(stored_view *view)
     for (int i = 0; i < view->n_channels; i++)
         free(view->channels[i].label);
     free(view->channels);
+    free(view->colors);
     free(view->name);
     memset(view, 0, sizeof *view);
 }

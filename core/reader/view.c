@@ -81,3 +81,19 @@ int32_t ngff_reader_channel(ngff_reader *reader, int64_t channel, const char **l
         *is_inverted = c->is_inverted;
     return NGFF_OK;
 }
+
+int64_t ngff_reader_label_count(ngff_reader *reader)
+{
+    const stored_view *view = view_of(reader);
+    return view ? view->n_colors : 0;
+}
+
+int32_t ngff_reader_label_color(ngff_reader *reader, int64_t index, int64_t *value, uint8_t *rgba)
+{
+    const stored_view *view = view_of(reader);
+    if (!view || index < 0 || index >= view->n_colors)
+        return reader_has_none(reader);
+    *value = view->colors[index].value;
+    memcpy(rgba, view->colors[index].rgba, sizeof view->colors->rgba);
+    return NGFF_OK;
+}

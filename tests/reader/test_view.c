@@ -146,6 +146,29 @@ static void a_label_image_says_so(void)
     }
 }
 
+static void labels_have_the_colours_of_the_list(void)
+{
+    ngff_reader *r = store_with("", ",\"image-label\":{\"colors\":[{\"label-value\":7,\"rgba\":[1,2.9,300,-1]},"
+                                    "{\"label-value\":1.5,\"rgba\":[1,2,3,4]},{\"rgba\":[1,2,3,4]},"
+                                    "{\"label-value\":2,\"rgba\":[1,2,3]},{\"label-value\":\"3\",\"rgba\":[1,2,3,4]},5,"
+                                    "{\"label-value\":-4000000000,\"rgba\":[9,8,\"x\",6]}]}");
+    int64_t value = 0;
+    uint8_t rgba[4] = {0};
+    CHECK_INT(ngff_reader_label_count(r), 2);
+    CHECK_INT(ngff_reader_label_color(r, 0, &value, rgba), NGFF_OK);
+    CHECK(value == 7 && rgba[0] == 1 && rgba[1] == 2 && rgba[2] == 255 && rgba[3] == 0);
+    CHECK_INT(ngff_reader_label_color(r, 1, &value, rgba), NGFF_OK);
+    CHECK(value == -4000000000 && rgba[0] == 9 && rgba[1] == 8 && rgba[2] == 0 && rgba[3] == 6);
+    CHECK_INT(ngff_reader_label_color(r, 2, &value, rgba), NGFF_E_ARGUMENT);
+    CHECK_INT(ngff_reader_label_color(r, -1, &value, rgba), NGFF_E_ARGUMENT);
+    CHECK_INT(ngff_reader_status(r), NGFF_OK);
+    ngff_reader_free(r);
+    r = store_with("", ",\"image-label\":{\"colors\":{}}");
+    CHECK_INT(ngff_reader_label_count(r), 0);
+    ngff_reader_free(r);
+    remove_below("s.ome.zarr");
+}
+
 static void without_an_image_there_is_nothing_to_tell(void)
 {
     ngff_reader *r = ngff_reader_open(below("none.ome.zarr"));
@@ -164,6 +187,7 @@ int main(void)
     RUN(what_is_of_another_kind_counts_as_not_said);
     RUN(what_the_writer_was_told_is_told);
     RUN(a_label_image_says_so);
+    RUN(labels_have_the_colours_of_the_list);
     RUN(without_an_image_there_is_nothing_to_tell);
     place_end();
     CHECK_EXIT();

@@ -230,22 +230,18 @@ void foreign_mark_classes(std::vector<BandAttributes> *bands)
 }
 
 /* "image-label": a colour for each value; the others stay invisible. */
-static void describe_label(const CPLJSONObject &label, int32_t type, std::vector<BandAttributes> *bands)
+static void describe_label(ngff_reader *reader, std::vector<BandAttributes> *bands)
 {
-    const CPLJSONObject colors = member_of(label, "colors");
+    const int32_t type = ngff_reader_data_type(reader);
     const int64_t most = type == NGFF_UINT8 ? 255 : type == NGFF_UINT16 ? 65535 : -1;
-    if (!is_type(colors, Type::Array) || most < 0)
-        return;
     auto table = std::make_shared<GDALColorTable>();
-    for (const CPLJSONObject &entry : colors.ToArray()) {
-        const CPLJSONObject value = member_of(entry, "label-value"), rgba = member_of(entry, "rgba");
-        if (!is_number(value) || value.ToDouble() < 0 || value.ToDouble() > static_cast<double>(most) ||
-            !is_type(rgba, Type::Array) || rgba.ToArray().Size() != 4)
-            continue;
-        const CPLJSONArray parts = rgba.ToArray();
-        const auto part = [&parts](int i) { return static_cast<short>(std::clamp(parts[i].ToInteger(), 0, 255)); };
-        const GDALColorEntry color = {part(0), part(1), part(2), part(3)};
-        table->SetColorEntry(value.ToInteger(), &color);
+    for (int64_t i = 0; i < ngff_reader_label_count(reader); i++) {
+        int64_t value = -1;
+        uint8_t rgba[4] = {};
+        ngff_reader_label_color(reader, i, &value, rgba);
+        const GDALColorEntry color = {rgba[0], rgba[1], rgba[2], rgba[3]};
+        if (value >= 0 && value <= most)
+            table->SetColorEntry(static_cast<int>(value), &color);
     }
     if (table->GetColorEntryCount() > 0)
         for (BandAttributes &band : *bands)
@@ -380,7 +376,7 @@ static void describe_foreign(ngff_reader *reader, const PlaneSelection &planes, 
     const CPLJSONObject label = member_of(ome, "image-label");
     if (is_type(label, Type::Object))
         foreign_mark_classes(&to->bands);
-    describe_label(label, ngff_reader_data_type(reader), &to->bands);
+    describe_label(reader, &to->bands);
 }
 
 /* Channels of a store with our block: what viewers are told, and a label that is not the one that the writer made of
