@@ -373,27 +373,17 @@ static void complex_row(const window_row *w, int item_size, complex_value (*redu
     }
 }
 
+#define COMPLEX_REDUCER(name, suffix, item_size, reducer)                                                              \
+    static void name##_##suffix(const window_row *w)                                                                   \
+    {                                                                                                                  \
+        complex_row(w, item_size, reducer);                                                                            \
+    }
 #define COMPLEX_REDUCERS(suffix, item_size)                                                                            \
-    static void average_##suffix(const window_row *w)                                                                  \
-    {                                                                                                                  \
-        complex_row(w, item_size, complex_mean);                                                                       \
-    }                                                                                                                  \
-    static void mode_##suffix(const window_row *w)                                                                     \
-    {                                                                                                                  \
-        complex_row(w, item_size, complex_mode);                                                                       \
-    }                                                                                                                  \
-    static void rms_##suffix(const window_row *w)                                                                      \
-    {                                                                                                                  \
-        complex_row(w, item_size, complex_rms);                                                                        \
-    }                                                                                                                  \
-    static void min_##suffix(const window_row *w)                                                                      \
-    {                                                                                                                  \
-        complex_row(w, item_size, complex_min);                                                                        \
-    }                                                                                                                  \
-    static void max_##suffix(const window_row *w)                                                                      \
-    {                                                                                                                  \
-        complex_row(w, item_size, complex_max);                                                                        \
-    }                                                                                                                  \
+    COMPLEX_REDUCER(average, suffix, item_size, complex_mean)                                                          \
+    COMPLEX_REDUCER(mode, suffix, item_size, complex_mode)                                                             \
+    COMPLEX_REDUCER(rms, suffix, item_size, complex_rms)                                                               \
+    COMPLEX_REDUCER(min, suffix, item_size, complex_min)                                                               \
+    COMPLEX_REDUCER(max, suffix, item_size, complex_max)                                                               \
     static const window_type window_##suffix = {.of = {[REDUCE_AVERAGE] = average_##suffix,                            \
                                                        [REDUCE_MODE] = mode_##suffix,                                  \
                                                        [REDUCE_RMS] = rms_##suffix,                                    \
