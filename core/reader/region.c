@@ -240,14 +240,25 @@ static int32_t region_run(ngff_reader *reader, const stored_array *array, const 
     return error_copy(e, &read.error);
 }
 
+/* The pixels of a level, or its mask; NULL: the error is in e. */
+static const stored_array *array_of(const ngff_reader *reader, int32_t level, int is_mask, error *e)
+{
+    error_clear(e);
+    if (!level_is_valid(reader, level))
+        level_error(reader, level, e);
+    else if (is_mask && !reader->image.has_mask)
+        error_set(e, NGFF_E_ARGUMENT, "%s: this image has no mask", reader->path);
+    else
+        return is_mask ? &reader->image.masks[level] : &reader->image.levels[level];
+    return NULL;
+}
+
 int32_t ngff_reader_read(ngff_reader *reader, int32_t level, const int64_t *origin, const int64_t *extent, void *pixels,
                          const int64_t *strides, int32_t n_threads, char *text, int64_t text_size)
 {
     error e;
-    error_clear(&e);
-    int32_t status = level_is_valid(reader, level) ? region_run(reader, &reader->image.levels[level], origin, extent,
-                                                                pixels, strides, n_threads, &e)
-                                                   : level_error(reader, level, &e);
+    const stored_array *array = array_of(reader, level, 0, &e);
+    int32_t status = array ? region_run(reader, array, origin, extent, pixels, strides, n_threads, &e) : e.status;
     return error_give(&e, status, text, text_size);
 }
 
@@ -255,14 +266,8 @@ int32_t ngff_reader_read_mask(ngff_reader *reader, int32_t level, const int64_t 
                               uint8_t *mask, const int64_t *strides, int32_t n_threads, char *text, int64_t text_size)
 {
     error e;
-    error_clear(&e);
-    int32_t status;
-    if (!level_is_valid(reader, level))
-        status = level_error(reader, level, &e);
-    else if (!reader->image.has_mask)
-        status = error_set(&e, NGFF_E_ARGUMENT, "%s: this image has no mask", reader->path);
-    else
-        status = region_run(reader, &reader->image.masks[level], origin, extent, mask, strides, n_threads, &e);
+    const stored_array *array = array_of(reader, level, 1, &e);
+    int32_t status = array ? region_run(reader, array, origin, extent, mask, strides, n_threads, &e) : e.status;
     return error_give(&e, status, text, text_size);
 }
 
@@ -283,17 +288,8 @@ int32_t ngff_reader_is_empty(ngff_reader *reader, int32_t level, int32_t is_mask
                              const int64_t *extent, void *fill, char *text, int64_t text_size)
 {
     error e;
-    error_clear(&e);
-    int32_t result = NGFF_OK;
-    if (!level_is_valid(reader, level))
-        result = level_error(reader, level, &e);
-    else if (is_mask && !reader->image.has_mask)
-        result = error_set(&e, NGFF_E_ARGUMENT, "%s: this image has no mask", reader->path);
-    if (result != NGFF_OK)
-        return error_give(&e, result, text, text_size);
-    region_read read = {.reader = reader};
-    read.array = is_mask ? &reader->image.masks[level] : &reader->image.levels[level];
-    result = region_set(&read, origin, extent, NULL, &e);
+    region_read read = {.reader = reader, .array = array_of(reader, level, is_mask, &e)};
+    int32_t result = read.array ? region_set(&read, origin, extent, NULL, &e) : e.status;
     if (result == NGFF_OK && fill)
         memcpy(fill, read.array->fill, (size_t)read.array->type->size);
     if (result == NGFF_OK)
@@ -307,28 +303,18 @@ int32_t ngff_reader_chunk(ngff_reader *reader, int32_t level_index, const int64_
                           int64_t text_size)
 {
     error e;
-    error_clear(&e);
-    int32_t result = level_is_valid(reader, level_index)
-                         ? chunk_read(&reader->chunks, &reader->recorded.rules, &reader->image.levels[level_index],
-                                      index, pixels, &e)
-                         : level_error(reader, level_index, &e);
-    return error_give(&e, result, text, text_size);
+    const stored_array *array = array_of(reader, level_index, 0, &e);
+    int32_t status = array ? chunk_read(&reader->chunks, &reader->recorded.rules, array, index, pixels, &e) : e.status;
+    return error_give(&e, status, text, text_size);
 }
 
 int32_t ngff_reader_mask_chunk(ngff_reader *reader, int32_t level_index, const int64_t *index, uint8_t *mask,
                                char *text, int64_t text_size)
 {
     error e;
-    error_clear(&e);
-    int32_t result;
-    if (!level_is_valid(reader, level_index))
-        result = level_error(reader, level_index, &e);
-    else if (!reader->image.has_mask)
-        result = error_set(&e, NGFF_E_ARGUMENT, "%s: this image has no mask", reader->path);
-    else
-        result =
-            chunk_read(&reader->chunks, &reader->recorded.rules, &reader->image.masks[level_index], index, mask, &e);
-    return error_give(&e, result, text, text_size);
+    const stored_array *array = array_of(reader, level_index, 1, &e);
+    int32_t status = array ? chunk_read(&reader->chunks, &reader->recorded.rules, array, index, mask, &e) : e.status;
+    return error_give(&e, status, text, text_size);
 }
 
 void ngff_reader_set_cache(ngff_reader *reader, int64_t size_bytes)
