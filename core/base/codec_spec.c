@@ -37,11 +37,6 @@ const char *shuffle_name(int shuffle)
     return name_at(shuffles, 3, shuffle);
 }
 
-int shuffle_by_name(const char *name)
-{
-    return index_of(shuffles, 3, name);
-}
-
 #define CODEC_ROW(name, v2, v3, instead, least, most, standard, checksum)                                              \
     [COMPRESS_##name] = {#name, v2, v3, instead, least, most, standard, checksum},
 static const codec_row rows[] = {CODECS(CODEC_ROW)};

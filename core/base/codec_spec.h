@@ -40,7 +40,6 @@ const char *cname_name(int cname);
 int cname_by_name(const char *name);
 /* "noshuffle", "shuffle", "bitshuffle". */
 const char *shuffle_name(int shuffle);
-int shuffle_by_name(const char *name);
 
 /* A row of CODECS. */
 typedef struct {

@@ -121,11 +121,6 @@ static int64_t parts_count(const struct ngff_plan *plan)
     return product_checked(base->grid, plan->image->rank) * (c < 0 ? 1 : base->chunk[c]);
 }
 
-int64_t statistics_bytes(const struct ngff_plan *plan)
-{
-    return parts_count(plan) * (int64_t)sizeof(moments) + plan->image->n_channels * (int64_t)sizeof(channel_state);
-}
-
 statistics *statistics_create(const struct ngff_plan *plan)
 {
     statistics *s = calloc(1, sizeof *s);

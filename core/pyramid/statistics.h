@@ -32,7 +32,5 @@ void statistics_skip(statistics *s, const cell *c);
 /* The summaries of all channels, owned by s; NULL in *summaries if there is nothing to say (complex pixels, more than
  * 256 channels without statistics). All cells must have been added. */
 int32_t statistics_finish(statistics *s, const chunk_source *from, const channel_summary **summaries, error *e);
-/* Bytes that statistics hold per plan. */
-int64_t statistics_bytes(const struct ngff_plan *plan);
 
 #endif

@@ -41,9 +41,3 @@ int32_t shard_layout_decode(shard_layout layout, const uint8_t *from, size_t n_b
     }
     return NGFF_OK;
 }
-
-int32_t shard_index_decode(const uint8_t *from, size_t n_bytes, uint64_t shard_bytes, shard_entry *entries,
-                           size_t n_chunks, error *e)
-{
-    return shard_layout_decode((shard_layout){.has_checksum = 1}, from, n_bytes, shard_bytes, entries, n_chunks, e);
-}

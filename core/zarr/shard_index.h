@@ -23,8 +23,6 @@ static inline size_t shard_index_bytes(size_t n_chunks)
     return n_chunks * 16 + 4;
 }
 void shard_index_encode(const shard_entry *entries, size_t n_chunks, uint8_t *to); /* shard_index_bytes bytes */
-int32_t shard_index_decode(const uint8_t *from, size_t n_bytes, uint64_t shard_bytes, shard_entry *entries,
-                           size_t n_chunks, error *e);
 
 /* The same for shards by anyone. Checks the crc and that every entry lies in the shard and not in the index.
  * shard_bytes: UINT64_MAX if not known. Messages do not name the shard: callers do. */

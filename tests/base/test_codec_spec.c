@@ -16,7 +16,6 @@ static void names_are_those_of_the_zarr_specification(void)
     CHECK_TEXT(shuffle_name(SHUFFLE_NONE), "noshuffle");
     CHECK_TEXT(shuffle_name(SHUFFLE_BYTE), "shuffle");
     CHECK_TEXT(shuffle_name(SHUFFLE_BIT), "bitshuffle");
-    CHECK_INT(shuffle_by_name("bitshuffle"), SHUFFLE_BIT);
 }
 
 static void unknown_names_and_numbers_are_told(void)
@@ -25,7 +24,6 @@ static void unknown_names_and_numbers_are_told(void)
     CHECK(shuffle_name(-1) == NULL && shuffle_name(3) == NULL);
     CHECK_INT(cname_by_name("snappy"), -1);
     CHECK_INT(cname_by_name("ZSTD"), -1);
-    CHECK_INT(shuffle_by_name(""), -1);
 }
 
 static void codecs_are_found_by_their_name_in_each_format(void)
