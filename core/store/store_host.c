@@ -23,9 +23,9 @@ struct ngff_store {
     ngff_store_calls calls;
     error error;
     char *path;
-    size_t n_path;
-    int n_calls;  /* under way */
-    long process; /* whose calls these are: in a child of fork none is under way */
+    size_t n_path; /* without a '/' at the end, as in "s3:/" + "/bucket/key" */
+    int n_calls;   /* under way */
+    long process;  /* whose calls these are: in a child of fork none is under way */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -44,7 +44,7 @@ static ngff_store *call_begin(const char *path, const char **key, char cause[256
     if (s)
         s->n_calls++;
     pthread_mutex_unlock(&lock);
-    *key = s ? path + s->n_path + (path[s->n_path] == '/') : "";
+    *key = s ? path + s->n_path + strspn(path + s->n_path, "/") : "";
     if (!s)
         snprintf(cause, 256, "this store of the host has ended, or never was");
     else
@@ -358,6 +358,8 @@ ngff_store *ngff_store_create(const ngff_store_calls *calls, const char *name)
     s->calls = *calls;
     pthread_mutex_lock(&lock);
     s->n_path = (size_t)snprintf(s->path, room, "%s%d:%s", STORE_HOST_BEGIN, ++last_number, name);
+    while (s->path[s->n_path - 1] == '/')
+        s->n_path--;
     s->next = stores;
     stores = s;
     pthread_mutex_unlock(&lock);

@@ -345,6 +345,29 @@ static void root_of_the_store_may_be_the_image(void)
     memory_end(m);
 }
 
+/* A host whose keys begin with a bucket has messages that say "s3://bucket/...". */
+static void name_may_end_as_the_scheme_of_a_url_does(void)
+{
+    memory *m = memory_begin();
+    ngff_store_calls calls = all_calls;
+    char path[100], message[1000] = "";
+    calls.user = m;
+    ngff_store *s = ngff_store_create(&calls, "s3:/");
+    snprintf(path, sizeof path, "%s/bucket/a", ngff_store_path(s));
+    CHECK_INT(write_image(path, 1, NULL, NULL), NGFF_OK);
+    CHECK(has(m, "bucket/a/zarr.json"));
+    check_pixels(path, 1);
+    CHECK_INT(write_image(path, 1, NULL, message), NGFF_E_EXISTS);
+    CHECK(strstr(message, ":s3://bucket/a exists"));
+    CHECK_INT(write_image(ngff_store_path(s), 2, NULL, message), NGFF_E_EXISTS); /* holds objects of others */
+    empty(m);
+    CHECK_INT(write_image(ngff_store_path(s), 2, NULL, NULL), NGFF_OK);
+    CHECK(has(m, "zarr.json"));
+    check_pixels(ngff_store_path(s), 2);
+    ngff_store_free(s);
+    memory_end(m);
+}
+
 static void image_is_refused_and_replaced_as_on_a_server(void)
 {
     memory *m = memory_begin();
@@ -625,12 +648,12 @@ static void list_that_fails_keeps_the_image_that_is_there(void)
 
 /* -- Two writers --------------------------------------------------------------------------------------------------- */
 
-static memory *contested;
+static char contested[300]; /* the path */
 
 static void *write_contested(void *seed)
 {
     char message[1000] = "";
-    int32_t status = write_image(at(contested, "a"), *(int *)seed, NULL, message);
+    int32_t status = write_image(contested, *(int *)seed, NULL, message);
     CHECK(status == NGFF_OK || status == NGFF_E_EXISTS);
     CHECK(status == NGFF_OK || strstr(message, "another program is writing") || strstr(message, "OVERWRITE"));
     return status == NGFF_OK ? seed : NULL;
@@ -642,7 +665,8 @@ static void one_of_several_writers_of_a_name_wins(void)
     for (int round = 0; round < 20; round++) {
         pthread_t threads[n_writers];
         int seeds[n_writers], n_won = 0, winner = 0;
-        contested = memory_begin();
+        memory *m = memory_begin();
+        snprintf(contested, sizeof contested, "%s", at(m, "a"));
         for (int i = 0; i < n_writers; i++) {
             seeds[i] = 10 * i + 1;
             pthread_create(&threads[i], NULL, write_contested, &seeds[i]);
@@ -654,8 +678,8 @@ static void one_of_several_writers_of_a_name_wins(void)
             winner = won ? *(int *)won : winner;
         }
         CHECK_INT(n_won, 1);
-        check_pixels(at(contested, "a"), winner);
-        memory_end(contested);
+        check_pixels(contested, winner);
+        memory_end(m);
     }
 }
 
@@ -967,6 +991,7 @@ int main(void)
     place_begin();
     RUN(image_is_written_through_the_calls_and_read_back);
     RUN(root_of_the_store_may_be_the_image);
+    RUN(name_may_end_as_the_scheme_of_a_url_does);
     RUN(image_is_refused_and_replaced_as_on_a_server);
     RUN(calls_that_are_missing_are_refused);
     RUN(place_that_is_only_read_is_not_written);
