@@ -11,6 +11,16 @@ import cffi
 CALLBACKS = """
 extern "Python" int32_t omezarr_progress(void *user, double share);
 extern "Python" void omezarr_finding(void *user, int32_t kind, const char *text);
+extern "Python" int32_t omezarr_store_write(void *user, const char *key, const void *bytes, int64_t n, int32_t must_be_new,
+                                            char *error, int64_t error_size);
+extern "Python" int32_t omezarr_store_read(void *user, const char *key, int64_t offset, int64_t n,
+                                           void *(*room)(void *to, int64_t n), void *to, int64_t *size, char *error,
+                                           int64_t error_size);
+extern "Python" int32_t omezarr_store_remove(void *user, const char *key, char *error, int64_t error_size);
+extern "Python" int32_t omezarr_store_size(void *user, const char *key, int64_t *size, char *error, int64_t error_size);
+extern "Python" int32_t omezarr_store_list(void *user, const char *prefix, int32_t is_recursive,
+                                           int32_t (*found)(void *to, const char *key), void *to, char *error,
+                                           int64_t error_size);
 """
 
 

@@ -8,9 +8,14 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ._hosts import cause_of, shown
 from ._native import ffi, lib
+
+
+if TYPE_CHECKING:
+    from ._places import Place
 
 
 class Error(Exception):
@@ -75,8 +80,13 @@ def text(pointer: Any) -> str:
 
 
 def raise_for(status: int, message: str) -> None:
-    error = _errors.get(status, Error)(message or text(lib.ngff_status_text(status)))
+    error = _errors.get(status, Error)(shown(message) or text(lib.ngff_status_text(status)))
     error.status = status
+    cause = cause_of(message)  # what a store of Python's has raised
+    if isinstance(cause, (KeyboardInterrupt, SystemExit)):
+        raise cause
+    if cause is not None:
+        raise error from cause
     raise error
 
 
@@ -97,16 +107,20 @@ def strings(values: Sequence[str]) -> Any:
 class Handle:
     """One C handle of a kind: "image", "plan", "writer", "reader"."""
 
-    def __init__(self, kind: str, pointer: Any) -> None:
+    def __init__(self, kind: str, pointer: Any, place: Place | None = None) -> None:
         if pointer == ffi.NULL:
             raise MemoryError(f"no memory for a {kind}")
-        self.kind = kind
+        self.kind, self.place = kind, place
         self.pointer = ffi.gc(pointer, getattr(lib, f"ngff_{kind}_free"))
         status = self._function("status")(self.pointer)
         if status < 0:
             message = self.error()
             ffi.release(self.pointer)
+            if place is not None:
+                place.check()
             raise_for(status, message)
+        if place is not None:
+            place.check()
 
     def _function(self, name: str) -> Any:
         return getattr(lib, f"ngff_{self.kind}_{name}")
@@ -117,6 +131,8 @@ class Handle:
     def call(self, name: str, *arguments: Any) -> int:
         """ngff_<kind>_<name>; a negative result is raised."""
         status: int = self._function(name)(self.pointer, *arguments)
+        if self.place is not None:
+            self.place.check()
         if status < 0:
             raise_for(status, self.error())
         return status
@@ -141,10 +157,10 @@ class Handle:
 class Writer(Handle):
     """A writer that several threads may call. After release() their calls fail; none of them touches freed memory."""
 
-    def __init__(self, plan: Handle, path: str) -> None:
+    def __init__(self, plan: Handle, place: Place) -> None:
         self._idle = threading.Condition()
         self._n_calls, self._is_released = 0, False
-        super().__init__("writer", lib.ngff_writer_open(plan.pointer, path.encode()))
+        super().__init__("writer", lib.ngff_writer_open(plan.pointer, place.path.encode()), place)
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
@@ -229,7 +245,7 @@ class Listener:
 
 @ffi.def_extern()  # type: ignore[untyped-decorator]
 def omezarr_finding(user: Any, kind: int, words: Any) -> None:
-    ffi.from_handle(user).findings.append(Finding(_kinds.get(kind, "note"), text(words)))
+    ffi.from_handle(user).findings.append(Finding(_kinds.get(kind, "note"), shown(text(words))))
 
 
 @ffi.def_extern(error=0)  # type: ignore[untyped-decorator]

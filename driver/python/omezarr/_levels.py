@@ -13,6 +13,7 @@ import numpy as np
 
 from ._handles import Handle, integers, raise_for, strings, text
 from ._native import ffi, lib
+from ._places import Place
 
 
 class Store:
@@ -21,26 +22,27 @@ class Store:
     _open: weakref.WeakValueDictionary[tuple[Any, ...], Store] = weakref.WeakValueDictionary()
     _lock = threading.Lock()
 
-    def __init__(self, path: str, part: str, options: tuple[str, ...]) -> None:
-        self.path, self.part, self.options = path, part, options
+    def __init__(self, place: Place, part: str, options: tuple[str, ...]) -> None:
+        self.place, self.part, self.options = place, part, options
         pointer, texts = strings(options)
-        self.handle = Handle("reader", lib.ngff_reader_open_part(path.encode(), part.encode() or ffi.NULL, pointer))
+        opened = lib.ngff_reader_open_part(place.path.encode(), part.encode() or ffi.NULL, pointer)
+        self.handle = Handle("reader", opened, place)
         del texts
 
     def open(self) -> Store:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return open_again, (self.path, self.part, self.options)
+        return open_again, (self.place, self.part, self.options)
 
 
-def open_again(path: str, part: str, options: tuple[str, ...]) -> Store:
+def open_again(place: Place, part: str, options: tuple[str, ...]) -> Store:
     """What a pickled store becomes in another process."""
-    key = (os.getpid(), path, part, options)
+    key = (os.getpid(), place.key, part, options)
     with Store._lock:
         store = Store._open.get(key)
         if store is None:
-            store = Store._open[key] = Store(path, part, options)
+            store = Store._open[key] = Store(place, part, options)
         return store
 
 
@@ -134,6 +136,7 @@ class Level:
                               ffi.cast("uint8_t *", pixels.ctypes.data) if self.is_mask else
                               ffi.cast("void *", pixels.ctypes.data), ffi.NULL,
                               self.n_threads or os.cpu_count() or 1, error, len(error))
+            store.place.check()
             if status < 0:
                 raise_for(status, text(error))
         return pixels[rest]

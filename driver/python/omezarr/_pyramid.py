@@ -22,6 +22,7 @@ from ._levels import Level, Store
 from ._model import Methods, Multiscales, NgffImage, Omero, metadata_of
 from ._native import ffi, lib
 from ._options import as_list
+from ._places import Place
 from ._xarray import is_tree, levels_of
 
 SPATIAL = "zyx"
@@ -249,7 +250,7 @@ class Pyramid:
                 weakref.finalize(self, shutil.rmtree, folder, True)
                 path = os.path.join(folder, "levels.ome.zarr")
                 self._make(path)
-                self._store = Store(path, "", ())
+                self._store = Store(Place(path), "", ())
         return self._store
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -297,7 +298,7 @@ def to_multiscales(
     def make(path: str) -> None:
         from ._write import write_levels
 
-        write_levels(path, make_plan(image, factors, chunk, method, {"compress": "NONE", "statistics": False}), image)
+        write_levels(Place(path), make_plan(image, factors, chunk, method, {"compress": "NONE", "statistics": False}), image)
 
     pyramid = Pyramid(make)
     images = [first]

@@ -6,32 +6,27 @@ import json
 import math
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import _sources
 from ._handles import Finding, Handle, Listener, raise_for, text
+from ._hosts import shown
 from ._levels import Level, Store, open_again
 from ._model import Methods, Multiscales, NgffImage, Omero, OmeroChannel, OmeroWindow, metadata_of
 from ._native import ffi, lib
+from ._places import Place, place_of
 from ._write import OmeZarrWarning, progress_of
 
 
-def _path(store: str | os.PathLike[str]) -> str:
-    if not isinstance(store, (str, os.PathLike)):
-        raise TypeError(f"the store is a {type(store).__name__}; give the path of a folder or of an .ozx file")
-    return os.fspath(store)
-
-
-def _open(store: str | os.PathLike[str], part: str | None, **options: Any) -> Store:
-    path = _path(store)
+def _open(place: Place, part: str | None, **options: Any) -> Store:
     given = tuple(f"{name.upper()}={value}" for name, value in options.items() if value is not None)
-    return Store(path, part or "", given)
+    return Store(place, part or "", given)
 
 
 def _warn(store: Store) -> None:
     while told := store.handle.text("warning"):
-        warnings.warn(told, OmeZarrWarning, stacklevel=3)
+        warnings.warn(shown(told), OmeZarrWarning, stacklevel=3)
 
 
 def _parts(store: Store) -> list[tuple[str, str]]:
@@ -39,10 +34,10 @@ def _parts(store: Store) -> list[tuple[str, str]]:
     return [(handle.text("part_path", i), handle.text("part_title", i)) for i in range(handle.value("part_count"))]
 
 
-def parts(store: str | os.PathLike[str], part: str | None = None) -> list[tuple[str, str]]:
+def parts(store: Any, part: str | None = None, storage_options: Mapping[str, Any] | None = None) -> list[tuple[str, str]]:
     """What is in a store beside or instead of one image: fields of a plate, series, labels. Each is (part, title), and
     from_ngff_zarr(store, part=...) opens it. Empty if the store is one image and nothing else."""
-    return _parts(_open(store, part))
+    return _parts(_open(place_of(store, storage_options), part))
 
 
 def _omero(handle: Handle) -> Omero | None:
@@ -59,21 +54,23 @@ def _omero(handle: Handle) -> Omero | None:
 
 
 def from_ngff_zarr(
-    store: str | os.PathLike[str],
+    store: Any,
     validate: bool = False,
     part: str | None = None,
     max_metadata: str | int | None = None,
     max_chunk: str | int | None = None,
     missing_chunks: str | None = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> Multiscales:
     """Opens an OME-Zarr image with its levels. Pixels are read when they are asked for.
 
     store: path of the folder, of one image inside it ("plate.ome.zarr/A/1/0", "image.ome.zarr/labels/cells"), or of an
-        .ozx file. NGFF 0.1 to 0.6.
+        .ozx file; or a URL, an fsspec mapper or file system, a UPath, a store of obstore or zarr, a dict. NGFF 0.1 to 0.6.
     validate: refuses metadata that breaks a MUST of the specification (ValueError with all of it).
     part: which image of a store that has several; parts() lists them. The only one needs no name.
     max_metadata, max_chunk: most bytes of a document (16MB) and of a decoded chunk (256MB).
     missing_chunks: what a chunk that is not there means: "AUTO", "ERROR" or "FILL".
+    storage_options: of a URL, for fsspec.
 
     images[i].data is a lazy dask array where dask is installed (one block per chunk; workers of a cluster open the store
     themselves), else an object with shape, dtype and [...]; images[i].source is always the latter. Axes are in the order
@@ -81,20 +78,21 @@ def from_ngff_zarr(
 
     Raises FileNotFoundError if there is no image, ValueError for damaged metadata, all also omezarr.Error.
     """
+    place = place_of(store, storage_options)
     if validate:
-        broken = [finding.text for finding in globals()["validate"](store) if finding.kind == "invalid"]
+        broken = [finding.text for finding in globals()["validate"](place) if finding.kind == "invalid"]
         if broken:
             raise_for(lib.NGFF_E_CORRUPT, "\n".join(broken))
     options: dict[str, Any] = {"max_metadata": max_metadata, "max_chunk": max_chunk, "missing_chunks": missing_chunks}
-    opened = _open(store, part, **options)
+    opened = _open(place, part, **options)
     handle = opened.handle
     if handle.value("level_count") == 0:
         found = _parts(opened)
         if len(found) != 1:
-            raise_for(lib.NGFF_E_NOT_FOUND, f"{os.fspath(store)} holds {len(found)} images: give one as part=, such as "
+            raise_for(lib.NGFF_E_NOT_FOUND, f"{place.shown} holds {len(found)} images: give one as part=, such as "
                                             f"{', '.join(repr(path) for path, _ in found[:4])} (omezarr.parts lists all)")
-        return from_ngff_zarr(store, False, found[0][0], **options)
-    key = (os.getpid(), opened.path, opened.part, opened.options)
+        return from_ngff_zarr(place, False, found[0][0], **options)
+    key = (os.getpid(), place.key, opened.part, opened.options)
     Store._open[key] = opened
     dims = handle.text("dims")
     rank, dtype = len(dims), _sources.TYPE_NAMES[handle.value("data_type")]
@@ -136,22 +134,25 @@ def from_ngff_zarr(
     return Multiscales(images, metadata, None, method, first_chunk)
 
 
-def validate(store: str | os.PathLike[str]) -> list[Finding]:
+def validate(store: Any, storage_options: Mapping[str, Any] | None = None) -> list[Finding]:
     """Judges the metadata of a store, or of one document (.json, .zattrs), by the text of NGFF 0.4 to 0.6. The findings
     name document, key and rule; those of kind "invalid" break a MUST."""
     listener = Listener()
-    lib.ngff_validate(os.fspath(store).encode(), ffi.NULL, lib.omezarr_finding, listener.handle)
+    place = place_of(store, storage_options)
+    lib.ngff_validate(place.path.encode(), ffi.NULL, lib.omezarr_finding, listener.handle)
+    place.check()
     return listener.findings
 
 
-def verify(store: str | os.PathLike[str], part: str | None = None, threads: int = 0,
-           progress: bool | Callable[[float], Any] | None = None) -> list[Finding]:
+def verify(store: Any, part: str | None = None, threads: int = 0, progress: bool | Callable[[float], Any] | None = None,
+           storage_options: Mapping[str, Any] | None = None) -> list[Finding]:
     """Looks at every object of a store: documents, chunks, shard indices, what is missing and what should not be there.
     The findings of kind "damage", "stray" and "invalid" mean that it is not whole; no findings: it is."""
+    place = place_of(store, storage_options)
     listener, reader = Listener(progress_of(progress)), ffi.new("ngff_reader **")
-    status = lib.ngff_verify(_path(store).encode(), (part or "").encode() or ffi.NULL, ffi.NULL, threads, lib.omezarr_finding,
+    status = lib.ngff_verify(place.path.encode(), (part or "").encode() or ffi.NULL, ffi.NULL, threads, lib.omezarr_finding,
                              lib.omezarr_progress, listener.handle, reader)
-    opened = Handle("reader", reader[0])
+    opened = Handle("reader", reader[0], place)
     if listener.failure:
         raise listener.failure
     if status < 0 and status != lib.NGFF_E_CORRUPT and not listener.findings:

@@ -21,11 +21,13 @@ from typing import Any, Unpack
 import numpy as np
 
 from . import _sources
-from ._handles import Handle, OptionError, Writer, integers, raise_for, text
+from ._handles import Handle, OptionError, UnsupportedError, Writer, integers, raise_for, text
+from ._hosts import shown
 from ._levels import Level, Store
 from ._model import Methods, Multiscales, NgffImage, is_dask
 from ._native import ffi, lib
 from ._options import UNSAID, Options, check_names, codec_options
+from ._places import Place, place_of
 from ._pyramid import factors_of, is_made, make_plan, to_multiscales
 
 
@@ -225,7 +227,7 @@ def _compare(writer: Writer, image: NgffImage) -> None:
                                           "was published: does the source give the same pixels each time?")
 
 
-def write_levels(path: str, plan: Handle, image: NgffImage, given: Mapping[int, NgffImage] | None = None,
+def write_levels(place: Place, plan: Handle, image: NgffImage, given: Mapping[int, NgffImage] | None = None,
                  progress: Callable[[float], Any] | None = None, is_compared: bool = False) -> None:
     """Writes a planned image. After any exception, Ctrl-C too, nothing of it is left."""
     for level in given or {}:
@@ -233,7 +235,7 @@ def write_levels(path: str, plan: Handle, image: NgffImage, given: Mapping[int, 
     block = _sources.block_of(image.source)
     n_readers = (os.cpu_count() or 1) if is_dask(image.source) else 1
     plan.call("set_source", ffi.NULL if block is None else integers(block), n_readers)
-    writer = Writer(plan, path)
+    writer = Writer(plan, place)
     try:
         _feed(writer, 0, image, progress)
         for level, of_level in (given or {}).items():
@@ -245,7 +247,7 @@ def write_levels(path: str, plan: Handle, image: NgffImage, given: Mapping[int, 
     finally:
         writer.release()
     if warning:
-        warnings.warn(warning, OmeZarrWarning, stacklevel=3)
+        warnings.warn(shown(warning), OmeZarrWarning, stacklevel=3)
 
 
 # -- Step 3 --------------------------------------------------------------------------------------------------------
@@ -321,7 +323,7 @@ def _left_behind(image: NgffImage) -> list[str]:
 
 
 def to_ngff_zarr(
-    store: str | os.PathLike[str],
+    store: Any,
     multiscales: Multiscales | NgffImage | Any,
     version: str = "0.5",
     overwrite: bool = True,
@@ -334,12 +336,16 @@ def to_ngff_zarr(
     fingerprint: str | None = None,
     compressor: Any = UNSAID,
     compressors: Any = UNSAID,
+    storage_options: Mapping[str, Any] | None = None,
     **options: Unpack[Options],
 ) -> None:
     """Writes an image with all its levels, in one pass over its pixels and in bounded memory.
 
     store: path of the folder to make, by custom NAME.ome.zarr, or of a single file, NAME.ozx. It appears when it is
         whole; until then, and after any failure or Ctrl-C, there is what was there before.
+        Or a place elsewhere: a URL such as "s3://BUCKET/NAME.ome.zarr" (by fsspec, with storage_options), an fsspec mapper
+        or file system, a UPath, a store of obstore or zarr, a dict. There nothing opens before the image is whole, and a
+        failure leaves nothing; but one that is overwritten is removed first.
     multiscales: what to_multiscales returns (or an image or array, which it is called with). Levels whose data was
         replaced are written as they are given; all others are made from level 0.
     version: of NGFF, "0.4", "0.5" or "0.6".
@@ -354,16 +360,19 @@ def to_ngff_zarr(
     fingerprint: for resume: text that tells this source from others. Without it a numpy array is digested, of other
         arrays it is their name.
     compressor, compressors: a codec of numcodecs or zarr, its dict, or None for none; instead of compress= and level=.
+    storage_options: of the URL, for fsspec: {"key": ..., "secret": ..., "endpoint_url": ...}.
     options: all others of the library, in small letters: compress="ZSTD", level=3, layout="FLAT" ... (omezarr.Options).
 
     A dask array is computed block by block, each block once, whatever its chunks, with the scheduler in force; pixels of
     one region are held at a time. Shards and chunks need not fit the blocks.
 
     Raises FileExistsError, FileNotFoundError, ValueError, NotImplementedError, OSError (all also omezarr.Error) with the
-    path, the cause and what to do; what the source raises comes through as it is.
+    path, the cause and what to do; what the source raises comes through as it is, and what a store of Python's raises is
+    the cause (__cause__) of the error.
     """
-    if not isinstance(store, (str, os.PathLike)):
-        raise TypeError(f"the store is a {type(store).__name__}; give the path of a folder or of an .ozx file")
+    place = place_of(store, storage_options)
+    if place.why_not_written:
+        raise UnsupportedError(f"{place.shown}: {place.why_not_written}")
     level = verify.upper() if isinstance(verify, str) else "STORE" if verify else "NO"
     switches: dict[str, Any] = {"overwrite": overwrite, "resume": resume, "sync": sync, "verify": level,
                                 "consolidated": consolidate_metadata}
@@ -374,6 +383,11 @@ def to_ngff_zarr(
         switches.update(codec_options(codec))
     planned, m = _planned(multiscales, version, chunks_per_shard, options, switches)
     image = m.images[0]
+    for source in (level_image.source for level_image in m.images):
+        owner = source.owner if isinstance(source, Level) else None
+        if isinstance(owner, Store) and owner.place.is_same(place):
+            raise OptionError(f"{place.shown}: the image is read from there, and an image that is overwritten in an object store is "
+                              "removed first; write to another name")
     if resume:
         planned.call("set_fingerprint", (fingerprint or _sources.fingerprint(image.source)).encode())
     for i in itertools.count():
@@ -383,7 +397,7 @@ def to_ngff_zarr(
         warnings.warn(told, OmeZarrWarning, stacklevel=2)
     left = _left_behind(image)
     if left:
-        warnings.warn(f"{os.fspath(store)}: attributes of the store that the image was read from are not written: {', '.join(left)}; "
+        warnings.warn(f"{place.shown}: attributes of the store that the image was read from are not written: {', '.join(left)}; "
                       "gdal_translate -of OMEZARR keeps them", OmeZarrWarning, stacklevel=2)
     given = {i: of_level for i, of_level in enumerate(m.images) if i and not is_made(of_level)}
     for i, of_level in given.items():
@@ -391,7 +405,7 @@ def to_ngff_zarr(
         if of_level.shape != expected:
             raise OptionError(f"level {i} has shape {of_level.shape}; by its factor it has {expected} here, sizes being "
                               "rounded up. Make the levels anew: to_multiscales(multiscales.images[0], scale_factors)")
-    write_levels(os.fspath(store), planned, image, given, progress_of(progress), level == "SOURCE")
+    write_levels(place, planned, image, given, progress_of(progress), level == "SOURCE")
     for written in m.images:
         for callback in written.computed_callbacks:
             callback()

@@ -95,7 +95,7 @@ def test_overwrite(tmp_path, data):
     (lambda s, d: omezarr.to_ngff_zarr(s, d, compression="ZSTD"), TypeError),
     (lambda s, d: omezarr.to_ngff_zarr(s, d, dry_run=True), ValueError),
     (lambda s, d: omezarr.to_ngff_zarr(s, d, version="0.4", chunks_per_shard=2), ValueError),
-    (lambda s, d: omezarr.to_ngff_zarr({}, d), TypeError),
+    (lambda s, d: omezarr.to_ngff_zarr(5, d), TypeError),
     (lambda s, d: omezarr.to_ngff_zarr(s / "no" / "folder", d), OSError),
     (lambda s, d: omezarr.from_ngff_zarr(s), FileNotFoundError),
     (lambda s, d: omezarr.to_multiscales(d, [0]), ValueError),
