@@ -206,11 +206,11 @@ static void put(memory *m, const char *key, const void *bytes, size_t n)
     CHECK_INT(memory_write(m, key, bytes, (int64_t)n, 0, error, sizeof error), NGFF_OK);
 }
 
-/* The path of an image in it; holds for three more calls. */
+/* The path of an image in it; holds for three more calls of the thread. */
 static const char *at(const memory *m, const char *name)
 {
-    static char paths[4][300];
-    static int next;
+    static _Thread_local char paths[4][300];
+    static _Thread_local int next;
     char *path = paths[next++ % 4];
     snprintf(path, sizeof paths[0], "%s%s%s", ngff_store_path(m->store), name[0] ? "/" : "", name);
     return path;
