@@ -47,11 +47,12 @@ struct cJSON *json_parse(const char *text, size_t n, const json_limits *limits, 
 struct cJSON *json_tree(json_span span, const char *where, error *e);
 
 /* As json_parse, for texts that anybody may have written: what is no JSON in a way that is known is mended, in *text
- * (malloc'ed, and perhaps another afterwards) as in the tree, and told: a byte order mark, numbers that are none, bad
- * characters in strings, a key that is there twice. */
+ * (malloc'ed, with a NUL behind it, and perhaps another afterwards) as in the tree, and told: a byte order mark, numbers
+ * that are none, bad characters in strings, a key that is there twice. */
 struct cJSON *json_parse_mended(char **text, size_t *n, const json_limits *limits, const char *where, warnings *told,
                                 error *e);
-/* The first part of that: a new text, or NULL where there was nothing to mend, or no memory. */
+/* The first part of that: a new text, or NULL where there was nothing to mend, or no memory. Both have a NUL behind
+ * them. */
 char *json_mend(const char *text, size_t n, size_t *n_mended, const char *where, warnings *told);
 /* A root's document is long because of its copies of others, and its beginning, n bytes, is all that there is: ends it in
  * front of the copies, where its attributes come before them. What may come behind them follows from their being there.
