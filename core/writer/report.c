@@ -244,37 +244,30 @@ static void sort_objects(report *r)
     r->n_objects = n;
 }
 
-/* An array of level 0 whose objects an earlier run may have stored. */
-typedef struct {
-    const char *path;
-    int rank;
-    const int64_t *grid;          /* chunks per axis */
-    int64_t per_object[MAX_RANK]; /* chunks in an object per axis */
-    const chunk_set *stored;
-} kept_array;
-
-/* Does one of the chunks of an object hold more than fill? */
-static int holds_chunk(const kept_array *a, const int64_t *object)
+/* Does one of the chunks of an object hold more than fill? n: chunks in an object per axis. */
+static int holds_chunk(const planned_array *a, const chunk_set *stored, const int64_t *n, const int64_t *object)
 {
     int64_t first[MAX_RANK], last[MAX_RANK], chunk[MAX_RANK];
     for (int i = 0; i < a->rank; i++) {
-        chunk[i] = first[i] = object[i] * a->per_object[i];
-        last[i] = min_i64(first[i] + a->per_object[i], a->grid[i]) - 1;
+        chunk[i] = first[i] = object[i] * n[i];
+        last[i] = min_i64(first[i] + n[i], a->grid[i]) - 1;
     }
     do
-        if (chunk_set_has(a->stored, grid_place(a->rank, a->grid, chunk)))
+        if (chunk_set_has(stored, grid_place(a->rank, a->grid, chunk)))
             return 1;
     while (count_up(a->rank, first, last, chunk));
     return 0;
 }
 
-/* Reads the objects of an array that an earlier run has stored and this one has kept. n_known: those of this run,
+/* Reads the objects of an array of level 0 that an earlier run has stored and this one has kept. n_known: those of this run,
  * sorted. */
-static int32_t read_kept(report *r, store *s, const kept_array *a, size_t n_known, error *e)
+static int32_t read_kept(report *r, store *s, const planned_array *a, const chunk_set *stored, size_t n_known, error *e)
 {
-    int64_t objects[MAX_RANK], index[MAX_RANK] = {0};
-    for (int i = 0; i < a->rank; i++)
-        objects[i] = ceil_div(a->grid[i], a->per_object[i]);
+    int64_t objects[MAX_RANK], per_object[MAX_RANK], index[MAX_RANK] = {0};
+    for (int i = 0; i < a->rank; i++) {
+        per_object[i] = a->shard ? a->shard[i] / a->chunk[i] : 1;
+        objects[i] = ceil_div(a->grid[i], per_object[i]);
+    }
     int64_t n = product_checked(objects, a->rank);
     for (int64_t k = 0; k < n && e->status == NGFF_OK; k++) {
         char full[longest_key], name[128];
@@ -284,7 +277,7 @@ static int32_t read_kept(report *r, store *s, const kept_array *a, size_t n_know
         object like = {.key = full};
         chunk_key(r->plan->zarr_format, a->rank, index, name);
         snprintf(full, sizeof full, "%s%s/%s", prefix, a->path, name);
-        if (holds_chunk(a, index) && !bsearch(&like, r->objects, n_known, sizeof like, by_key)) {
+        if (holds_chunk(a, stored, per_object, index) && !bsearch(&like, r->objects, n_known, sizeof like, by_key)) {
             if (store_read(s, key, 0, 0, &bytes, &n_bytes, e) == NGFF_OK)
                 report_object(r, prefix, key, bytes, n_bytes, e);
             free(bytes);
@@ -297,14 +290,9 @@ static int32_t read_kept(report *r, store *s, const kept_array *a, size_t n_know
 static int32_t read_all_kept(report *r, const report_end *end, error *e)
 {
     size_t n_known = r->n_objects;
-    for (int i = 0; i < r->plan->n_arrays && e->status == NGFF_OK; i++) {
-        const planned_array *a = &r->plan->arrays[i];
-        kept_array kept = {.path = a->path, .rank = a->rank, .grid = a->grid, .stored = &end->stored[i]};
-        for (int k = 0; k < a->rank; k++)
-            kept.per_object[k] = a->shard ? a->shard[k] / a->chunk[k] : 1;
-        if (a->level == 0)
-            read_kept(r, end->store, &kept, n_known, e);
-    }
+    for (int i = 0; i < r->plan->n_arrays && e->status == NGFF_OK; i++)
+        if (r->plan->arrays[i].level == 0)
+            read_kept(r, end->store, &r->plan->arrays[i], &end->stored[i], n_known, e);
     return e->status;
 }
 
