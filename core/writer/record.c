@@ -109,7 +109,7 @@ typedef struct {
 typedef struct {
     const ngff_plan *plan;
     store *store;
-    objects pixels, mask;
+    objects of[2];    /* the pixels, and the mask: without one of no axes */
     uint8_t *is_done; /* per cell */
     const void *settings;
     pthread_mutex_t lock; /* all below */
@@ -122,7 +122,7 @@ static void keep_line(search *s, const char *line)
 {
     int is_back = *line == '-';
     line += is_back;
-    objects *o = *line == 'm' ? &s->mask : &s->pixels;
+    objects *o = &s->of[*line == 'm'];
     line += *line == 'm';
     int64_t index[MAX_RANK] = {0};
     char *end = (char *)line;
@@ -174,11 +174,11 @@ static int64_t object_count(const objects *o)
 static void trust_objects(void *argument)
 {
     search *s = argument;
-    int64_t n_pixels = object_count(&s->pixels), n = n_pixels + object_count(&s->mask);
+    int64_t n_pixels = object_count(&s->of[0]), n = n_pixels + object_count(&s->of[1]);
     pthread_mutex_lock(&s->lock);
     while (s->next < n && s->error.status == NGFF_OK && store_goes_on(s->store, &s->error) == NGFF_OK) {
         int64_t number = s->next++;
-        objects *o = number < n_pixels ? &s->pixels : &s->mask;
+        objects *o = &s->of[number >= n_pixels];
         number -= number < n_pixels ? 0 : n_pixels;
         if (!o->lines[number])
             continue;
@@ -236,13 +236,13 @@ static void visit_objects(search *s, const int64_t *cell, int *changed,
             is_inside &= chunk < base->grid[i];
         }
         if (is_inside)
-            visit(s, grid_place(rank, base->cell_grid, cell), grid_place(rank, s->pixels.grid, object), changed);
+            visit(s, grid_place(rank, base->cell_grid, cell), grid_place(rank, s->of[0].grid, object), changed);
     }
 }
 
 static void undo_cell(search *s, int64_t cell, int64_t object, int *changed)
 {
-    if (s->is_done[cell] && !s->pixels.is_trusted[object]) {
+    if (s->is_done[cell] && !s->of[0].is_trusted[object]) {
         s->is_done[cell] = 0;
         *changed = 1;
     }
@@ -250,8 +250,8 @@ static void undo_cell(search *s, int64_t cell, int64_t object, int *changed)
 
 static void undo_object(search *s, int64_t cell, int64_t object, int *changed)
 {
-    if (!s->is_done[cell] && s->pixels.is_trusted[object]) {
-        s->pixels.is_trusted[object] = 0;
+    if (!s->is_done[cell] && s->of[0].is_trusted[object]) {
+        s->of[0].is_trusted[object] = 0;
         *changed = 1;
     }
 }
@@ -261,7 +261,7 @@ static void undo_masked(search *s, const int64_t *cell, int *changed)
 {
     int rank = s->plan->image->rank;
     uint8_t *is_done = &s->is_done[grid_place(rank, s->plan->levels[0].cell_grid, cell)];
-    if (s->mask.rank == 0 || !*is_done || s->mask.is_trusted[grid_place(2, s->mask.grid, cell + rank - 2)])
+    if (s->of[1].rank == 0 || !*is_done || s->of[1].is_trusted[grid_place(2, s->of[1].grid, cell + rank - 2)])
         return;
     *is_done = 0;
     *changed = 1;
@@ -307,12 +307,13 @@ static void undo_regions(search *s, int *changed)
     }
 }
 
-static int objects_make(objects *o, int rank, const int64_t *shape, const int64_t *object, const char *path)
+static int objects_make(objects *o, const planned_array *a)
 {
-    o->rank = rank;
-    o->path = path;
-    for (int i = 0; i < rank; i++)
-        o->grid[i] = ceil_div(shape[i], object[i]);
+    const int64_t *object = a->shard ? a->shard : a->chunk;
+    o->rank = a->rank;
+    o->path = a->path;
+    for (int i = 0; i < a->rank; i++)
+        o->grid[i] = ceil_div(a->shape[i], object[i]);
     o->lines = calloc((size_t)object_count(o), sizeof *o->lines);
     o->is_trusted = calloc((size_t)object_count(o), 1);
     return o->lines && o->is_trusted;
@@ -344,15 +345,12 @@ static void leave_done(search *s, wanted *rest)
 /* The cells that are still to be made, from the lines of a record. */
 static wanted *find_rest(const ngff_plan *plan, store *from, const char *lines, const char *mark, error *e)
 {
-    const level *base = &plan->levels[0];
-    int rank = plan->image->rank, y = rank - 2;
     search s = {.plan = plan, .store = from};
-    int64_t n_cells = product_checked(base->cell_grid, rank);
+    int64_t n_cells = product_checked(plan->levels[0].cell_grid, plan->image->rank);
     wanted *rest = wanted_create(plan);
     s.is_done = memory_take(n_cells, 1);
-    int is_made = rest && s.is_done && objects_make(&s.pixels, rank, base->shape, base->shard, base->path) &&
-                  (!plan->image->has_mask ||
-                   objects_make(&s.mask, 2, base->shape + y, base->chunk + y, plan_mask(plan, 0)->path));
+    int is_made = rest && s.is_done && objects_make(&s.of[0], plan_pixels(plan, 0)) &&
+                  (!plan->image->has_mask || objects_make(&s.of[1], plan_mask(plan, 0)));
     pthread_mutex_init(&s.lock, NULL);
     if (!is_made)
         error_set(e, NGFF_E_MEMORY, "out of memory");
@@ -361,8 +359,8 @@ static wanted *find_rest(const ngff_plan *plan, store *from, const char *lines, 
         leave_done(&s, rest);
     }
     pthread_mutex_destroy(&s.lock);
-    objects_release(&s.pixels);
-    objects_release(&s.mask);
+    objects_release(&s.of[0]);
+    objects_release(&s.of[1]);
     free(s.is_done);
     if (e->status == NGFF_OK)
         return rest;
