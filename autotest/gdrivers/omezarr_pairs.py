@@ -133,6 +133,8 @@ class Case:
         self.method = self.pick(None, *WINDOWED, *WINDOWED, *KERNELS) if self.dtype.kind != "c" else self.pick(None, "NEAREST", "AVERAGE")
         self.levels_options = [] if self.method is None else [f"OVERVIEW_RESAMPLING={self.method}"]
         self.method = self.method or ("NEAREST" if self.dtype.kind == "c" else "AVERAGE")
+        self.is_floor = self.chance(0.3)
+        self.levels_options += ["SIZES=FLOOR"] * self.is_floor
         one = (1,) * len(self.dims)
         how = "spilled" if self.spills else self.pick("default", "default", "list", "list", "pairs", "count", "none", "z")
         stored = self.stored_dims()
@@ -159,12 +161,16 @@ class Case:
         """y and x double until both sides fit one chunk, or so many times; one pixel is not halved."""
         factors, shape = [(1, 1)], self.shape[-2:]
         while True:
-            now = ngffmodel.ceil_shape(shape, factors[-1])
+            now = self.sizes_of(shape, factors[-1])
             if len(factors) > count if count is not None else now[0] <= self.block[0] and now[1] <= self.block[1]:
                 return factors
             if now == (1, 1):
                 return factors
             factors.append(tuple(f * (2 if n > 1 else 1) for f, n in zip(factors[-1], now)))
+
+    def sizes_of(self, shape, factors):
+        """Of a level: a part of a window makes a pixel, or it is left out."""
+        return tuple(max(n // f, 1) if self.is_floor else -(-n // f) for n, f in zip(shape, factors))
 
     # -- What must be there ------------------------------------------------------------------------------------------------
 
@@ -229,6 +235,10 @@ class Case:
             elif self.mask is None:
                 valid = ngffmodel.is_valid(array, self.nodata_of(channel))
             out, any_valid, is_sure = ngffmodel.step(array, valid, ratio, method, self.nodata_of(channel))
+            kept = tuple(slice(n) for n in self.sizes_of(pixels.shape, full[number]))
+            out, any_valid = out[kept], any_valid[kept]
+            if self.validity == "alpha":
+                colours[-1] = colours[-1][(slice(None), slice(None)) + kept[-2:]]
             rounding = 1 if method in KERNELS else 0 if self.dtype.kind in "iu" or (below == 0 and method != "RMS") or method in WINDOWED[1:5] else -1
             levels.append((out, any_valid, None if tolerance is None or not is_sure else 2 * abs(tolerance) + 1 if rounding == 1 else
                            max(tolerance, 0) or min(tolerance, rounding)))
@@ -411,6 +421,7 @@ class Case:
                 stored = self.stored_dims()
                 f = self.factors[number][stored.index("z")]
                 index = np.arange(self.sizes[self.dims.index("z")]) // f
+                index = np.minimum(index, array.shape[stored.index("z")] - 1)
                 planes = np.take(array, index, stored.index("z")).reshape((-1,) + array.shape[-2:])
             self.same(found[number], planes, tolerance, f"level {number}")
             if mask is not None:

@@ -32,6 +32,13 @@ int64_t levels_block(const plan *p, int axis)
     return has_z ? default_block_3d : default_block;
 }
 
+/* Pixels along an axis of a level of this factor, at least one. */
+static int64_t size_of_level(const plan *p, int axis, int64_t factor)
+{
+    int64_t n = p->image->shape[axis];
+    return p->options.sizes == SIZES_FLOOR ? max_i64(n / factor, 1) : ceil_div(n, factor);
+}
+
 /* The next step of the default ladder: y and x double until they are one pixel. z keeps its planes, since many viewers ask
  * every level for the plane of level 0; if asked for, it doubles when its spacing has been caught up by theirs. Returns 0
  * when nothing can shrink any more. */
@@ -44,7 +51,7 @@ static int next_factors(const plan *p, const int64_t *factor, int64_t *next)
         int doubles = i == x || i == y ||
                       (i == z && p->options.is_isotropic && image->alpha < 0 &&
                        image->scale[z] * (double)factor[z] < 1.5 * spacing);
-        int can_shrink = ceil_div(image->shape[i], factor[i]) > 1;
+        int can_shrink = size_of_level(p, i, factor[i]) > 1;
         next[i] = doubles && can_shrink ? 2 * factor[i] : factor[i];
         is_smaller |= next[i] != factor[i];
     }
@@ -54,7 +61,7 @@ static int next_factors(const plan *p, const int64_t *factor, int64_t *next)
 static int fits_one_block(const plan *p, const int64_t *factor)
 {
     for (int i = p->image->rank - 2; i < p->image->rank; i++)
-        if (ceil_div(p->image->shape[i], factor[i]) > levels_block(p, i))
+        if (size_of_level(p, i, factor[i]) > levels_block(p, i))
             return 0;
     return 1;
 }
@@ -148,7 +155,7 @@ static void make_geometry(plan *p, int l)
     level *to = &p->levels[l];
     for (int i = 0; i < p->image->rank; i++) {
         double f = (double)to->factor[i], s = p->image->scale[i];
-        to->shape[i] = ceil_div(p->image->shape[i], to->factor[i]);
+        to->shape[i] = size_of_level(p, i, to->factor[i]);
         to->scale[i] = f * s;
         to->translation[i] = p->image->translation[i] + (f - 1) / 2 * s;
     }

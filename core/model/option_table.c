@@ -43,6 +43,7 @@ static const word layout_words[] = {{"OVERVIEWS", LAYOUT_OVERVIEWS, 0},
                                     {"FLAT", LAYOUT_FLAT, 0},
                                     {"BIOFORMATS2RAW", LAYOUT_BIOFORMATS2RAW, 0},
                                     {NULL, 0, 0}};
+static const word sizes_words[] = {{"CEIL", SIZES_CEIL, 0}, {"FLOOR", SIZES_FLOOR, 0}, {NULL, 0, 0}};
 static const word tri_words[] = {{"AUTO", TRI_AUTO, 0}, {"YES", TRI_YES, 0}, {"NO", TRI_NO, 0},  {"TRUE", TRI_YES, 1},
                                  {"FALSE", TRI_NO, 1},  {"ON", TRI_YES, 1},  {"OFF", TRI_NO, 1}, {"1", TRI_YES, 1},
                                  {"0", TRI_NO, 1},      {NULL, 0, 0}};
@@ -264,6 +265,16 @@ const row option_table[] = {
         .offset = offsetof(options, scale_factors),
         .low = 1,
         .high = INT32_MAX,
+    },
+    {
+        .name = "SIZES",
+        .words = sizes_words,
+        .standard = "CEIL",
+        .help =
+            "Of levels whose factor does not divide the image: CEIL keeps all of it, the last pixel is made of what "
+            "there is; FLOOR leaves the rest out, as ngff-zarr does",
+        .print = print_word,
+        .offset = offsetof(options, sizes),
     },
     {
         .name = "NUM_THREADS",

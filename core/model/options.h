@@ -12,6 +12,7 @@ enum { VERSION_04 = 4, VERSION_05, VERSION_06 }; /* of NGFF */
 const char *version_name(int version);
 int version_format(int version);
 enum { LAYOUT_OVERVIEWS, LAYOUT_SCALES, LAYOUT_FLAT, LAYOUT_BIOFORMATS2RAW };
+enum { SIZES_CEIL, SIZES_FLOOR };
 enum { TRI_AUTO, TRI_YES, TRI_NO };
 enum { WINDOW_AUTO, WINDOW_PERCENTILE, WINDOW_MINMAX, WINDOW_DTYPE, WINDOW_GIVEN };
 enum { ORIGIN_PIXEL, ORIGIN_SOUTHING };
@@ -54,6 +55,7 @@ typedef struct {
     int resampling, overviews, overview_count /* -1: until one block */;
     size_list scale_factors[max_levels];
     int n_scale_factors, is_isotropic; /* levels by given factors; by physical spacing */
+    int sizes;                         /* of levels that a factor does not divide: SIZES_* */
     int n_threads;                     /* 0: ALL_CPUS */
     int64_t memory_bytes;              /* 0: what the plan needs */
     int statistics;                    /* TRI_* */

@@ -294,6 +294,9 @@ static int32_t for_parents(cascade *cs, const cell *child, int l, parent_visitor
     int64_t first[MAX_RANK], last[MAX_RANK], index[MAX_RANK] = {0};
     int rank = child->box.rank;
     parent_range(cs, child, l, first, last);
+    for (int i = 0; i < rank; i++)
+        if (first[i] > last[i]) /* behind the last pixel that the level has (SIZES=FLOOR) */
+            return NGFF_OK;
     memcpy(index, first, sizeof *index * (size_t)rank);
     do {
         box parent = cell_box(&cs->plan->levels[l], rank, index);

@@ -67,6 +67,7 @@ static int32_t fit_axes(ngff_image *image, const stored_image *of, int *at)
 static int32_t print_factors(ngff_image *image, const stored_image *of, const int *at, char *to, size_t room)
 {
     size_t n = (size_t)snprintf(to, room, of->n_levels > 1 ? "SCALE_FACTORS=" : "OVERVIEWS=NONE");
+    int is_floor = 0;
     for (int l = 1; l < of->n_levels; l++) {
         int n_axes = 0;
         for (int i = 0; i < image->rank && n < room; i++) {
@@ -75,6 +76,8 @@ static int32_t print_factors(ngff_image *image, const stored_image *of, const in
             double by_scale = is_single ? 1 : of->levels[l].scale[at[i]] / of->levels[0].scale[at[i]];
             int is_said = by_scale >= 1 && fabs(by_scale - ratio) < 0.5 * ratio;
             long long factor = llround(is_said ? by_scale : ratio);
+            if (factor > 0 && at[i] >= 0 && of->levels[l].shape[at[i]] < ceil_div(of->levels[0].shape[at[i]], factor))
+                is_floor = 1;
             if (image->dims[i] == 't' || image->dims[i] == 'c')
                 continue;
             n += (size_t)snprintf(to + n, room - n, "%s%c:%lld",
@@ -84,6 +87,8 @@ static int32_t print_factors(ngff_image *image, const stored_image *of, const in
                                   image->dims[i], factor < 1 ? 1 : factor);
         }
     }
+    if (is_floor && n < room)
+        n += (size_t)snprintf(to + n, room - n, "\nSIZES=FLOOR");
     return n < room ? NGFF_OK : fail(image, "%s", "the image has more levels than a label image can have");
 }
 

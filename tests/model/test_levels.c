@@ -63,6 +63,19 @@ static void sizes_are_rounded_up_and_stop_at_one_block(void)
     ngff_plan_free(p);
 }
 
+static void sizes_are_rounded_down_if_asked_for(void)
+{
+    ngff_plan *p = plan_of("yx", SHAPE(1001, 999), NGFF_UINT16, OPTIONS("BLOCKSIZE=64", "SIZES=FLOOR"));
+    static const int64_t sizes[][2] = {{1001, 999}, {500, 499}, {250, 249}, {125, 124}, {62, 62}};
+    CHECK_INT(ngff_plan_level_count(p), 5);
+    for (int l = 0; l < 5; l++)
+        check_sizes(p->levels[l].shape, 2, sizes[l], "shape", l);
+    ngff_plan_free(p);
+    p = plan_of("yx", SHAPE(513, 3), NGFF_UINT8, OPTIONS("SIZES=FLOOR", "SCALE_FACTORS=2,8"));
+    check_sizes(p->levels[2].shape, 2, SHAPE(64, 1), "shape", 2); /* a pixel at least */
+    ngff_plan_free(p);
+}
+
 static void source_is_the_largest_earlier_level_that_divides(void)
 {
     ngff_plan *p = plan_of("yx", SHAPE(100, 100), NGFF_UINT8, OPTIONS("SCALE_FACTORS=2,5,10,20"));
@@ -306,6 +319,7 @@ int main(void)
     RUN(example_of_ngff_zarr_has_its_scales_and_translations);
     RUN(positions_follow_the_images_own);
     RUN(sizes_are_rounded_up_and_stop_at_one_block);
+    RUN(sizes_are_rounded_down_if_asked_for);
     RUN(source_is_the_largest_earlier_level_that_divides);
     RUN(axes_of_one_pixel_do_not_shrink);
     RUN(axes_that_an_entry_does_not_name_keep_their_factor);

@@ -183,16 +183,19 @@ static const char *const reducers[] = {
     "OVERVIEW_RESAMPLING=AVERAGE", "OVERVIEW_RESAMPLING=NEAREST", "OVERVIEW_RESAMPLING=MODE", "OVERVIEW_RESAMPLING=RMS",
     "OVERVIEW_RESAMPLING=MAX",     "OVERVIEW_RESAMPLING=GAUSS",   "OVERVIEW_RESAMPLING=CUBIC"};
 
+static const char *const sizes[] = {"SIZES=CEIL", "SIZES=FLOOR"};
+
 static void each_cell_is_emitted_once_whatever_the_factors(void)
 {
     static const char *const factors[] = {"SCALE_FACTORS=2,4,8", "SCALE_FACTORS=3,9", "SCALE_FACTORS=2,5,10",
                                           "SCALE_FACTORS=y:2,x:6;y:4,x:12", "SCALE_FACTORS=7"};
     for (size_t f = 0; f < sizeof factors / sizeof factors[0]; f++)
         for (size_t r = 0; r < sizeof reducers / sizeof reducers[0]; r++)
-            for (int workers = 0; workers < 3; workers += 2) {
-                host *h =
-                    start("yx", (const int64_t[]){61, 83}, NGFF_UINT16,
-                          (const char *const[]){"BLOCKSIZE=8,12", factors[f], reducers[r], NULL}, 0, workers, 1 << 30);
+            for (int way = 0; way < 4; way++) {
+                int workers = way & 2;
+                host *h = start("yx", (const int64_t[]){61, 83}, NGFF_UINT16,
+                                (const char *const[]){"BLOCKSIZE=8,12", factors[f], reducers[r], sizes[way & 1], NULL},
+                                0, workers, 1 << 30);
                 uint8_t *pixels = noise_of(h);
                 write_pieces(h, pixels, NULL, (const int64_t[]){5, 31});
                 cascade_finish(h->cascade);
@@ -244,10 +247,10 @@ static void fused_and_gathered_levels_have_the_same_bits(void)
     for (size_t r = 0; r < sizeof reducers / sizeof reducers[0]; r++)
         for (int t = 0; t < 2; t++)
             for (size_t f = 0; f < 3; f++)
-                for (size_t b = 0; b < 5; b++) {
+                for (size_t b = 0; b < 10; b++) {
                     host *h = start("yx", (const int64_t[]){77, 90}, types[t],
-                                    (const char *const[]){blocks[b], factors[f], reducers[r], NULL}, (int)(b % 2), 2,
-                                    1 << 30);
+                                    (const char *const[]){blocks[b % 5], factors[f], reducers[r], sizes[b / 5], NULL},
+                                    (int)(b % 2), 2, 1 << 30);
                     uint8_t *pixels = noise_of(h), *mask = noise(77 * 90);
                     for (int i = 0; i < 77 * 90; i++)
                         mask[i] = mask[i] > 60 ? 255 : 0;

@@ -34,6 +34,7 @@ class Options(TypedDict, total=False):
     overview_resampling: _Text
     overview_count: _Text
     scale_factors: _List
+    sizes: _Text
     num_threads: _Text
     memory: _Text
     statistics: _Text

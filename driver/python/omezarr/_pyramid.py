@@ -150,16 +150,17 @@ def _chunks(chunks: Any, image: NgffImage, given_dims: Sequence[str]) -> dict[st
     return {d: by_dim[d] for d in image.dims}
 
 
-def _ladder(image: NgffImage, chunk: Mapping[str, int], least: int) -> list[dict[str, int]]:
-    """Factors of two, as ngff-zarr chooses them, for sizes that are rounded up: an axis is halved until its half would be
-    less than a chunk, or where it is at most half of the largest."""
+def _ladder(image: NgffImage, chunk: Mapping[str, int], least: int, is_floor: bool) -> list[dict[str, int]]:
+    """Factors of two, as ngff-zarr chooses them: an axis is halved until its half would be less than a chunk, or where it
+    is at most half of the largest."""
+    up = 0 if is_floor else 1
     size = {d: n for d, n in zip(image.dims, image.shape) if d in SPATIAL}
     factors: list[dict[str, int]] = []
     last = dict.fromkeys(size, 1)
-    while any(size[d] >= 2 * chunk[d] or -(-size[d] // 2) >= chunk[d] for d in size):
+    while any(size[d] >= 2 * chunk[d] or (size[d] + up) // 2 >= chunk[d] for d in size):
         largest = max(size.values())
-        halved = [d for d in size if size[d] > largest / 2 and -(-size[d] // 2) >= chunk[d] and size[d] > 1]
-        size = {d: -(-n // 2) if d in halved else n for d, n in size.items()}
+        halved = [d for d in size if size[d] > largest / 2 and (size[d] + up) // 2 >= chunk[d] and size[d] > 1]
+        size = {d: (n + up) // 2 if d in halved else n for d, n in size.items()}
         if not halved or math.prod(size.values()) < 2 * least:
             break
         last = {d: 2 * f if d in halved else f for d, f in last.items()}
@@ -262,18 +263,21 @@ def to_multiscales(
     scale_factors: int | Sequence[int | Mapping[str, int]] = 128,
     method: Methods | str | None = None,
     chunks: int | Sequence[int] | Mapping[str, int] | None = None,
+    sizes: str = "ceil",
 ) -> Multiscales:
     """Plans the levels of an image. Nothing is computed until it is written, or until a level's data is looked at.
 
     data: an NgffImage, or what to_ngff_image takes; or an xarray.DataTree of levels, "scale0", "scale1" ..., which are
         taken as they are, with their factors.
     scale_factors: factor of each level above the full size, relative to the full size: numbers for all spatial axes,
-        such as [2, 4], or one by axis, such as [{"z": 1, "y": 2, "x": 2}]. A level has ceil(n / factor) pixels. One
+        such as [2, 4], or one by axis, such as [{"z": 1, "y": 2, "x": 2}]. One
         number N: factors of two as long as a level is no smaller than a chunk, nor than N pixels; an axis is not
         halved while it is at most half of the largest. []: the full size only.
     method: a member of Methods, or its value; Methods.ITKWASM_GAUSSIAN if nothing is said (complex pixels: NEAREST).
     chunks: extent of a chunk: one number for all axes, a sequence in the order of the image's dims, or by axis. If
         nothing is said: 128 with axis z, else 256, for spatial axes, 1 for t, all channels for c.
+    sizes: "ceil": a level has ceil(n / factor) pixels, and keeps all of the image; "floor": n // factor, as ngff-zarr's,
+        and the last rows and columns are in no level.
 
     The axes of the result are in the order t, c, z, y, x. Its levels' data are lazy: the first look at one of them
     makes all of them in a temporary folder, which to_ngff_zarr neither needs nor reads.
@@ -288,9 +292,9 @@ def to_multiscales(
         method = Methods.NEAREST if image.dtype.kind == "c" else Methods.ITKWASM_GAUSSIAN
     method = Methods(method) if isinstance(method, str) else method
     chunk = _chunks(chunks, image, given.dims)
-    factors: list[Any] = (_ladder(image, chunk, scale_factors) if isinstance(scale_factors, int)
+    factors: list[Any] = (_ladder(image, chunk, scale_factors, sizes.lower() == "floor") if isinstance(scale_factors, int)
                           else [f if isinstance(f, int) else dict(f) for f in scale_factors])
-    plan = make_plan(image, factors, chunk, method, {})
+    plan = make_plan(image, factors, chunk, method, {"sizes": sizes})
     rank, dims = len(image.dims), image.dims
     first = copy.copy(image)
     first._show_as(tuple(min(chunk[d], n) for d, n in zip(dims, image.shape)))
@@ -298,7 +302,7 @@ def to_multiscales(
     def make(path: str) -> None:
         from ._write import write_levels
 
-        write_levels(Place(path), make_plan(image, factors, chunk, method, {"compress": "NONE", "statistics": False}), image)
+        write_levels(Place(path), make_plan(image, factors, chunk, method, {"compress": "NONE", "statistics": False, "sizes": sizes}), image)
 
     pyramid = Pyramid(make)
     images = [first]
@@ -337,6 +341,15 @@ def factors_of(multiscales: Multiscales) -> list[Any]:
     base = multiscales.images[0]
     return [{d: max(1, round(image.scale.get(d, 1.0) / base.scale.get(d, 1.0))) for d in base.dims if d in SPATIAL}
             for image in multiscales.images[1:]]
+
+
+def sizes_of(multiscales: Multiscales, factors: Sequence[int | Mapping[str, int]]) -> str:
+    """The option SIZES that makes levels of their shapes."""
+    base = multiscales.images[0]
+    for image, factor in zip(multiscales.images[1:], factors):
+        if any(n < -(-whole // _factor(factor, d)) for d, n, whole in zip(base.dims, image.shape, base.shape)):
+            return "FLOOR"
+    return "CEIL"
 
 
 def is_made(image: NgffImage) -> bool:

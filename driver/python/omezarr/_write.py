@@ -28,7 +28,7 @@ from ._model import Methods, Multiscales, NgffImage, is_dask
 from ._native import ffi, lib
 from ._options import UNSAID, Options, check_names, codec_options
 from ._places import Place, place_of
-from ._pyramid import factors_of, is_made, make_plan, to_multiscales
+from ._pyramid import factors_of, is_made, make_plan, sizes_of, to_multiscales
 
 
 class OmeZarrWarning(UserWarning):
@@ -294,7 +294,9 @@ def _planned(multiscales: Any, version: str, chunks_per_shard: Any, more: Mappin
     if chunks_per_shard is not None:
         options["shard"] = _shards(chunks_per_shard, chunks, image)
     method = m.method or (Methods.NEAREST if image.dtype.kind == "c" else Methods.ITKWASM_GAUSSIAN)
-    return make_plan(image, factors_of(m), chunks, method, options, m.metadata.omero), m
+    factors = factors_of(m)
+    options.setdefault("sizes", sizes_of(m, factors))
+    return make_plan(image, factors, chunks, method, options, m.metadata.omero), m
 
 
 def plan(multiscales: Multiscales | NgffImage | Any, version: str = "0.5",
@@ -403,8 +405,8 @@ def to_ngff_zarr(
     for i, of_level in given.items():
         expected = planned.integers("level_shape", len(image.dims), i)
         if of_level.shape != expected:
-            raise OptionError(f"level {i} has shape {of_level.shape}; by its factor it has {expected} here, sizes being "
-                              "rounded up. Make the levels anew: to_multiscales(multiscales.images[0], scale_factors)")
+            raise OptionError(f"level {i} has shape {of_level.shape}; by its factor it has {expected} here. "
+                              "Make the levels anew: to_multiscales(multiscales.images[0], scale_factors)")
     write_levels(place, planned, image, given, progress_of(progress), level == "SOURCE")
     for written in m.images:
         for callback in written.computed_callbacks:

@@ -42,6 +42,25 @@ def test_ngff_zarr_has_the_same_pixels(tmp_path, rng, name):
         assert a.scale == b.scale and a.translation == b.translation
 
 
+@pytest.mark.parametrize("shape", [(37, 90), (7, 33, 47), (13, 16, 31)])
+@pytest.mark.parametrize("factors", [[2, 4], [2, 3, 6], 8])
+def test_sizes_may_be_those_of_ngff_zarr(tmp_path, rng, shape, factors):
+    nz = pytest.importorskip("ngff_zarr")
+    data = rng.integers(0, 2**16, shape, dtype=np.uint16)
+    dims = ["z", "y", "x"][-len(shape):]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = nz.to_multiscales(nz.to_ngff_image(data, dims), factors, nz.Methods.DASK_BIN_SHRINK, 16)
+    ours = omezarr.to_multiscales(data, factors, "mean", 16, sizes="floor")
+    assert [i.data.shape for i in ours.images] == [i.data.shape for i in theirs.images]
+    omezarr.to_ngff_zarr(tmp_path / "a.ome.zarr", ours)
+    exact = 1 if isinstance(factors, list) and factors[1] % factors[0] else len(ours.images)  # theirs makes 3 of the level of 2
+    for number, a in enumerate(theirs.images[:exact + 1]):
+        assert np.array_equal(level(tmp_path / "a.ome.zarr", number), np.asarray(a.data))
+    again = omezarr.from_ngff_zarr(tmp_path / "a.ome.zarr")
+    assert [i.data.shape for i in again.images] == [i.data.shape for i in theirs.images]
+
+
 def test_factors_and_chunks_by_axis(tmp_path, volume):
     image = omezarr.to_ngff_image(volume, scale={"z": 2.0, "y": 0.5, "x": 0.5})
     m = omezarr.to_multiscales(image, [{"y": 2, "x": 2}, {"z": 2, "y": 4, "x": 4}], "mean", {"z": 2, "y": 16, "x": 24})

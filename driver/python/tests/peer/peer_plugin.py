@@ -66,7 +66,7 @@ def to_multiscales(data, scale_factors=128, method=None, chunks=None, progress=N
                    axis_order="canonical"):
     refuse(orientation=orientation, axis_order=axis_order != "canonical")
     image = data if isinstance(data, ngff_zarr.NgffImage) else to_ngff_image(data)
-    ours = omezarr.to_multiscales(ours_of(image), scale_factors, omezarr.Methods[method.name] if method else None, chunks)
+    ours = omezarr.to_multiscales(ours_of(image), scale_factors, omezarr.Methods[method.name] if method else None, chunks, sizes="floor")
     images = [theirs_of(i) for i in ours.images]
     return ngff_zarr.NgffMultiscales(images, metadata_of(ours), ours.scale_factors, ngff_zarr.Methods[ours.method.name],
                                      ours.chunks, generated_data_keys=[i.data.name for i in images])
