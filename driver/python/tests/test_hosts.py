@@ -61,9 +61,12 @@ class Dict:
 class ZarrMemory(Dict):
     """The objects are Buffers; zarr's own store holds them."""
 
+    def __init__(self, _):
+        super().__init__(_)
+        self.zarr = pytest.importorskip("zarr")
+
     def store(self, name):
-        zarr = pytest.importorskip("zarr")
-        return zarr.storage.MemoryStore(self.stores.setdefault(name, {}))
+        return self.zarr.storage.MemoryStore(self.stores.setdefault(name, {}))
 
     def objects(self, name):
         return {key: value.to_bytes() for key, value in self.stores.get(name, {}).items()}
