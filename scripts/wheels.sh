@@ -81,5 +81,7 @@ rm -rf "$build/installed"
 failed=0
 (cd "$build/installed" && "$build/tools/bin/mypy" --config-file "$source/pyproject.toml" -p omezarr) || failed=1
 "$build/bare/bin/python" -m pytest driver/python/tests -q -p no:cacheprovider --disable-warnings || failed=1
-PYTHONPATH=$build/installed "$source/build/venv/bin/python" -m pytest driver/python/tests -q -p no:cacheprovider --disable-warnings -rs || failed=1
+# Twice as many as processors: half of the time they wait for servers.
+PYTHONPATH=$build/installed "$source/build/venv/bin/python" -m pytest driver/python/tests -q -p no:cacheprovider --disable-warnings -rs \
+    -n "$((2 * $(nproc)))" --dist worksteal || failed=1
 exit $failed
