@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import math
@@ -324,6 +325,26 @@ def _left_behind(image: NgffImage) -> list[str]:
     return sorted([*(set(attributes) - known), *(set(ome) - known), *(f"omezarr.{name}" for name in set(block) - _OF_STORAGE)])
 
 
+@contextlib.contextmanager
+def _folders_above(place: Place) -> Iterator[None]:
+    """Makes the folders that a path lies in, as zarr does; those that are made go again if nothing comes into them."""
+    made: list[str] = []
+    if place.objects is None:
+        above = os.path.dirname(os.path.abspath(place.path))
+        while not os.path.lexists(above):
+            made.append(above)
+            above = os.path.dirname(above)
+        if made:
+            os.makedirs(made[0], exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for folder in made:
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
+        raise
+
+
 def to_ngff_zarr(
     store: Any,
     multiscales: Multiscales | NgffImage | Any,
@@ -344,7 +365,7 @@ def to_ngff_zarr(
     """Writes an image with all its levels, in one pass over its pixels and in bounded memory.
 
     store: path of the folder to make, by custom NAME.ome.zarr, or of a single file, NAME.ozx. It appears when it is
-        whole; until then, and after any failure or Ctrl-C, there is what was there before.
+        whole; until then, and after any failure or Ctrl-C, there is what was there before. Folders above it are made.
         Or a place elsewhere: a URL such as "s3://BUCKET/NAME.ome.zarr" (by fsspec, with storage_options), an fsspec mapper
         or file system, a UPath, a store of obstore or zarr, a dict. There nothing opens before the image is whole, and a
         failure leaves nothing; but one that is overwritten is removed first.
@@ -407,7 +428,8 @@ def to_ngff_zarr(
         if of_level.shape != expected:
             raise OptionError(f"level {i} has shape {of_level.shape}; by its factor it has {expected} here. "
                               "Make the levels anew: to_multiscales(multiscales.images[0], scale_factors)")
-    write_levels(place, planned, image, given, progress_of(progress), level == "SOURCE")
+    with _folders_above(place):
+        write_levels(place, planned, image, given, progress_of(progress), level == "SOURCE")
     for written in m.images:
         for callback in written.computed_callbacks:
             callback()
