@@ -253,16 +253,13 @@ static int is_token_dead(const char *token, int *was_writing)
     *was_writing = strcmp(state, "writing") == 0;
     if (!is_known)
         return 0;
-    char *start_end = strchr(name, '/');
+    char here[128], *start_end = strchr(name, '/');
+    owner_machine(here);
+    if (process == (long)getpid() && strcmp(host, here) == 0)
+        return !is_living(name);
     if (start_end)
         *start_end = 0;
-    if (owner_is_gone(process, host, start_end ? name : "")) /* or it let go: process 0 */
-        return 1;
-    if (start_end)
-        *start_end = '/';
-    char here[128];
-    owner_machine(here);
-    return process == (long)getpid() && strcmp(host, here) == 0 && !is_living(name);
+    return owner_is_gone(process, host, start_end ? name : ""); /* or it let go: process 0 */
 }
 
 /* For free(); NULL where there is none, or, with the error in e, where it cannot be read. */
