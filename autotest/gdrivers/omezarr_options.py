@@ -71,6 +71,7 @@ OPTIONS = {
     "OVERVIEWS": (["OVERVIEWS=NONE", "BLOCKSIZE=32"], lambda s: len(shapes(s)) == 1, ["ALL", "2"]),
     "OVERVIEW_COUNT": (["OVERVIEW_COUNT=2"], lambda s: len(shapes(s)) == 3, ["-2", "x", "1.5", "1000"]),
     "SCALE_FACTORS": (["SCALE_FACTORS=3,9"], lambda s: shapes(s)[1][1:] == [34, 30], ["ISOTROPIC,2", "0", "1", "4,2", "2,2", "a", "2;", "-2", "y:2,q:3"]),
+    "SIZES": (["SIZES=FLOOR", "SCALE_FACTORS=3"], lambda s: shapes(s)[1][1:] == [33, 30], ["ROUND", "2", ""]),
     "NUM_THREADS": (["NUM_THREADS=1"], "omezarr_options.py test_NUM_THREADS_is_the_number_of_threads", ["-1", "many", "1.5"]),
     "MEMORY": (["MEMORY=64MB"], "omezarr_options.py test_MEMORY_below_the_least_is_raised_with_a_warning", ["-1", "64XB", "much", "0%", "101%"]),
     "STATISTICS": (["STATISTICS=NO"], lambda s: not has_statistics(s), ["SOME"]),
