@@ -4,7 +4,8 @@
 # done), and prints tables. Options are those of run.py; --peers also installs the Python peers. `run.sh --read` is the
 # benchmark of reading, with the options of read.py (inputs of 3 GiB); `run.sh --open` that of opening on a slow web
 # server, with those of open.py (inputs of 100 MiB in a temporary folder); `run.sh --holes` that of sources with holes,
-# `run.sh --stacks` that of TIFFs of many pages, with the options of stacks.py, `run.sh --imagej` that of the plugin for ImageJ.
+# `run.sh --stacks` that of TIFFs of many pages, with the options of stacks.py, `run.sh --imagej` that of the plugin for ImageJ,
+# `run.sh --python` that of the Python package, with the options of arrays.py.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -37,12 +38,21 @@ if [ "${1:-}" = --imagej ]; then
     shift
     bench=imagej.py
 fi
+wheel=
+if [ "${1:-}" = --python ]; then
+    shift
+    bench=arrays.py
+    packages+=(dask)
+    "$root/scripts/wheels.sh" >&2
+    wheel=$(echo "$root"/build-python/dist/*.whl)
+fi
 if [ "${1:-}" = --open ]; then
     shift
     bench=open.py
 fi
 case " $* " in *" --peers "*) packages=(-r "$here/requirements.txt") ;; esac
 "$root/scripts/pip_install.sh" "$venv/bin/python" "${packages[@]}"
+[ -z "$wheel" ] || "$venv/bin/python" -m pip install -q --disable-pip-version-check --force-reinstall --no-deps "$wheel" cffi
 
 echo "$(date -u +%F), commit $(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown), $(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2-), $(nproc) cores; $(gdalinfo --version)"
 echo
