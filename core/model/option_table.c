@@ -182,9 +182,9 @@ const row option_table[] = {
         .words = shard_words,
         .shown = "AUTO, NONE, n, or a list as in BLOCKSIZE",
         .standard = "AUTO",
-        .help =
-            "Shard in pixels, a multiple of the chunk (a number below the chunk's counts chunks); 0.5 only. AUTO: none "
-            "below 10,000 objects",
+        .help = "Shard in pixels, a multiple of the chunk (a number below the chunk's counts chunks); not in 0.4. "
+                "AUTO: none "
+                "below 10,000 objects",
         .read = row_read_shard,
         .offset = offsetof(options, shard_mode),
         .low = 1,

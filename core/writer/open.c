@@ -32,7 +32,7 @@ ngff_writer *writer_make(ngff_plan *plan, store *s, const char *path)
     if (path && !w->path)
         error_set(&w->error, NGFF_E_MEMORY, "out of memory");
     else if (path && zip_is_name(path) && plan->options.version == VERSION_04)
-        error_set(&w->error, NGFF_E_OPTION, "NGFF_VERSION=0.4: %s: one file (.ozx) holds 0.5, never 0.4", path);
+        error_set(&w->error, NGFF_E_OPTION, "NGFF_VERSION=0.4: %s: one file (.ozx) holds 0.5 or 0.6, never 0.4", path);
     return w;
 }
 

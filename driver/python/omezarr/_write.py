@@ -373,7 +373,7 @@ def to_ngff_zarr(
         replaced are written as they are given; all others are made from level 0.
     version: of NGFF, "0.4", "0.5" or "0.6".
     overwrite: replaces an OME-Zarr that is at the path; anything else is never replaced.
-    chunks_per_shard: chunks of each shard: one number for all axes, a tuple, or by axis (version 0.5).
+    chunks_per_shard: chunks of each shard: one number for all axes, a tuple, or by axis (not in version 0.4).
     consolidate_metadata: the root holds all metadata as well.
     progress: True for a bar, or a function that is called with the share that is done, 0 to 1.
     resume: goes on where an earlier run with resume=True was killed, if source and options are the same.
