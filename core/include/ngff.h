@@ -219,6 +219,17 @@ NGFF_API int32_t ngff_plan_set_fingerprint(ngff_plan *plan, const char *text);
  * instead of letting the writer make it; levels above are made from it. Before ngff_writer_open. */
 NGFF_API int32_t ngff_plan_set_given(ngff_plan *plan, int32_t level);
 
+/* Members of the root's attributes beside those of NGFF and of this library, one JSON object: what others keep there, such as
+ * where an image comes from. NGFF_E_ARGUMENT where it is none, or has a member that is not the caller's to set. In a change
+ * in place, behind ngff_writer_open_update, they stand in for those that the store has. Before ngff_writer_close. */
+NGFF_API int32_t ngff_plan_set_root_attributes(ngff_plan *plan, const char *json);
+
+/* Pixels come later, from others or by a change in place: of the chunks that are not written nothing is said. The store
+ * has no record of which chunks are there (by that one, those that others bring would not be looked at) and no
+ * statistics; display ranges that nobody gives are those of the type. In a change in place the levels that are to be
+ * made are left empty. Before ngff_writer_close. */
+NGFF_API int32_t ngff_plan_set_unfilled(ngff_plan *plan);
+
 /* One thing of the source that the store will not hold, in words: the file of the option REPORT lists them. Any number
  * of times, before ngff_writer_close. */
 NGFF_API int32_t ngff_plan_add_loss(ngff_plan *plan, const char *text);
@@ -347,6 +358,11 @@ NGFF_API ngff_writer *ngff_writer_open_update(ngff_plan *plan, const char *path)
  * with MISSING_CHUNKS=FILL. */
 NGFF_API int32_t ngff_writer_take_missing(ngff_writer *writer);
 
+/* Change in place: the levels from this one on (1 or above) are made anew, even where nothing else asks for it, and
+ * those below stay as they are, even where the plan would make them otherwise; unless pixels of level 0 are written, or a
+ * change was broken off before. Before ngff_writer_close. */
+NGFF_API int32_t ngff_writer_remake(ngff_writer *writer, int32_t level);
+
 /* Push: another description of the same pixels, before ngff_writer_close: georeference, nodata, names, levels, a mask
  * ... The plan's dims, shape, data type and level-0 chunk must be those of the first; OVERWRITE is the first's. A plan
  * that does not fit is the writer's first error, as any wrong argument: nothing will be published. */
@@ -467,6 +483,9 @@ NGFF_API int32_t ngff_reader_level_place(const ngff_reader *reader, int32_t base
 /* The attributes of the root group, and of the array of level 0, as one JSON object each. */
 NGFF_API const char *ngff_reader_attributes(const ngff_reader *reader);
 NGFF_API const char *ngff_reader_array_attributes(const ngff_reader *reader);
+/* Those members of the root's attributes that are neither NGFF's nor this library's, as ngff_plan_set_root_attributes takes
+ * them: one JSON object, or NULL where there are none. Until the next call. */
+NGFF_API const char *ngff_reader_root_attributes(ngff_reader *reader);
 /* What the next five ask for may be left out of a store; if it is there and cannot be read (the storage fails, or it is
  * damaged), that becomes the reader's first error: a host that has asked for all it wants looks at ngff_reader_status.
  *

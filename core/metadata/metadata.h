@@ -95,9 +95,9 @@ void view_release(stored_view *view);
  * written them. Where there are none: not finite, and no statistics. */
 int32_t metadata_summaries(const stored_image *image, document_get source, void *user, int64_t n,
                            channel_summary *summaries, error *e);
-/* The members of the root's attributes that are no part of NGFF, of the geo conventions or of our block: one JSON
- * object, malloc'ed, or NULL if there are none. NGFF_E_MEMORY. */
-int32_t metadata_foreign_attributes(const stored_image *image, char **json);
+/* The members of the root's attributes of which is_own is not true: one JSON object, malloc'ed, or NULL if there are none.
+ * NGFF_E_MEMORY. */
+int32_t metadata_foreign_attributes(const stored_image *image, int (*is_own)(const char *name), char **json);
 
 /* One member of the attribute block "omezarr" as JSON text (malloc'ed); large ones through the source. NULL: there is
  * none, or e says why it cannot be read. */

@@ -59,16 +59,7 @@ int32_t metadata_summaries(const stored_image *image, document_get source, void 
     return e->status;
 }
 
-static int is_ours(const char *name)
-{
-    static const char *const ours[] = {"ome", "multiscales", "omero", "omezarr", "zarr_conventions"};
-    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
-        if (strcmp(name, ours[i]) == 0)
-            return 1;
-    return strncmp(name, "spatial:", 8) == 0 || strncmp(name, "proj:", 5) == 0;
-}
-
-int32_t metadata_foreign_attributes(const stored_image *image, char **json)
+int32_t metadata_foreign_attributes(const stored_image *image, int (*is_own)(const char *name), char **json)
 {
     error e = {0};
     cJSON *attributes = json_tree(json_whole(image->attributes), "the root's attributes", &e),
@@ -76,7 +67,7 @@ int32_t metadata_foreign_attributes(const stored_image *image, char **json)
     int is_whole = attributes && foreign;
     *json = NULL;
     for (const cJSON *item = is_whole ? attributes->child : NULL; item; item = item->next) {
-        if (is_ours(item->string))
+        if (is_own(item->string))
             continue;
         char *text = json_copy(json_member(json_whole(image->attributes), item->string));
         tree_put(foreign, item->string, text ? cJSON_CreateRaw(text) : NULL, &is_whole);

@@ -379,6 +379,58 @@ int32_t plan_keep(plan *p, const uint8_t fill[16], const char *kept_attributes)
     return NGFF_OK;
 }
 
+int plan_is_own_attribute(const char *name)
+{
+    static const char *const own[] = {"ome", "multiscales", "omero", "omezarr", "zarr_conventions"};
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        if (strcmp(name, own[i]) == 0)
+            return 1;
+    return strncmp(name, "spatial:", 8) == 0 || strncmp(name, "proj:", 5) == 0;
+}
+
+int plan_is_known_attribute(const char *name)
+{
+    static const char *const known[] = {"image-label", "labels", "plate", "well", "bioformats2raw.layout", "_CRS"};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(name, known[i]) == 0)
+            return 1;
+    return plan_is_own_attribute(name) || strncmp(name, "gdal:", 5) == 0;
+}
+
+int32_t ngff_plan_set_root_attributes(ngff_plan *p, const char *json)
+{
+    static const char what[] = "root_attributes";
+    error broken = {0};
+    json_span all = json_whole(json), name, value;
+    if (p->error.status != NGFF_OK)
+        return p->error.status;
+    if (!json || json_check(json, strlen(json), NULL, what, &broken) != NGFF_OK || json[strspn(json, " \t\r\n")] != '{')
+        return error_set(&p->error, NGFF_E_ARGUMENT, "%s are not a JSON object%s%s", what, broken.status ? ": " : "",
+                         broken.message);
+    for (size_t at = 0; json_next(all, &at, &name, &value);) {
+        char *member = json_copy(name);
+        if (!member)
+            error_set(&p->error, NGFF_E_MEMORY, "out of memory");
+        else if (plan_is_known_attribute(member))
+            error_set(&p->error, NGFF_E_ARGUMENT, "%s cannot set %s: it is NGFF's, or the library's own", what, member);
+        free(member);
+    }
+    char *copy = p->error.status == NGFF_OK ? strdup(json) : NULL;
+    if (!copy)
+        return error_set(&p->error, NGFF_E_MEMORY, "out of memory");
+    free(p->kept_attributes);
+    p->kept_attributes = copy;
+    p->has_own_kept = 1;
+    return NGFF_OK;
+}
+
+int32_t ngff_plan_set_unfilled(ngff_plan *p)
+{
+    if (p->error.status == NGFF_OK)
+        p->is_unfilled = 1;
+    return p->error.status;
+}
+
 ngff_plan *plan_retain(ngff_plan *p)
 {
     atomic_fetch_add_explicit(&p->n_owners, 1, memory_order_relaxed);

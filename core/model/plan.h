@@ -58,6 +58,8 @@ struct ngff_plan {
     char *fingerprint;     /* of the source, or NULL */
     char *kept_nodes;      /* documents of others below the root, for its copies: one JSON object; or NULL */
     char *kept_attributes; /* members that others put into the root's attributes, one JSON object; or NULL */
+    int has_own_kept;      /* the host has given them */
+    int is_unfilled;       /* pixels come later */
     int is_consolidated;
     int64_t group; /* channels in a cell: 1, or all that share a mask, an alpha channel or a source block */
     int64_t depth; /* planes of a chunk on axis z where BLOCKSIZE says nothing; 0: the default */
@@ -81,6 +83,10 @@ struct ngff_plan {
 
 /* The plan is of a store that is there: its fill value and what others put into its root stay. */
 int32_t plan_keep(struct ngff_plan *plan, const uint8_t fill[16], const char *kept_attributes);
+/* True for a member of the root's attributes that this library writes, of itself; and for one that NGFF or it gives a
+ * meaning. */
+int plan_is_own_attribute(const char *name);
+int plan_is_known_attribute(const char *name);
 struct ngff_plan *plan_retain(struct ngff_plan *plan);
 /* True where each cell of the level's source lies in one parent and no window straddles two cells: then a finished cell
  * is shrunk straight into its parent. */

@@ -601,7 +601,8 @@ static void summarise_window(const statistics *s, int64_t number, channel_summar
     const channel_state *owner = &s->channels[window_owner(s->plan, number)];
     double type_low, type_high;
     dtype_range(image->type->data_type, &type_low, &type_high);
-    int has_pixels = to->n_valid > 0, is_byte = image->type->size == 1;
+    int is_unfilled = s->plan->is_unfilled && is_integer(image->type);
+    int has_pixels = to->n_valid > 0, is_byte = image->type->size == 1 || is_unfilled;
     to->low = is_byte ? type_low : has_pixels ? to->min : 0;
     to->high = is_byte ? type_high : has_pixels ? to->max : 1;
     if (s->before && !is_byte && isfinite(s->before[number].low) && isfinite(s->before[number].high)) {
@@ -627,7 +628,7 @@ static void summarise_window(const statistics *s, int64_t number, channel_summar
     } else if (needs_percentiles(s->plan, number) && owner->is_unread) {
         to->start = s->before[number].start;
         to->end = s->before[number].end;
-    } else if (needs_percentiles(s->plan, number)) {
+    } else if (needs_percentiles(s->plan, number) && !is_unfilled) {
         to->start = owner->has_percentiles ? owner->low : 0;
         to->end = owner->has_percentiles ? owner->high : 1;
     }
@@ -647,6 +648,12 @@ int32_t statistics_finish(statistics *s, const chunk_source *from, const channel
     *summaries = NULL;
     if (!s->wants_tally)
         return NGFF_OK;
+    if (s->plan->is_unfilled) {
+        for (int64_t k = 0; s->wants_windows && k < s->n_channels; k++)
+            summarise_window(s, k, &s->summaries[k]);
+        *summaries = s->wants_windows ? s->summaries : NULL;
+        return NGFF_OK;
+    }
     for (int64_t k = 0; k < s->n_channels && !s->before; k++)
         if (add_unwritten(s, k, e) != NGFF_OK)
             return e->status;

@@ -611,6 +611,20 @@ const char *ngff_reader_axis_unit(const ngff_reader *reader, int32_t axis)
     return axis_is_valid(reader, axis) ? reader->image.axis_units[axis] : NULL;
 }
 
+const char *ngff_reader_root_attributes(ngff_reader *reader)
+{
+    error e = {0};
+    if (!level_is_valid(reader, 0))
+        return NULL;
+    free(reader->answer);
+    reader->answer = NULL;
+    if (metadata_foreign_attributes(&reader->image, plan_is_known_attribute, &reader->answer) != NGFF_OK) {
+        error_set(&e, NGFF_E_MEMORY, "out of memory");
+        keep_error(reader, &e);
+    }
+    return reader->answer;
+}
+
 const char *ngff_reader_node_attributes(ngff_reader *reader, const char *path)
 {
     if (!level_is_valid(reader, 0) || !path)

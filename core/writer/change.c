@@ -22,7 +22,7 @@
 /* -- Opening ------------------------------------------------------------------------------------------------------- */
 
 /* document_get: one object as text. */
-static int32_t get_text(void *user, const char *key, char **text, size_t *n, error *e)
+int32_t writer_get_text(void *user, const char *key, char **text, size_t *n, error *e)
 {
     store *s = user;
     uint8_t *bytes = NULL;
@@ -115,18 +115,18 @@ static int32_t look_at_store(ngff_writer *w, error *e)
     stored_image stored;
     uint64_t n = 0;
     int64_t n_channels = w->plan->image->n_channels;
-    if (metadata_read(get_text, w->store, &stored, e) != NGFF_OK)
+    if (metadata_read(writer_get_text, w->store, &stored, e) != NGFF_OK)
         return e->status;
     if (check_stored(w->plan, &stored, e) == NGFF_OK) {
         char *foreign = NULL;
-        int32_t status = metadata_foreign_attributes(&stored, &foreign);
+        int32_t status = metadata_foreign_attributes(&stored, plan_is_own_attribute, &foreign);
         w->summaries = calloc(2 * (size_t)n_channels, sizeof *w->summaries);
         if (status != NGFF_OK || !w->summaries || plan_keep(w->plan, stored.levels[0].fill, foreign) != NGFF_OK)
             error_set(e, NGFF_E_MEMORY, "out of memory");
         else
-            metadata_summaries(&stored, get_text, w->store, n_channels, w->summaries, e);
+            metadata_summaries(&stored, writer_get_text, w->store, n_channels, w->summaries, e);
         for (int i = 0; i < 4; i++)
-            w->before_stored[i] = metadata_attribute(&stored, stored_names[i], get_text, w->store, e);
+            w->before_stored[i] = metadata_attribute(&stored, stored_names[i], writer_get_text, w->store, e);
         look_at_label(w, &stored, e);
         free(foreign);
     }
@@ -181,6 +181,18 @@ int32_t ngff_writer_take_missing(ngff_writer *w)
     return NGFF_OK;
 }
 
+int32_t ngff_writer_remake(ngff_writer *w, int32_t level)
+{
+    error e = {0};
+    if (w->error.status != NGFF_OK)
+        return w->error.status;
+    if (w->mode != MODE_CHANGE || level < 1)
+        error_set(&e, NGFF_E_ARGUMENT, "level %d: levels from 1 on are made anew in a change in place", level);
+    else
+        w->first_remade = level;
+    return writer_keep(w, &e);
+}
+
 ngff_writer *ngff_writer_open_update(ngff_plan *plan, const char *path)
 {
     int is_beside = plan && path && plan->options.layout == LAYOUT_BIOFORMATS2RAW;
@@ -206,7 +218,8 @@ int32_t change_replan(ngff_writer *w, ngff_plan *plan, error *e)
         return error_set(e, NGFF_E_ARGUMENT, "a store that is there keeps its version, layout, shards and codec");
     if (w->before->image->has_mask && !plan->image->has_mask)
         return error_set(e, NGFF_E_ARGUMENT, "the mask of a store that is there cannot be taken away");
-    if (plan_keep(plan, w->before->fill, w->before->kept_attributes) != NGFF_OK)
+    if (plan_keep(plan, w->before->fill, plan->has_own_kept ? plan->kept_attributes : w->before->kept_attributes) !=
+        NGFF_OK)
         return error_set(e, NGFF_E_MEMORY, "out of memory");
     return NGFF_OK;
 }
@@ -319,12 +332,18 @@ static int level_differs(const level *a, const level *b)
            memcmp(a->chunk, b->chunk, sizeof a->chunk) != 0 || memcmp(a->shard, b->shard, sizeof a->shard) != 0;
 }
 
-static int levels_differ(const ngff_plan *a, const ngff_plan *b)
+/* The first level that is not the one of before. */
+static int first_other_level(const ngff_plan *before, const ngff_plan *plan)
 {
-    int differ = a->n_levels != b->n_levels;
-    for (int l = 0; !differ && l < a->n_levels; l++)
-        differ = level_differs(&a->levels[l], &b->levels[l]);
-    return differ;
+    int l = 0;
+    while (l < before->n_levels && l < plan->n_levels && !level_differs(&before->levels[l], &plan->levels[l]))
+        l++;
+    return l;
+}
+
+static int levels_differ(const ngff_plan *before, const ngff_plan *plan)
+{
+    return before->n_levels != plan->n_levels || first_other_level(before, plan) < plan->n_levels;
 }
 
 /* Moves what was known into the sets of the levels that stay as they are, or of their masks; gives the sets up where it is
@@ -408,7 +427,8 @@ static int32_t clear_levels(ngff_writer *w, error *e)
     if (put_arrays(w, e) != NGFF_OK)
         return e->status;
     for (int l = 1; l < w->plan->n_levels && e->status == NGFF_OK; l++) {
-        if (l < w->before->n_levels && !level_differs(&w->before->levels[l], &w->plan->levels[l]))
+        int is_emptied = w->plan->is_unfilled && l >= w->first_remade;
+        if (l < w->before->n_levels && !level_differs(&w->before->levels[l], &w->plan->levels[l]) && !is_emptied)
             continue;
         w->store->writing->remove_chunks(w->store, w->plan->levels[l].path, e);
         if (w->plan->image->has_mask)
@@ -474,7 +494,7 @@ static made_document *add(documents *d, const char *key, const void *bytes, size
     return made->key ? made : NULL;
 }
 
-static int is_stored(store *s, const char *key, const void *bytes, size_t n)
+int writer_is_stored(store *s, const char *key, const void *bytes, size_t n)
 {
     uint8_t *stored = NULL;
     size_t n_stored = 0;
@@ -497,7 +517,7 @@ static int32_t put_document(void *user, const char *key, const void *bytes, size
         return NGFF_OK;
     const made_document *before = d->before ? find(d->before, made) : NULL;
     if ((!before || memcmp(before->digest, made->digest, sha256_size) != 0) &&
-        !is_stored(d->writer->store, key, bytes, n) && claim(d->writer, d->error) == NGFF_OK)
+        !writer_is_stored(d->writer->store, key, bytes, n) && claim(d->writer, d->error) == NGFF_OK)
         d->writer->store->writing->put(d->writer->store, key, bytes, n, d->error);
     return d->error->status;
 }
@@ -639,7 +659,7 @@ static int32_t put_documents(ngff_writer *w, int is_untrue, int after_repair, er
     for (int i = 0; i < 4; i++)
         if (w->before_stored[i])
             old[n_old++] = (late_member){stored_names[i], w->before_stored[i], 0};
-    if (!w->shards) {
+    if (!w->shards && !w->plan->is_unfilled) {
         memcpy(late, old, (size_t)n_old * sizeof *old);
         n_late = n_old;
     }
@@ -676,7 +696,7 @@ static int32_t renew_xml(ngff_writer *w, error *e)
     size_t n_xml = strlen(w->plan->ome_xml);
     if (!whole)
         error_set(e, NGFF_E_MEMORY, "out of memory");
-    else if (!is_stored(whole, COLLECTION_XML_KEY, w->plan->ome_xml, n_xml)) {
+    else if (!writer_is_stored(whole, COLLECTION_XML_KEY, w->plan->ome_xml, n_xml)) {
         whole->is_unmarked = 1;
         if (whole->writing->begin_update(whole, e) == NGFF_OK &&
             (whole->writing->put(whole, COLLECTION_XML_KEY, w->plan->ome_xml, n_xml, e) != NGFF_OK ||
@@ -691,11 +711,21 @@ static int32_t renew_xml(ngff_writer *w, error *e)
 
 /* -- Close --------------------------------------------------------------------------------------------------------- */
 
+/* The first level that is made from what is below it, pixels that are written aside. */
+static int first_to_make(const ngff_writer *w, int is_other)
+{
+    if (w->was_dirty)
+        return 1;
+    if (w->first_remade > 0)
+        return w->first_remade;
+    return is_other ? 1 : first_other_level(w->before, w->plan);
+}
+
 void change_finish(ngff_writer *w, error *e)
 {
     int has_new_mask = w->plan->image->has_mask && !w->before->image->has_mask;
     int is_other = values_differ(w->before, w->plan);
-    int is_remade = is_other || has_new_mask || w->was_dirty || levels_differ(w->before, w->plan);
+    int first = first_to_make(w, is_other || has_new_mask), is_remade = first < w->plan->n_levels;
     if (writer_keep(w, e) != NGFF_OK)
         return;
     w->wanted = wanted_create(w->plan);
@@ -706,11 +736,13 @@ void change_finish(ngff_writer *w, error *e)
     int is_touched = want_touched(w) > 0;
     if (has_new_mask)
         wanted_add_level(w->wanted, 0);
-    for (int l = 1; is_remade && l < w->plan->n_levels; l++)
+    for (int l = first; l < w->plan->n_levels; l++)
         wanted_add_level(w->wanted, l);
     w->renews_summaries =
         (is_touched || is_other || has_new_mask) && (is_little(w) || statistics_make_windows(w->plan));
-    if ((is_touched || is_remade) && (change_claim_pixels(w, e) != NGFF_OK || run_pass(w, e) != NGFF_OK))
+    int is_left_empty = w->plan->is_unfilled && !is_touched;
+    if ((is_touched || is_remade) &&
+        (change_claim_pixels(w, e) != NGFF_OK || (is_left_empty ? clear_levels(w, e) : run_pass(w, e)) != NGFF_OK))
         return;
     if (put_documents(w, is_touched || is_other || has_new_mask, w->was_dirty, e) != NGFF_OK ||
         renew_xml(w, e) != NGFF_OK ||

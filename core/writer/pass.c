@@ -268,7 +268,7 @@ int32_t writer_start_pass(ngff_writer *w, error *e)
             w->arrays[i] = metadata_planned_array(plan, &plan->arrays[i]);
         written_set_plan(w->written, plan);
         shards_set_listener(w->shards, note_stored, w);
-        w->stored_chunks = make_sets(plan);
+        w->stored_chunks = plan->is_unfilled ? NULL : make_sets(plan);
         if (w->mode == MODE_CHANGE)
             change_start_sets(w);
     }

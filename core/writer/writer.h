@@ -97,6 +97,7 @@ struct ngff_writer {
     chunk_set *before_chunks;   /* the same as sets, per array of the plan before; NULL, or without bits: not known */
     int takes_missing;          /* what is missing is fill, whatever the store says */
     int is_claimed, was_dirty;
+    int first_remade;           /* the host wants the levels from this one on made anew; 0: what the change reaches */
     int renews_summaries;       /* pixels are others, and what is said of them is found anew */
     pthread_rwlock_t replacing; /* a shard is replaced, or its index and a chunk of it are read */
     wanted *wanted;             /* in the pass of a change, or of a run that was resumed: what it makes */
@@ -187,6 +188,10 @@ void change_start_sets(ngff_writer *w);
 /* The pixels of a cell that is not wanted, for the cascade. */
 int32_t change_supply(void *user, const cell *c, error *e);
 int change_is_wanted(void *user, int level, const int64_t *cell_index);
+/* document_get: an object of a store, the user, as text. */
+int32_t writer_get_text(void *user, const char *key, char **text, size_t *n, error *e);
+/* True if the object is there and has these bytes. */
+int writer_is_stored(store *s, const char *key, const void *bytes, size_t n);
 /* Writes what has changed. */
 void change_finish(ngff_writer *w, error *e);
 void change_free(ngff_writer *w);

@@ -16,6 +16,15 @@ static ngff_plan *plan_of(const int64_t *of)
     return plan;
 }
 
+static ngff_plan *plan_by(const char *const *its)
+{
+    ngff_image *image = ngff_image_create("yx", shape, NGFF_UINT8);
+    ngff_plan *plan = ngff_plan_create(image, its);
+    CHECK_INT(ngff_plan_status(plan), NGFF_OK);
+    ngff_image_free(image);
+    return plan;
+}
+
 /* 40 x 50 pixels of 7, and a level of 20 x 25. */
 static void make_store(void)
 {
@@ -104,6 +113,106 @@ static void store_is_changed_in_place(void)
     CHECK(access(below("a"), F_OK) != 0);
 }
 
+/* Documents without pixels, which others bring: chunks that come later are read, for no record says that they are not there. */
+static void pixels_that_come_later_are_read(void)
+{
+    static const char *const plain[] = {"BLOCKSIZE=16", "SCALE_FACTORS=2", "COMPRESS=NONE", "LAYOUT=SCALES", NULL};
+    uint8_t chunk[16 * 16];
+    memset(chunk, 5, sizeof chunk);
+    ngff_plan *plan = plan_by(plain);
+    CHECK_INT(ngff_plan_set_unfilled(plan), NGFF_OK);
+    ngff_writer *w = ngff_writer_open(plan, below("a"));
+    CHECK_INT(ngff_writer_close(w), NGFF_OK);
+    ngff_writer_free(w);
+    CHECK(pixel_of(0, 0, 0) == 0 && pixel_of(1, 19, 24) == 0);
+    write_bytes("a/scale0/image/c/1/2", chunk, sizeof chunk);
+    CHECK(pixel_of(0, 16, 32) == 5 && pixel_of(0, 15, 32) == 0 && pixel_of(1, 8, 16) == 0);
+    w = ngff_writer_open_update(plan, below("a")); /* and the level of it, later */
+    CHECK_INT(ngff_writer_remake(w, 0), NGFF_E_ARGUMENT);
+    ngff_writer_free(w);
+    ngff_plan_free(plan);
+    plan = plan_by(plain);
+    w = ngff_writer_open_update(plan, below("a"));
+    CHECK_INT(ngff_writer_remake(w, 1), NGFF_OK);
+    CHECK_INT(ngff_writer_close(w), NGFF_OK);
+    CHECK_TEXT(ngff_writer_error(w), "");
+    ngff_writer_free(w);
+    CHECK(pixel_of(0, 16, 32) == 5 && pixel_of(1, 8, 16) == 5 && pixel_of(1, 7, 16) == 0);
+    ngff_plan_free(plan);
+    remove_below("a");
+}
+
+/* Levels are added above those that are there, which stay untouched: here one that the caller has given. */
+static void levels_are_added_to_those_that_are_there(void)
+{
+    static const char *const more[] = {"BLOCKSIZE=16", "SCALE_FACTORS=2,4", NULL};
+    uint8_t pixels[40 * 50];
+    memset(pixels, 50, sizeof pixels);
+    ngff_plan *plan = plan_of(shape);
+    CHECK_INT(ngff_plan_set_given(plan, 1), NGFF_OK);
+    ngff_writer *w = ngff_writer_open(plan, below("a"));
+    CHECK_INT(ngff_writer_write(w, zero, shape, pixels, NULL, NULL, 0), NGFF_OK);
+    memset(pixels, 90, sizeof pixels);
+    CHECK_INT(ngff_writer_level_write(w, 1, zero, (const int64_t[]){20, 25}, pixels, NULL, NULL, 0), NGFF_OK);
+    CHECK_INT(ngff_writer_close(w), NGFF_OK);
+    ngff_writer_free(w);
+    ngff_plan_free(plan);
+    for (int is_remade = 0; is_remade < 2; is_remade++) {
+        ngff_plan *before = plan_by(is_remade ? more : options), *now = plan_by(more);
+        w = ngff_writer_open_update(before, below("a"));
+        CHECK_INT(ngff_writer_replan(w, now), NGFF_OK);
+        CHECK_INT(is_remade ? ngff_writer_remake(w, 1) : NGFF_OK, NGFF_OK);
+        CHECK_INT(ngff_writer_close(w), NGFF_OK);
+        CHECK_TEXT(ngff_writer_error(w), "");
+        ngff_writer_free(w);
+        ngff_plan_free(before);
+        ngff_plan_free(now);
+        CHECK_INT(pixel_of(0, 39, 49), 50);
+        CHECK_INT(pixel_of(1, 19, 24), is_remade ? 50 : 90);
+        CHECK_INT(pixel_of(2, 9, 11), is_remade ? 50 : 90); /* of level 1 as it is */
+        ngff_reader *reader = ngff_reader_open(below("a"));
+        CHECK_INT(ngff_reader_verify(reader, 1, NULL, NULL, NULL), NGFF_OK);
+        ngff_reader_free(reader);
+    }
+    remove_below("a");
+}
+
+static void attributes_of_others_are_written_and_read(void)
+{
+    static const char text[] = "{\"license\":\"CC0\",\"n\":9007199254740993}";
+    for (int version = 0; version < 2; version++) {
+        const char *of[] = {"BLOCKSIZE=16", version ? "NGFF_VERSION=0.4" : "NGFF_VERSION=0.5", NULL};
+        ngff_plan *plan = plan_by(of);
+        CHECK_INT(ngff_plan_set_root_attributes(plan, text), NGFF_OK);
+        ngff_writer *w = ngff_writer_open(plan, below("a"));
+        CHECK_INT(ngff_writer_close(w), NGFF_OK);
+        ngff_writer_free(w);
+        ngff_reader *reader = ngff_reader_open(below("a"));
+        CHECK_TEXT(ngff_reader_root_attributes(reader), text); /* exactly */
+        ngff_reader_free(reader);
+        ngff_plan *before = plan_by(of), *now = plan_by(of);
+        CHECK_INT(ngff_plan_set_root_attributes(now, "{\"other\":[1]}"), NGFF_OK);
+        w = ngff_writer_open_update(before, below("a"));
+        CHECK_INT(ngff_writer_replan(w, now), NGFF_OK);
+        CHECK_INT(ngff_writer_close(w), NGFF_OK);
+        ngff_writer_free(w);
+        reader = ngff_reader_open(below("a"));
+        CHECK_TEXT(ngff_reader_root_attributes(reader), "{\"other\":[1]}");
+        ngff_reader_free(reader);
+        ngff_plan_free(before);
+        ngff_plan_free(now);
+        ngff_plan_free(plan);
+        remove_below("a");
+    }
+    static const char *const wrong[] = {
+        "{\"ome\":{}}", "{\"multiscales\":[]}", "{\"spatial:bbox\":[]}", "[]", "{", NULL};
+    for (int i = 0; i == 0 || wrong[i - 1]; i++) {
+        ngff_plan *plan = plan_of(shape);
+        CHECK_INT(ngff_plan_set_root_attributes(plan, wrong[i]), NGFF_E_ARGUMENT);
+        ngff_plan_free(plan);
+    }
+}
+
 /* No folder "s3:" is made on the disk, and nobody is told that one is missing. */
 static void places_on_no_disk_are_refused_by_their_reason(void)
 {
@@ -157,6 +266,9 @@ int main(void)
     place_begin();
     RUN(given_levels_can_be_filled_in_place);
     RUN(store_is_changed_in_place);
+    RUN(pixels_that_come_later_are_read);
+    RUN(levels_are_added_to_those_that_are_there);
+    RUN(attributes_of_others_are_written_and_read);
     RUN(places_on_no_disk_are_refused_by_their_reason);
     place_end();
     CHECK_EXIT();

@@ -157,10 +157,10 @@ class Handle:
 class Writer(Handle):
     """A writer that several threads may call. After release() their calls fail; none of them touches freed memory."""
 
-    def __init__(self, plan: Handle, place: Place) -> None:
+    def __init__(self, plan: Handle, place: Place, open: Any = lib.ngff_writer_open) -> None:
         self._idle = threading.Condition()
         self._n_calls, self._is_released = 0, False
-        super().__init__("writer", lib.ngff_writer_open(plan.pointer, place.path.encode()), place)
+        super().__init__("writer", open(plan.pointer, place.path.encode()), place)
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:

@@ -216,6 +216,8 @@ class Multiscales:
     scale_factors: factors of the levels 1 ..., relative to level 0, one number or one by axis; None: by the scales.
     method: how levels are made.
     chunks: extent of a chunk by axis.
+    root_attributes: what the root holds beside the metadata of NGFF, as JSON has it: of others, for others. Read from a store
+        and written to the next.
     """
 
     images: list[NgffImage]
@@ -223,6 +225,7 @@ class Multiscales:
     scale_factors: Sequence[int | dict[str, int]] | None = None
     method: Methods | None = None
     chunks: dict[str, int] | None = None
+    root_attributes: dict[str, Any] | None = field(default=None, repr=False)
 
     def to_xarray(self) -> Any:
         """An xarray.DataTree: a child "scale0", "scale1" ... for each level; to_multiscales takes it back."""

@@ -188,6 +188,30 @@ def _resampling(method: Methods, factors: Sequence[int | Mapping[str, int]]) -> 
     return RESAMPLING[method]
 
 
+def plan_options(
+    image: NgffImage,
+    factors: Sequence[int | Mapping[str, int]],
+    chunks: Mapping[str, int],
+    method: Methods,
+    more: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The options of an image's plan."""
+    dims = "".join(image.dims)
+    options: dict[str, Any] = {
+        "layout": None if more.get("labels") else "SCALES",  # those of a label image have one place
+        "overview_resampling": _resampling(method, factors),
+        "blocksize": ",".join(str(max(1, min(chunks[d], n))) for d, n in zip(dims, image.shape)),
+    }
+    if more.get("scale_factors") is not None or more.get("overview_count") is not None:
+        pass  # said as an option
+    elif factors:
+        options["scale_factors"] = ";".join(
+            ",".join(f"{d}:{_factor(f, d)}" for d in dims if d in SPATIAL) for f in factors)
+    else:
+        options["overview_count"] = 0
+    return options | {name: value for name, value in more.items() if value is not None}
+
+
 def make_plan(
     image: NgffImage,
     factors: Sequence[int | Mapping[str, int]],
@@ -217,20 +241,7 @@ def make_plan(
                 described.call("set_range", i, float(window.min), float(window.max))
     for i, (label, color) in enumerate(itertools.zip_longest(image.channel_names or [], image.channel_colors or [])):
         described.call("set_channel", i, label.encode() if label else ffi.NULL, color.lstrip("#").encode() if color else ffi.NULL)
-    options: dict[str, Any] = {
-        "layout": None if more.get("labels") else "SCALES",  # those of a label image have one place
-        "overview_resampling": _resampling(method, factors),
-        "blocksize": ",".join(str(max(1, min(chunks[d], n))) for d, n in zip(dims, image.shape)),
-    }
-    if more.get("scale_factors") is not None or more.get("overview_count") is not None:
-        pass  # said as an option
-    elif factors:
-        options["scale_factors"] = ";".join(
-            ",".join(f"{d}:{_factor(f, d)}" for d in dims if d in SPATIAL) for f in factors)
-    else:
-        options["overview_count"] = 0
-    options.update({name: value for name, value in more.items() if value is not None})
-    pointer, texts = strings(as_list(options))
+    pointer, texts = strings(as_list(plan_options(image, factors, chunks, method, more)))
     plan = Handle("plan", lib.ngff_plan_create(described.pointer, pointer))
     del texts
     return plan

@@ -131,7 +131,7 @@ def from_ngff_zarr(
     method = next((m for m in Methods if m.value == entry.get("type")), None)
     _warn(opened)
     first_chunk = dict(zip(dims, images[0].source.chunks))
-    return Multiscales(images, metadata, None, method, first_chunk)
+    return Multiscales(images, metadata, None, method, first_chunk, json.loads(handle.text("root_attributes") or "null"))
 
 
 def validate(store: Any, storage_options: Mapping[str, Any] | None = None) -> list[Finding]:

@@ -22,6 +22,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from . import _sources
+from ._change import add_levels, root_attributes_text, said_beside
 from ._handles import Handle, OptionError, UnsupportedError, Writer, integers, raise_for, text
 from ._hosts import shown
 from ._levels import Level, Store
@@ -29,7 +30,7 @@ from ._model import Methods, Multiscales, NgffImage, is_dask
 from ._native import ffi, lib
 from ._options import UNSAID, Options, check_names, codec_options
 from ._places import Place, place_of
-from ._pyramid import factors_of, is_made, make_plan, sizes_of, to_multiscales
+from ._pyramid import factors_of, is_made, make_plan, plan_options, sizes_of, to_multiscales
 
 
 class OmeZarrWarning(UserWarning):
@@ -229,18 +230,21 @@ def _compare(writer: Writer, image: NgffImage) -> None:
 
 
 def write_levels(place: Place, plan: Handle, image: NgffImage, given: Mapping[int, NgffImage] | None = None,
-                 progress: Callable[[float], Any] | None = None, is_compared: bool = False) -> None:
-    """Writes a planned image. After any exception, Ctrl-C too, nothing of it is left."""
+                 progress: Callable[[float], Any] | None = None, is_compared: bool = False, is_empty: bool = False) -> None:
+    """Writes a planned image; is_empty: without its pixels. After any exception, Ctrl-C too, nothing of it is left."""
     for level in given or {}:
         plan.call("set_given", level)
+    if is_empty:
+        plan.call("set_unfilled")
     block = _sources.block_of(image.source)
     n_readers = (os.cpu_count() or 1) if is_dask(image.source) else 1
     plan.call("set_source", ffi.NULL if block is None else integers(block), n_readers)
     writer = Writer(plan, place)
     try:
-        _feed(writer, 0, image, progress)
-        for level, of_level in (given or {}).items():
-            _feed(writer, level, of_level, progress)
+        if not is_empty:
+            _feed(writer, 0, image, progress)
+            for level, of_level in (given or {}).items():
+                _feed(writer, level, of_level, progress)
         if is_compared:
             _compare(writer, image)
         writer.close(progress)
@@ -282,8 +286,9 @@ def _shards(n: Any, chunks: Mapping[str, int], image: NgffImage) -> str:
     return ",".join(str(min(chunks[d], size) * int(by_dim.get(d, 1))) for d, size in zip(image.dims, image.shape))
 
 
-def _planned(multiscales: Any, version: str, chunks_per_shard: Any, more: Mapping[str, Any],
-             switches: Mapping[str, Any]) -> tuple[Handle, Multiscales]:
+def _choices(multiscales: Any, version: str, chunks_per_shard: Any, more: Mapping[str, Any],
+             switches: Mapping[str, Any]) -> tuple[Multiscales, tuple[Any, ...]]:
+    """What make_plan takes of what is to be written."""
     check_names(more)
     m = multiscales if isinstance(multiscales, Multiscales) else to_multiscales(multiscales)
     image = m.images[0]
@@ -297,7 +302,16 @@ def _planned(multiscales: Any, version: str, chunks_per_shard: Any, more: Mappin
     method = m.method or (Methods.NEAREST if image.dtype.kind == "c" else Methods.ITKWASM_GAUSSIAN)
     factors = factors_of(m)
     options.setdefault("sizes", sizes_of(m, factors))
-    return make_plan(image, factors, chunks, method, options, m.metadata.omero), m
+    return m, (image, factors, chunks, method, options)
+
+
+def _planned(multiscales: Any, version: str, chunks_per_shard: Any, more: Mapping[str, Any],
+             switches: Mapping[str, Any]) -> tuple[Handle, Multiscales]:
+    m, choices = _choices(multiscales, version, chunks_per_shard, more, switches)
+    planned = make_plan(*choices, m.metadata.omero)
+    if m.root_attributes:
+        planned.call("set_root_attributes", root_attributes_text(m.root_attributes))
+    return planned, m
 
 
 def plan(multiscales: Multiscales | NgffImage | Any, version: str = "0.5",
@@ -309,20 +323,14 @@ def plan(multiscales: Multiscales | NgffImage | Any, version: str = "0.5",
     return planned.text("text")
 
 
-_OF_STORAGE = {"version", "options", "statistics", "stored_chunks", "empty_chunks", "stored_mask_chunks", "empty_mask_chunks",
-               "consolidated"}  # members of the block "omezarr" that the new store has of its own
-
-
-def _left_behind(image: NgffImage) -> list[str]:
+def _left_behind(multiscales: Multiscales) -> list[str]:
     """Names of what the store that an image was read from says of it, and a new one will not."""
-    source = image.source
+    source = multiscales.images[0].source
     if not isinstance(source, Level) or not isinstance(source.owner, Store):
         return []
-    attributes = json.loads(source.owner.handle.text("attributes") or "{}")
-    block = attributes.pop("omezarr", {})
-    ome = attributes.pop("ome", {})
-    known = {"version", "multiscales", "omero", "zarr_conventions"}
-    return sorted([*(set(attributes) - known), *(set(ome) - known), *(f"omezarr.{name}" for name in set(block) - _OF_STORAGE)])
+    kept = multiscales.root_attributes or {}
+    others = json.loads(source.owner.handle.text("root_attributes") or "{}")
+    return sorted([*said_beside(source.owner.handle), *(set(others) - set(kept))])
 
 
 @contextlib.contextmanager
@@ -345,6 +353,18 @@ def _folders_above(place: Place) -> Iterator[None]:
         raise
 
 
+def _add_levels(place: Place, start: int, overwrite: bool, is_empty: bool, progress: Any,
+                chosen: tuple[Multiscales, tuple[Any, ...]]) -> None:
+    m, choices = chosen
+    if overwrite:
+        raise OptionError(f"start_level={start} keeps the levels that are there: say overwrite=False")
+    if not 0 < start < len(m.images):
+        raise OptionError(f"start_level={start} is out of range: the image has levels 0 to {len(m.images) - 1}")
+    told = add_levels(place, m, start, plan_options(*choices), is_empty, is_made, progress_of(progress))
+    if told:
+        warnings.warn(shown(told), OmeZarrWarning, stacklevel=3)
+
+
 def to_ngff_zarr(
     store: Any,
     multiscales: Multiscales | NgffImage | Any,
@@ -357,6 +377,8 @@ def to_ngff_zarr(
     verify: bool | str = False,
     sync: bool = False,
     fingerprint: str | None = None,
+    metadata_only: bool = False,
+    start_level: int = 0,
     compressor: Any = UNSAID,
     compressors: Any = UNSAID,
     storage_options: Mapping[str, Any] | None = None,
@@ -382,6 +404,11 @@ def to_ngff_zarr(
     sync: waits until all of it is on the disk.
     fingerprint: for resume: text that tells this source from others. Without it a numpy array is digested, of other
         arrays it is their name.
+    metadata_only: writes all documents and no pixels, of which the source is asked for none: others fill the arrays later, by
+        zarr, say. Until they do, pixels read as 0. Not in one file (.ozx).
+    start_level: levels from this one on are made from those that the store has, and added to it or put in the place of what
+        is there, with overwrite=False; those below stay as they are, and so does what the store says of them: its codec,
+        chunks, name. For stores that this library has written, by Python.
     compressor, compressors: a codec of numcodecs or zarr, its dict, or None for none; instead of compress= and level=.
     storage_options: of the URL, for fsspec: {"key": ..., "secret": ..., "endpoint_url": ...}.
     options: all others of the library, in small letters: compress="ZSTD", level=3, layout="FLAT" ... (omezarr.Options).
@@ -404,6 +431,12 @@ def to_ngff_zarr(
         raise OptionError("give one of compressor=, compressors= and compress=")
     for codec in codecs:
         switches.update(codec_options(codec))
+    if metadata_only and place.path.lower().endswith(".ozx"):
+        raise OptionError(f"metadata_only=True: {place.shown} is one file, into which nobody writes pixels later; give a folder")
+    if start_level:
+        _add_levels(place, start_level, overwrite, metadata_only, progress,
+                    _choices(multiscales, version, chunks_per_shard, options, switches))
+        return
     planned, m = _planned(multiscales, version, chunks_per_shard, options, switches)
     image = m.images[0]
     for source in (level_image.source for level_image in m.images):
@@ -418,18 +451,18 @@ def to_ngff_zarr(
         if not told:
             break
         warnings.warn(told, OmeZarrWarning, stacklevel=2)
-    left = _left_behind(image)
+    left = _left_behind(m)
     if left:
         warnings.warn(f"{place.shown}: attributes of the store that the image was read from are not written: {', '.join(left)}; "
                       "gdal_translate -of OMEZARR keeps them", OmeZarrWarning, stacklevel=2)
-    given = {i: of_level for i, of_level in enumerate(m.images) if i and not is_made(of_level)}
+    given = {i: of_level for i, of_level in enumerate(m.images) if i and not is_made(of_level) and not metadata_only}
     for i, of_level in given.items():
         expected = planned.integers("level_shape", len(image.dims), i)
         if of_level.shape != expected:
             raise OptionError(f"level {i} has shape {of_level.shape}; by its factor it has {expected} here. "
                               "Make the levels anew: to_multiscales(multiscales.images[0], scale_factors)")
     with _folders_above(place):
-        write_levels(place, planned, image, given, progress_of(progress), level == "SOURCE")
+        write_levels(place, planned, image, given, progress_of(progress), level == "SOURCE", metadata_only)
     for written in m.images:
         for callback in written.computed_callbacks:
             callback()

@@ -75,7 +75,7 @@ def to_multiscales(data, scale_factors=128, method=None, chunks=None, progress=N
 def to_ngff_zarr(store, multiscales, version=None, overwrite=True, use_tensorstore=False, chunk_store=None, progress=None,
                  chunks_per_shard=None, scale_strategy="pad", metadata_only=False, start_level=0, consolidate_metadata=True,
                  **more):
-    refuse(chunk_store=chunk_store, metadata_only=metadata_only, start_level=start_level, root_attributes=multiscales.root_attributes)
+    refuse(chunk_store=chunk_store)
     images = [ours_of(i) for i in multiscales.images]
     chunks = multiscales.chunks
     if chunks is not None and not isinstance(chunks, dict):
@@ -86,8 +86,10 @@ def to_ngff_zarr(store, multiscales, version=None, overwrite=True, use_tensorsto
         metadata.omero = omezarr.Omero([omezarr.OmeroChannel(c.color, omezarr.OmeroWindow(
             c.window.min, c.window.max, c.window.start, c.window.end) if c.window else None, c.label) for c in omero.channels])
     ours = omezarr.Multiscales(images, metadata, multiscales.scale_factors,
-                               omezarr.Methods[multiscales.method.name] if multiscales.method else None, chunks)
-    omezarr.to_ngff_zarr(store, ours, version or "0.5", overwrite, chunks_per_shard, consolidate_metadata, **more)
+                               omezarr.Methods[multiscales.method.name] if multiscales.method else None, chunks,
+                               multiscales.root_attributes)
+    omezarr.to_ngff_zarr(store, ours, version or "0.5", overwrite, chunks_per_shard, consolidate_metadata, metadata_only=metadata_only,
+                         start_level=start_level, **more)
     for image in multiscales.images:
         for callback in image.computed_callbacks:
             callback()
