@@ -401,6 +401,18 @@ NGFF_API const char *ngff_writer_warning(const ngff_writer *writer);
 /* Frees the writer. Without a successful close before, the work is cancelled and removed. */
 NGFF_API void ngff_writer_free(ngff_writer *writer);
 
+/* -- Upgrade --------------------------------------------------------------------------------------------------- */
+
+/* The documents of a store that is there are written anew by a newer version of NGFF, "0.5" or "0.6"; no chunk is touched.
+ * From 0.4 (Zarr 2) its arrays become ones of Zarr 3 whose chunks have the keys that they have. All that NGFF says in the
+ * store is upgraded, label images, series and plates too; path is the root of all. Anything that the newer version has no word
+ * for is NGFF_E_UNSUPPORTED before anything is written: codecs and filters that Zarr 3 does not have, versions before 0.4,
+ * positions that are more than a scale and a translation of each axis; and a store in one file (.ozx). The message ends
+ * with the command that writes such a store anew. Documents are replaced each at once, the root's last: a kill leaves an
+ * image as it was, or as it will be, and the next call does the rest. Returns 1; 0 where the store is of that version
+ * already; or an error. error: room for error_size bytes of message or NULL. */
+NGFF_API int32_t ngff_upgrade(const char *path, const char *version, char *error, int64_t error_size);
+
 /* -- Reader ---------------------------------------------------------------------------------------------------- */
 
 /* 1 if the root document at path speaks of an image, or of several, 0 if not, or if there is none that can be read;

@@ -64,20 +64,20 @@ static void put_ends(cJSON *transform, cJSON *input, const char *output, int *is
 }
 
 /* From the array of a level to the image's own system: a scale, or a sequence of one and a translation. */
-static cJSON *to_own_system(const struct ngff_plan *plan, const level *at, int *is_whole)
+cJSON *multiscales_to_own_system(const char *path, int rank, const double *scale, const double *translation,
+                                 int *is_whole)
 {
     static const double none[MAX_RANK];
-    int rank = plan->image->rank;
-    cJSON *list = cJSON_CreateArray(), *one = transform("scale", at->scale, rank, is_whole);
-    if (memcmp(at->translation, none, (size_t)rank * sizeof *none) != 0) {
+    cJSON *list = cJSON_CreateArray(), *one = transform("scale", scale, rank, is_whole);
+    if (memcmp(translation, none, (size_t)rank * sizeof *none) != 0) {
         cJSON *parts = cJSON_CreateArray();
         tree_add(parts, one, is_whole);
-        tree_add(parts, transform("translation", at->translation, rank, is_whole), is_whole);
+        tree_add(parts, transform("translation", translation, rank, is_whole), is_whole);
         one = cJSON_CreateObject();
         tree_put(one, "type", cJSON_CreateString("sequence"), is_whole);
         tree_put(one, "transformations", parts, is_whole);
     }
-    put_ends(one, one_text("path", at->path, is_whole), own_system, is_whole);
+    put_ends(one, one_text("path", path, is_whole), own_system, is_whole);
     tree_add(list, one, is_whole);
     return list;
 }
@@ -89,6 +89,11 @@ static cJSON *system_of(const char *name, cJSON *its_axes, int *is_whole)
     return object;
 }
 
+cJSON *multiscales_own_system(cJSON *axes_of_image, int *is_whole)
+{
+    return system_of(own_system, axes_of_image, is_whole);
+}
+
 /* The systems of an image, and the affine from its own to that of the earth, exact also where the raster is turned. */
 static void put_systems(const struct ngff_plan *plan, cJSON *image, int *is_whole)
 {
@@ -97,7 +102,7 @@ static void put_systems(const struct ngff_plan *plan, cJSON *image, int *is_whol
     double affine[2][3];
     int rank = plan->image->rank, y = rank - 2;
     cJSON *systems = cJSON_CreateArray();
-    tree_add(systems, system_of(own_system, axes(plan, NULL, is_whole), is_whole), is_whole);
+    tree_add(systems, multiscales_own_system(axes(plan, NULL, is_whole), is_whole), is_whole);
     tree_put(image, "coordinateSystems", systems, is_whole);
     if (geo_system(plan, name, earth, affine)) {
         cJSON *list = cJSON_CreateArray(), *to_earth = cJSON_CreateObject(), *rows = cJSON_CreateArray();
@@ -130,7 +135,10 @@ static cJSON *datasets(const struct ngff_plan *plan, int *is_whole)
         const level *at = &plan->levels[l];
         cJSON *dataset = one_text("path", at->path, is_whole);
         tree_put(dataset, "coordinateTransformations",
-                 has_systems ? to_own_system(plan, at, is_whole) : scale_and_translation(plan, at, is_whole), is_whole);
+                 has_systems
+                     ? multiscales_to_own_system(at->path, plan->image->rank, at->scale, at->translation, is_whole)
+                     : scale_and_translation(plan, at, is_whole),
+                 is_whole);
         tree_add(list, dataset, is_whole);
     }
     return list;

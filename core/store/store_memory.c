@@ -137,7 +137,7 @@ static int32_t memory_begin_update(store *s, error *e)
 static int32_t mark_dirty(memory *m, error *e)
 {
     pthread_mutex_lock(&m->lock);
-    int is_there = *find(&m->first, STORE_DIRTY_KEY) != NULL;
+    int is_there = m->base.is_unmarked || *find(&m->first, STORE_DIRTY_KEY) != NULL;
     pthread_mutex_unlock(&m->lock);
     return is_there ? NGFF_OK : put(m, &m->first, STORE_DIRTY_KEY, "", 0, e);
 }
@@ -190,7 +190,7 @@ static int32_t memory_publish(store *s, error *e)
     (void)e;
     remove_all(&m->scratch);
     object **mark = find(&m->first, STORE_DIRTY_KEY);
-    if (*mark)
+    if (*mark && !s->is_unmarked)
         remove_first(mark);
     free(m->record);
     m->record = NULL;

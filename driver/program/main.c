@@ -3,6 +3,7 @@
  *     omezarr plan SOURCE [-co NAME=VALUE]...                   what `gdal_translate -of OMEZARR` would write
  *     omezarr verify STORE [SOURCE]                             is a store whole, and does it have the source's pixels?
  *     omezarr validate [--strict] [--lenient] [--json] PATH...  does its metadata keep to the specification?
+ *     omezarr upgrade [--to 0.5|0.6] STORE                      the same chunks, in the words of a newer NGFF
  *
  * A build without GDAL has all that needs no SOURCE. */
 #include "program.h"
@@ -43,7 +44,16 @@ static void print_usage(FILE *to)
         "begins with its own.\n"
         "Exit status: 0 valid; 1 invalid; 2 usage; 3 PATH cannot be read; of several PATHs the highest.\n"
         "--json: prints {\"valid\":true} or {\"message\":\"...\",\"valid\":false}, with exit status 0 for both;\n"
-        "what is tolerated is in the message, too. With several PATHs one line each, with \"path\".\n",
+        "what is tolerated is in the message, too. With several PATHs one line each, with \"path\".\n"
+        "\n"
+        "Usage: omezarr upgrade [--to 0.5|0.6] STORE\n"
+        "Writes the documents of STORE anew by a newer version of NGFF, in place: 0.4 to 0.5 (the default) or 0.6, and "
+        "0.5 to\n"
+        "0.6. No chunk is touched. Label images, series and plates in it are upgraded too. What the newer version has "
+        "no word "
+        "for\n"
+        "is refused before anything is written, with the command that writes such a store anew.\n"
+        "Exit status: 0 done, or nothing to do; 1 refused; 2 usage; 3 STORE cannot be read or written.\n",
         to);
 }
 
@@ -69,7 +79,7 @@ static int run(int n_arguments, char **arguments)
     static const struct {
         const char *name;
         int (*run)(int n_arguments, char **arguments);
-    } commands[] = {{"plan", run_plan}, {"verify", run_verify}, {"validate", run_validate}};
+    } commands[] = {{"plan", run_plan}, {"verify", run_verify}, {"validate", run_validate}, {"upgrade", run_upgrade}};
     const char *name = n_arguments > 1 ? arguments[1] : "";
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(name, commands[i].name) == 0)

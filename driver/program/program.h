@@ -10,6 +10,7 @@ enum { EXIT_FINE = 0, EXIT_DAMAGE = 1, EXIT_USAGE = 2, EXIT_UNREADABLE = 3 };
 int run_plan(int n_arguments, char **arguments);
 int run_verify(int n_arguments, char **arguments);
 int run_validate(int n_arguments, char **arguments);
+int run_upgrade(int n_arguments, char **arguments);
 
 /* Says what is wrong with the arguments, and how to use the program. Returns EXIT_USAGE. */
 int usage_error(const char *format, ...);

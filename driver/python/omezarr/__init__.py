@@ -8,9 +8,9 @@
     multiscales = omezarr.from_ngff_zarr("image.ome.zarr")
 
 The whole pyramid is made in one pass, in bounded memory, by a C library; a store appears whole or not at all. The names are
-ngff-zarr's. `python -m omezarr` has the commands info, plan, verify, validate and convert."""
+ngff-zarr's. `python -m omezarr` has the commands info, plan, verify, validate, upgrade and convert."""
 
-from ._change import update_root_attributes
+from ._change import update_root_attributes, upgrade
 from ._handles import (
     CancelledError,
     CorruptError,
@@ -57,5 +57,5 @@ __all__ = [
     "Multiscales", "NgffImage", "NgffMultiscales", "NotFoundError", "OmeZarrWarning", "Omero", "OmeroChannel", "OmeroWindow", "OptionError",
     "Options", "OutOfMemoryError", "Scale", "StateError", "StorageError", "Translation", "UnsupportedError",
     "from_ngff_zarr", "from_ome_zarr", "options_help", "parts", "plan", "to_multiscales", "to_ngff_image", "to_ngff_zarr", "to_ome_zarr",
-    "update_root_attributes", "validate", "verify",
+    "update_root_attributes", "upgrade", "validate", "verify",
 ]  # fmt: skip

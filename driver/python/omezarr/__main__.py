@@ -1,4 +1,4 @@
-"""python -m omezarr: info, plan, verify, validate and convert."""
+"""python -m omezarr: info, plan, verify, validate, upgrade and convert."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from . import Error, OptionError, from_ngff_zarr, parts, plan, to_multiscales, to_ngff_image, to_ngff_zarr, validate, verify
+from . import Error, OptionError, from_ngff_zarr, parts, plan, to_multiscales, to_ngff_image, to_ngff_zarr, upgrade, validate, verify
 from . import __version__, options_help
 from ._model import Multiscales
 
@@ -71,6 +71,12 @@ def _verify(arguments: argparse.Namespace) -> int:
     return _tell(verify(arguments.store, arguments.part), {"damage", "stray", "invalid", "unread"}, "whole")
 
 
+def _upgrade(arguments: argparse.Namespace) -> int:
+    print(f"{arguments.store}: NGFF {arguments.to} now" if upgrade(arguments.store, arguments.to)
+          else f"{arguments.store}: NGFF {arguments.to} or newer already")
+    return 0
+
+
 def _plan(arguments: argparse.Namespace) -> int:
     print(plan(_source(arguments.source, arguments), arguments.version, **_options(arguments)))
     return 0
@@ -98,6 +104,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     command("info", _info, "Levels, chunks, scale, units, parts.")
     command("validate", _validate, "Does the metadata keep to the specification? Exit status 1 if not.")
     command("verify", _verify, "Is every object there and whole? Exit status 1 if not.")
+    command("upgrade", _upgrade, "The same chunks, in the documents of a newer NGFF, in place.").add_argument(
+        "--to", default="0.5", choices=["0.5", "0.6"], help="version of NGFF")
     for name, run, help in (("plan", _plan, "What convert would write: levels, chunks, objects, bytes, memory."),
                             ("convert", _convert, "Writes an OME-Zarr, or the array of an .npy file, as an OME-Zarr or .ozx.")):
         sub = command(name, run, help, has_store=False)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import _sources
-from ._handles import Handle, NotFoundError, OptionError, UnsupportedError, Writer, integers, reals, strings
+from ._handles import Handle, NotFoundError, OptionError, UnsupportedError, Writer, integers, raise_for, reals, strings, text
 from ._hosts import shown
 from ._levels import Level, Store
 from ._model import Multiscales
@@ -162,6 +162,24 @@ def update_root_attributes(store: Any, attributes: Mapping[str, Any], storage_op
         from ._write import OmeZarrWarning
 
         warnings.warn(shown(told), OmeZarrWarning, stacklevel=2)
+
+
+def upgrade(store: Any, version: str = "0.5", storage_options: Mapping[str, Any] | None = None) -> bool:
+    """Writes the documents of a store anew by a newer version of NGFF, "0.5" or "0.6", in place; no chunk is touched. From 0.4
+    its arrays become ones of Zarr 3 whose chunks have the keys that they have. All that is in the store is upgraded, label
+    images, series and plates too. A kill leaves each image as it was or as it will be; the next call does the rest.
+
+    Returns whether anything was changed. Raises NotImplementedError, before anything is written, for what the newer version
+    has no word for: codecs and filters that Zarr 3 does not have, versions before 0.4, one file (.ozx)."""
+    place = place_of(store, storage_options)
+    if place.why_not_written:
+        raise UnsupportedError(f"{place.shown}: {place.why_not_written}")
+    error = ffi.new("char[]", 1200)
+    status = lib.ngff_upgrade(place.path.encode(), version.encode(), error, len(error))
+    place.check()
+    if status < 0:
+        raise_for(status, text(error))
+    return bool(status)
 
 
 def root_attributes_text(attributes: Mapping[str, Any]) -> bytes:

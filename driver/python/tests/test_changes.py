@@ -167,3 +167,43 @@ def test_what_python_has_no_place_for_is_not_changed(tmp_path, data):
     (store / "zarr.json").write_text(json.dumps(root))
     with pytest.raises(NotImplementedError, match="this library has written"):
         omezarr.to_ngff_zarr(store, multiscales(data), overwrite=False, start_level=1)
+
+
+# -- Newer versions --------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("steps", [("0.4", "0.5"), ("0.4", "0.6"), ("0.5", "0.6"), ("0.4", "0.5", "0.6")])
+def test_upgrade_keeps_chunks_and_pixels(tmp_path, data, steps):
+    store, m = tmp_path / "a.ome.zarr", multiscales(data, (2, 4))
+    m.root_attributes = {"mine": 2**60 + 1}
+    omezarr.to_ngff_zarr(store, m, steps[0], compress="ZSTD")
+    before = objects(store)
+    for version in steps[1:]:
+        assert omezarr.upgrade(store, version) is True and omezarr.upgrade(store, version) is False
+        assert objects(store) == before and attributes(store)["version"] == version
+        read = omezarr.from_ngff_zarr(store, validate=True)
+        assert read.metadata.version == version and read.root_attributes == m.root_attributes
+        assert np.array_equal(level(store), data) and np.array_equal(level(store, 1), mean(data, 2))
+        assert [f for f in omezarr.verify(store) if f.kind != "note"] == []
+        assert [image.scale for image in read.images] == [image.scale for image in m.images]
+        assert [image.translation for image in read.images] == [image.translation for image in m.images]
+
+
+def test_upgrade_in_a_store_of_python(data):
+    store = {}
+    omezarr.to_ngff_zarr(store, multiscales(data), "0.4", compress="ZSTD", overwrite=False)
+    chunks = {key: value for key, value in store.items() if "/.z" not in key and not key.startswith(".z")}
+    assert omezarr.upgrade(store, "0.6")
+    assert {key: value for key, value in store.items() if not key.endswith("zarr.json")} == chunks
+    assert np.array_equal(omezarr.from_ngff_zarr(store, validate=True).images[0].source, data)
+
+
+def test_upgrade_refuses_by_its_reason(tmp_path, data):
+    store = tmp_path / "a.ome.zarr"
+    omezarr.to_ngff_zarr(store, multiscales(data), "0.4", compress="ZLIB")
+    with pytest.raises(NotImplementedError, match="no codec zlib.*gdal_translate -of OMEZARR -co NGFF_VERSION=0.5"):
+        omezarr.upgrade(store)
+    assert omezarr.from_ngff_zarr(store).metadata.version == "0.4" and not list(store.rglob("zarr.json"))
+    with pytest.raises(ValueError, match="0.5 or 0.6, not 0.7"):
+        omezarr.upgrade(store, "0.7")
+    with pytest.raises(FileNotFoundError):
+        omezarr.upgrade(tmp_path / "nothing")
