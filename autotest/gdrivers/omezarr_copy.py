@@ -645,3 +645,23 @@ def test_a_scale_that_others_change_alike_on_both_axes_is_told(tmp_path, code, u
     with gdaltest.collected_messages() as messages:
         gdal.Open(store)
     assert len(messages.warnings()) == 1 and "contradict" in messages.warnings()[0]
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5", "0.6"])
+def test_orientations_of_axes_go_on(tmp_path, version):
+    """RFC-4: into copies, and through a change in place."""
+    def orientations(store):
+        return [axis.get("orientation", {}).get("value") for axis in gdaltest.axes(store)]
+
+    given = ["inferior-to-superior", "anterior-to-posterior", "right-to-left"]
+    first = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(gdaltest.random_array((3, 40, 50), "uint8")), "AXES=z:3", "BLOCKSIZE=16",
+                           "AXIS_ORIENTATION=" + ",".join(f"{axis}:{word}" for axis, word in zip("zyx", given)), f"NGFF_VERSION={version}")
+    assert orientations(first) == given
+    copy = gdaltest.write(tmp_path / "b.ome.zarr", gdal.Open(first), "BLOCKSIZE=16", f"NGFF_VERSION={version}")
+    assert orientations(copy) == given
+    dataset = gdal.Open(copy, gdal.GA_Update)
+    dataset.GetRasterBand(1).Fill(7)
+    dataset = None
+    assert orientations(copy) == given
+    done = subprocess.run([os.path.join(os.environ["GDAL_DRIVER_PATH"], "omezarr"), "validate", copy], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "valid\n")

@@ -128,6 +128,9 @@ NGFF_API int32_t ngff_image_set_translation(ngff_image *image, const double *tra
 /* UDUNITS-2 name of an axis' unit ("micrometer", "second"); common spellings ("um", "metre") are accepted and stored
  * by their full name. NULL or "" removes it. axis counts from 0, slowest first. Only t, z, y, x may have one. */
 NGFF_API int32_t ngff_image_set_unit(ngff_image *image, int32_t axis, const char *unit);
+/* Where an axis of space leads in a body, as RFC-4 has it: "left-to-right", "anterior-to-posterior" and the like; an error
+ * lists them. NULL or "" removes it. */
+NGFF_API int32_t ngff_image_set_orientation(ngff_image *image, int32_t axis, const char *orientation);
 /* The multiscales name. */
 NGFF_API int32_t ngff_image_set_name(ngff_image *image, const char *name);
 /* NGFF_KIND_*. */
@@ -454,6 +457,8 @@ NGFF_API const char *ngff_reader_dims(const ngff_reader *reader);
 /* An axis as the store names it; its unit, or NULL. */
 NGFF_API const char *ngff_reader_axis_name(const ngff_reader *reader, int32_t axis);
 NGFF_API const char *ngff_reader_axis_unit(const ngff_reader *reader, int32_t axis);
+/* Where it leads in a body (ngff_image_set_orientation), or NULL, also where what is said is none of RFC-4's. */
+NGFF_API const char *ngff_reader_axis_orientation(const ngff_reader *reader, int32_t axis);
 /* What viewers are told of the image: its name in "multiscales", the planes on t and z that they show at first, in colour
  * (1) or grey (0), and the entries of "omero", of which there may be other than there are channels. What is not said, or
  * not in the way of the specification, is NULL, -1, and in a window NaN. Texts live as long as the reader. These five are

@@ -33,6 +33,7 @@ typedef struct {
     int n_entries;                                     /* images in the group's "multiscales" */
     char dims[MAX_RANK + 1];                           /* t, c, z in any order, then y, x */
     char *axis_names[MAX_RANK], *axis_units[MAX_RANK]; /* as the store has them; units may be NULL */
+    const char *axis_orientations[MAX_RANK];           /* a word of RFC-4, or NULL */
     int n_levels;
     stored_array *levels; /* from large to small: those that can be read */
     int n_declared;       /* entries of "datasets" */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/orientation.h"
 #include "base/text.h"
 #include "metadata/metadata.h"
 #include "metadata/metadata_transform.h"
@@ -53,6 +54,7 @@ static int32_t assume_axes(stored_image *image, int rank, error *e)
         free(image->axis_names[i]);
         free(image->axis_units[i]);
         image->axis_names[i] = image->axis_units[i] = NULL;
+        image->axis_orientations[i] = NULL;
     }
     snprintf(image->dims, sizeof image->dims, "%s", order + MAX_RANK - rank);
     for (int i = 0; i < rank; i++) {
@@ -84,6 +86,14 @@ static int is_name_again(const cJSON *axes, int n, int rank, const char *name)
     return is_again;
 }
 
+/* RFC-4. What is said in another way is left out: no pixel depends on it. */
+static const char *read_orientation(const cJSON *axis)
+{
+    const cJSON *orientation = member(axis, "orientation");
+    const char *type = text_of(orientation, "type"), *value = text_of(orientation, "value");
+    return type && value && strcmp(type, "anatomical") == 0 ? orientation_name(value, strlen(value)) : NULL;
+}
+
 /* One axis: a letter in dims, its name and unit. An axis without a usable name is known by its place and type. */
 static int32_t read_axis(const cJSON *axes, const cJSON *axis, int n, int rank, char *used, stored_image *image,
                          const char *key, error *e)
@@ -102,6 +112,7 @@ static int32_t read_axis(const cJSON *axes, const cJSON *axis, int n, int rank, 
     }
     image->axis_names[n] = strdup(name);
     image->axis_units[n] = unit ? strdup(unit) : NULL;
+    image->axis_orientations[n] = letter[0] == 't' || letter[0] == 'c' ? NULL : read_orientation(axis);
     return image->axis_names[n] ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "memory is out");
 }
 

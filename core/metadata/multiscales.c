@@ -23,6 +23,12 @@ static cJSON *axes(const struct ngff_plan *plan, const char *const *earth, int *
         tree_put(axis, "type", cJSON_CreateString(dim == 't' ? "time" : dim == 'c' ? "channel" : "space"), is_whole);
         if (image->unit[i])
             tree_put(axis, "unit", cJSON_CreateString(image->unit[i]), is_whole);
+        if (image->orientation[i] && !other) {
+            cJSON *orientation = cJSON_CreateObject();
+            tree_put(orientation, "type", cJSON_CreateString("anatomical"), is_whole);
+            tree_put(orientation, "value", cJSON_CreateString(image->orientation[i]), is_whole);
+            tree_put(axis, "orientation", orientation, is_whole);
+        }
         if (dim == 'c' && plan->options.version >= VERSION_06)
             tree_put(axis, "discrete", cJSON_CreateTrue(), is_whole);
         tree_add(list, axis, is_whole);

@@ -11,6 +11,7 @@
 
 #include "base/ascii.h"
 #include "base/json.h"
+#include "base/orientation.h"
 #include "base/unit.h"
 
 enum {
@@ -272,6 +273,20 @@ int32_t ngff_image_set_unit(ngff_image *image, int32_t axis, const char *unit)
         return error_set(&image->error, NGFF_E_ARGUMENT, "\"%s\" is no unit for axis %c; use one of %s", unit, dim,
                          unit_list(dim));
     image->unit[axis] = name;
+    return NGFF_OK;
+}
+
+int32_t ngff_image_set_orientation(ngff_image *image, int32_t axis, const char *orientation)
+{
+    if (ngff_image_status(image))
+        return ngff_image_status(image);
+    if (axis < 0 || axis >= image->rank || !strchr("zyx", image->dims[axis]))
+        return error_set(&image->error, NGFF_E_ARGUMENT, "axis %d is none of the image's axes of space", (int)axis);
+    const char *name = orientation && orientation[0] ? orientation_name(orientation, strlen(orientation)) : NULL;
+    if (!name && orientation && orientation[0])
+        return error_set(&image->error, NGFF_E_ARGUMENT, "\"%.60s\" is no orientation of an axis; use one of %s",
+                         orientation, orientation_list());
+    image->orientation[axis] = name;
     return NGFF_OK;
 }
 

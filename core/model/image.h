@@ -37,7 +37,8 @@ struct ngff_image {
     int64_t shape[MAX_RANK];
     const dtype *type;
     double scale[MAX_RANK], translation[MAX_RANK];
-    const char *unit[MAX_RANK]; /* a name of the unit table, or NULL */
+    const char *unit[MAX_RANK];        /* a name of the unit table, or NULL */
+    const char *orientation[MAX_RANK]; /* a word of RFC-4, or NULL */
     char *name;
     int64_t view_t, view_z; /* ngff_image_set_view: -1 is the default, in has_view_colors, too */
     int has_view_colors;

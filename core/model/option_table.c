@@ -402,6 +402,15 @@ const row option_table[] = {
         .offset = offsetof(options, axis_units),
     },
     {
+        .name = "AXIS_ORIENTATION",
+        .aliases = "ORIENTATION",
+        .shown = "z:inferior-to-superior,y:anterior-to-posterior",
+        .standard = "by the source",
+        .help = "Where the axes lead in a body (RFC-4)",
+        .read = row_read_orientations,
+        .offset = offsetof(options, axis_orientation),
+    },
+    {
         .name = "NAME",
         .shown = "text",
         .standard = "image",

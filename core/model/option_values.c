@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/machine.h"
 #include "base/number.h"
+#include "base/orientation.h"
 #include "base/unit.h"
 #include "model/image.h"
 #include "model/options.h"
@@ -247,28 +248,60 @@ int32_t row_read_axes(const row *r, const char *value, void *to, error *e)
     return problem ? refuse(r, value, e, problem) : NGFF_OK;
 }
 
-int32_t row_read_units(const row *r, const char *value, void *to, error *e)
+/* Pairs of an axis and a name. name_of: the name as its table has it, or NULL with the error set. */
+static int32_t read_names(const row *r, const char *value, unit_names *list, const char *dims, const char *pairs,
+                          const char *(*name_of)(const row *r, const char *value, char dim, const char *word, size_t n,
+                                                 error *e),
+                          error *e)
 {
-    unit_names *list = to;
     for (const char *p = value;; p++) {
-        char dim = ascii_lower(*p), unit[40] = "";
-        if (!dim || !strchr("tzyx", dim) || p[1] != ':')
-            return refuse(r, value, e, "pairs of an axis (t, z, y, x) and its unit are expected");
+        char dim = ascii_lower(*p);
+        if (!dim || !strchr(dims, dim) || p[1] != ':')
+            return refuse(r, value, e, pairs);
         for (int i = 0; i < list->n; i++)
             if (list->dim[i] == dim)
                 return refuse(r, value, e, "an axis twice");
         size_t n = strcspn(p + 2, ",;");
-        if (n < sizeof unit)
-            memcpy(unit, p + 2, n);
-        list->name[list->n] = unit_name(dim, unit);
+        list->name[list->n] = name_of(r, value, dim, p + 2, n, e);
         if (!list->name[list->n])
-            return error_set(e, NGFF_E_OPTION, "%s=%.200s: \"%.*s\" is no unit for axis %c; allowed: %s", r->name,
-                             value, (int)min_i64((int64_t)n, 40), p + 2, dim, unit_list(dim));
+            return e->status;
         list->dim[list->n++] = dim;
         p += 2 + n;
         if (!*p)
             return NGFF_OK;
     }
+}
+
+static const char *unit_of(const row *r, const char *value, char dim, const char *word, size_t n, error *e)
+{
+    char unit[40] = "";
+    if (n < sizeof unit)
+        memcpy(unit, word, n);
+    const char *name = unit_name(dim, unit);
+    if (!name)
+        error_set(e, NGFF_E_OPTION, "%s=%.200s: \"%.*s\" is no unit for axis %c; allowed: %s", r->name, value,
+                  (int)min_i64((int64_t)n, 40), word, dim, unit_list(dim));
+    return name;
+}
+
+int32_t row_read_units(const row *r, const char *value, void *to, error *e)
+{
+    return read_names(r, value, to, "tzyx", "pairs of an axis (t, z, y, x) and its unit are expected", unit_of, e);
+}
+
+static const char *orientation_of(const row *r, const char *value, char dim, const char *word, size_t n, error *e)
+{
+    const char *name = orientation_name(word, n);
+    if (!name)
+        error_set(e, NGFF_E_OPTION, "%s=%.100s: \"%.*s\" is no orientation for axis %c; allowed: %s", r->name, value,
+                  (int)min_i64((int64_t)n, 40), word, dim, orientation_list());
+    return name;
+}
+
+int32_t row_read_orientations(const row *r, const char *value, void *to, error *e)
+{
+    return read_names(r, value, to, "zyx", "pairs of an axis (z, y, x) and where it leads are expected", orientation_of,
+                      e);
 }
 
 /* Splits at commas; "\," stands for a comma. A NULL-terminated list of malloc'ed texts, or NULL when memory is out. */

@@ -35,10 +35,10 @@ typedef struct {
     char dim[MAX_RANK];
 } number_list;
 
-/* AXIS_UNITS: "z:um,t:s". */
+/* AXIS_UNITS: "z:um,t:s"; AXIS_ORIENTATION: "x:right-to-left". */
 typedef struct {
     int n;
-    const char *name[MAX_RANK]; /* of the unit table */
+    const char *name[MAX_RANK]; /* of the table of units, or of orientations */
     char dim[MAX_RANK];
 } unit_names;
 
@@ -67,7 +67,7 @@ typedef struct {
     char **color_interpretation;            /* of the hosts' bands; NULL-terminated or NULL */
     size_list axes;                         /* of t, c, z, in the order typed: what the hosts' bands are */
     number_list axis_scale, axis_translation;
-    unit_names axis_units;
+    unit_names axis_units, axis_orientation;
     char *name; /* NULL: the image's */
     int origin;
     int verify; /* VERIFY_* */

@@ -100,14 +100,14 @@ static int32_t apply_numbers(plan *p, const char *option, const number_list *lis
     return NGFF_OK;
 }
 
-static int32_t apply_units(plan *p, const unit_names *list)
+static int32_t apply_names(plan *p, const char *option, const unit_names *list, const char **names)
 {
     for (int i = 0; i < list->n; i++) {
         int axis = image_axis(p->image, list->dim[i]);
         if (axis < 0)
             return error_set(&p->error, NGFF_E_OPTION, "%s names axis %c, but the image has the axes %s",
-                             plan_typed(p, "AXIS_UNITS"), list->dim[i], p->image->dims);
-        p->image->unit[axis] = list->name[i];
+                             plan_typed(p, option), list->dim[i], p->image->dims);
+        names[axis] = list->name[i];
     }
     return NGFF_OK;
 }
@@ -158,7 +158,9 @@ static int32_t apply_image_options(plan *p)
     struct ngff_image *image = p->image;
     if (apply_numbers(p, "AXIS_SCALE", &o->axis_scale, image->scale, 1) != NGFF_OK ||
         apply_numbers(p, "AXIS_TRANSLATION", &o->axis_translation, image->translation, 0) != NGFF_OK ||
-        apply_units(p, &o->axis_units) != NGFF_OK || apply_channels(p) != NGFF_OK)
+        apply_names(p, "AXIS_UNITS", &o->axis_units, image->unit) != NGFF_OK ||
+        apply_names(p, "AXIS_ORIENTATION", &o->axis_orientation, image->orientation) != NGFF_OK ||
+        apply_channels(p) != NGFF_OK)
         return p->error.status;
     if (o->name && ngff_image_set_name(image, o->name) != NGFF_OK)
         return error_set(&p->error, NGFF_E_OPTION, "NAME: %s", ngff_image_error(image));

@@ -117,6 +117,7 @@ int32_t ngff_image_set_label_of(ngff_image *image, const ngff_reader *of, const 
             continue;
         image->scale[i] = stored->levels[0].scale[at[i]] > 0 ? stored->levels[0].scale[at[i]] : 1;
         image->translation[i] = stored->levels[0].translation[at[i]];
+        image->orientation[i] = stored->axis_orientations[at[i]];
         if (image->dims[i] != 'c')
             ngff_image_set_unit(image, i, stored->axis_units[at[i]]);
     }

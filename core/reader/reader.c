@@ -611,6 +611,11 @@ const char *ngff_reader_axis_unit(const ngff_reader *reader, int32_t axis)
     return axis_is_valid(reader, axis) ? reader->image.axis_units[axis] : NULL;
 }
 
+const char *ngff_reader_axis_orientation(const ngff_reader *reader, int32_t axis)
+{
+    return axis_is_valid(reader, axis) ? reader->image.axis_orientations[axis] : NULL;
+}
+
 const char *ngff_reader_root_attributes(ngff_reader *reader)
 {
     error e = {0};

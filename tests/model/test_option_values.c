@@ -141,6 +141,8 @@ static void lists_windows_and_axes_are_read(void)
     refused("AXIS_TRANSLATION=x:1;y:2", NULL, "comma");
     refused("AXIS_UNITS=x:furlong", NULL, "micrometer");
     refused("AXIS_UNITS=c:um", NULL, "AXIS_UNITS");
+    refused("AXIS_ORIENTATION=t:left-to-right", NULL, "AXIS_ORIENTATION");
+    refused("AXIS_ORIENTATION=x:left", NULL, "distal-to-proximal");
     refused("NAME=\xC3(", NULL, "UTF-8");
 }
 

@@ -213,6 +213,37 @@ static void attributes_of_others_are_written_and_read(void)
     }
 }
 
+/* Written with the axes, read, and kept by a change that says it again. */
+static void orientations_of_axes_are_written_and_read(void)
+{
+    for (int version = 4; version <= 6; version++) {
+        char of[32];
+        snprintf(of, sizeof of, "NGFF_VERSION=0.%d", version);
+        const char *its[] = {"BLOCKSIZE=16", of, "AXIS_ORIENTATION=y:Anterior-to-Posterior", NULL};
+        ngff_image *image = ngff_image_create("yx", shape, NGFF_UINT8);
+        CHECK_INT(ngff_image_set_orientation(image, 1, "right-to-left"), NGFF_OK);
+        ngff_plan *plan = ngff_plan_create(image, its);
+        ngff_writer *w = ngff_writer_open(plan, below("a"));
+        CHECK_INT(ngff_writer_close(w), NGFF_OK);
+        CHECK_TEXT(ngff_writer_error(w), "");
+        ngff_writer_free(w);
+        ngff_plan_free(plan);
+        ngff_reader *reader = ngff_reader_open(below("a"));
+        CHECK_TEXT(ngff_reader_axis_orientation(reader, 0), "anterior-to-posterior");
+        CHECK_TEXT(ngff_reader_axis_orientation(reader, 1), "right-to-left");
+        CHECK(ngff_reader_axis_orientation(reader, 2) == NULL);
+        ngff_reader_free(reader);
+        CHECK_INT(ngff_image_set_orientation(image, 1, NULL), NGFF_OK);
+        CHECK_INT(ngff_image_set_orientation(image, 1, "up"), NGFF_E_ARGUMENT);
+        ngff_image_free(image);
+        remove_below("a");
+    }
+    const int64_t of_c[3] = {2, 4, 4};
+    ngff_image *image = ngff_image_create("cyx", of_c, NGFF_UINT8);
+    CHECK_INT(ngff_image_set_orientation(image, 0, "left-to-right"), NGFF_E_ARGUMENT);
+    ngff_image_free(image);
+}
+
 /* No folder "s3:" is made on the disk, and nobody is told that one is missing. */
 static void places_on_no_disk_are_refused_by_their_reason(void)
 {
@@ -269,6 +300,7 @@ int main(void)
     RUN(pixels_that_come_later_are_read);
     RUN(levels_are_added_to_those_that_are_there);
     RUN(attributes_of_others_are_written_and_read);
+    RUN(orientations_of_axes_are_written_and_read);
     RUN(places_on_no_disk_are_refused_by_their_reason);
     place_end();
     CHECK_EXIT();

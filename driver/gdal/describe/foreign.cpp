@@ -296,7 +296,7 @@ static void describe_image(ngff_reader *reader, DatasetAttributes *to)
     const char *name = ngff_reader_name(reader);
     const int level = ngff_reader_part_level(reader);
     double scale[5], translation[5];
-    std::string scales, translations, units;
+    std::string scales, translations, units, orientations;
     ngff_reader_level_scale(reader, level, scale);
     ngff_reader_level_translation(reader, level, translation);
     for (size_t axis = 0; axis < dims.size(); axis++) {
@@ -304,6 +304,8 @@ static void describe_image(ngff_reader *reader, DatasetAttributes *to)
         add_axis(&scales, dims[axis], JsonText::number_text(scale[axis]));
         add_axis(&translations, dims[axis], JsonText::number_text(translation[axis]));
         add_axis(&units, dims[axis], unit != nullptr ? unit : "");
+        const char *orientation = ngff_reader_axis_orientation(reader, static_cast<int32_t>(axis));
+        add_axis(&orientations, dims[axis], orientation != nullptr ? orientation : "");
         if (axis + 2 >= dims.size() && to->crs == nullptr && unit != nullptr && *unit != '\0')
             items_of_domain(to->metadata, "").SetNameValue(dimension_item(dims[axis], "UNIT").c_str(), unit);
     }
@@ -313,6 +315,8 @@ static void describe_image(ngff_reader *reader, DatasetAttributes *to)
     items.SetNameValue("AXIS_TRANSLATION", translations.c_str());
     if (!units.empty())
         items.SetNameValue("AXIS_UNITS", units.c_str());
+    if (!orientations.empty())
+        items.SetNameValue("AXIS_ORIENTATION", orientations.c_str());
     if (name != nullptr)
         items.SetNameValue("NAME", name);
     describe_view(reader, dims, &items);

@@ -727,6 +727,22 @@ static bool read_stored_axes(GDALDataset *source, GDALDataset *store, StoredAxes
     return axes->scale[0] > 0 && axes->scale[1] > 0;
 }
 
+/* Where the axes lead in a body, where they are those of an OME-Zarr that says it. */
+static bool describe_orientation(GDALDataset *source, GDALDataset *store, const BandGrid &grid, ngff_image *image)
+{
+    const char *given = store->GetMetadataItem("AXIS_ORIENTATION", "NGFF");
+    if (given == nullptr || !lies_as_stored(source, store))
+        return true;
+    const int n = static_cast<int>(grid.axes.size());
+    for (int i = 0; i < n + 2; i++) {
+        const char letter = i < n ? grid.axes[static_cast<size_t>(i)].letter : "yx"[i - n];
+        const std::string word = strchr("zyx", letter) != nullptr ? value_of_axis(given, letter) : std::string();
+        if (!word.empty() && ngff_image_set_orientation(image, i, word.c_str()) != NGFF_OK)
+            return false;
+    }
+    return true;
+}
+
 /* Scale, translation and unit of all axes, and the georeference. Images that only their axes place, as in microscopy,
  * get no georeference; where they were read from an OME-Zarr, the very numbers. */
 static bool describe_position(GDALDataset *source, const BandGrid &grid, ImageFromSource *to, int *what)
@@ -770,7 +786,8 @@ static bool describe_position(GDALDataset *source, const BandGrid &grid, ImageFr
         if ((is_said && ngff_image_set_unit(image, y + i, nullptr) != NGFF_OK) ||
             ((is_said || !has_crs) && !set_unit(to, y + i, given.unit[i].c_str())))
             return false;
-    return ngff_image_set_scale(image, scale) == NGFF_OK && ngff_image_set_translation(image, translation) == NGFF_OK;
+    return ngff_image_set_scale(image, scale) == NGFF_OK && ngff_image_set_translation(image, translation) == NGFF_OK &&
+           describe_orientation(source, store, grid, image);
 }
 
 /* -- Metadata -------------------------------------------------------------------------------------------------- */

@@ -820,7 +820,7 @@ static CPLStringList options_of_further(const CPLStringList &options)
 {
     CPLStringList own(options);
     for (const char *name : {"NAME", "CHANNEL_NAMES", "CHANNEL_COLORS", "COLOR_INTERPRETATION", "AXES", "AXIS_SCALE",
-                             "AXIS_TRANSLATION", "AXIS_UNITS", "REPORT", "RESUME", "OVERWRITE", "DRY_RUN"})
+                             "AXIS_TRANSLATION", "AXIS_UNITS", "AXIS_ORIENTATION", "REPORT", "RESUME", "OVERWRITE", "DRY_RUN"})
         own.SetNameValue(name, nullptr);
     const char *window = own.FetchNameValue("WINDOW");
     if (window != nullptr && strchr(window, ':') != nullptr)

@@ -45,6 +45,9 @@ def _described(handle: Handle) -> Handle:
         unit = handle.text("axis_unit", axis)
         if unit:
             image.call("set_unit", axis, unit.encode())
+        orientation = handle.text("axis_orientation", axis)
+        if orientation:
+            image.call("set_orientation", axis, orientation.encode())
     for i in range(handle.call("channel_count")):
         label, color, active, inverted = ffi.new("char **"), ffi.new("char **"), ffi.new("int32_t *"), ffi.new("int32_t *")
         window = ffi.new("double[4]")

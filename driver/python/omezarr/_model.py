@@ -81,6 +81,7 @@ class NgffImage:
     computed_callbacks: called without arguments when the image has been written.
     mask: None, or an array over (y, x) that is true where pixels are valid, for all channels and planes.
     channel_names, channel_colors: None, or the labels of the channels and their colours, RRGGBB.
+    axes_orientations: None, or where axes of space lead in a body, by axis: "left-to-right" and the like (RFC-4).
     """
 
     data: Any
@@ -93,6 +94,7 @@ class NgffImage:
     mask: Any = field(default=None, repr=False, compare=False)
     channel_names: list[str] | None = field(default=None, repr=False)
     channel_colors: list[str] | None = field(default=None, repr=False)
+    axes_orientations: dict[str, str] | None = field(default=None, repr=False)
 
     @property
     def source(self) -> Any:
@@ -138,11 +140,12 @@ NgffImage.data = property(NgffImage._get_data, NgffImage._set_data)
 
 @dataclass
 class Axis:
-    """An axis: its name, its type ("time", "channel", "space"), and its unit or None."""
+    """An axis: its name, its type ("time", "channel", "space"), its unit or None, and where it leads in a body, or None."""
 
     name: str
     type: str
     unit: str | None = None
+    orientation: str | None = field(default=None, repr=False)
 
 
 @dataclass
@@ -243,7 +246,7 @@ def metadata_of(images: list[NgffImage], paths: list[str]) -> Metadata:
     first = images[0]
     kinds = {"t": "time", "c": "channel"}
     units = first.axes_units or {}
-    axes = [Axis(d, kinds.get(d, "space"), units.get(d)) for d in first.dims]
+    axes = [Axis(d, kinds.get(d, "space"), units.get(d), (first.axes_orientations or {}).get(d)) for d in first.dims]
     datasets = [Dataset(path, [Scale([image.scale.get(d, 1.0) for d in first.dims]),
                                Translation([image.translation.get(d, 0.0) for d in first.dims])])
                 for path, image in zip(paths, images)]

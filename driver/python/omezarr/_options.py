@@ -44,6 +44,7 @@ class Options(TypedDict, total=False):
     axis_scale: _List
     axis_translation: _List
     axis_units: _List
+    axis_orientation: _List
     origin: _Text
     report: str | os.PathLike[str] | None
 

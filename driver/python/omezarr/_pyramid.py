@@ -43,6 +43,30 @@ _only_by_two = {Methods.ITKWASM_LABEL_IMAGE: "looks at the central pixels of a w
                 "takes the first pixel of a window"}
 
 
+# Names for the orientation of all axes: where x, y and z lead.
+ORIENTATIONS = {
+    "LPS": {"x": "right-to-left", "y": "anterior-to-posterior", "z": "inferior-to-superior"},
+    "RAS": {"x": "left-to-right", "y": "posterior-to-anterior", "z": "inferior-to-superior"},
+}
+
+
+def orientations_of(given: str | Mapping[str, Any] | None, dims: Sequence[str]) -> dict[str, str] | None:
+    """By axis of an image, the words of RFC-4; those of enumerations and of ngff-zarr's classes are in their value."""
+    if given is None:
+        return None
+    if isinstance(given, str):
+        if given.upper() not in ORIENTATIONS:
+            raise OptionError(f"the orientation {given!r}: there are {', '.join(ORIENTATIONS)}, or a word for each axis")
+        given = ORIENTATIONS[given.upper()]
+    found: dict[str, str] = {}
+    for axis, word in given.items():
+        while word is not None and not isinstance(word, str):
+            word = word.get("value") if isinstance(word, Mapping) else getattr(word, "value", None)
+        if word is not None and axis in dims:
+            found[axis] = word
+    return found or None
+
+
 # -- Step 1 --------------------------------------------------------------------------------------------------------
 
 def to_ngff_image(
@@ -55,6 +79,7 @@ def to_ngff_image(
     channel_names: Sequence[str] | None = None,
     mask: Any = None,
     channel_colors: Sequence[str] | None = None,
+    axes_orientations: str | Mapping[str, Any] | None = None,
 ) -> NgffImage:
     """Describes an array as an image of one scale. Nothing is read or copied.
 
@@ -69,6 +94,7 @@ def to_ngff_image(
     axes_units: UDUNITS-2 names by axis, such as {"y": "micrometer", "x": "micrometer"}; common spellings are known.
     channel_names, channel_colors: labels of the channels, and their colours, RRGGBB.
     mask: array over (y, x), true where pixels are valid. That of a masked array is taken by itself.
+    axes_orientations: where axes of space lead in a body: "LPS", "RAS", or by axis {"x": "left-to-right", ...} (RFC-4).
 
     An xarray.DataArray brings dims, name, scale, translation (of evenly spaced coordinates), units (their attribute
     "units") and channel names; what is given here counts more.
@@ -119,6 +145,7 @@ def to_ngff_image(
         mask=mask,
         channel_names=labels,
         channel_colors=list(channel_colors) if channel_colors else None,
+        axes_orientations=orientations_of(axes_orientations, dims),
     )
 
 
@@ -228,9 +255,12 @@ def make_plan(
     described.call("set_translation", reals([image.translation.get(d, 0.0) for d in dims]))
     described.call("set_name", image.name.encode())
     described.call("set_mask", int(image.mask is not None))
+    orientations = orientations_of(image.axes_orientations, dims) or {}
     for axis, d in enumerate(dims):
         if (image.axes_units or {}).get(d):
             described.call("set_unit", axis, str((image.axes_units or {})[d]).encode())
+        if d in orientations:
+            described.call("set_orientation", axis, orientations[d].encode())
     for i, channel in enumerate(omero.channels if omero else []):
         described.call("set_channel", i, channel.label.encode() if channel.label else ffi.NULL,
                        channel.color.lstrip("#").encode() if channel.color else ffi.NULL)
@@ -275,6 +305,7 @@ def to_multiscales(
     method: Methods | str | None = None,
     chunks: int | Sequence[int] | Mapping[str, int] | None = None,
     sizes: str = "ceil",
+    orientation: str | Mapping[str, Any] | None = None,
 ) -> Multiscales:
     """Plans the levels of an image. Nothing is computed until it is written, or until a level's data is looked at.
 
@@ -289,6 +320,7 @@ def to_multiscales(
         nothing is said: 128 with axis z, else 256, for spatial axes, 1 for t, all channels for c.
     sizes: "ceil": a level has ceil(n / factor) pixels, and keeps all of the image; "floor": n // factor, as ngff-zarr's,
         and the last rows and columns are in no level.
+    orientation: where the axes lead in a body, instead of what the image says: "LPS", "RAS", or a word by axis (RFC-4).
 
     The axes of the result are in the order t, c, z, y, x. Its levels' data are lazy: the first look at one of them
     makes all of them in a temporary folder, which to_ngff_zarr neither needs nor reads.
@@ -299,6 +331,9 @@ def to_multiscales(
         return _of_tree(data, method, chunks)
     given = data if isinstance(data, NgffImage) else to_ngff_image(data)
     image = _canonical(given)
+    if orientation is not None or image.axes_orientations:
+        image = copy.copy(image)
+        image.axes_orientations = orientations_of(image.axes_orientations if orientation is None else orientation, image.dims)
     if method is None:
         method = Methods.NEAREST if image.dtype.kind == "c" else Methods.ITKWASM_GAUSSIAN
     method = Methods(method) if isinstance(method, str) else method

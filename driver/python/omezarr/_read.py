@@ -97,6 +97,7 @@ def from_ngff_zarr(
     dims = handle.text("dims")
     rank, dtype = len(dims), _sources.TYPE_NAMES[handle.value("data_type")]
     units = {d: handle.text("axis_unit", i) for i, d in enumerate(dims)}
+    orientations = {d: word for i, d in enumerate(dims) if (word := handle.text("axis_orientation", i))}
     attributes = json.loads(handle.text("attributes") or "{}")
     ome = attributes.get("ome", attributes)
     entries = ome.get("multiscales")
@@ -118,6 +119,7 @@ def from_ngff_zarr(
             name=name,
             axes_units={d: u for d, u in units.items() if u} or None,
             mask=mask,
+            axes_orientations=orientations or None,
         )
         image._show_as(blocks)
         images.append(image)

@@ -56,6 +56,44 @@ def test_root_attributes_that_are_not_the_callers(tmp_path, data):
         omezarr.update_root_attributes(tmp_path / "a.ome.zarr", {"a": 1})
 
 
+# -- Orientation -----------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("version", ["0.4", "0.5", "0.6"])
+def test_orientations_go_with_an_image(tmp_path, data, version):
+    lps = {"y": "anterior-to-posterior", "x": "right-to-left"}
+    image = omezarr.to_ngff_image(data, ("y", "x"), axes_orientations="LPS")
+    assert image.axes_orientations == lps
+    omezarr.to_ngff_zarr(tmp_path / "a.ome.zarr", omezarr.to_multiscales(image, [], None, 16), version)
+    axes = attributes(tmp_path / "a.ome.zarr")["multiscales"][0]
+    axes = axes["axes"] if "axes" in axes else axes["coordinateSystems"][0]["axes"]
+    assert [axis["orientation"] for axis in axes] == [{"type": "anatomical", "value": lps[d]} for d in "yx"]
+    read = omezarr.from_ngff_zarr(tmp_path / "a.ome.zarr", validate=True)
+    assert read.images[0].axes_orientations == lps and [axis.orientation for axis in read.metadata.axes] == [lps["y"], lps["x"]]
+    omezarr.to_ngff_zarr(tmp_path / "b.ome.zarr", read, version)
+    omezarr.update_root_attributes(tmp_path / "b.ome.zarr", {"a": 1})
+    assert omezarr.from_ngff_zarr(tmp_path / "b.ome.zarr").images[0].axes_orientations == lps
+    if version != "0.6":
+        omezarr.to_ngff_zarr(tmp_path / "c.ome.zarr", read, version, compress="ZSTD")
+        omezarr.upgrade(tmp_path / "c.ome.zarr", "0.6")
+        assert omezarr.from_ngff_zarr(tmp_path / "c.ome.zarr").images[0].axes_orientations == lps
+
+
+def test_orientations_in_other_words(tmp_path, data):
+    class Word:
+        value = "left-to-right"
+
+    class Orientation:
+        value = Word
+
+    image = omezarr.to_ngff_image(data, ("y", "x"), axes_orientations="LPS")
+    m = omezarr.to_multiscales(image, [2], "mean", 16, orientation={"x": Orientation(), "z": Orientation()})
+    assert [level.axes_orientations for level in m.images] == [{"x": "left-to-right"}] * 2
+    with pytest.raises(ValueError, match="LPS, RAS"):
+        omezarr.to_multiscales(image, [2], "mean", 16, orientation="UP")
+    with pytest.raises(ValueError, match="no orientation of an axis"):
+        omezarr.to_multiscales(image, [2], "mean", 16, orientation={"x": "up"})
+
+
 # -- Documents first -------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("version", ["0.4", "0.5", "0.6"])

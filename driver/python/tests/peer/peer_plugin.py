@@ -17,6 +17,7 @@ for absent in ("itk",):  # imported by fixtures, hundreds of MB; tests that use 
 
 import ngff_zarr
 import ngff_zarr.cli
+from ngff_zarr import rfc4
 from ngff_zarr.v06 import zarr_metadata as v06
 
 import omezarr
@@ -32,21 +33,27 @@ def refuse(**given):
 
 
 def ours_of(image):
-    refuse(axes_types=image.axes_types, axes_orientations=image.axes_orientations)
+    refuse(axes_types=image.axes_types)
     return omezarr.NgffImage(image.data, image.dims, dict(image.scale), dict(image.translation), image.name,
                              dict(image.axes_units) if image.axes_units else None,
-                             channel_names=image.channel_names, channel_colors=image.channel_colors)
+                             channel_names=image.channel_names, channel_colors=image.channel_colors,
+                             axes_orientations=image.axes_orientations)
+
+
+def orientation_of(word):
+    return rfc4.AnatomicalOrientation(value=rfc4.AnatomicalOrientationValues(word)) if word else None
 
 
 def theirs_of(image):
     return ngff_zarr.NgffImage(image.data, image.dims, image.scale, image.translation, image.name, image.axes_units,
-                               channel_names=image.channel_names, channel_colors=image.channel_colors)
+                               channel_names=image.channel_names, channel_colors=image.channel_colors,
+                               axes_orientations={axis: orientation_of(word) for axis, word in (image.axes_orientations or {}).items()} or None)
 
 
 def metadata_of(multiscales):
     first = multiscales.images[0]
     kinds = {a.name: a for a in multiscales.metadata.axes}
-    axes = [v06.Axis(d, kinds[d].type, kinds[d].unit) for d in first.dims]
+    axes = [v06.Axis(d, kinds[d].type, kinds[d].unit, orientation=orientation_of(kinds[d].orientation)) for d in first.dims]
     identifier = v06.CoordinateSystemIdentifier
     datasets = []
     for i, dataset in enumerate(multiscales.metadata.datasets):
@@ -64,9 +71,10 @@ def to_ngff_image(data, dims=None, scale=None, translation=None, name="image", a
 
 def to_multiscales(data, scale_factors=128, method=None, chunks=None, progress=None, cache=None, orientation=None,
                    axis_order="canonical"):
-    refuse(orientation=orientation, axis_order=axis_order != "canonical")
+    refuse(axis_order=axis_order != "canonical")
     image = data if isinstance(data, ngff_zarr.NgffImage) else to_ngff_image(data)
-    ours = omezarr.to_multiscales(ours_of(image), scale_factors, omezarr.Methods[method.name] if method else None, chunks, sizes="floor")
+    ours = omezarr.to_multiscales(ours_of(image), scale_factors, omezarr.Methods[method.name] if method else None, chunks, sizes="floor",
+                                  orientation=orientation)
     images = [theirs_of(i) for i in ours.images]
     return ngff_zarr.NgffMultiscales(images, metadata_of(ours), ours.scale_factors, ngff_zarr.Methods[ours.method.name],
                                      ours.chunks, generated_data_keys=[i.data.name for i in images])
@@ -98,10 +106,9 @@ def to_ngff_zarr(store, multiscales, version=None, overwrite=True, use_tensorsto
 
 def from_ngff_zarr(store, validate=False, version=None, storage_options=None, kind=None):
     theirs = original["from_ngff_zarr"](store, validate=validate, version=version, storage_options=storage_options, kind=kind)
-    if not isinstance(store, (str, os.PathLike)) or "://" in str(store):
-        raise NotImplementedError("a store that is no path")
-    ours = omezarr.from_ngff_zarr(store)
+    ours = omezarr.from_ngff_zarr(store, storage_options=storage_options)
     theirs.images = [theirs_of(i) for i in ours.images]
+    theirs.root_attributes = ours.root_attributes
     return theirs
 
 
