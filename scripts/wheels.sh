@@ -148,8 +148,8 @@ rm -rf "$build/installed"
 "$source/build/venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps --target "$build/installed" "$wheel"
 failed=0
 (cd "$build/installed" && "$build/tools/bin/mypy" --config-file "$source/pyproject.toml" -p omezarr) || failed=1
-"$build/bare/bin/python" -m pytest driver/python/tests -q -p no:cacheprovider --disable-warnings || failed=1
+"$build/bare/bin/python" -m pytest driver/python/tests -q -p no:cacheprovider --disable-warnings --expected-skips expected_skips_bare.txt || failed=1
 # Twice as many as processors: half of the time they wait for servers.
-PYTHONPATH=$build/installed "$source/build/venv/bin/python" -m pytest driver/python/tests -q -p no:cacheprovider --disable-warnings -rs \
+PYTHONPATH=$build/installed "$source/build/venv/bin/python" -m pytest driver/python/tests -q -p no:cacheprovider --disable-warnings -rs --expected-skips expected_skips.txt \
     -n "$((2 * $(nproc)))" --dist worksteal || failed=1
 exit $failed

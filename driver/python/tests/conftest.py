@@ -1,12 +1,38 @@
 """What several tests share: pictures, and a reader that is not ours where one is installed."""
 
+import importlib.util
 import json
 import os
+import pathlib
 
 import numpy as np
 import pytest
 
 import omezarr
+
+
+def pytest_addoption(parser):
+    parser.addoption("--expected-skips", metavar="FILE", help="fail on a skip that is not on this list (autotest/pymod/skips.py)")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session):
+    path = session.config.getoption("expected_skips")
+    if path is None or hasattr(session.config, "workerinput"):
+        return
+    place = pathlib.Path(__file__).parents[3] / "autotest" / "pymod" / "skips.py"
+    spec = importlib.util.spec_from_file_location("skips", place)
+    skips = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(skips)
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    session.config.bad_skips = skips.unexpected(reporter.stats.get("skipped", []), skips.read(pathlib.Path(__file__).parent / path))
+    if session.config.bad_skips and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter):
+    for line in getattr(terminalreporter.config, "bad_skips", []):
+        terminalreporter.write_line(f"SKIP FAILED, not on the list of expected skips: {line}", red=True)
 
 
 @pytest.fixture
