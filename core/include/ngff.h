@@ -109,6 +109,11 @@ NGFF_API int32_t ngff_type_size(int32_t data_type);
 NGFF_API const char *ngff_type_name(int32_t data_type);
 NGFF_API int32_t ngff_type_by_name(const char *name);
 
+/* The value of the option SIZES by which a level has its shape: "FLOOR" where it has fewer pixels on an axis than
+ * whole / factor, rounded up; else "CEIL". whole: the shape of level 0; factor: of the level, 1 or more on each axis. Static
+ * storage. */
+NGFF_API const char *ngff_sizes_by(int32_t rank, const int64_t *whole, const int64_t *level, const int64_t *factor);
+
 /* -- Image: what the pixels are -------------------------------------------------------------------------------- */
 
 typedef struct ngff_image ngff_image;

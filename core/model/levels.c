@@ -341,3 +341,11 @@ int32_t levels_set_depth(plan *p, int64_t depth)
         make_chunks(p, l);
     return levels_make_shards(p);
 }
+
+const char *ngff_sizes_by(int32_t rank, const int64_t *whole, const int64_t *at, const int64_t *factor)
+{
+    for (int i = 0; i < rank; i++)
+        if (at[i] < ceil_div(whole[i], factor[i]))
+            return "FLOOR";
+    return "CEIL";
+}

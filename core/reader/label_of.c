@@ -67,17 +67,21 @@ static int32_t fit_axes(ngff_image *image, const stored_image *of, int *at)
 static int32_t print_factors(ngff_image *image, const stored_image *of, const int *at, char *to, size_t room)
 {
     size_t n = (size_t)snprintf(to, room, of->n_levels > 1 ? "SCALE_FACTORS=" : "OVERVIEWS=NONE");
-    int is_floor = 0;
+    const char *sizes = "CEIL";
     for (int l = 1; l < of->n_levels; l++) {
-        int n_axes = 0;
+        int64_t whole[MAX_RANK], its[MAX_RANK], by[MAX_RANK];
+        int n_axes = 0, n_known = 0;
         for (int i = 0; i < image->rank && n < room; i++) {
             int is_single = at[i] < 0 || image->shape[i] == 1;
             double ratio = is_single ? 1 : (double)of->levels[0].shape[at[i]] / (double)of->levels[l].shape[at[i]];
             double by_scale = is_single ? 1 : of->levels[l].scale[at[i]] / of->levels[0].scale[at[i]];
             int is_said = by_scale >= 1 && fabs(by_scale - ratio) < 0.5 * ratio;
             long long factor = llround(is_said ? by_scale : ratio);
-            if (factor > 0 && at[i] >= 0 && of->levels[l].shape[at[i]] < ceil_div(of->levels[0].shape[at[i]], factor))
-                is_floor = 1;
+            if (factor > 0 && at[i] >= 0) {
+                whole[n_known] = of->levels[0].shape[at[i]];
+                its[n_known] = of->levels[l].shape[at[i]];
+                by[n_known++] = factor;
+            }
             if (image->dims[i] == 't' || image->dims[i] == 'c')
                 continue;
             n += (size_t)snprintf(to + n, room - n, "%s%c:%lld",
@@ -86,9 +90,11 @@ static int32_t print_factors(ngff_image *image, const stored_image *of, const in
                                            : "",
                                   image->dims[i], factor < 1 ? 1 : factor);
         }
+        if (strcmp(sizes, "CEIL") == 0)
+            sizes = ngff_sizes_by(n_known, whole, its, by);
     }
-    if (is_floor && n < room)
-        n += (size_t)snprintf(to + n, room - n, "\nSIZES=FLOOR");
+    if (strcmp(sizes, "CEIL") != 0 && n < room)
+        n += (size_t)snprintf(to + n, room - n, "\nSIZES=%s", sizes);
     return n < room ? NGFF_OK : fail(image, "%s", "the image has more levels than a label image can have");
 }
 

@@ -314,8 +314,18 @@ static void automatic_shards_keep_the_store_under_10000_objects(void)
     ngff_plan_free(p);
 }
 
+static void sizes_are_told_by_shapes(void)
+{
+    static const int64_t whole[2] = {101, 64}, by[2] = {2, 4}, up[2] = {51, 16}, down[2] = {50, 16}, more[2] = {60, 20};
+    CHECK_TEXT(ngff_sizes_by(2, whole, up, by), "CEIL");
+    CHECK_TEXT(ngff_sizes_by(2, whole, down, by), "FLOOR");
+    CHECK_TEXT(ngff_sizes_by(2, whole, more, by), "CEIL");
+    CHECK_TEXT(ngff_sizes_by(0, whole, down, by), "CEIL");
+}
+
 int main(void)
 {
+    RUN(sizes_are_told_by_shapes);
     RUN(example_of_ngff_zarr_has_its_scales_and_translations);
     RUN(positions_follow_the_images_own);
     RUN(sizes_are_rounded_up_and_stop_at_one_block);

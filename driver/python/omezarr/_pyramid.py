@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from . import _sources
-from ._handles import Handle, OptionError, UnsupportedError, integers, reals, strings
+from ._handles import Handle, OptionError, UnsupportedError, WrongTypeError, integers, reals, strings, text
 from ._levels import Level, Store
 from ._model import Methods, Multiscales, NgffImage, Omero, metadata_of
 from ._native import ffi, lib
@@ -105,7 +105,7 @@ def to_ngff_image(
     scale, translation = dict(scale or {}), dict(translation or {})
     labels = list(channel_names) if channel_names else None
     if isinstance(data, (str, os.PathLike)):
-        raise TypeError(f"'{os.fspath(data)}' is a path: open it first (zarr.open_array, h5py.File, numpy.load ...); "
+        raise WrongTypeError(f"'{os.fspath(data)}' is a path: open it first (zarr.open_array, h5py.File, numpy.load ...); "
                         "from_ngff_zarr opens an OME-Zarr")
     if _sources.is_xarray(data):
         found = _sources.FromXarray(data)
@@ -393,8 +393,10 @@ def sizes_of(multiscales: Multiscales, factors: Sequence[int | Mapping[str, int]
     """The option SIZES that makes levels of their shapes."""
     base = multiscales.images[0]
     for image, factor in zip(multiscales.images[1:], factors):
-        if any(n < -(-whole // _factor(factor, d)) for d, n, whole in zip(base.dims, image.shape, base.shape)):
-            return "FLOOR"
+        by = integers([max(1, _factor(factor, d)) for d in base.dims])
+        sizes = text(lib.ngff_sizes_by(len(base.dims), integers(base.shape), integers(image.shape), by))
+        if sizes != "CEIL":
+            return sizes
     return "CEIL"
 
 
