@@ -23,6 +23,7 @@ from ._handles import (
     StateError,
     StorageError,
     UnsupportedError,
+    WrongTypeError,
     text as _text,
 )
 from ._levels import Level
@@ -55,7 +56,7 @@ __version__ = _text(_lib.ngff_version())
 __all__ = [
     "Axis", "CancelledError", "CorruptError", "Dataset", "Error", "ExistsError", "Finding", "Level", "Metadata", "Methods",
     "Multiscales", "NgffImage", "NgffMultiscales", "NotFoundError", "OmeZarrWarning", "Omero", "OmeroChannel", "OmeroWindow", "OptionError",
-    "Options", "OutOfMemoryError", "Scale", "StateError", "StorageError", "Translation", "UnsupportedError",
+    "Options", "OutOfMemoryError", "Scale", "StateError", "StorageError", "Translation", "UnsupportedError", "WrongTypeError",
     "from_ngff_zarr", "from_ome_zarr", "options_help", "parts", "plan", "to_multiscales", "to_ngff_image", "to_ngff_zarr", "to_ome_zarr",
     "update_root_attributes", "upgrade", "validate", "verify",
 ]  # fmt: skip

@@ -29,6 +29,10 @@ class OptionError(Error, ValueError):
     """An argument or an option is wrong."""
 
 
+class WrongTypeError(Error, TypeError):
+    """An argument is of a type that is not taken, or of a name that there is not."""
+
+
 class UnsupportedError(Error, NotImplementedError):
     """The library cannot do it."""
 
@@ -109,7 +113,7 @@ class Handle:
 
     def __init__(self, kind: str, pointer: Any, place: Place | None = None) -> None:
         if pointer == ffi.NULL:
-            raise MemoryError(f"no memory for a {kind}")
+            raise OutOfMemoryError(f"no memory for a {kind}")
         self.kind, self.place = kind, place
         self.pointer = ffi.gc(pointer, getattr(lib, f"ngff_{kind}_free"))
         status = self._function("status")(self.pointer)

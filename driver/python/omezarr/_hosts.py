@@ -65,7 +65,9 @@ class Host:
         })
         pointer = lib.ngff_store_create(calls, objects.name.encode())
         if pointer == ffi.NULL:
-            raise MemoryError("no memory for a store")
+            from ._handles import OutOfMemoryError  # which needs this module
+
+            raise OutOfMemoryError("no memory for a store")
         self.pointer = ffi.gc(pointer, lib.ngff_store_free)
         self.path: str = ffi.string(lib.ngff_store_path(self.pointer)).decode()
         Host._living[number] = self

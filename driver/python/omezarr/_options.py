@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from ._handles import OptionError, text
+from ._handles import OptionError, WrongTypeError, text
 from ._native import ffi, lib
 
 _Text = str | int | float | bool | None
@@ -121,7 +121,7 @@ def check_names(options: Mapping[str, Any]) -> None:
         if name in _elsewhere:
             raise OptionError(f"{name}= is no option of this call: give {_elsewhere[name]}")
         if name not in Options.__annotations__:
-            raise TypeError(f"unknown option {name}=; there are {', '.join(Options.__annotations__)}")
+            raise WrongTypeError(f"unknown option {name}=; there are {', '.join(Options.__annotations__)}")
 
 
 # -- Codecs as other libraries name them ---------------------------------------------------------------------------

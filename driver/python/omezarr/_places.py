@@ -20,7 +20,7 @@ import uuid
 from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
-from ._handles import OptionError, UnsupportedError
+from ._handles import OptionError, UnsupportedError, WrongTypeError
 from ._hosts import Host, Objects, code_of
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(://|::)")
@@ -90,7 +90,7 @@ def place_of(store: Any, storage_options: Mapping[str, Any] | None = None) -> Pl
         return _of_zarr(store)
     if isinstance(store, MutableMapping):
         return Place("", _Dict(store))
-    raise TypeError(f"the store is a {type(store).__name__}; give a path (a folder or an .ozx file), a URL, an fsspec mapper or file "
+    raise WrongTypeError(f"the store is a {type(store).__name__}; give a path (a folder or an .ozx file), a URL, an fsspec mapper or file "
                     "system, a store of obstore or zarr, or a dict")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ._handles import OptionError
+from ._handles import OptionError, WrongTypeError
 from ._model import is_dask
 from ._native import ffi, lib
 
@@ -32,7 +32,7 @@ def stored_dtype(dtype: Any) -> np.dtype[Any]:
         return np.dtype(np.uint8)
     native = given.newbyteorder("=")
     if native.name not in TYPES:
-        raise TypeError(f"pixels of type {given} cannot be stored; convert them to one of {', '.join(TYPES)}, bool")
+        raise WrongTypeError(f"pixels of type {given} cannot be stored; convert them to one of {', '.join(TYPES)}, bool")
     return native
 
 
@@ -49,7 +49,7 @@ def _in_memory(data: Any) -> np.ndarray[Any, Any]:
             if hasattr(data, "get"):  # CuPy
                 return np.asarray(data.get())
             if not hasattr(data, "__array__"):
-                raise TypeError(f"the pixels of {type(data).__module__}.{type(data).__name__} "
+                raise WrongTypeError(f"the pixels of {type(data).__module__}.{type(data).__name__} "
                                 f"({getattr(data, 'dtype', 'unknown type')}) cannot be taken: {error}") from error
     return np.asarray(data)
 

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import itertools
 import json
 import math
@@ -23,7 +24,7 @@ import numpy as np
 
 from . import _sources
 from ._change import add_levels, root_attributes_text, said_beside
-from ._handles import Handle, OptionError, UnsupportedError, Writer, integers, raise_for, text
+from ._handles import Error, Handle, OptionError, StorageError, UnsupportedError, Writer, integers, raise_for, text
 from ._hosts import shown
 from ._levels import Level, Store
 from ._model import Methods, Multiscales, NgffImage, is_dask
@@ -295,6 +296,9 @@ def _choices(multiscales: Any, version: str, chunks_per_shard: Any, more: Mappin
     if list(image.dims) != [d for d in "tczyx" if d in image.dims]:
         raise OptionError(f"the axes of the levels are {tuple(image.dims)}; to_multiscales puts them into the order "
                           "t, c, z, y, x")
+    if m.metadata.name not in ("", "image", image.name):  # the root document's own word
+        image = copy.copy(image)
+        image.name = m.metadata.name
     chunks = m.chunks or dict(zip(image.dims, _sources.block_of(image.source) or image.shape))
     options: dict[str, Any] = {**switches, "ngff_version": version, **more}
     if chunks_per_shard is not None:
@@ -323,6 +327,17 @@ def plan(multiscales: Multiscales | NgffImage | Any, version: str = "0.5",
     return planned.text("text")
 
 
+def _attributes_at(place: Place) -> dict[str, Any]:
+    """What others have put into the root of the image that is at a place; nothing where none can be read."""
+    if place.objects is None and not os.path.lexists(place.path):
+        return {}
+    try:
+        found: dict[str, Any] = json.loads(Store(place, "", ()).handle.text("root_attributes") or "{}")
+    except Error:
+        return {}
+    return found
+
+
 def _left_behind(multiscales: Multiscales) -> list[str]:
     """Names of what the store that an image was read from says of it, and a new one will not."""
     source = multiscales.images[0].source
@@ -342,8 +357,17 @@ def _folders_above(place: Place) -> Iterator[None]:
         while not os.path.lexists(above):
             made.append(above)
             above = os.path.dirname(above)
-        if made:
-            os.makedirs(made[0], exist_ok=True)
+        try:
+            if made:
+                os.makedirs(made[0], exist_ok=True)
+        except OSError as error:
+            for folder in made:
+                with contextlib.suppress(OSError):
+                    os.rmdir(folder)
+            failure = StorageError(f"{place.shown}: the folder {made[0]} cannot be made: {error.strerror}; is {above} a folder that "
+                                   "you may write to?")
+            failure.status = lib.NGFF_E_STORAGE
+            raise failure from error
     try:
         yield
     except BaseException:
@@ -394,7 +418,8 @@ def to_ngff_zarr(
     multiscales: what to_multiscales returns (or an image or array, which it is called with). Levels whose data was
         replaced are written as they are given; all others are made from level 0.
     version: of NGFF, "0.4", "0.5" or "0.6".
-    overwrite: replaces an OME-Zarr that is at the path; anything else is never replaced.
+    overwrite: replaces an OME-Zarr that is at the path; anything else is never replaced. Attributes of others in its root
+        stay, unless multiscales.root_attributes has others of their names.
     chunks_per_shard: chunks of each shard: one number for all axes, a tuple, or by axis (not in version 0.4).
     consolidate_metadata: the root holds all metadata as well.
     progress: True for a bar, or a function that is called with the share that is done, 0 to 1.
@@ -438,6 +463,10 @@ def to_ngff_zarr(
                     _choices(multiscales, version, chunks_per_shard, options, switches))
         return
     planned, m = _planned(multiscales, version, chunks_per_shard, options, switches)
+    if overwrite and not resume:
+        there = _attributes_at(place)
+        if there:
+            planned.call("set_root_attributes", root_attributes_text({**there, **(m.root_attributes or {})}))
     image = m.images[0]
     for source in (level_image.source for level_image in m.images):
         owner = source.owner if isinstance(source, Level) else None

@@ -54,6 +54,39 @@ def test_what_a_copy_leaves_behind_is_told(tmp_path, data, version):
     assert omezarr.from_ngff_zarr(tmp_path / "b.ome.zarr").root_attributes == {"license": "CC0"}
 
 
+def test_a_folder_above_that_cannot_be_made_is_an_error_of_ours(tmp_path, data):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(omezarr.StorageError, match="file/x cannot be made: .*; is .*file a folder that you may write to") as found:
+        omezarr.to_ngff_zarr(tmp_path / "file" / "x" / "a.ome.zarr", multiscales(data))
+    assert isinstance(found.value.__cause__, OSError) and found.value.status < 0
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_all_that_is_refused_is_an_error_of_ours(tmp_path, data):
+    for wrong in (lambda: omezarr.to_ngff_image("a.npy"), lambda: omezarr.to_ngff_image(data.astype("U4"), ("c", "y", "x")),
+                  lambda: omezarr.to_ngff_zarr(7, multiscales(data)), lambda: omezarr.to_ngff_zarr(tmp_path / "a", multiscales(data), compres="ZSTD")):
+        with pytest.raises(TypeError) as found:
+            wrong()
+        assert isinstance(found.value, omezarr.Error)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_attributes_of_others_stay_where_a_store_is_overwritten(tmp_path, data, version):
+    m = multiscales(data)
+    m.root_attributes = {"mine": 1, "other": 2}
+    omezarr.to_ngff_zarr(tmp_path / "a.ome.zarr", m, version)
+    m.root_attributes = {"other": 3}
+    omezarr.to_ngff_zarr(tmp_path / "a.ome.zarr", m)
+    assert omezarr.from_ngff_zarr(tmp_path / "a.ome.zarr").root_attributes == {"mine": 1, "other": 3}
+
+
+def test_the_name_is_the_metadata_s(tmp_path, data):
+    m = multiscales(data)
+    m.metadata.name = "cells"
+    omezarr.to_ngff_zarr(tmp_path / "a.ome.zarr", m)
+    assert omezarr.from_ngff_zarr(tmp_path / "a.ome.zarr").metadata.name == "cells"
+
+
 def test_folders_above_are_made_and_go_again_after_a_failure(tmp_path, data):
     store = tmp_path / "new" / "er" / "a.ome.zarr"
 

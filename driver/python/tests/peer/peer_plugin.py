@@ -88,7 +88,7 @@ def to_ngff_zarr(store, multiscales, version=None, overwrite=True, use_tensorsto
     chunks = multiscales.chunks
     if chunks is not None and not isinstance(chunks, dict):
         chunks = dict.fromkeys(images[0].dims, chunks) if isinstance(chunks, int) else dict(zip(images[0].dims, chunks))
-    metadata = omezarr.Metadata([], [], name=images[0].name)
+    metadata = omezarr.Metadata([], [], name=multiscales.metadata.name or images[0].name)
     omero = getattr(multiscales.metadata, "omero", None)
     if omero:
         metadata.omero = omezarr.Omero([omezarr.OmeroChannel(c.color, omezarr.OmeroWindow(
