@@ -169,8 +169,11 @@ def _chunks(chunks: Any, image: NgffImage, given_dims: Sequence[str]) -> dict[st
     if isinstance(chunks, Mapping):
         return {d: int(chunks.get(d) or n) for d, n in shape.items()}
     if chunks is None:
-        n_spatial = 128 if "z" in shape else 256
-        return {d: n_spatial if d in SPATIAL else 1 if d == "t" else n for d, n in shape.items()}
+        least = 128 if "z" in shape else 256
+        blocks = dict(zip(image.dims, _sources.block_of(image.source) or image.shape))
+        # Tiles of the source that are larger stay whole, unless viewers would wait for them.
+        own = {d: blocks[d] if least < blocks[d] <= 1024 and shape[d] > 2 * blocks[d] else least for d in shape}
+        return {d: own[d] if d in SPATIAL else 1 if d == "t" else n for d, n in shape.items()}
     if len(chunks) != len(shape):
         raise OptionError(f"chunks has {len(chunks)} values for {len(shape)} axes")
     by_dim = {d: c if isinstance(c, int) else max(c) for d, c in zip(given_dims, chunks)}
@@ -317,7 +320,8 @@ def to_multiscales(
         halved while it is at most half of the largest. []: the full size only.
     method: a member of Methods, or its value; Methods.ITKWASM_GAUSSIAN if nothing is said (complex pixels: NEAREST).
     chunks: extent of a chunk: one number for all axes, a sequence in the order of the image's dims, or by axis. If
-        nothing is said: 128 with axis z, else 256, for spatial axes, 1 for t, all channels for c.
+        nothing is said: 128 with axis z, else 256, for spatial axes, or what the source's own blocks have, up to 1024, where it
+        has several; 1 for t, all channels for c.
     sizes: "ceil": a level has ceil(n / factor) pixels, and keeps all of the image; "floor": n // factor, as ngff-zarr's,
         and the last rows and columns are in no level.
     orientation: where the axes lead in a body, instead of what the image says: "LPS", "RAS", or a word by axis (RFC-4).

@@ -287,8 +287,11 @@ def _shards(n: Any, chunks: Mapping[str, int], image: NgffImage) -> str:
     return ",".join(str(min(chunks[d], size) * int(by_dim.get(d, 1))) for d, size in zip(image.dims, image.shape))
 
 
+_Choices = tuple[NgffImage, list[Any], Mapping[str, int], Methods, dict[str, Any]]
+
+
 def _choices(multiscales: Any, version: str, chunks_per_shard: Any, more: Mapping[str, Any],
-             switches: Mapping[str, Any]) -> tuple[Multiscales, tuple[Any, ...]]:
+             switches: Mapping[str, Any]) -> tuple[Multiscales, _Choices]:
     """What make_plan takes of what is to be written."""
     check_names(more)
     m = multiscales if isinstance(multiscales, Multiscales) else to_multiscales(multiscales)
@@ -296,6 +299,9 @@ def _choices(multiscales: Any, version: str, chunks_per_shard: Any, more: Mappin
     if list(image.dims) != [d for d in "tczyx" if d in image.dims]:
         raise OptionError(f"the axes of the levels are {tuple(image.dims)}; to_multiscales puts them into the order "
                           "t, c, z, y, x")
+    if m.metadata.coordinateTransformations:
+        raise UnsupportedError("coordinateTransformations of the whole image are not written; those of levels are made from the scale "
+                               "and translation of level 0: put them there")
     if m.metadata.name not in ("", "image", image.name):  # the root document's own word
         image = copy.copy(image)
         image.name = m.metadata.name
@@ -378,7 +384,7 @@ def _folders_above(place: Place) -> Iterator[None]:
 
 
 def _add_levels(place: Place, start: int, overwrite: bool, is_empty: bool, progress: Any,
-                chosen: tuple[Multiscales, tuple[Any, ...]]) -> None:
+                chosen: tuple[Multiscales, _Choices]) -> None:
     m, choices = chosen
     if overwrite:
         raise OptionError(f"start_level={start} keeps the levels that are there: say overwrite=False")

@@ -124,3 +124,26 @@ def test_channels_are_shown_as_metadata_says(tmp_path):
     assert channels[0]["window"] == {"min": 0, "max": 4095, "start": 10, "end": 900}
     assert channels[1]["color"] == "FF0000"
     assert omezarr.from_ngff_zarr(tmp_path / "a.ome.zarr").metadata.omero.channels[0] == m.metadata.omero.channels[0]
+
+
+@pytest.mark.parametrize("shape, blocks, dims, expected", [
+    ((4096, 4096), (512, 512), "yx", {"y": 512, "x": 512}), ((1024, 1024), (64, 64), "yx", {"y": 256, "x": 256}),
+    ((2, 2048, 2048), (1, 512, 512), "zyx", {"z": 128, "y": 512, "x": 512}), ((9000, 9000), (2048, 2048), "yx", {"y": 256, "x": 256}),
+    ((700, 700), (400, 400), "yx", {"y": 256, "x": 256})])
+def test_chunks_that_nobody_gives_are_those_of_a_tiled_source(shape, blocks, dims, expected):
+    class Tiled:
+        dtype, chunks = np.dtype("uint8"), blocks
+
+        def __getitem__(self, key):
+            raise AssertionError("it is read")
+
+    source = Tiled()
+    source.shape = shape
+    assert omezarr.to_multiscales(omezarr.to_ngff_image(source, dims), []).chunks == expected
+
+
+def test_transforms_of_the_whole_image_are_not_dropped_in_silence(tmp_path):
+    m = omezarr.to_multiscales(omezarr.to_ngff_image(np.zeros((64, 64), np.uint8)), [])
+    m.metadata.coordinateTransformations = [omezarr.Scale([2.0, 2.0])]
+    with pytest.raises(NotImplementedError, match="put them there"):
+        omezarr.to_ngff_zarr(tmp_path / "a.ome.zarr", m)
