@@ -97,6 +97,7 @@ OPTIONS = {
     "OVERWRITE": (["OVERWRITE=YES"], lambda s: shapes(s)[0][0] == 3, ["FORCE"]),
     "VERIFY": (["VERIFY=SOURCE"], "omezarr_verify.py test_a_source_that_changes_while_it_is_copied_is_not_published", ["2", "ALL"]),
     "RESUME": (["RESUME=YES"], "omezarr_resume.py test_killed_copies_go_on_to_the_same_bytes", ["MAYBE"]),
+    "PART": (["PART=1/1"], "omezarr_parts.py test_parts_in_any_order_are_the_bytes_of_one_run", ["3", "0/2", "3/2"]),
     "SYNC": (["SYNC=YES"], "omezarr_resume.py test_sync_reaches_the_disk_before_the_store_is_visible", ["2"]),
     "REPORT": (["REPORT=/vsimem/omezarr_options.json"], lambda s: gdal.VSIStatL("/vsimem/omezarr_options.json").size > 0,
                ["nowhere/a.json", "folder/", "data/rocky_mountain.tif"]),

@@ -450,6 +450,17 @@ const row option_table[] = {
         .is_of_run = 1,
     },
     {
+        .name = "PART",
+        .shown = "i/n",
+        .help =
+            "Makes part i (1 to n) of n, each by a process of its own on any machine; `omezarr finish` makes the store "
+            "of them",
+        .read = row_read_part,
+        .offset = offsetof(options, part),
+        .high = 100000,
+        .is_of_run = 1,
+    },
+    {
         .name = "SYNC",
         .words = bool_words,
         .standard = "NO",

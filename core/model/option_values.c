@@ -235,6 +235,18 @@ int32_t row_read_path(const row *r, const char *value, void *to, error *e)
     return row_read_text(r, value, to, e);
 }
 
+/* "3/16" */
+int32_t row_read_part(const row *r, const char *value, void *to, error *e)
+{
+    part_number *part = to;
+    char *slash, *end = NULL;
+    long i = strtol(value, &slash, 10), n = *slash == '/' && slash > value ? strtol(slash + 1, &end, 10) : 0;
+    if (!end || *end || end == slash + 1 || i < 1 || n < 1 || i > n || n > r->high)
+        return refuse(r, value, e, "a part is its number and how many there are, as 3/16");
+    *part = (part_number){(int)i, (int)n};
+    return NGFF_OK;
+}
+
 int32_t row_read_axes(const row *r, const char *value, void *to, error *e)
 {
     size_list *list = to;

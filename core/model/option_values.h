@@ -16,6 +16,7 @@ int32_t row_read_factors(const row *r, const char *value, void *to, error *e);
 int32_t row_read_numbers(const row *r, const char *value, void *to, error *e);
 int32_t row_read_text(const row *r, const char *value, void *to, error *e);
 int32_t row_read_path(const row *r, const char *value, void *to, error *e);
+int32_t row_read_part(const row *r, const char *value, void *to, error *e);
 int32_t row_read_axes(const row *r, const char *value, void *to, error *e);
 int32_t row_read_units(const row *r, const char *value, void *to, error *e);
 int32_t row_read_orientations(const row *r, const char *value, void *to, error *e);

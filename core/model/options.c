@@ -266,8 +266,12 @@ static int32_t check_together(options *o, error *e)
                          typed_value(o, "SHARD"));
     if (check_pair(o, "BLOCKSIZE", "BLOCKXSIZE", e) || check_pair(o, "BLOCKSIZE", "BLOCKYSIZE", e) ||
         (o->n_scale_factors && check_pair(o, "OVERVIEW_COUNT", "SCALE_FACTORS", e)) ||
-        (o->dry_run && check_pair(o, "DRY_RUN", "REPORT", e)))
+        (o->dry_run && check_pair(o, "DRY_RUN", "REPORT", e)) || (o->resume && check_pair(o, "PART", "RESUME", e)) ||
+        (o->verify == VERIFY_SOURCE && check_pair(o, "PART", "VERIFY", e)))
         return e->status;
+    if (o->part.n > 0 && o->layout == LAYOUT_BIOFORMATS2RAW)
+        return error_set(e, NGFF_E_OPTION, "PART=%s does not go with LAYOUT=BIOFORMATS2RAW; choose another layout",
+                         typed_value(o, "PART"));
     if (o->overviews == OVERVIEWS_NONE && (check_pair(o, "OVERVIEWS", "SCALE_FACTORS", e) ||
                                            (o->overview_count > 0 && check_pair(o, "OVERVIEWS", "OVERVIEW_COUNT", e))))
         return e->status;

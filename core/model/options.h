@@ -42,6 +42,11 @@ typedef struct {
     char dim[MAX_RANK];
 } unit_names;
 
+/* PART: number i, from 1, of n. */
+typedef struct {
+    int i, n; /* 0: all at once */
+} part_number;
+
 enum { max_levels = 40 };
 
 typedef struct {
@@ -72,8 +77,9 @@ typedef struct {
     int origin;
     int verify; /* VERIFY_* */
     int overwrite, resume, sync, dry_run, copy_src_mdd /* TRI_* */;
-    int planes;   /* of hosts: 0 all, 1 one */
-    int series;   /* of hosts: 0 the main image, 1 all */
+    int planes; /* of hosts: 0 all, 1 one */
+    int series; /* of hosts: 0 the main image, 1 all */
+    part_number part;
     char *report; /* path or NULL */
     char **typed; /* the accepted NAME=VALUE strings with names in their canonical spelling, NULL-terminated */
 } options;

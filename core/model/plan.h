@@ -40,6 +40,15 @@ typedef struct {
     uint8_t fill[16]; /* one pixel */
 } planned_array;
 
+/* How the levels are cut into units for PART. */
+typedef struct {
+    int level; /* parts make levels 0 to this one */
+    int64_t
+        unit[MAX_RANK]; /* pixels of level 0 that one part makes, whole cells and whole shards on all these levels */
+    int64_t grid[MAX_RANK]; /* units per axis */
+    int64_t n;
+} plan_cut;
+
 struct ngff_plan {
     error error;
     atomic_int n_owners;
@@ -81,6 +90,14 @@ struct ngff_plan {
     char answer[256];
 };
 
+/* Where the levels are cut for n parts. */
+plan_cut plan_cut_for(const struct ngff_plan *plan, int n);
+/* A digest of all that is said of the image. 0 when memory is out. */
+int plan_digest_image(struct ngff_plan *plan, uint8_t digest[32]);
+/* All that a plan is made of: kept as bytes, for free() (n: their number), NULL when memory is out; and the plan made of
+ * them again, with what options say of a run in the place of what was typed then. Its error says what is wrong. */
+char *plan_pack(struct ngff_plan *plan, size_t *n);
+struct ngff_plan *plan_unpack(const void *bytes, size_t n, const char *const *options);
 /* The plan is of a store that is there: its fill value and what others put into its root stay. */
 int32_t plan_keep(struct ngff_plan *plan, const uint8_t fill[16], const char *kept_attributes);
 /* True for a member of the root's attributes that this library writes, of itself; and for one that NGFF or it gives a

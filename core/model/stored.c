@@ -54,6 +54,28 @@ int64_t chunk_set_count(const chunk_set *set)
     return n;
 }
 
+/* The next run from `at` on; 0 after the last. */
+static int64_t next_run(const chunk_set *set, int64_t *at)
+{
+    int64_t n = 0;
+    while (*at < set->n && !chunk_set_has(set, *at))
+        *at += *at % 8 == 0 && set->bits[*at / 8] == 0 ? 8 : 1;
+    while (*at + n < set->n && chunk_set_has(set, *at + n))
+        n++;
+    return n;
+}
+
+void chunk_set_pack(pack *p, chunk_set *set)
+{
+    for (int64_t at = 0, n = 1; n > 0 && !p->is_broken; at += n) {
+        n = pack_reads(p) || !set->bits ? 0 : next_run(set, &at);
+        pack_field(p, at);
+        pack_count(p, &n, set->n);
+        for (int64_t i = 0; pack_reads(p) && set->bits && i < n; i++)
+            chunk_set_add(set, at + i);
+    }
+}
+
 /* -- Text ------------------------------------------------------------------------------------------------------ */
 
 static void put_number(text_buffer *g, int64_t number, int is_first)

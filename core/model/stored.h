@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/pack.h"
+
 /* The chunks of one array, one bit each, set where the chunk is stored. */
 typedef struct {
     int64_t n;
@@ -24,6 +26,8 @@ void chunk_set_add(chunk_set *set, int64_t chunk);
 void chunk_set_remove(chunk_set *set, int64_t chunk);
 int chunk_set_has(const chunk_set *set, int64_t chunk);
 int64_t chunk_set_count(const chunk_set *set);
+/* Keeps the chunks that are in it, as runs; those that are read are added. */
+void chunk_set_pack(pack *p, chunk_set *set);
 
 /* "[12,4,1]": the count of each set; malloc'ed, NULL when memory is out. */
 char *stored_counts_text(const chunk_set *sets, int n);
