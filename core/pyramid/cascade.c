@@ -122,7 +122,7 @@ static int is_one_cell(const cascade *cs, int l, const box *region, int64_t *ind
             return 0;
         index[i] = region->origin[i] / at->cell[i];
     }
-    box whole = cell_box(at, region->rank, index);
+    box whole = cell_box(cs, l, index);
     return box_equals(&whole, region);
 }
 
@@ -271,7 +271,7 @@ int32_t cascade_masks_differ(int64_t row, int64_t column, error *e)
 
 static int32_t write_cell(cascade *cs, int l, const input *in, const int64_t *index, error *e)
 {
-    box whole = cell_box(&cs->plan->levels[l], in->region->rank, index);
+    box whole = cell_box(cs, l, index);
     box part = box_intersect(&whole, in->region);
     cell *c = cell_touch(cs, l, index, e);
     if (!c)
@@ -322,7 +322,7 @@ static int box_needs_writing(const cascade *cs, const box *b)
 /* A cell that nobody has written and that must be stored, with its memory and marked as done; else NULL. */
 static cell *take_unwritten(cascade *cs, int l, const int64_t *index, error *e)
 {
-    box b = cell_box(&cs->plan->levels[l], cs->plan->image->rank, index);
+    box b = cell_box(cs, l, index);
     int64_t bytes = cs->plan->levels[l].cell_bytes;
     cell *c = NULL;
     if (cs->host.is_wanted && !cs->host.is_wanted(cs->host.user, l, index))
@@ -410,15 +410,16 @@ int32_t cascade_skip(cascade *cs, int l, const box *region, error *e)
     const level *at = &cs->plan->levels[l];
     int64_t first[MAX_RANK], last[MAX_RANK], index[MAX_RANK] = {0};
     int rank = region->rank;
-    for (int i = 0; i < rank; i++) {
-        int64_t end = region->origin[i] + region->extent[i];
-        if (region->origin[i] % at->cell[i] != 0 || (end % at->cell[i] != 0 && end != at->shape[i]))
-            return error_set(e, NGFF_E_ARGUMENT, "only a region of whole blocks can be left out");
-    }
     grid_meet(region, at->cell, first, last);
     memcpy(index, first, (size_t)rank * sizeof *index);
     do {
-        box whole = cell_box(at, rank, index);
+        box whole = cell_box(cs, l, index);
+        if (!box_contains(region, &whole))
+            return error_set(e, NGFF_E_ARGUMENT, "only a region of whole blocks can be left out");
+    } while (count_up(rank, first, last, index));
+    memcpy(index, first, (size_t)rank * sizeof *index);
+    do {
+        box whole = cell_box(cs, l, index);
         cell *c = box_needs_writing(cs, &whole) ? take_unwritten(cs, l, index, e) : take_skipped(cs, l, index, e);
         if (c)
             skip_upwards(cs, c, e);

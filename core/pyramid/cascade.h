@@ -39,6 +39,9 @@ typedef struct {
     int32_t (*fetch)(void *user, const char *key, void *bytes, size_t n, error *e);
     /* A pass over a part of the pyramid: whether this cell is to be made. NULL: all are. */
     int (*is_wanted)(void *user, int level, const int64_t *index);
+    /* A part of the pyramid: cuts the box of a cell, all its pixels in the level, to those that are made; others of them
+     * are nobody's. NULL: all are made. */
+    void (*limit)(void *user, int level, const int64_t *index, box *pixels);
     /* Fills a supplied cell with the pixels that are stored. */
     int32_t (*supply)(void *user, const cell *c, error *e);
     /* A cell is left out: nothing of it will come, and it reads as fill. It has no pixels. NULL: nobody wants to know. */

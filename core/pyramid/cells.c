@@ -83,9 +83,13 @@ void cell_fill_unwritten(const cascade *cs, const box *b, uint8_t *pixels, const
 
 /* -- Cells: make, find, free -------------------------------------------------------------------------------------- */
 
-box cell_box(const level *at, int rank, const int64_t *index)
+box cell_box(const cascade *cs, int l, const int64_t *index)
 {
-    return grid_box(rank, at->shape, at->cell, index);
+    const level *at = &cs->plan->levels[l];
+    box b = grid_box(cs->plan->image->rank, at->shape, at->cell, index);
+    if (cs->host.limit)
+        cs->host.limit(cs->host.user, l, index, &b);
+    return b;
 }
 
 box cell_source(const cascade *cs, const cell *c)
@@ -184,7 +188,7 @@ cell *cell_make_empty(cascade *cs, int l, const int64_t *index)
     c->level = l;
     c->is_empty = 1;
     memcpy(c->index, index, sizeof c->index);
-    c->box = cell_box(at, cs->plan->image->rank, index);
+    c->box = cell_box(cs, l, index);
     c->remaining = at->source < 0 ? box_volume(&c->box) : count_children(cs, c);
     if (cell_keeps_missing(cs, c))
         c->missing = UINT64_MAX >> (64 - c->remaining);
@@ -219,7 +223,7 @@ cell *cell_make_supplied(cascade *cs, int l, const int64_t *index)
     c->level = l;
     c->is_supplied = 1;
     memcpy(c->index, index, sizeof c->index);
-    c->box = cell_box(&cs->plan->levels[l], cs->plan->image->rank, index);
+    c->box = cell_box(cs, l, index);
     if (take_memory(cs, c) == NGFF_OK)
         return c;
     cell_free(cs, c);

@@ -44,8 +44,8 @@ box cell_channel_box(const cascade *cs, const box *b, int64_t k);
 int64_t cell_channel(const cascade *cs, const box *one);
 /* Sets every pixel of a dense array over box b to its channel's value for "never written". */
 void cell_fill_unwritten(const cascade *cs, const box *b, uint8_t *pixels, const int64_t *strides);
-/* The pixels of a cell of this index, cut to its level. */
-box cell_box(const level *at, int rank, const int64_t *index);
+/* The pixels of a cell of this index, cut to its level, and to what is made of it. */
+box cell_box(const cascade *cs, int l, const int64_t *index);
 /* Of a cell that no list holds. */
 void cell_free(cascade *cs, cell *c);
 /* The source pixels that a cell needs, margins included. */

@@ -89,6 +89,15 @@ void label_values_skip(label_values *v)
         see_row(v->seen, v->data_type, v->fill, 1);
 }
 
+void label_values_pack(pack *p, label_values *v)
+{
+    for (int64_t i = 0; v && i < n_table_values; i++) {
+        uint8_t flag = v->seen[i];
+        pack_field(p, flag);
+        v->seen[i] |= flag;
+    }
+}
+
 uint8_t *label_values_flags(label_values *v)
 {
     return v ? v->seen : NULL;

@@ -2,6 +2,7 @@
 #ifndef NGFF_PYRAMID_LABEL_VALUES_H
 #define NGFF_PYRAMID_LABEL_VALUES_H
 
+#include "base/pack.h"
 #include "pyramid/cascade.h"
 
 typedef struct label_values label_values;
@@ -13,6 +14,8 @@ void label_values_free(label_values *v);
 void label_values_add(label_values *v, const cell *c);
 /* Nothing will come of a cell: it reads as fill. Thread-safe. */
 void label_values_skip(label_values *v);
+/* Keeps what has occurred; what is read has occurred, too. */
+void label_values_pack(pack *p, label_values *v);
 /* A flag per value from 0 to 65535, or NULL. */
 uint8_t *label_values_flags(label_values *v);
 

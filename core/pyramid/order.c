@@ -26,6 +26,23 @@ static void add_step(order *o, const int64_t *size)
         memcpy(o->size[++o->n_steps], cut, sizeof cut);
 }
 
+/* Above the last level the axes that shrink go on doubling, then the other axes are counted in C order. */
+static void add_growing_steps(order *o)
+{
+    int64_t size[MAX_RANK];
+    for (int is_growing = 1; is_growing && o->n_steps < max_steps - 1;) {
+        is_growing = 0;
+        memcpy(size, o->size[o->n_steps], sizeof size);
+        for (int i = o->rank - 2; i < o->rank; i++)
+            if (size[i] < o->shape[i]) {
+                size[i] *= 2;
+                is_growing = 1;
+            }
+        if (is_growing)
+            add_step(o, size);
+    }
+}
+
 /* The steps of the walk over level 0. */
 static void add_pyramid_steps(order *o, const struct ngff_plan *plan)
 {
@@ -44,33 +61,48 @@ static void add_pyramid_steps(order *o, const struct ngff_plan *plan)
             size[i] = plan->levels[l].cell[i] * plan->levels[l].factor[i];
         add_step(o, size);
     }
-    /* Above the last level the axes that shrink go on doubling, then the other axes are counted in C order. */
-    for (int is_growing = 1; is_growing && o->n_steps < max_steps - 1;) {
-        is_growing = 0;
-        memcpy(size, o->size[o->n_steps], sizeof size);
-        for (int i = o->rank - 2; i < o->rank; i++)
-            if (size[i] < o->shape[i]) {
-                size[i] *= 2;
-                is_growing = 1;
-            }
-        if (is_growing)
-            add_step(o, size);
-    }
+    add_growing_steps(o);
 }
 
-void order_start(order *o, const struct ngff_plan *plan, int l)
+static void start(order *o, int rank, const int64_t *shape, const int64_t *tile)
 {
     memset(o, 0, sizeof *o);
-    o->rank = plan->image->rank;
-    memcpy(o->shape, plan->levels[l].shape, sizeof o->shape);
-    memcpy(o->size[0], l == 0 ? plan->region : plan->levels[l].cell, sizeof o->size[0]);
-    if (l == 0)
-        add_pyramid_steps(o, plan);
+    o->rank = rank;
+    memcpy(o->shape, shape, (size_t)rank * sizeof *shape);
+    memcpy(o->size[0], tile, (size_t)rank * sizeof *tile);
+}
+
+/* All steps are there but the one to the whole. */
+static void add_whole(order *o)
+{
     add_step(o, o->shape);
     if (o->n_steps == 0) { /* one region is the whole level */
         o->n_steps = 1;
         memcpy(o->size[1], o->size[0], sizeof o->size[1]);
     }
+}
+
+void order_start(order *o, const struct ngff_plan *plan, int l)
+{
+    start(o, plan->image->rank, plan->levels[l].shape, l == 0 ? plan->region : plan->levels[l].cell);
+    if (l == 0)
+        add_pyramid_steps(o, plan);
+    add_whole(o);
+}
+
+void order_start_in(order *o, const struct ngff_plan *plan, const box *within)
+{
+    start(o, within->rank, within->extent, plan->region);
+    memcpy(o->origin, within->origin, sizeof o->origin);
+    add_pyramid_steps(o, plan);
+    add_whole(o);
+}
+
+void order_start_tiles(order *o, int rank, const int64_t *shape, const int64_t *tile)
+{
+    start(o, rank, shape, tile);
+    add_growing_steps(o);
+    add_whole(o);
 }
 
 /* The origin of the current region; returns 0 where it lies outside the image. */
@@ -108,6 +140,8 @@ int order_next(order *o, box *region)
         *region = box_make(o->rank, origin, o->size[0]);
         box whole = box_make(o->rank, NULL, o->shape);
         *region = box_intersect(region, &whole);
+        for (int i = 0; i < o->rank; i++)
+            region->origin[i] += o->origin[i];
         return 1;
     }
     return 0;

@@ -10,14 +10,17 @@ enum { max_steps = max_levels + 34 };
 
 typedef struct {
     int rank, n_steps;
-    int64_t shape[MAX_RANK];
-    int64_t size[max_steps + 1][MAX_RANK]; /* box of step k in pixels of level 0; size[0] is the region */
-    int64_t at[max_steps][MAX_RANK];       /* position within the box above, in boxes of step k */
+    int64_t origin[MAX_RANK], shape[MAX_RANK]; /* what is walked */
+    int64_t size[max_steps + 1][MAX_RANK];     /* box of step k in pixels of level 0; size[0] is the region */
+    int64_t at[max_steps][MAX_RANK];           /* position within the box above, in boxes of step k */
     int is_done;
 } order;
 
 /* level 0, or a level that the caller gives: the latter cell by cell in C order. */
 void order_start(order *o, const struct ngff_plan *plan, int level);
+/* The same in a box of level 0 alone, and the tiles of a shape as a walk up to its whole meets them. */
+void order_start_in(order *o, const struct ngff_plan *plan, const box *within);
+void order_start_tiles(order *o, int rank, const int64_t *shape, const int64_t *tile);
 /* The next region, cut to the level. Returns 0 after the last. */
 int order_next(order *o, box *region);
 

@@ -250,7 +250,7 @@ void parents_fill_missing(cascade *cs, cell *c)
             index[i] = first + rest % n;
             rest /= (int)n;
         }
-        box child = cell_box(&cs->plan->levels[cell_level(cs, c)->source], rank, index);
+        box child = cell_box(cs, cell_level(cs, c)->source, index);
         fill_missing_child(cs, c, &child);
     }
     c->missing = 0;
@@ -299,9 +299,9 @@ static int32_t for_parents(cascade *cs, const cell *child, int l, parent_visitor
             return NGFF_OK;
     memcpy(index, first, sizeof *index * (size_t)rank);
     do {
-        box parent = cell_box(&cs->plan->levels[l], rank, index);
-        box source = straddle_source(cs->axes[l], &parent), both = box_intersect(&source, &child->box);
         int is_wanted = !cs->host.is_wanted || cs->host.is_wanted(cs->host.user, l, index);
+        box parent = cell_box(cs, l, index);
+        box source = straddle_source(cs->axes[l], &parent), both = box_intersect(&source, &child->box);
         if (is_wanted && !box_is_empty(&both) && visit(cs, child, l, index, finished, e) != NGFF_OK)
             return e->status;
     } while (count_up(rank, first, last, index));

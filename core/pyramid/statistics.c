@@ -112,6 +112,15 @@ static int64_t choose_row_step(const struct ngff_plan *plan)
     return ceil_div(channel_pixels(plan, 0), most_counted_pixels) | 1;
 }
 
+/* Pixels of a channel that go into its histogram. */
+static int64_t histogram_pixels(const statistics *s, int64_t k)
+{
+    const struct ngff_plan *plan = s->plan;
+    return s->row_step > 0 && needs_percentiles(plan, k)
+               ? ceil_div(channel_rows(plan), s->row_step) * plan->levels[0].shape[plan->image->rank - 1]
+               : 0;
+}
+
 static int64_t parts_count(const struct ngff_plan *plan)
 {
     if (plan->image->type->class != CLASS_FLOAT)
@@ -141,11 +150,8 @@ statistics *statistics_create(const struct ngff_plan *plan)
     }
     for (int64_t k = 0; k < s->n_channels; k++) {
         pthread_mutex_init(&s->channels[k].lock, NULL);
-        if (s->row_step > 0 && needs_percentiles(plan, k)) {
-            s->channels[k].own_left =
-                ceil_div(channel_rows(plan), s->row_step) * plan->levels[0].shape[plan->image->rank - 1];
-            s->channels[window_owner(plan, k)].bins_left += s->channels[k].own_left;
-        }
+        s->channels[k].own_left = histogram_pixels(s, k);
+        s->channels[window_owner(plan, k)].bins_left += s->channels[k].own_left;
     }
     return s;
 }
@@ -550,6 +556,97 @@ static int32_t add_unwritten(statistics *s, int64_t k, error *e)
                 (uint64_t)state->own_left;
     }
     return NGFF_OK;
+}
+
+/* -- Statistics of parts of an image --------------------------------------------------------------------------------- */
+
+/* The bins that hold something. What is read is added; 0 in the place of a number ends them. */
+static void pack_bins(pack *p, statistics *s, channel_state *owner)
+{
+    error e = {0};
+    uint32_t n_bins = s->row_step > 0 ? (uint32_t)1 << (8 * s->plan->image->type->size) : 0, at = 0;
+    for (uint64_t n = 1; n > 0 && !p->is_broken; at++) {
+        while (!pack_reads(p) && owner->bins && at < n_bins && owner->bins[at] == 0)
+            at++;
+        n = !pack_reads(p) && owner->bins && at < n_bins ? owner->bins[at] : 0;
+        pack_field(p, at);
+        pack_field(p, n);
+        if (!pack_reads(p) || n == 0)
+            continue;
+        p->is_broken |= at >= n_bins || make_bins(owner, s->plan->image->type, &e) != NGFF_OK;
+        if (!p->is_broken)
+            owner->bins[at] += n;
+    }
+}
+
+/* Counts that a channel has taken from how many it had at first. */
+static void pack_left(pack *p, int64_t *left, int64_t at_first)
+{
+    int64_t taken = at_first - *left;
+    pack_field(p, taken);
+    if (pack_reads(p))
+        *left -= taken;
+}
+
+static void pack_state(pack *p, statistics *s, int64_t k)
+{
+    channel_state *state = &s->channels[k], kept = *state;
+    int64_t shared = 0;
+    for (int64_t other = k; other < s->n_channels && other < k + 3; other++)
+        shared += window_owner(s->plan, other) == k ? histogram_pixels(s, other) : 0;
+    pack_field(p, kept.total.n_valid);
+    pack_field(p, kept.total.min);
+    pack_field(p, kept.total.max);
+    pack_field(p, kept.total.sum);
+    pack_field(p, kept.total.squares.low);
+    pack_field(p, kept.total.squares.high);
+    pack_field(p, kept.n_seen);
+    pack_field(p, kept.n_left_out);
+    pack_field(p, kept.has_percentiles);
+    pack_field(p, kept.low);
+    pack_field(p, kept.high);
+    pack_left(p, &state->own_left, histogram_pixels(s, k));
+    pack_left(p, &state->bins_left, shared);
+    pack_bins(p, s, state);
+    if (!pack_reads(p) || p->is_broken)
+        return;
+    kept.total.moments = (moments){0};
+    tally_merge(&state->total, s->plan->image->type, &kept.total);
+    state->n_seen += kept.n_seen;
+    state->n_left_out += kept.n_left_out;
+    if (kept.has_percentiles) { /* of a part that has the whole channel */
+        state->has_percentiles = 1;
+        state->low = kept.low;
+        state->high = kept.high;
+    }
+}
+
+static void pack_moments(pack *p, statistics *s)
+{
+    int64_t n_parts = s->parts ? parts_count(s->plan) : 0;
+    for (int64_t at = 0, is_more = 1; is_more && !p->is_broken; at++) {
+        while (!pack_reads(p) && at < n_parts && s->parts[at].n == 0)
+            at++;
+        moments one = {0};
+        if (!pack_reads(p) && at < n_parts)
+            one = s->parts[at];
+        pack_field(p, at);
+        pack_field(p, one.n);
+        pack_field(p, one.mean);
+        pack_field(p, one.rest);
+        pack_field(p, one.squares);
+        is_more = one.n != 0;
+        p->is_broken |= is_more && (at < 0 || at >= n_parts);
+        if (pack_reads(p) && is_more && !p->is_broken)
+            s->parts[at] = one;
+    }
+}
+
+void statistics_pack(pack *p, statistics *s)
+{
+    for (int64_t k = 0; k < s->n_channels && !p->is_broken; k++)
+        pack_state(p, s, k);
+    pack_moments(p, s);
 }
 
 /* -- The summary --------------------------------------------------------------------------------------------------- */

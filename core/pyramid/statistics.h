@@ -4,6 +4,7 @@
 #ifndef NGFF_PYRAMID_STATISTICS_H
 #define NGFF_PYRAMID_STATISTICS_H
 
+#include "base/pack.h"
 #include "model/summary.h"
 #include "pyramid/cascade.h"
 
@@ -29,6 +30,8 @@ void statistics_free(statistics *s);
 int32_t statistics_add(statistics *s, const cell *c, error *e);
 /* Takes note of a cell (its level and box) of which nothing will come. Thread-safe. */
 void statistics_skip(statistics *s, const cell *c);
+/* Keeps what was said of the cells that have been added; what is read is as if its cells had been added here. */
+void statistics_pack(pack *p, statistics *s);
 /* The summaries of all channels, owned by s; NULL in *summaries if there is nothing to say (complex pixels, more than
  * 256 channels without statistics). All cells must have been added. */
 int32_t statistics_finish(statistics *s, const chunk_source *from, const channel_summary **summaries, error *e);
