@@ -216,8 +216,18 @@ static void clean(const claim *c, const char *own, int64_t now)
 
 /* -- The claim ----------------------------------------------------------------------------------------------------- */
 
+/* A job's line, whose process is none: it lives until somebody ends it. */
+static const char job_start[] = "-1 job-";
+
 static int32_t is_being_written(const claim *c, error *e)
 {
+    char line[owner_size];
+    if (read_line(c, c->folder, owner_name, line) == 1 && strncmp(line, job_start, strlen(job_start)) == 0)
+        return error_set(
+            e, NGFF_E_EXISTS,
+            "%s holds the parts (PART) of another run of %s: of another source, with other options, another "
+            "number of parts or by another version; `omezarr finish` or `omezarr abandon` ends it",
+            c->folder, c->path);
     return error_set(e, NGFF_E_EXISTS,
                      "%s exists: another program is writing %s, or was stopped on another machine; if none is, remove "
                      "that folder",
@@ -233,8 +243,9 @@ static int32_t cannot_make(const claim *c, const char *cause, error *e)
 /* Makes room where a dead claim is. NGFF_E_EXISTS if it is none, or another program's by now. */
 static int32_t remove_dead(const claim *c, int64_t now, error *e)
 {
-    char dead[owner_size], left[4096];
-    if (!is_dead(c, c->folder, now, dead) || !inherit(c, dead, c->owner))
+    char dead[owner_size], left[4096], heir[owner_size];
+    owner_line(heir); /* of this program, where the claim will be a job's */
+    if (!is_dead(c, c->folder, now, dead) || !inherit(c, dead, heir))
         return is_being_written(c, e);
     int failure = claim_remove(c, c->folder, left);
     if (failure && strcmp(left, c->folder) == 0)
@@ -264,11 +275,11 @@ static int32_t rename_to_claim(claim *c, const char *made, int64_t now, error *e
     return is_being_written(c, e);
 }
 
-int32_t claim_make(claim *c, error *e)
+/* Makes the claim of c->owner. */
+static int32_t make(claim *c, error *e)
 {
     char suffix[80], word[64], cause[256] = "", text[owner_size + 1], path[longest_path];
     path_state what = {0};
-    owner_line(c->owner);
     owner_unique(word);
     snprintf(suffix, sizeof suffix, ".new-%s", word);
     char *made = beside(c->path, suffix);
@@ -290,13 +301,52 @@ int32_t claim_make(claim *c, error *e)
     }
     if (e->status == NGFF_OK)
         c->process = (long)getpid();
-    else { /* by its names: where memory is out no folder can be listed */
+    /* By its names: where memory is out no folder can be listed. It has gone, unless another program of the job has been
+     * faster. */
+    path_state left;
+    if (e->status != NGFF_OK || (c->calls->look(made, &left, cause) == 0 && left.kind != KIND_NONE)) {
         c->calls->remove_file(path);
         if (c->calls->remove_empty(made) != 0)
             remove_owned(c, made);
     }
     free(made);
     return e->status;
+}
+
+int32_t claim_make(claim *c, error *e)
+{
+    owner_line(c->owner);
+    return make(c, e);
+}
+
+static void job_line(const char *job, char line[owner_size])
+{
+    snprintf(line, owner_size, "%s%s - -", job_start, job);
+}
+
+int32_t claim_join(claim *c, const char *job, error *e)
+{
+    char there[owner_size];
+    job_line(job, c->owner);
+    if (read_line(c, c->folder, owner_name, there) != 1 || strcmp(there, c->owner) != 0)
+        return make(c, e);
+    c->process = (long)getpid();
+    return NGFF_OK;
+}
+
+int32_t claim_find_job(claim *c, char job[64], int *is_there, error *e)
+{
+    char line[owner_size];
+    int has_owner = read_line(c, c->folder, owner_name, line);
+    *is_there = has_owner == 1 && strncmp(line, job_start, strlen(job_start)) == 0 &&
+                sscanf(line + strlen(job_start), "%63s", job) == 1;
+    if (has_owner < 0)
+        return error_set(e, NGFF_E_STORAGE, "cannot read %s/%s", c->folder, owner_name);
+    if (!*is_there)
+        return NGFF_OK;
+    job_line(job, c->owner);
+    c->process = (long)getpid();
+    return NGFF_OK;
 }
 
 int32_t claim_take_over(claim *c, int *is_taken, error *e)

@@ -25,6 +25,11 @@ void claim_free(claim *c);
 int claim_is_held(const claim *c);
 /* Makes the claim, and removes what dead programs have left at this place. NGFF_E_EXISTS where somebody holds it. */
 int32_t claim_make(claim *c, error *e);
+/* The same for a job of several programs, that each of them calls: the owner is the job, and each is told that it holds the
+ * claim. A job does not die: it ends by claim_end, which any of them may call. */
+int32_t claim_join(claim *c, const char *job, error *e);
+/* Holds the claim of a job that is there, *is_there, and gives its name. */
+int32_t claim_find_job(claim *c, char job[64], int *is_there, error *e);
 /* Takes the claim of a dead program over, with all that is in the folder. *is_taken = 0: there is none. */
 int32_t claim_take_over(claim *c, int *is_taken, error *e);
 /* Whether the claim is that of a dead program. */

@@ -23,8 +23,13 @@ typedef struct {
     store base;
     const folder_calls *calls;
     claim claim;
-    char *path, *retired;       /* the destination, .<name>.retired */
-    char *staged, *packed;      /* the store to come, inside the partial folder; as a file, if it will be one */
+    char *path, *retired;  /* the destination, .<name>.retired */
+    char *staged, *packed; /* the store to come, inside the partial folder; as a file, if it will be one */
+    char *work;            /* where the record and the store to come are: the partial folder, or a job's in it */
+    char *own;             /* where objects on their way and scratch are: the same, or of this program in the job's */
+    int is_job, is_ended;  /* several programs make it; it is published, or given up by all */
+    char *ending_path;     /* of the claim by which one of them ends it */
+    claim ending;
     int is_file, is_named_file; /* it is one, or will be; its name says so */
     zip_index *index;           /* what the file holds, once it has been asked */
     pthread_rwlock_t in_use;
@@ -183,10 +188,24 @@ static void warn_of_left(folder *f, int failure, const char *left)
                  strerror(failure));
 }
 
+/* This program leaves the job; the others go on. */
+static void leave_job(folder *f)
+{
+    char left[4096];
+    f->calls->remove_tree(f->own);
+    warn_of_left(f, claim_end(&f->ending, left), left);
+    f->claim.process = 0;
+    f->is_claimed = 0;
+}
+
 static void folder_abandon(store *s)
 {
     folder *f = (folder *)s;
     char left[4096];
+    if (f->is_job && !f->is_ended) {
+        leave_job(f);
+        return;
+    }
     warn_of_left(f, claim_end(&f->claim, left), left);
     f->is_claimed = 0;
 }
@@ -197,7 +216,7 @@ static int32_t check_place(folder *f, int overwrite, error *e)
     f->is_overwrite = overwrite;
     if (f->base.refusal)
         return error_set(e, NGFF_E_UNSUPPORTED, "%s: %s", f->path, f->base.refusal);
-    if (recover_retired(f, e) != NGFF_OK)
+    if (!f->is_job && recover_retired(f, e) != NGFF_OK)
         return e->status;
     return destination_check(f->calls, f->path, f->is_named_file, overwrite, &f->destination, e);
 }
@@ -227,10 +246,10 @@ static int32_t folder_note(store *s, const char *text, size_t n, error *e)
 {
     folder *f = (folder *)s;
     char cause[256] = "";
-    char *path = join(f->claim.folder, record_name);
+    char *path = join(f->work, record_name);
     int has_failed = !path || f->calls->append_file(path, text, n, cause) != 0;
     free(path);
-    return has_failed ? error_set(e, NGFF_E_STORAGE, "%s/%s cannot be written: %s", f->claim.folder, record_name, cause)
+    return has_failed ? error_set(e, NGFF_E_STORAGE, "%s/%s cannot be written: %s", f->work, record_name, cause)
                       : NGFF_OK;
 }
 
@@ -241,7 +260,7 @@ static int32_t hidden_record(const folder *f, char hidden[longest_path], error *
     path_state what;
     if (f->calls->look(f->staged, &what, cause) != 0)
         return cannot_look(f->staged, cause, e);
-    snprintf(hidden, longest_path, "%s/%s-%llu", f->claim.folder, record_name, (unsigned long long)what.id);
+    snprintf(hidden, longest_path, "%s/%s-%llu", f->work, record_name, (unsigned long long)what.id);
     return NGFF_OK;
 }
 
@@ -257,7 +276,7 @@ static int32_t read_record(folder *f, char **record, error *e)
     if (find_kind(f->calls, f->staged, &kind, e) != NGFF_OK || kind != KIND_FOLDER ||
         hidden_record(f, hidden, e) != NGFF_OK)
         return e->status;
-    snprintf(path, sizeof path, "%s/%s", f->claim.folder, record_name);
+    snprintf(path, sizeof path, "%s/%s", f->work, record_name);
     if (find_kind(f->calls, hidden, &kind, e) == NGFF_OK && kind == KIND_FILE) /* it died before the exchange */
         rename_surely(f->calls, hidden, path);
     int failure = f->calls->read_file(path, 0, 0, &bytes, &n, cause);
@@ -296,6 +315,10 @@ static int32_t folder_resume(store *s, int overwrite, char **record, error *e)
 static void folder_release(store *s)
 {
     folder *f = (folder *)s;
+    if (f->is_job) {
+        leave_job(f);
+        return;
+    }
     claim_let_go(&f->claim);
     f->is_claimed = 0;
 }
@@ -364,6 +387,16 @@ static int32_t too_long(const char *path, error *e)
                      path, longest_path - 1);
 }
 
+/* A part that goes on when its job has ended. */
+static int32_t has_ended(const folder *f, error *e)
+{
+    return error_set(
+        e, NGFF_E_STATE,
+        "%s: the parts of this run have been put together, or given up, in the meantime: nothing of this part "
+        "is used any more",
+        f->path);
+}
+
 /* -- Change in place ----------------------------------------------------------------------------------------------- */
 
 /* Leaves the mark before anything is changed: it is on the disk first. */
@@ -388,24 +421,41 @@ static int32_t mark_dirty(folder *f, error *e)
     return has_failed ? error_set(e, NGFF_E_STORAGE, "cannot write %s: %s; nothing was changed", path, cause) : NGFF_OK;
 }
 
-/* Writes the new object beside the store, then puts it in the place of the old one at once. */
+/* Writes a file elsewhere, then puts it in its place, and in that of one that is there, at once. */
+static int32_t put_at_once(folder *f, const char *path, const void *bytes, size_t n, error *e)
+{
+    char coming[longest_path], cause[256] = "";
+    pthread_mutex_lock(&f->lock);
+    snprintf(coming, sizeof coming, "%s/.new-%lld", f->own, (long long)f->n_replaced++);
+    pthread_mutex_unlock(&f->lock);
+    int failure = f->calls->write_file(coming, bytes, n, cause);
+    if (failure)
+        return failure == ENOENT && f->is_job
+                   ? has_ended(f, e)
+                   : error_set(e, NGFF_E_STORAGE, "cannot write %s (%zu bytes): %s", coming, n, cause);
+    failure = f->calls->rename_over(coming, path);
+    if (failure)
+        f->calls->remove_file(coming);
+    return !failure ? NGFF_OK
+           : failure == ENOENT && f->is_job
+               ? has_ended(f, e)
+               : error_set(e, NGFF_E_STORAGE, "cannot replace %s: %s", path, strerror(failure));
+}
+
+/* Puts the new object in the place of the old one. */
 static int32_t replace_object(folder *f, const char *key, const void *bytes, size_t n, error *e)
 {
-    char path[longest_path], coming[longest_path], cause[256] = "";
+    char path[longest_path];
     if (mark_dirty(f, e) != NGFF_OK)
         return e->status;
     if (snprintf(path, sizeof path, "%s/%s", f->path, key) >= (int)sizeof path)
         return too_long(path, e);
     pthread_mutex_lock(&f->lock);
     int failure = make_folders(f, key, strlen(key));
-    snprintf(coming, sizeof coming, "%s/.new-%lld", f->claim.folder, (long long)f->n_replaced++);
     pthread_mutex_unlock(&f->lock);
     if (failure)
         return error_set(e, NGFF_E_STORAGE, "cannot make the folder of %s: %s", path, strerror(failure));
-    if (f->calls->write_file(coming, bytes, n, cause) != 0)
-        return error_set(e, NGFF_E_STORAGE, "cannot write %s (%zu bytes): %s", coming, n, cause);
-    failure = f->calls->rename_over(coming, path);
-    return failure ? error_set(e, NGFF_E_STORAGE, "cannot replace %s: %s", path, strerror(failure)) : NGFF_OK;
+    return put_at_once(f, path, bytes, n, e);
 }
 
 /* Forgets that a folder exists. */
@@ -550,8 +600,12 @@ static int32_t folder_put(store *s, const char *key, const void *bytes, size_t n
     pthread_mutex_lock(&f->lock);
     int failure = make_folders(f, key, strlen(key));
     pthread_mutex_unlock(&f->lock);
+    if (failure == ENOENT && f->is_job)
+        return has_ended(f, e);
     if (failure)
         return error_set(e, NGFF_E_STORAGE, "cannot make the folder of %s: %s", path, strerror(failure));
+    if (f->is_job)
+        return put_at_once(f, path, bytes, n, e);
     if (f->calls->write_file(path, bytes, n, cause) != 0)
         return error_set(e, NGFF_E_STORAGE, "cannot write %s (%zu bytes): %s", path, n, cause);
     return NGFF_OK;
@@ -655,9 +709,8 @@ static int32_t folder_list(store *s, int32_t (*visit)(void *user, const char *ke
 /* Scratch lies in the partial folder, whether a store is made or changed. */
 static int32_t scratch_path(const folder *f, const char *key, char path[longest_path], error *e)
 {
-    return snprintf(path, longest_path, "%s/%s/%s", f->claim.folder, scratch_name, key) < longest_path
-               ? NGFF_OK
-               : too_long(path, e);
+    return snprintf(path, longest_path, "%s/%s/%s", f->own, scratch_name, key) < longest_path ? NGFF_OK
+                                                                                              : too_long(path, e);
 }
 
 static int32_t folder_scratch_put(store *s, const char *key, const void *bytes, size_t n, error *e)
@@ -740,7 +793,7 @@ static int32_t exchange(folder *f, int *is_possible, error *e)
 {
     char record[longest_path], hidden[longest_path], cause[256] = "";
     path_state what;
-    snprintf(record, sizeof record, "%s/%s", f->claim.folder, record_name);
+    snprintf(record, sizeof record, "%s/%s", f->work, record_name);
     if (f->calls->look(record, &what, cause) != 0)
         return cannot_look(record, cause, e);
     int has_record = what.kind == KIND_FILE && !f->is_file;
@@ -849,6 +902,7 @@ static int32_t folder_publish(store *s, error *e)
         return e->status;
     if (put_in_place(f, e) != NGFF_OK)
         return e->status;
+    f->is_ended = 1;
     folder_abandon(s);                                           /* only the claim, and the old store in it */
     int not_synced = f->is_synced ? f->calls->sync(f->path) : 0; /* its name */
     return not_synced ? cannot_sync(f->path, "it is visible, but may be lost when the power fails", not_synced, e)
@@ -868,10 +922,209 @@ static void folder_free(store *s)
     free(f->retired);
     free(f->staged);
     free(f->packed);
+    free(f->work);
+    free(f->own);
+    free(f->ending_path);
+    claim_free(&f->ending);
     free(f->group);
     zip_index_free(f->index);
     free(f);
 }
+
+/* -- Jobs: several programs make one store ------------------------------------------------------------------------ */
+
+static int32_t out_of_memory(error *e)
+{
+    return error_set(e, NGFF_E_MEMORY, "out of memory");
+}
+
+static int32_t folder_find_job(store *s, char name[64], int *is_there, error *e)
+{
+    folder *f = (folder *)s;
+    return claim_find_job(&f->claim, name, is_there, e);
+}
+
+/* The job's folder has its name, and this program's in it a name of its own: what a program writes that has been forgotten
+ * never lies in the way of another job, or of this one. */
+static int32_t enter_job(folder *f, const char *name, error *e)
+{
+    char job[80], run[80], word[64];
+    owner_unique(word);
+    snprintf(job, sizeof job, "job-%s", name);
+    snprintf(run, sizeof run, ".run-%s", word);
+    free(f->work);
+    free(f->own);
+    free(f->staged);
+    f->work = join(f->claim.folder, job);
+    f->own = f->work ? join(f->work, run) : NULL;
+    f->staged = f->work ? join(f->work, staged_name) : NULL;
+    f->is_job = 1;
+    return f->own && f->staged ? NGFF_OK : out_of_memory(e);
+}
+
+static int32_t folder_look(store *s, const char *name, error *e)
+{
+    return enter_job((folder *)s, name, e);
+}
+
+static int32_t make_folder(const folder *f, const char *path, int may_be_there, error *e)
+{
+    int failure = f->calls->make_folder(path);
+    return !failure || (failure == EEXIST && may_be_there)
+               ? NGFF_OK
+               : error_set(e, NGFF_E_STORAGE, "cannot make the folder %s: %s", path, strerror(failure));
+}
+
+/* What killed programs of this machine have left in the job's folder. */
+static void clean_runs(const folder *f)
+{
+    char **names = NULL, cause[256], path[longest_path];
+    f->calls->list(f->work, &names, cause);
+    for (int i = 0; names && names[i]; i++) {
+        snprintf(path, sizeof path, "%s/%s", f->work, names[i]);
+        if (strncmp(names[i], ".run-", 5) == 0 && owner_word_is_gone(names[i] + 5))
+            f->calls->remove_tree(path);
+    }
+    free_names(names);
+}
+
+static int32_t make_job(folder *f, error *e)
+{
+    char record[longest_path];
+    int has_begun, is_staged;
+    snprintf(record, sizeof record, "%s/%s", f->work, record_name);
+    if (make_folder(f, f->work, 1, e) != NGFF_OK || find_kind(f->calls, record, &has_begun, e) != NGFF_OK ||
+        find_kind(f->calls, f->staged, &is_staged, e) != NGFF_OK)
+        return e->status;
+    if (has_begun != KIND_NONE && is_staged == KIND_NONE)
+        return error_set(
+            e, NGFF_E_EXISTS,
+            "%s: the parts of this run have been put together already; `omezarr finish` removes what is left "
+            "of them",
+            f->path);
+    clean_runs(f);
+    if (make_folder(f, f->staged, 1, e) != NGFF_OK || make_folder(f, f->own, 0, e) != NGFF_OK)
+        return e->status;
+    return destination_can_be_replaced(f->calls, f->path, f->claim.folder, f->destination, e);
+}
+
+static int32_t folder_join(store *s, const char *name, int overwrite, error *e)
+{
+    folder *f = (folder *)s;
+    if (enter_job(f, name, e) != NGFF_OK || check_place(f, overwrite, e) != NGFF_OK ||
+        claim_join(&f->claim, name, e) != NGFF_OK)
+        return e->status;
+    f->is_claimed = 1;
+    if (make_job(f, e) != NGFF_OK)
+        leave_job(f);
+    return e->status;
+}
+
+static int32_t folder_keep(store *s, const char *name, const void *bytes, size_t n, error *e)
+{
+    folder *f = (folder *)s;
+    char path[longest_path];
+    if (snprintf(path, sizeof path, "%s/.%s", f->work, name) >= (int)sizeof path)
+        return too_long(path, e);
+    if (f->is_synced && sync_all(f, f->staged, "the part is not whole", e) != NGFF_OK)
+        return e->status;
+    if (put_at_once(f, path, bytes, n, e) != NGFF_OK || !f->is_synced)
+        return e->status;
+    int failure = f->calls->sync(path);
+    return failure ? cannot_sync(path, "the part is not whole", failure, e) : NGFF_OK;
+}
+
+static int32_t folder_kept(store *s, const char *name, uint8_t **bytes, size_t *n, int *is_there, error *e)
+{
+    folder *f = (folder *)s;
+    char path[longest_path], cause[256] = "";
+    uint64_t size;
+    snprintf(path, sizeof path, "%s/.%s", f->work, name);
+    int failure = bytes ? f->calls->read_file(path, 0, 0, bytes, n, cause) : f->calls->measure(path, &size, cause);
+    return read_status(failure, path, cause, is_there, e);
+}
+
+/* Only one program at a time puts the parts together: a claim of its own, in the job's folder. */
+static int32_t claim_end_of_job(folder *f, error *e)
+{
+    error why = {0};
+    f->ending_path = join(f->work, "end");
+    if (!f->ending_path || !claim_init(&f->ending, f->calls, f->ending_path))
+        return out_of_memory(e);
+    if (claim_make(&f->ending, &why) == NGFF_E_EXISTS)
+        return error_set(
+            e, NGFF_E_EXISTS,
+            "another program is putting the parts of %s together, or was stopped on another machine; if none "
+            "is, remove %s",
+            f->path, f->ending.folder);
+    return error_copy(e, &why);
+}
+
+/* A program that was stopped behind the publication has left the old store in the job, whose record has another's name
+ * (see exchange), or nothing where the store was. */
+static int32_t look_for_end(folder *f, int *is_published, error *e)
+{
+    char *record = NULL, **names = NULL, cause[256];
+    int here, retired, is_staged, has_other = 0;
+    if (find_kind(f->calls, f->path, &here, e) != NGFF_OK || find_kind(f->calls, f->retired, &retired, e) != NGFF_OK ||
+        find_kind(f->calls, f->staged, &is_staged, e) != NGFF_OK || read_record(f, &record, e) != NGFF_OK)
+        return e->status;
+    int failure = f->calls->list(f->work, &names, cause);
+    if (failure)
+        return error_set(e, NGFF_E_STORAGE, "cannot list %s: %s", f->work, cause);
+    for (int i = 0; names && names[i]; i++)
+        has_other |= strncmp(names[i], record_name, strlen(record_name)) == 0 && names[i][strlen(record_name)] == '-';
+    int has_record = record != NULL;
+    for (int i = 0; names && names[i] && !has_record; i++)
+        has_record = strcmp(names[i], record_name) == 0;
+    *is_published = has_other || (has_record && is_staged == KIND_NONE);
+    free_names(names);
+    free(record);
+    if (!*is_published && here == KIND_NONE && retired == KIND_FOLDER)
+        rename_surely(f->calls, f->retired, f->path);
+    return NGFF_OK;
+}
+
+static int32_t folder_take_job(store *s, const char *name, int *is_published, error *e)
+{
+    folder *f = (folder *)s;
+    if (enter_job(f, name, e) != NGFF_OK || claim_end_of_job(f, e) != NGFF_OK)
+        return e->status;
+    f->is_claimed = 1;
+    clean_runs(f);
+    if (look_for_end(f, is_published, e) != NGFF_OK || make_folder(f, f->own, 0, e) != NGFF_OK)
+        leave_job(f);
+    return e->status;
+}
+
+static int32_t folder_allow(store *s, int overwrite, error *e)
+{
+    folder *f = (folder *)s;
+    if (check_place(f, overwrite, e) != NGFF_OK)
+        return e->status;
+    return destination_can_be_replaced(f->calls, f->path, f->claim.folder, f->destination, e);
+}
+
+static int32_t folder_abandon_all(store *s, error *e)
+{
+    folder *f = (folder *)s;
+    char left[4096];
+    f->is_ended = 1;
+    f->is_claimed = 0;
+    int failure = claim_end(&f->claim, left);
+    return failure ? error_set(e, NGFF_E_STORAGE, "%s cannot be removed: %s", left, strerror(failure)) : NGFF_OK;
+}
+
+static const store_jobs folder_jobs = {
+    .find = folder_find_job,
+    .look = folder_look,
+    .join = folder_join,
+    .keep = folder_keep,
+    .kept = folder_kept,
+    .take = folder_take_job,
+    .allow = folder_allow,
+    .abandon_all = folder_abandon_all,
+};
 
 static const store_ops folder_ops = {
     .find = folder_find,
@@ -896,6 +1149,7 @@ static const store_writing folder_writing = {
     .abandon = folder_abandon,
     .scratch_put = folder_scratch_put,
     .scratch_get = folder_scratch_get,
+    .jobs = &folder_jobs,
 };
 
 store *folder_open(const char *path, const folder_calls *calls)
@@ -915,6 +1169,8 @@ store *folder_open(const char *path, const folder_calls *calls)
     int has_claim = f->path && claim_init(&f->claim, calls, f->path);
     f->retired = f->path ? beside(f->path, ".retired") : NULL;
     f->staged = has_claim ? join(f->claim.folder, staged_name) : NULL;
+    f->work = has_claim ? strdup(f->claim.folder) : NULL;
+    f->own = has_claim ? strdup(f->claim.folder) : NULL;
     f->base.path = f->path;
     path_state what = {0};
     char cause[256];
@@ -923,7 +1179,7 @@ store *folder_open(const char *path, const folder_calls *calls)
                  (calls->look(f->path, &what, cause) != 0 || what.kind != KIND_FOLDER); /* any name will do */
     if (f->is_file)
         f->packed = has_claim ? join(f->claim.folder, packed_name) : NULL;
-    if (!has_claim || !f->retired || !f->staged || (f->is_file && !f->packed)) {
+    if (!has_claim || !f->retired || !f->staged || !f->work || !f->own || (f->is_file && !f->packed)) {
         folder_free(&f->base);
         return NULL;
     }

@@ -41,6 +41,30 @@ typedef struct {
     void (*free)(store *s);
 } store_ops;
 
+/* A store that several programs make: parts, on any machines, in any order, side by side, again after a kill. They share
+ * the claim, which is the job's: each puts whole objects at once (an object that is there twice is the same), and none
+ * publishes. One more program puts the parts together and publishes. What a program of another job, or of a job that has
+ * ended, still writes reaches nobody. abandon and release leave the job as it is. */
+typedef struct {
+    /* The job of this name whose claim is at the place; *is_there = 0: there is none. */
+    int32_t (*find)(store *s, char name[64], int *is_there, error *e);
+    /* Stands at it, for kept. */
+    int32_t (*look)(store *s, const char *name, error *e);
+    /* Instead of begin: takes part in the job, which begins with the first. */
+    int32_t (*join)(store *s, const char *name, int overwrite, error *e);
+    /* A file of the job, beside the objects; replaced at once. After set_sync all that was put has reached the disk before. */
+    int32_t (*keep)(store *s, const char *name, const void *bytes, size_t n, error *e);
+    /* Reads one, for free(); bytes NULL: only asks whether it is there. */
+    int32_t (*kept)(store *s, const char *name, uint8_t **bytes, size_t *n, int *is_there, error *e);
+    /* Instead of begin, by the program that puts the parts together, of which there is one at a time: publish ends the job.
+     * *is_published: an earlier one was stopped behind that; abandon_all removes what it has left. */
+    int32_t (*take)(store *s, const char *name, int *is_published, error *e);
+    /* The same for a store that may, or may not, replace one. After take, before publish. */
+    int32_t (*allow)(store *s, int overwrite, error *e);
+    /* After take: removes the job with all that its parts have made. */
+    int32_t (*abandon_all)(store *s, error *e);
+} store_jobs;
+
 /* What one that is written to can do beside it. */
 typedef struct {
     /* Claims the destination; refuses an existing one (NGFF_E_EXISTS) unless overwrite and it is an OME-Zarr. */
@@ -70,6 +94,7 @@ typedef struct {
     /* Writes a scratch object that is never published (spilled pixels), reads it back, removes it. */
     int32_t (*scratch_put)(store *s, const char *key, const void *bytes, size_t n, error *e);
     int32_t (*scratch_get)(store *s, const char *key, void *bytes, size_t n, error *e); /* and removes it */
+    const store_jobs *jobs;                                                             /* or NULL */
 } store_writing;
 
 /* What a thread has set for itself (GDAL's thread-local options, such as credentials). A thread that calls a store in the
