@@ -350,6 +350,24 @@ NGFF_API int32_t ngff_writer_level_skip(ngff_writer *writer, int32_t level, cons
  * time. */
 NGFF_API ngff_writer *ngff_writer_open_push(ngff_plan *plan, const char *path);
 
+/* One store by several programs, on one machine or many, in any order, side by side: ngff_writer_open of a plan with
+ * PART=i/n (i from 1 to n; all else the same, the fingerprint of ngff_plan_set_fingerprint too) is a writer of one part. Its
+ * ngff_writer_next names the regions that it needs, some pixels around its own among them where the method reaches beyond,
+ * and no others are taken. Its ngff_writer_close keeps what it has made beside the place; nothing opens there. A part may be
+ * written again, also while the one before may still be running. NGFF_E_EXISTS where parts of another store are at the place.
+ *
+ * When all are there ngff_writer_open_finish gives a writer that has got all its pixels: ngff_writer_close makes the smaller
+ * levels and all documents, and publishes; the store is byte for byte that of one writer. The plan is the parts' own; options:
+ * NULL, or those of this run (OVERWRITE, MEMORY, NUM_THREADS, VERIFY, SYNC, REPORT if the parts had one). NGFF_E_NOT_FOUND: no
+ * parts are at path; NGFF_E_STATE: some are missing, and the message names them; NGFF_E_EXISTS: another program does it. A
+ * program that was stopped may be repeated; where it had published already, that is all there is to it. */
+NGFF_API ngff_writer *ngff_writer_open_finish(const char *path, const char *const *options);
+/* The number of parts of the store to come at path, 0 where no parts are there, or an error. is_made: 1 for each part that is
+ * there, 0 for others, of the first n_most. error: room for error_size bytes of message or NULL. */
+NGFF_API int32_t ngff_parts_status(const char *path, uint8_t *is_made, int32_t n_most, char *error, int64_t error_size);
+/* Removes all that parts have left at path. A part that is still running fails. */
+NGFF_API int32_t ngff_parts_abandon(const char *path, char *error, int64_t error_size);
+
 /* As ngff_writer_open_push for a store that is at path already and is changed in place: what is not written to stays.
  * plan: one of the store's own options (the member "options" of the block "omezarr") and of an image as it is described
  * now; NGFF_E_UNSUPPORTED if the arrays are not those that it makes. Untouched until the first pixel is written or

@@ -10,6 +10,7 @@
 #include "metadata/label.h"
 #include "metadata/ome_xml.h"
 #include "reader/reader.h"
+#include "writer/job.h"
 #include "writer/label_group.h"
 #include "writer/writer.h"
 
@@ -184,11 +185,13 @@ int32_t writer_finish(ngff_writer *w)
     writer_begin_pass(w, &e);
     if (w->mode == MODE_PUSH && w->error.status == NGFF_OK && writer_start_pass(w, &e) == NGFF_OK)
         drain(w, &e);
+    if (w->mode == MODE_JOIN && w->error.status == NGFF_OK)
+        job_join(w, &e);
     if (writer_keep(w, &e) == NGFF_OK)
         cascade_finish(w->cascade);
     else if (w->pool)
         pool_wait(w->pool);
-    if (writer_keep(w, &e) == NGFF_OK && shards_finish(w->shards, &e) == NGFF_OK)
+    if (writer_keep(w, &e) == NGFF_OK && shards_finish(w->shards, &e) == NGFF_OK && !w->part)
         write_metadata(w, &e);
     return writer_keep(w, &e);
 }
@@ -196,6 +199,8 @@ int32_t writer_finish(ngff_writer *w)
 ngff_reader *ngff_writer_reader(ngff_writer *w)
 {
     error e = {0};
+    if (w->part)
+        error_set(&e, NGFF_E_STATE, "a part is not looked at: the parts are an image when they are put together");
     if (!writer_is_open(w) || w->mode == MODE_CHANGE)
         error_set(&e, NGFF_E_STATE,
                   w->mode == MODE_CHANGE ? "a change in place is not looked at before" : "the writer is not open");
@@ -238,6 +243,8 @@ int32_t ngff_writer_verify(ngff_writer *w, int32_t (*progress)(void *user, doubl
 {
     error e = {0};
     verification v = {w, progress, user, ""};
+    if (w->part) /* what it has stored is verified where the parts are put together */
+        return writer_finish(w);
     ngff_reader *reader = ngff_writer_reader(w);
     int32_t status =
         reader ? ngff_reader_verify(reader, w->plan->n_threads, keep_finding, tell_progress, &v) : w->error.status;
@@ -362,7 +369,7 @@ static int32_t write_report(ngff_writer *w, error *e)
                             .store = w->store,
                             .stored = w->stored_chunks,
                             .statistics = w->found,
-                            .is_resumed = w->wanted != NULL};
+                            .is_resumed = w->wanted != NULL && w->mode == MODE_PULL};
     return report_finish(w->report, &end, e);
 }
 
@@ -409,6 +416,8 @@ int32_t ngff_writer_close(ngff_writer *w)
         return w->error.status;
     if (w->mode == MODE_CHANGE)
         change_finish(w, &e);
+    else if (w->part)
+        job_close_part(w, &e);
     else
         publish(w, &e);
     int is_published = w->phase == PHASE_PUBLISHED;

@@ -9,6 +9,7 @@
 #include "base/machine.h"
 #include "reader/reader.h"
 #include "store/zip.h"
+#include "writer/job.h"
 #include "writer/label_group.h"
 #include "writer/writer.h"
 
@@ -66,6 +67,10 @@ static ngff_writer *open_pull(ngff_plan *plan, store *s, const char *path)
     if (!w || w->error.status != NGFF_OK)
         return w;
     s = w->store;
+    if (plan->options.part.n > 0) {
+        job_open_part(w, &w->error);
+        return w;
+    }
     if ((plan->image->label_name && label_group_begin(plan, path, &w->error) != NGFF_OK) ||
         report_begin(plan, path, &w->report, &w->error) != NGFF_OK)
         return w;
@@ -182,6 +187,9 @@ static int32_t check_series(const ngff_writer *first, const ngff_plan *plan, con
                          "further images go into a store that ngff_writer_open makes, until it is closed");
     if (first->n_whole != first->n_series)
         return error_set(e, NGFF_E_STATE, "image %d of the store is not whole", first->n_series);
+    if (first->part || first->mode == MODE_JOIN)
+        return error_set(e, NGFF_E_OPTION,
+                         "PART is of one image; write what goes with it into the store when it is there");
     if (plan->options.resume || plan->options.report)
         return error_set(e, NGFF_E_OPTION, "RESUME and REPORT are options of the first image of a store");
     return plan->image->label_name ? check_label(first, plan, prefix, e) : check_image(first, plan, e);
@@ -316,7 +324,11 @@ static ngff_writer *open_push(ngff_plan *plan, store *s, const char *path)
     s = w->store;
     if (writer_refuse_given(plan, &w->error) != NGFF_OK)
         return w;
-    if (plan->options.resume)
+    if (plan->options.part.n > 0)
+        error_set(&w->error, NGFF_E_OPTION,
+                  "PART=%d/%d needs a source that is read where the part needs it, as gdal_translate does",
+                  plan->options.part.i, plan->options.part.n);
+    else if (plan->options.resume)
         error_set(&w->error, NGFF_E_OPTION,
                   "RESUME=YES needs a source that is read again from the beginning, as gdal_translate does");
     else if (writer_start_stage(w, &w->error) == NGFF_OK && report_begin(plan, path, &w->report, &w->error) == NGFF_OK)

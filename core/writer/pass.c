@@ -64,8 +64,6 @@ static int32_t put_chunk(ngff_writer *w, encoder *one, int row, const int64_t *i
     return status == NGFF_OK ? note_stored(w, row, index, key, bytes, n, e) : status;
 }
 
-static const uint64_t mask_is_known = (uint64_t)1 << 32, mask_is_stored = (uint64_t)1 << 33;
-
 /* All cells behind each other on t and z bring the same mask: the first of them stores it, unless an earlier run has.
  * Returns 1 to that one, 0 to the others, or an error where a given mask is another. */
 static int32_t is_first_of_mask(ngff_writer *w, const cell *c, error *e)
@@ -116,12 +114,20 @@ static void remember_cell(ngff_writer *w, const cell *c)
         remember(w, w->plan->n_levels + c->level, c->index + w->plan->image->rank - 2, c->mask);
 }
 
+/* Another program stores the cell, or has, and looks at its pixels. */
+static int is_others(const ngff_writer *w, const cell *c)
+{
+    return w->part ? !part_owns(w->part, c->level, c->index) : w->mode == MODE_JOIN && c->is_supplied;
+}
+
 /* A finished cell: its mask, then its chunks. */
 static int32_t emit(void *user, const cell *c, error *e)
 {
     ngff_writer *w = user;
     const ngff_plan *plan = w->plan;
     cell_chunk at = cell_chunk_first(plan, c);
+    if (is_others(w, c))
+        return NGFF_OK;
     if (w->statistics && statistics_add(w->statistics, c, e) != NGFF_OK)
         return e->status;
     label_values_add(w->labels, c);
@@ -145,6 +151,8 @@ static int32_t emit(void *user, const cell *c, error *e)
 static int32_t skip(void *user, const cell *c, error *e)
 {
     ngff_writer *w = user;
+    if (is_others(w, c))
+        return NGFF_OK;
     if (w->statistics)
         statistics_skip(w->statistics, c);
     label_values_skip(w->labels);
@@ -165,6 +173,16 @@ int32_t writer_fetch(void *user, const char *key, void *bytes, size_t n, error *
 {
     ngff_writer *w = user;
     return w->store->writing->scratch_get(w->store, key, bytes, n, e);
+}
+
+static int is_of_part(void *user, int l, const int64_t *index)
+{
+    return part_makes(((const ngff_writer *)user)->part, l, index);
+}
+
+static void limit_to_part(void *user, int l, const int64_t *index, box *pixels)
+{
+    part_limit(((const ngff_writer *)user)->part, l, index, pixels);
 }
 
 static void enter_thread(void *user)
@@ -204,7 +222,7 @@ static int32_t share_memory(ngff_writer *w, int64_t *for_pass, error *e)
     const ngff_plan *plan = w->plan;
     int64_t least = plan->pixel_least, staged = 0;
     *for_pass = plan->pixel_memory;
-    if (w->mode == MODE_PULL || plan->options.memory_bytes == 0)
+    if (w->mode == MODE_PULL || w->mode == MODE_JOIN || plan->options.memory_bytes == 0)
         return NGFF_OK;
     int64_t most = plan->pixel_memory - least, masks = w->masks ? min_i64(stage_held(w->masks), most / 4) : 0;
     if (w->masks && stage_limit(w->masks, masks, e) == NGFF_OK)
@@ -228,7 +246,7 @@ static int32_t make_masks_seen(ngff_writer *w)
     }
     /* A resumed run reads the masks that lie there, so it must not write them at the same time. */
     int64_t cell[MAX_RANK] = {0};
-    if (w->wanted && w->mode != MODE_CHANGE && w->masks_seen[0])
+    if (w->wanted && w->mode == MODE_PULL && w->masks_seen[0])
         do
             if (!wanted_has(w->wanted, 0, cell))
                 w->masks_seen[0][grid_place(2, plan->levels[0].grid + rank - 2, cell + rank - 2)] = mask_is_stored;
@@ -246,6 +264,10 @@ int32_t writer_start_pass(ngff_writer *w, error *e)
     if (w->wanted) {
         host.is_wanted = change_is_wanted;
         host.supply = change_supply;
+    }
+    if (w->part) {
+        host.is_wanted = is_of_part;
+        host.limit = limit_to_part;
     }
     if (share_memory(w, &for_pass, e) != NGFF_OK || report_start(w->report, plan, e) != NGFF_OK)
         return e->status;
@@ -277,6 +299,8 @@ int32_t writer_start_pass(ngff_writer *w, error *e)
             order_start(&w->orders[l], plan, l);
             n_cells += product_checked(plan->levels[l].cell_grid, plan->image->rank);
         }
+    if (w->part)
+        n_cells = part_cell_count(w->part);
     if (made && make_masks_seen(w) != NGFF_OK) {
         cascade_free(made);
         made = NULL;

@@ -41,8 +41,6 @@ struct record {
 
 /* -- Who this run is ----------------------------------------------------------------------------------------------- */
 
-enum { identity_size = 200 };
-
 static void add_text(sha256 *s, const char *text)
 {
     sha256_add(s, text ? text : "", text ? strlen(text) + 1 : 1);
@@ -82,7 +80,7 @@ static void digest_plan(const ngff_plan *plan, uint8_t digest[sha256_size])
     sha256_end(&s, digest);
 }
 
-static void identify(const ngff_plan *plan, const char *mark, char line[identity_size])
+static void identify(const ngff_plan *plan, const char *mark, char line[record_identity_size])
 {
     const char *fingerprint = plan->fingerprint ? plan->fingerprint : "";
     uint8_t digest[sha256_size];
@@ -91,7 +89,12 @@ static void identify(const ngff_plan *plan, const char *mark, char line[identity
     sha256_text(digest, run);
     sha256_of(fingerprint, strlen(fingerprint), digest);
     sha256_text(digest, source);
-    snprintf(line, identity_size, "%somezarr record 3 %s %s\n", mark, run, source);
+    snprintf(line, record_identity_size, "%somezarr record 3 %s %s\n", mark, run, source);
+}
+
+void record_identify(const ngff_plan *plan, char line[record_identity_size])
+{
+    identify(plan, "", line);
 }
 
 /* -- What an earlier run has done ---------------------------------------------------------------------------------- */
@@ -413,7 +416,7 @@ static int32_t take_over_further(record *r, const record *first, int keeps, cons
 /* first: NULL for the first image of a store. */
 static record *begin(const ngff_plan *plan, store *s, const record *first, int number, int keeps, error *e)
 {
-    char identity[identity_size];
+    char identity[record_identity_size];
     record *r = calloc(1, sizeof *r);
     if (!r) {
         error_set(e, NGFF_E_MEMORY, "out of memory");

@@ -8,6 +8,10 @@
 
 typedef struct record record;
 
+/* A line for all that the bytes of chunks, and the source, are. */
+enum { record_identity_size = 200 };
+void record_identify(const struct ngff_plan *plan, char line[record_identity_size]);
+
 /* Claims the destination. With RESUME=YES it takes over what an earlier run of the same plan and fingerprint left. The
  * record, or NULL with the error in e. */
 record *record_begin(const struct ngff_plan *plan, store *s, error *e);

@@ -54,16 +54,28 @@ static int32_t check_outside(const char *path, const char *store_path, error *e)
     return error_set(e, NGFF_E_OPTION, "REPORT=%s lies in the store %s; choose a place beside it", path, store_path);
 }
 
+static report *make(void)
+{
+    report *r = calloc(1, sizeof *r);
+    if (r)
+        pthread_mutex_init(&r->lock, NULL);
+    return r;
+}
+
+int32_t report_begin_part(const struct ngff_plan *plan, report **made, error *e)
+{
+    *made = plan->options.report ? make() : NULL;
+    return *made || !plan->options.report ? NGFF_OK : error_set(e, NGFF_E_MEMORY, "out of memory");
+}
+
 int32_t report_begin(const struct ngff_plan *plan, const char *store_path, report **made, error *e)
 {
     *made = NULL;
     if (!plan->options.report)
         return NGFF_OK;
     char *path = store_path_of(plan->options.report);
-    report *r = calloc(1, sizeof *r);
+    report *r = make();
     error why = {0};
-    if (r)
-        pthread_mutex_init(&r->lock, NULL);
     if (!path || !r)
         error_set(e, NGFF_E_MEMORY, "out of memory");
     else if (!store_path || check_outside(path, store_path, e) == NGFF_OK) {
@@ -196,14 +208,9 @@ static int32_t digest_array(const planned_array *a, digest *chunks, char text[65
 
 /* -- Objects ----------------------------------------------------------------------------------------------------- */
 
-int32_t report_object(report *r, const char *prefix, const char *key, const void *bytes, size_t n, error *e)
+/* Takes the object, with its key. */
+static int32_t add_object(report *r, object made, error *e)
 {
-    char full[longest_key];
-    if (!r)
-        return NGFF_OK;
-    snprintf(full, sizeof full, "%s%s", prefix, key);
-    object made = {.key = strdup(full), .n = n};
-    sha256_of(bytes, n, made.bytes);
     pthread_mutex_lock(&r->lock);
     object *objects = made.key ? list_room(r->objects, r->n_objects, &r->room, sizeof *objects) : NULL;
     if (objects) {
@@ -216,6 +223,17 @@ int32_t report_object(report *r, const char *prefix, const char *key, const void
         return NGFF_OK;
     free(made.key);
     return error_set(e, NGFF_E_MEMORY, "out of memory for the digests of REPORT");
+}
+
+int32_t report_object(report *r, const char *prefix, const char *key, const void *bytes, size_t n, error *e)
+{
+    char full[longest_key];
+    if (!r)
+        return NGFF_OK;
+    snprintf(full, sizeof full, "%s%s", prefix, key);
+    object made = {.key = strdup(full), .n = n};
+    sha256_of(bytes, n, made.bytes);
+    return add_object(r, made, e);
 }
 
 static int by_key(const void *a, const void *b)
@@ -326,6 +344,55 @@ static int64_t chunk_bytes(const report *r, const char *path)
             bytes += (int64_t)r->objects[i].n;
     }
     return bytes;
+}
+
+/* -- Digests of parts -------------------------------------------------------------------------------------------- */
+
+/* The chunks of an array that have come; an empty digest ends them. */
+static void pack_chunks(pack *p, int64_t n_chunks, digest *chunks)
+{
+    static const digest none;
+    for (int64_t at = 0, is_more = 1; is_more && !p->is_broken; at++) {
+        digest one = {0};
+        while (!pack_reads(p) && at < n_chunks && memcmp(chunks[at], none, sizeof none) == 0)
+            at++;
+        if (!pack_reads(p) && at < n_chunks)
+            memcpy(one, chunks[at], sizeof one);
+        pack_field(p, at);
+        pack_field(p, one);
+        is_more = memcmp(one, none, sizeof none) != 0;
+        p->is_broken |= is_more && (at < 0 || at >= n_chunks);
+        if (pack_reads(p) && is_more && !p->is_broken)
+            memcpy(chunks[at], one, sizeof one);
+    }
+}
+
+static void pack_objects(pack *p, report *r)
+{
+    int64_t n = (int64_t)r->n_objects;
+    pack_count(p, &n, INT64_MAX);
+    for (int64_t i = 0; i < n && !p->is_broken; i++) {
+        error e = {0};
+        object one = {0};
+        if (!pack_reads(p))
+            one = r->objects[i];
+        pack_text(p, &one.key);
+        pack_field(p, one.n);
+        pack_field(p, one.bytes);
+        if (pack_reads(p) && one.key)
+            p->is_broken |= add_object(r, one, &e) != NGFF_OK;
+    }
+}
+
+void report_pack(pack *p, report *r, int *has_some)
+{
+    *has_some = r != NULL;
+    pack_field(p, *has_some);
+    if (!*has_some || !r)
+        return; /* what is kept behind them nobody reads */
+    for (int i = 0; i < r->plan->n_arrays; i++)
+        pack_chunks(p, product_checked(r->plan->arrays[i].grid, r->plan->arrays[i].rank), r->chunks[i]);
+    pack_objects(p, r);
 }
 
 /* -- The end ----------------------------------------------------------------------------------------------------- */

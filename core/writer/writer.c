@@ -96,6 +96,8 @@ static int32_t check_region(ngff_writer *w, int32_t l, const int64_t *origin, co
         return w->error.status;
     if (w->phase != PHASE_OPEN)
         return error_set(e, NGFF_E_STATE, "the writer is not open");
+    if (w->mode == MODE_JOIN)
+        return error_set(e, NGFF_E_STATE, "all parts are there: no pixels are taken any more");
     if (l < 0 || l >= w->plan->n_levels || w->plan->levels[l].source >= 0)
         return error_set(e, NGFF_E_ARGUMENT, "level %d is not one that the caller gives", l);
     int32_t status = writer_begin_pass(w, e);
@@ -105,6 +107,9 @@ static int32_t check_region(ngff_writer *w, int32_t l, const int64_t *origin, co
     box whole = box_make(w->plan->image->rank, NULL, w->plan->levels[l].shape);
     if (box_is_empty(region) || !box_contains(&whole, region))
         return error_set(e, NGFF_E_ARGUMENT, "the region lies outside the image or is empty");
+    if (w->part && !part_takes(w->part, region))
+        return error_set(e, NGFF_E_ARGUMENT,
+                         "the region holds pixels of another part; write the regions that ngff_writer_next names");
     if (l == 0 && w->cascade && w->wanted && meets_kept(w, region))
         return error_set(e, NGFF_E_STATE,
                          "the region holds pixels that an earlier run has stored and RESUME=YES keeps; "
@@ -134,7 +139,7 @@ int32_t ngff_writer_level_next(ngff_writer *w, int32_t l, int64_t *origin, int64
     box region;
     if (writer_keep(w, &e) != NGFF_OK)
         return w->error.status;
-    if (l < 0 || l >= w->plan->n_levels || w->plan->levels[l].source >= 0 || !writer_is_open(w))
+    if (l < 0 || l >= w->plan->n_levels || w->plan->levels[l].source >= 0 || !writer_is_open(w) || w->mode == MODE_JOIN)
         return 0;
     if (writer_begin_pass(w, &e) != NGFF_OK)
         return w->error.status;
@@ -145,7 +150,7 @@ int32_t ngff_writer_level_next(ngff_writer *w, int32_t l, int64_t *origin, int64
     int has_next, is_stored;
     do {
         pthread_mutex_lock(&w->lock);
-        has_next = order_next(&w->orders[l], &region);
+        has_next = w->part ? part_next(w->part, &region) : order_next(&w->orders[l], &region);
         pthread_mutex_unlock(&w->lock);
         is_stored = has_next && w->wanted && l == 0 && supply_region(w, &region, &e);
     } while (is_stored && writer_keep(w, &e) == NGFF_OK);
@@ -298,7 +303,7 @@ int32_t ngff_writer_replan(ngff_writer *w, ngff_plan *plan)
         return w->error.status;
     const struct ngff_image *now = w->plan->image, *then = plan ? plan->image : NULL;
     size_t bytes = (size_t)now->rank * sizeof(int64_t);
-    if (w->mode == MODE_PULL || w->phase != PHASE_OPEN)
+    if (w->mode == MODE_PULL || w->mode == MODE_JOIN || w->phase != PHASE_OPEN)
         error_set(&e, NGFF_E_STATE, "only a writer that is open for push takes another plan");
     else if (!plan || error_copy(&e, &plan->error) != NGFF_OK)
         error_set(&e, NGFF_E_ARGUMENT, "no plan was given");
@@ -357,6 +362,7 @@ void ngff_writer_free(ngff_writer *w)
             pool_wait(w->pool);
         writer_give_up(w);
     }
+    part_free(w->part);
     record_free(w->record);
     report_free(w->report);
     ngff_reader_free(w->preview);

@@ -14,6 +14,7 @@
 #include "pyramid/statistics.h"
 #include "store/series.h"
 #include "store/store.h"
+#include "writer/part.h"
 #include "writer/preview.h"
 #include "writer/record.h"
 #include "writer/report.h"
@@ -34,10 +35,14 @@ typedef struct {
 
 /* How pixels come. */
 typedef enum {
-    MODE_PULL,  /* in regions that the writer names, through the pass as they come */
-    MODE_PUSH,  /* in any order, into the stages; the pass is at the end */
-    MODE_CHANGE /* the same, of a store that is there (change.c) */
+    MODE_PULL,   /* in regions that the writer names, through the pass as they come */
+    MODE_PUSH,   /* in any order, into the stages; the pass is at the end */
+    MODE_CHANGE, /* the same, of a store that is there (change.c) */
+    MODE_JOIN    /* they are there: several programs have stored the lower levels (job.c) */
 } writer_mode;
+
+/* What masks_seen says of a mask, beside its checksum. */
+static const uint64_t mask_is_known = (uint64_t)1 << 32, mask_is_stored = (uint64_t)1 << 33;
 
 /* How far it is; it never goes back. */
 typedef enum {
@@ -74,6 +79,7 @@ struct ngff_writer {
     atomic_int is_cancelled; /* by any thread, at any time */
     stage *pixels, *masks;   /* of push and change; masks: from the first mask on */
 
+    part *part;                       /* it makes one of several parts; NULL: all */
     record *record;                   /* of a pull: what is stored */
     report *report;                   /* NULL: none is asked for */
     held_object collection;           /* the root's document of a store of several images */

@@ -1,12 +1,11 @@
 /* test_record.c: a run that was stopped and goes on ends in the bytes of a run that was not. On real files. */
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "pictures.h"
+#include "files.h"
 #include "store/folder.h"
 
 static char place[200];
@@ -18,37 +17,6 @@ static const char *below(const char *name)
     char *path = paths[next++ % 4];
     snprintf(path, sizeof paths[0], "%s/%s", place, name);
     return path;
-}
-
-/* -- What lies in a folder ------------------------------------------------------------------------------------------
- */
-
-static snapshot *walked;
-static size_t n_prefix;
-
-static int visit_file(const char *path, const struct stat *s, int flag, struct FTW *walk)
-{
-    (void)walk;
-    if (flag != FTW_F)
-        return 0;
-    uint8_t *bytes = malloc((size_t)s->st_size + 1);
-    FILE *file = fopen(path, "rb");
-    CHECK_INT(fread(bytes, 1, (size_t)s->st_size, file), s->st_size);
-    fclose(file);
-    keep_object(walked, path + n_prefix, bytes, (size_t)s->st_size);
-    free(bytes);
-    return 0;
-}
-
-static snapshot take_files(const char *folder)
-{
-    snapshot all = {0};
-    walked = &all;
-    n_prefix = strlen(folder);
-    nftw(folder, visit_file, 16, FTW_PHYS);
-    if (all.n > 0)
-        qsort(all.objects, all.n, sizeof *all.objects, by_key);
-    return all;
 }
 
 /* -- Runs ---------------------------------------------------------------------------------------------------------- */
