@@ -4,6 +4,7 @@
  *     omezarr verify STORE [SOURCE]                             is a store whole, and does it have the source's pixels?
  *     omezarr validate [--strict] [--lenient] [--json] PATH...  does its metadata keep to the specification?
  *     omezarr upgrade [--to 0.5|0.6] STORE                      the same chunks, in the words of a newer NGFF
+ *     omezarr finish|status|abandon STORE                       parts (option PART): put together, there, removed
  *
  * A build without GDAL has all that needs no SOURCE. */
 #include "program.h"
@@ -53,7 +54,17 @@ static void print_usage(FILE *to)
         "no word "
         "for\n"
         "is refused before anything is written, with the command that writes such a store anew.\n"
-        "Exit status: 0 done, or nothing to do; 1 refused; 2 usage; 3 STORE cannot be read or written.\n",
+        "Exit status: 0 done, or nothing to do; 1 refused; 2 usage; 3 STORE cannot be read or written.\n"
+        "\n"
+        "Usage: omezarr finish STORE [-co NAME=VALUE]...\n"
+        "       omezarr status STORE\n"
+        "       omezarr abandon STORE\n"
+        "Of the parts that gdal_translate -of OMEZARR -co PART=1/n ... to PART=n/n SOURCE STORE have written: finish "
+        "makes\n"
+        "the store, with the options of the parts (OVERWRITE, MEMORY, NUM_THREADS, VERIFY, SYNC, REPORT can be "
+        "others);\n"
+        "status tells which are there; abandon removes them all.\n"
+        "Exit status: 0 done, or all parts are there; 1 parts are missing; 2 usage; 3 anything else.\n",
         to);
 }
 
@@ -79,7 +90,9 @@ static int run(int n_arguments, char **arguments)
     static const struct {
         const char *name;
         int (*run)(int n_arguments, char **arguments);
-    } commands[] = {{"plan", run_plan}, {"verify", run_verify}, {"validate", run_validate}, {"upgrade", run_upgrade}};
+    } commands[] = {{"plan", run_plan},       {"verify", run_verify}, {"validate", run_validate},
+                    {"upgrade", run_upgrade}, {"finish", run_finish}, {"status", run_status},
+                    {"abandon", run_abandon}};
     const char *name = n_arguments > 1 ? arguments[1] : "";
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(name, commands[i].name) == 0)

@@ -11,6 +11,9 @@ int run_plan(int n_arguments, char **arguments);
 int run_verify(int n_arguments, char **arguments);
 int run_validate(int n_arguments, char **arguments);
 int run_upgrade(int n_arguments, char **arguments);
+int run_finish(int n_arguments, char **arguments);
+int run_status(int n_arguments, char **arguments);
+int run_abandon(int n_arguments, char **arguments);
 
 /* Says what is wrong with the arguments, and how to use the program. Returns EXIT_USAGE. */
 int usage_error(const char *format, ...);

@@ -679,6 +679,11 @@ static bool close_writer(ngff_writer *writer)
     return true;
 }
 
+static bool is_part(ngff_plan *plan)
+{
+    return ngff_plan_option(plan, "PART")[0] != 0;
+}
+
 /* A writer of an image, in the store that first is making or, without that, in a new one at root. */
 static Writer open_writer(WrittenImage *one, ngff_writer *first, const std::string &root)
 {
@@ -688,9 +693,9 @@ static Writer open_writer(WrittenImage *one, ngff_writer *first, const std::stri
     if (first == nullptr || !one->is_label)
         raise_warnings(plan, one->image);
     const std::string fingerprint = source_fingerprint(one->source);
-    if (fingerprint.empty() && EQUAL(ngff_plan_option(plan, "RESUME"), "YES")) {
-        CPLError(CE_Failure, CPLE_NotSupported,
-                 "RESUME=YES needs a source that lies in files: only they show that it is still the same");
+    if (fingerprint.empty() && (is_part(plan) || EQUAL(ngff_plan_option(plan, "RESUME"), "YES"))) {
+        CPLError(CE_Failure, CPLE_NotSupported, "%s needs a source that lies in files: only they show that it is %s",
+                 is_part(plan) ? "PART" : "RESUME=YES", is_part(plan) ? "the same for all parts" : "still the same");
         return nullptr;
     }
     ngff_plan_set_fingerprint(plan, fingerprint.c_str());
@@ -781,6 +786,10 @@ static bool write_images(std::vector<WrittenImage> &images, const std::string &r
     size_t n_all = images.size(), n_done = 0;
     for (const WrittenImage &one : images) {
         travelling.push_back(one.is_label ? TravellingLabels() : labels_beside(one.source));
+        if (is_part(one.plan.get())) {
+            warn_of_left_labels(travelling.back().names.size(), "PART is of the image alone");
+            travelling.back() = TravellingLabels();
+        }
         n_all += travelling.back().names.size();
     }
     const auto begin_next = [&] {
@@ -959,6 +968,8 @@ GDALDataset *omezarr_create_copy(const char *name, GDALDataset *source, int stri
     ProgressTeller teller(progress, progress_data);
     if (!teller.tell(0) || !write_images(images, root, own, strict != FALSE, teller))
         return nullptr;
+    if (is_part(plan)) /* nothing is there to be opened yet */
+        return part_dataset(plan, source);
     omezarr_note_published(place);
     remove_side_file(place);
     if (images.size() > 1) { /* a list of images has no bands: the first one is what was copied */
