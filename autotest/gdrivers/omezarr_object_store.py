@@ -719,3 +719,110 @@ def test_a_page_that_the_server_does_not_give_is_an_error_with_its_path(there, t
                 with pytest.raises(RuntimeError, match="fault.tif"):
                     gdaltest.write(tmp_path / "b.ome.zarr", opened)
             assert rule.n_done > 0 and not os.path.exists(tmp_path / "b.ome.zarr")
+
+
+# -- Parts ---------------------------------------------------------------------------------------------------------------
+
+
+def omezarr(there, command, path, *more):
+    program = os.path.join(os.environ["GDAL_DRIVER_PATH"].split(":")[0], "omezarr")
+    environment = dict(os.environ, **there.options())
+    return subprocess.run([program, command, *more, f"{there.root}/{path}"], env=environment, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture
+def in_a_file(tmp_path):
+    path = str(tmp_path / "a.tif")
+    gdal.GetDriverByName("GTiff").CreateCopy(path, small()).FlushCache()
+    return path
+
+
+@pytest.fixture
+def one_run(tmp_path, in_a_file):
+    return files(gdaltest.write(tmp_path / "one", gdal.Open(in_a_file), *SMALL))
+
+
+def make_parts(there, source, path, numbers, n, *options):
+    """All at once, each by a program."""
+    parts = [start(there, source, path, f"PART={i}/{n}", *options) for i in numbers]
+    said = [part.communicate()[1] for part in parts]
+    return [part.returncode for part in parts], said
+
+
+def test_parts_that_begin_at_once_are_the_objects_of_one_run(there, one_run, in_a_file, request):
+    for turn in range(3):
+        path = f"{turn}{name_of(request)}"
+        codes, said = make_parts(there, in_a_file, path, [1, 2, 3, 2], 3)
+        assert codes == [0] * 4, said
+        assert "zarr.json" not in there.objects(path + "/")
+        assert omezarr(there, "status", path).stdout == f"{there.root}/{path}: all 3 parts are there\n"
+        ended = omezarr(there, "finish", path)
+        assert ended.returncode == 0, ended.stderr
+        assert there.objects(path + "/") == one_run
+        assert "no parts are there" in omezarr(there, "finish", path).stderr
+
+
+def test_parts_are_refused_finished_too_early_and_abandoned(there, in_a_file, request):
+    path = name_of(request)
+    assert make_parts(there, in_a_file, path, [1], 2)[0] == [0]
+    kept = there.objects(path + "/")
+    for options in ("PART=2/3",), ("PART=2/2", "BLOCKSIZE=16"), ():
+        refused = start(there, in_a_file, path, *options)
+        assert "holds the parts (PART) of another run" in refused.communicate()[1] and refused.returncode != 0
+    early = omezarr(there, "finish", path)
+    assert early.returncode == 1 and "1 of 2 parts are missing: 2" in early.stderr
+    assert there.objects(path + "/") == kept
+    assert omezarr(there, "abandon", path).returncode == 0 and there.objects(path + "/") == {}
+    assert make_parts(there, in_a_file, path, [2], 2, "BLOCKSIZE=16")[0] == [0]
+    assert omezarr(there, "abandon", path).returncode == 0
+
+
+def test_parts_do_not_replace_what_is_there(there, in_a_file, request):
+    path = name_of(request)
+    gdaltest.write(f"{there.root}/{path}", small(), *SMALL)
+    kept = there.objects(path + "/")
+    for options in (), ("OVERWRITE=YES",):
+        codes, said = make_parts(there, in_a_file, path, [1], 2, *options)
+        assert codes != [0] and f"{path} exists" in said[0] and "remove it" in said[0]
+        assert there.objects(path + "/") == kept
+    there.put("notes" + path + "/notes.txt", b"mine")
+    codes, said = make_parts(there, in_a_file, "notes" + path, [1], 2)
+    assert codes != [0] and "untouched" in said[0] and there.objects("notes" + path + "/") == {"notes.txt": b"mine"}
+
+
+@pytest.mark.parametrize("what", ["part", "finish"])
+def test_after_a_kill_at_any_put_the_same_again_succeeds(there, one_run, in_a_file, request, what):
+    for n in range(1, 30, 6):
+        path = f"{n}{name_of(request)}"
+        if what == "finish":
+            assert make_parts(there, in_a_file, path, [1, 2], 2)[0] == [0, 0]
+        with there.proxy.rule("hang", first=n, part=path) as rule:
+            program = os.path.join(os.environ["GDAL_DRIVER_PATH"].split(":")[0], "omezarr")
+            environment = dict(os.environ, GDAL_PAM_ENABLED="NO", **there.options(True))
+            process = start(there, in_a_file, path, "PART=1/2", through_proxy=True) if what == "part" else \
+                subprocess.Popen([program, "finish", f"{there.root}/{path}"], env=environment, stderr=subprocess.PIPE, text=True)
+            while process.poll() is None and not rule.is_met.wait(0.05):
+                pass
+            process.kill()
+            process.communicate()
+        objects = there.objects(path + "/")
+        assert "zarr.json" not in objects or (what == "finish" and {**objects, **one_run} == objects)
+        if what == "part":
+            codes, said = make_parts(there, in_a_file, path, [2, 1], 2)
+            assert codes == [0, 0], (n, said)
+        ended = omezarr(there, "finish", path)
+        assert ended.returncode == 0 or "no parts are there" in ended.stderr, (n, ended.stderr)
+        assert there.objects(path + "/") == one_run, n
+        if process.returncode == 0:
+            break
+
+
+def test_a_part_that_was_forgotten_stops(there, in_a_file, request):
+    path = name_of(request)
+    with there.proxy.rule("hang", first=2, part=path + "/0") as rule:
+        process = start(there, in_a_file, path, "PART=1/2", through_proxy=True)
+        assert rule.is_met.wait(100)
+        assert omezarr(there, "abandon", path).returncode == 0
+        time.sleep(1.2)
+    said = process.communicate()[1]
+    assert process.returncode != 0 and ("in the meantime" in said or "cannot write" in said), said

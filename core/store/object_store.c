@@ -88,6 +88,10 @@ typedef struct object_store {
     size_t n_root;
     int is_update, is_dirty;
     int n_notes;          /* objects of the record */
+    char job[64];         /* several programs write it: which store it will be; or "" */
+    int is_ending;        /* this one puts the parts together */
+    int is_there;         /* they have been, and the root is there */
+    time_t looked;        /* at the claim, whether it is still the job's */
     pthread_mutex_t lock; /* scratch, is_dirty */
 } object_store;
 
@@ -292,8 +296,33 @@ static int is_claim_ours(object_store *o)
     return o->process == (long)getpid() && is_ours(o, claim_key, &ignored);
 }
 
-static int32_t claimed_by_another(const object_store *o, const char *key, error *e)
+/* The token of a job, whose process is none: it lives until somebody ends it. */
+static const char job_start[] = "-1 job-";
+
+/* The claim is a job's: its name. */
+static int is_job(const char *token, char name[64], int *is_writing)
 {
+    char state[16] = "";
+    size_t n = strlen(job_start);
+    int n_words = token && strncmp(token, job_start, n) == 0 ? sscanf(token + n, "%63s - %15s", name, state) : 0;
+    *is_writing = strcmp(state, "writing") == 0;
+    return n_words >= 1;
+}
+
+static int32_t claimed_by_another(object_store *o, const char *key, error *e)
+{
+    error ignored = {0};
+    char job[64] = "";
+    int is_writing;
+    char *token = read_token(o, key, &ignored);
+    int is_of_job = is_job(token, job, &is_writing);
+    free(token);
+    if (is_of_job)
+        return error_set(
+            e, NGFF_E_EXISTS,
+            "%s holds the parts (PART) of another run: of another source, with other options, another number "
+            "of parts or by another version; `omezarr finish` or `omezarr abandon` ends it",
+            o->path);
     return error_set(
         e, NGFF_E_EXISTS,
         "%s/%s exists: another program is writing %s, or was stopped on another machine; if none is, remove "
@@ -365,15 +394,16 @@ static void say_writing(object_store *o)
         snprintf(o->token + n, sizeof o->token - n, "%s", word);
 }
 
-/* Puts the claim. was_dead: it was taken over from a dead owner who had begun to write. */
-static int32_t claim(object_store *o, int *was_dead, error *e)
+/* Puts the claim, or another object that one program has at a time. was_dead: it was taken over from a dead owner who had
+ * begun to write. */
+static int32_t claim(object_store *o, const char *key, int *was_dead, error *e)
 {
     static unsigned counter;
     char host[128] = "";
     uint64_t size = 0;
     if (o->base.refusal)
         return error_set(e, NGFF_E_UNSUPPORTED, "%s: %s", o->path, o->base.refusal);
-    char *path = object_path(o, claim_key), cause[256];
+    char *path = object_path(o, key), cause[256];
     if (!path)
         return error_set(e, NGFF_E_MEMORY, "memory is out");
     char start[64];
@@ -391,8 +421,8 @@ static int32_t claim(object_store *o, int *was_dead, error *e)
         error_set(e, NGFF_E_STORAGE, "cannot read %s: %s", path, cause);
     free(path);
     if (failure)
-        return e->status == NGFF_OK ? put_token(o, claim_key, e) : e->status;
-    char *dead = read_token(o, claim_key, e);
+        return e->status == NGFF_OK ? put_token(o, key, e) : e->status;
+    char *dead = read_token(o, key, e);
     if (e->status != NGFF_OK) {
         free(dead);
         return e->status;
@@ -401,8 +431,8 @@ static int32_t claim(object_store *o, int *was_dead, error *e)
     if (is_dead && *was_dead) /* from the first moment: who dies now leaves what the dead one had written */
         say_writing(o);
     if (!is_dead)
-        claimed_by_another(o, claim_key, e);
-    else if (take_over(o, claim_key, dead, 0, e) == NGFF_OK)
+        claimed_by_another(o, key, e);
+    else if (take_over(o, key, dead, 0, e) == NGFF_OK)
         remove_takeovers(o);
     free(dead);
     return e->status;
@@ -498,7 +528,7 @@ static int32_t object_store_begin(store *s, int overwrite, error *e)
 {
     object_store *o = (object_store *)s;
     int was_dead = 0;
-    if (claim(o, &was_dead, e) != NGFF_OK)
+    if (claim(o, claim_key, &was_dead, e) != NGFF_OK)
         return e->status;
     int32_t is_occupied = look_at_place(o, was_dead, e);
     if (is_occupied == 2 && !overwrite) /* also where a dead overwrite had not come to remove it */
@@ -515,9 +545,218 @@ static int32_t object_store_begin(store *s, int overwrite, error *e)
     return e->status;
 }
 
-/* -- Resuming ------------------------------------------------------------------------------------------------------ */
+/* -- Jobs: several programs write one store ----------------------------------------------------------------------- */
 
-static const char record_folder[] = ".omezarr-record/";
+static const char record_folder[] = ".omezarr-record/", ending_key[] = ".omezarr-record/end";
+
+/* The claim must still be the job's: what a program writes that has been forgotten would lie among the objects of another. */
+static int32_t check_job(object_store *o, error *e)
+{
+    o->calls->forget(o->path); /* what is remembered of it is not what is there */
+    return is_ours(o, claim_key, e) || e->status != NGFF_OK
+               ? e->status
+               : error_set(
+                     e, NGFF_E_STATE,
+                     "%s: the parts of this run have been put together, or given up, in the meantime: nothing of this "
+                     "part is used any more",
+                     o->path);
+}
+
+static void leave_job(object_store *o)
+{
+    if (o->is_ending)
+        remove_own(o, ending_key);
+    o->is_ending = o->is_claimed = 0;
+}
+
+/* The root is there, or all is removed: then what the job has beside the objects goes, the claim last. */
+static int32_t end_job(object_store *o, error *e)
+{
+    if (o->is_there || remove_objects(o, e) == NGFF_OK) {
+        char **keys = o->is_there ? trusted_list(o, 1) : NULL;
+        if (o->is_there && !keys)
+            return cannot_list(o, e);
+        for (int i = 0; keys && keys[i]; i++)
+            if (strncmp(keys[i], record_folder, sizeof record_folder - 1) == 0)
+                remove_own(o, keys[i]);
+        free_names(keys);
+        o->is_claimed = o->is_ending = 0;
+        remove_claim(o);
+        o->calls->forget_list(o->path);
+        error ignored = {0};
+        if (is_ours(o, claim_key, &ignored))
+            error_set(e, NGFF_E_STORAGE, "%s is done, but %s in it cannot be removed: remove it", o->path, claim_key);
+    }
+    return e->status;
+}
+
+static void enter_job(object_store *o, const char *name, const char *state)
+{
+    snprintf(o->job, sizeof o->job, "%s", name);
+    snprintf(o->token, sizeof o->token, "%s%s - %s", job_start, name, state);
+    o->process = (long)getpid();
+}
+
+static int32_t object_store_find_job(store *s, char name[64], int *is_there, error *e)
+{
+    object_store *o = (object_store *)s;
+    int is_writing;
+    o->calls->forget(o->path);
+    char *token = read_token(o, claim_key, e);
+    *is_there = is_job(token, name, &is_writing);
+    free(token);
+    return e->status;
+}
+
+static int32_t object_store_look(store *s, const char *name, error *e)
+{
+    enter_job((object_store *)s, name, "writing");
+    return e->status;
+}
+
+/* Whether the claim is this job's; *is_writing: somebody has found the place free before. */
+static int is_claim_of_job(object_store *o, const char *name, int *is_writing, error *e)
+{
+    char there[64] = "";
+    o->calls->forget(o->path);
+    char *token = read_token(o, claim_key, e);
+    int is_one = is_job(token, there, is_writing) && strcmp(there, name) == 0;
+    *is_writing &= is_one;
+    free(token);
+    return is_one;
+}
+
+/* The place must be free. Returns 1 where another part has found it so meanwhile: what is there is of this job. */
+static int32_t look_and_clear(object_store *o, const char *name, int was_dead, int overwrite, error *e)
+{
+    error why = {0};
+    int is_writing;
+    int32_t n_there = look_at_place(o, was_dead, &why);
+    if (n_there == 0)
+        return 0;
+    if (is_claim_of_job(o, name, &is_writing, e) && is_writing)
+        return 1;
+    if (error_copy(e, &why) != NGFF_OK)
+        return e->status;
+    if (n_there == 1) /* what a dead program has left */
+        return remove_objects(o, e);
+    return error_set(e, NGFF_E_EXISTS,
+                     overwrite ? "%s exists; on an object store parts do not replace it: remove it first"
+                               : "%s exists; remove it, or choose another name",
+                     o->path);
+}
+
+/* The first to come puts the claim, looks whether the place is free, and says so; nobody writes before. Who comes meanwhile
+ * looks as well. */
+static int32_t object_store_join(store *s, const char *name, int overwrite, error *e)
+{
+    object_store *o = (object_store *)s;
+    int is_writing, was_dead = 0;
+    if (s->refusal)
+        return error_set(e, NGFF_E_UNSUPPORTED, "%s: %s", o->path, s->refusal);
+    if (is_claim_of_job(o, name, &is_writing, e) || e->status != NGFF_OK) {
+        enter_job(o, name, "looking");
+    } else if (claim(o, claim_key, &was_dead, e) == NGFF_OK) { /* by this program, since a dead one may have left it */
+        enter_job(o, name, "looking");
+        if (put_object(o, claim_key, o->token, strlen(o->token), 0, e) != NGFF_OK)
+            return e->status;
+    } else if (e->status == NGFF_E_EXISTS) { /* another part, at the same moment */
+        error again = {0};
+        for (int i = 0; i < 50 && !is_claim_of_job(o, name, &is_writing, &again) && again.status == NGFF_OK; i++)
+            nanosleep(&(struct timespec){0, 20000000}, NULL);
+        if (!is_claim_of_job(o, name, &is_writing, &again))
+            return e->status;
+        *e = again;
+        enter_job(o, name, "looking");
+    }
+    if (e->status != NGFF_OK)
+        return e->status;
+    if (!is_writing && look_and_clear(o, name, was_dead, overwrite, e) == 1)
+        is_writing = 1;
+    enter_job(o, name, "writing");
+    if (!is_writing && e->status == NGFF_OK)
+        put_object(o, claim_key, o->token, strlen(o->token), 0, e);
+    else if (e->status != NGFF_OK && !is_writing)
+        remove_claim(o);
+    o->is_claimed = e->status == NGFF_OK;
+    o->looked = time(NULL);
+    return e->status;
+}
+
+static void kept_key(const object_store *o, const char *name, char key[160])
+{
+    snprintf(key, 160, "%s%s.%s", record_folder, o->job, name);
+}
+
+static int32_t object_store_keep(store *s, const char *name, const void *bytes, size_t n, error *e)
+{
+    object_store *o = (object_store *)s;
+    char key[160];
+    kept_key(o, name, key);
+    return check_job(o, e) == NGFF_OK ? put_object(o, key, bytes, n, 0, e) : e->status;
+}
+
+static int32_t object_store_kept(store *s, const char *name, uint8_t **bytes, size_t *n, int *is_there, error *e)
+{
+    object_store *o = (object_store *)s;
+    uint64_t size;
+    char key[160];
+    kept_key(o, name, key);
+    return bytes ? object_store_find(s, key, 0, 0, bytes, n, is_there, e) : store_find_size(s, key, &size, is_there, e);
+}
+
+static int32_t object_store_take(store *s, const char *name, int *is_published, error *e)
+{
+    object_store *o = (object_store *)s;
+    static const char *const roots[] = {"zarr.json", ".zattrs"};
+    int was_dead = 0;
+    error why = {0};
+    if (claim(o, ending_key, &was_dead, &why) == NGFF_E_EXISTS)
+        return error_set(
+            e, NGFF_E_EXISTS,
+            "another program is putting the parts of %s together, or was stopped on another machine; if none "
+            "is, remove %s/%s",
+            o->path, o->path, ending_key);
+    if (error_copy(e, &why) != NGFF_OK)
+        return e->status;
+    enter_job(o, name, "writing");
+    o->is_ending = o->is_claimed = 1;
+    for (int i = 0; i < 2 && e->status == NGFF_OK; i++) {
+        uint64_t n;
+        int is_there = 0;
+        store_find_size(s, roots[i], &n, &is_there, e);
+        o->is_there |= is_there;
+    }
+    *is_published = o->is_there;
+    if (e->status != NGFF_OK)
+        leave_job(o);
+    return e->status;
+}
+
+static int32_t object_store_allow(store *s, int overwrite, error *e)
+{
+    (void)s; /* the place was free when the first part came, and is the job's since */
+    (void)overwrite;
+    return e->status;
+}
+
+static int32_t object_store_abandon_all(store *s, error *e)
+{
+    return end_job((object_store *)s, e);
+}
+
+static const store_jobs object_store_jobs = {
+    .find = object_store_find_job,
+    .look = object_store_look,
+    .join = object_store_join,
+    .keep = object_store_keep,
+    .kept = object_store_kept,
+    .take = object_store_take,
+    .allow = object_store_allow,
+    .abandon_all = object_store_abandon_all,
+};
+
+/* -- Resuming ------------------------------------------------------------------------------------------------------ */
 
 /* Nothing can be appended to an object: each note is one of its own. */
 static void note_key(int number, char key[40])
@@ -568,7 +807,7 @@ static int32_t object_store_resume(store *s, int overwrite, char **record, error
     *record = read_notes(o, e);
     if (!*record || e->status != NGFF_OK)
         return e->status;
-    if (claim(o, &was_dead, e) == NGFF_OK && claim_place(o, e) != NGFF_OK)
+    if (claim(o, claim_key, &was_dead, e) == NGFF_OK && claim_place(o, e) != NGFF_OK)
         remove_claim(o);
     o->is_claimed = e->status == NGFF_OK;
     return e->status == NGFF_OK ? 1 : e->status;
@@ -578,6 +817,10 @@ static int32_t object_store_resume(store *s, int overwrite, char **record, error
 static void object_store_release(store *s)
 {
     object_store *o = (object_store *)s;
+    if (o->job[0]) {
+        leave_job(o);
+        return;
+    }
     static const char nobody[] = "0 nobody - writing";
     error ignored = {0};
     if (o->is_claimed && is_claim_ours(o))
@@ -621,7 +864,7 @@ static int32_t object_store_begin_update(store *s, error *e)
     object_store *o = (object_store *)s;
     int was_dead = 0;
     uint64_t n = 0;
-    if (claim(o, &was_dead, e) != NGFF_OK)
+    if (claim(o, claim_key, &was_dead, e) != NGFF_OK)
         return e->status;
     int is_there = 0;
     if (s->ops->find_size(s, STORE_DIRTY_KEY, &n, &is_there, e) != NGFF_OK) {
@@ -698,10 +941,21 @@ static int32_t end_update(object_store *o, error *e)
 
 /* -- The end ------------------------------------------------------------------------------------------------------- */
 
+/* Once in a second. */
+static int32_t look_at_job(object_store *o, error *e)
+{
+    time_t now = time(NULL);
+    pthread_mutex_lock(&o->lock);
+    int is_due = o->job[0] && now != o->looked;
+    o->looked = now;
+    pthread_mutex_unlock(&o->lock);
+    return is_due ? check_job(o, e) : e->status;
+}
+
 static int32_t object_store_put(store *s, const char *key, const void *bytes, size_t n, error *e)
 {
     object_store *o = (object_store *)s;
-    if (mark_dirty(o, e) != NGFF_OK)
+    if (mark_dirty(o, e) != NGFF_OK || look_at_job(o, e) != NGFF_OK)
         return e->status;
     if (!o->is_claimed || (strcmp(key, "zarr.json") != 0 && strcmp(key, ".zattrs") != 0))
         return put_object(o, key, bytes, n, 0, e);
@@ -744,6 +998,10 @@ static int32_t object_store_publish(store *s, error *e)
     }
     if (status != NGFF_OK)
         return status;
+    if (o->job[0]) {
+        o->is_there = 1;
+        return end_job(o, e);
+    }
     o->is_claimed = 0;
     remove_notes(o);
     remove_claim(o);
@@ -755,6 +1013,10 @@ static void object_store_abandon(store *s)
 {
     object_store *o = (object_store *)s;
     error ignored = {0};
+    if (o->job[0]) {
+        leave_job(o);
+        return;
+    }
     if (o->is_update && o->process == (long)getpid()) /* what was done stays, with its mark */
         remove_claim(o);
     else if (!o->is_update && o->is_claimed && is_claim_ours(o)) { /* else it is another's place now */
@@ -878,6 +1140,7 @@ static const store_writing object_store_writing = {
     .abandon = object_store_abandon,
     .scratch_put = object_store_scratch_put,
     .scratch_get = object_store_scratch_get,
+    .jobs = &object_store_jobs,
 };
 
 store *object_store_open(const char *path, const object_calls *calls)

@@ -109,7 +109,7 @@ static void pack_found(pack *p, ngff_writer *w, int *has_digests, error *e)
 static int32_t check_part(const ngff_writer *w, error *e)
 {
     const ngff_plan *plan = w->plan;
-    const char *why = !w->store->writing->jobs  ? "goes to a folder of a file system"
+    const char *why = !w->store->writing->jobs  ? "goes to a folder or an object store"
                       : plan->image->label_name ? "is of a whole store, not of a label image beside an image"
                       : w->mode != MODE_PULL    ? "needs a source that can be read again, as gdal_translate does"
                                                 : NULL;

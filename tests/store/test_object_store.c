@@ -454,6 +454,108 @@ static void claim_that_cannot_be_read_is_an_error(void)
     }
 }
 
+/* -- Jobs ---------------------------------------------------------------------------------------------------------- */
+
+static store *join_job(const char *job, int32_t expected, const char *words)
+{
+    error e = {0};
+    store *s = open_on_server(below("a"));
+    CHECK_INT(s->writing->jobs->join(s, job, 0, &e), expected);
+    CHECK(strstr(e.message, words) != NULL);
+    return s;
+}
+
+static void leave(store *s)
+{
+    s->writing->abandon(s);
+    s->ops->free(s);
+}
+
+static store *take_job(const char *job, int is_published, int32_t expected)
+{
+    error e = {0};
+    int is_said = 9;
+    char name[64] = "";
+    store *s = open_on_server(below("a"));
+    CHECK_INT(s->writing->jobs->find(s, name, &is_said, &e), NGFF_OK);
+    CHECK_INT(is_said, 1);
+    CHECK_TEXT(name, job);
+    CHECK_INT(s->writing->jobs->take(s, job, &is_said, &e), expected);
+    CHECK(expected != NGFF_OK || is_said == is_published);
+    return s;
+}
+
+static void parts_share_the_claim_and_one_ends_it(void)
+{
+    error e = {0};
+    uint8_t *bytes = NULL;
+    size_t n = 0;
+    int is_there = 9;
+    empty_server();
+    store *a = join_job("one", NGFF_OK, ""), *b = join_job("one", NGFF_OK, "");
+    leave(join_job("two", NGFF_E_EXISTS, "another run"));
+    CHECK_INT(write_store(below("a"), "x", 1, &e), NGFF_E_EXISTS);
+    CHECK(strstr(e.message, "omezarr abandon") != NULL);
+    e = (error){0};
+    CHECK_INT(put_text(a, "scale0/image/zarr.json", "{}"), NGFF_OK);
+    CHECK_INT(put_text(b, "scale0/image/c/0/0", "pixels"), NGFF_OK);
+    CHECK_INT(b->writing->jobs->keep(b, "record.2", "found", 5, &e), NGFF_OK);
+    leave(a);
+    leave(b);
+    CHECK(has_object("a/.omezarr-claim"));
+    store *end = take_job("one", 0, NGFF_OK);
+    leave(take_job("one", 0, NGFF_E_EXISTS));
+    CHECK_INT(end->writing->jobs->kept(end, "record.1", NULL, NULL, &is_there, &e), NGFF_OK);
+    CHECK_INT(is_there, 0);
+    CHECK_INT(end->writing->jobs->kept(end, "record.2", &bytes, &n, &is_there, &e), NGFF_OK);
+    CHECK(is_there && n == 5 && memcmp(bytes, "found", 5) == 0);
+    free(bytes);
+    CHECK_INT(put_text(end, "zarr.json", ngff), NGFF_OK);
+    CHECK(!has_object("a/zarr.json"));
+    CHECK_INT(end->writing->publish(end, &e), NGFF_OK);
+    end->ops->free(end);
+    check_chunk(below("a"), "pixels");
+    CHECK_INT(n_objects, 3);
+    leave(join_job("one", NGFF_E_EXISTS, "exists; remove it"));
+    CHECK_INT(n_objects, 3);
+}
+
+/* Killed behind the publication: the next one has only to remove what is left. */
+static void end_that_was_stopped_is_ended(void)
+{
+    error e = {0};
+    empty_server();
+    leave(join_job("one", NGFF_OK, ""));
+    store_object(below("a/zarr.json"), ngff, strlen(ngff));
+    store *end = take_job("one", 1, NGFF_OK);
+    CHECK_INT(end->writing->jobs->abandon_all(end, &e), NGFF_OK);
+    end->ops->free(end);
+    CHECK(has_object("a/zarr.json"));
+    CHECK_INT(n_objects, 1);
+}
+
+static void forgotten_part_says_nothing_is_made(void)
+{
+    error e = {0};
+    empty_server();
+    store *a = join_job("one", NGFF_OK, "");
+    store *end = take_job("one", 0, NGFF_OK);
+    CHECK_INT(end->writing->jobs->abandon_all(end, &e), NGFF_OK);
+    end->ops->free(end);
+    CHECK_INT(n_objects, 0);
+    CHECK_INT(a->writing->jobs->keep(a, "record.1", "x", 1, &e), NGFF_E_STATE);
+    leave(a);
+    CHECK_INT(n_objects, 0);
+}
+
+static void parts_leave_what_is_no_image_alone(void)
+{
+    empty_server();
+    store_object(below("a/thesis.txt"), "precious", 8);
+    leave(join_job("one", NGFF_E_EXISTS, "untouched"));
+    CHECK_INT(n_objects, 1);
+}
+
 int main(void)
 {
     strcpy(root, "/server");
@@ -473,5 +575,9 @@ int main(void)
     RUN_POSIX(child_of_fork_asks_for_no_removal, "fork");
     RUN(claim_of_a_number_in_use_again_is_dead);
     RUN(claim_that_cannot_be_read_is_an_error);
+    RUN(parts_share_the_claim_and_one_ends_it);
+    RUN(end_that_was_stopped_is_ended);
+    RUN(forgotten_part_says_nothing_is_made);
+    RUN(parts_leave_what_is_no_image_alone);
     CHECK_EXIT();
 }

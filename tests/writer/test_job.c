@@ -260,7 +260,7 @@ static void what_has_no_parts_says_so(void)
     ngff_writer_free(w);
     w = writer_open_store(plan, store_memory_open());
     CHECK_INT(ngff_writer_status(w), NGFF_E_OPTION);
-    CHECK(strstr(ngff_writer_error(w), "PART=1/2 goes to a folder") != NULL);
+    CHECK(strstr(ngff_writer_error(w), "PART=1/2 goes to a folder or an object store") != NULL);
     ngff_writer_free(w);
     CHECK_INT(ngff_plan_set_given(plan, 1), NGFF_OK);
     expect_refusal(plan, NGFF_E_OPTION, "makes the levels");
