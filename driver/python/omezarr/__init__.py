@@ -44,7 +44,7 @@ from ._native import lib as _lib
 from ._options import Options, options_help
 from ._pyramid import to_multiscales, to_ngff_image
 from ._read import from_ngff_zarr, parts, validate, verify
-from ._write import OmeZarrWarning, plan, to_ngff_zarr
+from ._write import OmeZarrWarning, abandon, finish, missing_parts, plan, to_ngff_zarr
 
 # ngff-zarr's newer names.
 to_ome_zarr = to_ngff_zarr
@@ -57,6 +57,6 @@ __all__ = [
     "Axis", "CancelledError", "CorruptError", "Dataset", "Error", "ExistsError", "Finding", "Level", "Metadata", "Methods",
     "Multiscales", "NgffImage", "NgffMultiscales", "NotFoundError", "OmeZarrWarning", "Omero", "OmeroChannel", "OmeroWindow", "OptionError",
     "Options", "OutOfMemoryError", "Scale", "StateError", "StorageError", "Translation", "UnsupportedError", "WrongTypeError",
-    "from_ngff_zarr", "from_ome_zarr", "options_help", "parts", "plan", "to_multiscales", "to_ngff_image", "to_ngff_zarr", "to_ome_zarr",
-    "update_root_attributes", "upgrade", "validate", "verify",
+    "abandon", "finish", "from_ngff_zarr", "from_ome_zarr", "missing_parts", "options_help", "parts", "plan", "to_multiscales", "to_ngff_image", "to_ngff_zarr",
+    "to_ome_zarr", "update_root_attributes", "upgrade", "validate", "verify",
 ]  # fmt: skip

@@ -161,10 +161,13 @@ class Handle:
 class Writer(Handle):
     """A writer that several threads may call. After release() their calls fail; none of them touches freed memory."""
 
-    def __init__(self, plan: Handle, place: Place, open: Any = lib.ngff_writer_open) -> None:
+    def __init__(self, plan: Handle | Sequence[str], place: Place, open: Any = lib.ngff_writer_open) -> None:
+        """plan: of what is written; or the options of the end of what was written in parts."""
         self._idle = threading.Condition()
         self._n_calls, self._is_released = 0, False
-        super().__init__("writer", open(plan.pointer, place.path.encode()), place)
+        path = place.path.encode()
+        pointer = open(plan.pointer, path) if isinstance(plan, Handle) else lib.ngff_writer_open_finish(path, strings(plan)[0])
+        super().__init__("writer", pointer, place)
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:

@@ -55,6 +55,7 @@ _elsewhere = {
     "consolidated": "consolidate_metadata=",
     "overwrite": "overwrite=",
     "resume": "resume=",
+    "part": "part=(i, n)",
     "sync": "sync=",
     "verify": "verify=",
     "name": "the name of the image",

@@ -29,7 +29,7 @@ from ._hosts import shown
 from ._levels import Level, Store
 from ._model import Methods, Multiscales, NgffImage, is_dask
 from ._native import ffi, lib
-from ._options import UNSAID, Options, check_names, codec_options
+from ._options import UNSAID, Options, as_list, check_names, codec_options
 from ._places import Place, place_of
 from ._pyramid import factors_of, is_made, make_plan, plan_options, sizes_of, to_multiscales
 
@@ -404,6 +404,7 @@ def to_ngff_zarr(
     consolidate_metadata: bool = True,
     progress: bool | Callable[[float], Any] | None = None,
     resume: bool = False,
+    part: tuple[int, int] | None = None,
     verify: bool | str = False,
     sync: bool = False,
     fingerprint: str | None = None,
@@ -430,10 +431,12 @@ def to_ngff_zarr(
     consolidate_metadata: the root holds all metadata as well.
     progress: True for a bar, or a function that is called with the share that is done, 0 to 1.
     resume: goes on where an earlier run with resume=True was killed, if source and options are the same.
+    part: (i, n) writes part i (1 to n) of n, in this process; others write the others, on any machine, in any order, again if
+        need be. Nothing opens before omezarr.finish(store) has put them together, to the bytes of one call.
     verify: "STORE" or True decodes all that was written before it becomes visible; "SOURCE" also compares every pixel
         of level 0 with the source, which is read, or computed, again.
     sync: waits until all of it is on the disk.
-    fingerprint: for resume: text that tells this source from others. Without it a numpy array is digested, of other
+    fingerprint: for resume and part: text that tells this source from others. Without it a numpy array is digested, of other
         arrays it is their name.
     metadata_only: writes all documents and no pixels, of which the source is asked for none: others fill the arrays later, by
         zarr, say. Until they do, pixels read as 0. Not in one file (.ozx).
@@ -456,6 +459,7 @@ def to_ngff_zarr(
         raise UnsupportedError(f"{place.shown}: {place.why_not_written}")
     level = verify.upper() if isinstance(verify, str) else "STORE" if verify else "NO"
     switches: dict[str, Any] = {"overwrite": overwrite, "resume": resume, "sync": sync, "verify": level,
+                                "part": part and f"{part[0]}/{part[1]}",
                                 "consolidated": consolidate_metadata}
     codecs = [codec for codec in (compressor, compressors) if codec is not UNSAID]
     if len(codecs) > 1 or codecs and options.get("compress") is not None:
@@ -479,7 +483,7 @@ def to_ngff_zarr(
         if isinstance(owner, Store) and owner.place.is_same(place):
             raise OptionError(f"{place.shown}: the image is read from there, and an image that is overwritten in an object store is "
                               "removed first; write to another name")
-    if resume:
+    if resume or part:
         planned.call("set_fingerprint", (fingerprint or _sources.fingerprint(image.source)).encode())
     for i in itertools.count():
         told = planned.text("warning", i)
@@ -502,3 +506,46 @@ def to_ngff_zarr(
         for callback in written.computed_callbacks:
             callback()
         written.computed_callbacks = []
+
+
+# -- Parts ---------------------------------------------------------------------------------------------------------
+
+def finish(
+    store: Any,
+    progress: bool | Callable[[float], Any] | None = None,
+    verify: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
+    **options: str | int | bool,
+) -> None:
+    """Makes an OME-Zarr of the parts that to_ngff_zarr(store, ..., part=(i, n)) has written: the smaller levels and the
+    metadata; then it appears. options: overwrite, sync, num_threads, memory, report (if the parts had one), in the place of
+    the parts'. Raises StateError, with their numbers, while parts are missing; FileNotFoundError where there are none."""
+    place = place_of(store, storage_options)
+    writer = Writer(as_list({**options, "verify": "STORE" if verify else None}), place)
+    try:
+        writer.close(progress_of(progress))
+        warning = writer.text("warning")
+    finally:
+        writer.release()
+    if warning:
+        warnings.warn(shown(warning), OmeZarrWarning, stacklevel=2)
+
+
+def missing_parts(store: Any, storage_options: Mapping[str, Any] | None = None) -> list[int]:
+    """The numbers of the parts that are still to be written. FileNotFoundError where no parts are."""
+    place, error = place_of(store, storage_options), ffi.new("char[]", 1024)
+    is_made = ffi.new("uint8_t[]", 100000)
+    n = lib.ngff_parts_status(place.path.encode(), is_made, len(is_made), error, len(error))
+    place.check()
+    if n <= 0:
+        raise_for(n or lib.NGFF_E_NOT_FOUND, text(error) or f"{place.shown}: no parts are there")
+    return [i + 1 for i in range(n) if not is_made[i]]
+
+
+def abandon(store: Any, storage_options: Mapping[str, Any] | None = None) -> None:
+    """Removes the parts that have been written there. FileNotFoundError where none are."""
+    place, error = place_of(store, storage_options), ffi.new("char[]", 1024)
+    status = lib.ngff_parts_abandon(place.path.encode(), error, len(error))
+    place.check()
+    if status < 0:
+        raise_for(status, text(error))
