@@ -81,6 +81,7 @@ static void pack_channel(pack *p, channel *c)
     pack_field(p, c->is_active);
     pack_field(p, c->has_nodata);
     pack_field(p, c->nodata);
+    c->color[sizeof c->color - 1] = '\0';
 }
 
 /* What an image has beyond its dims, shape and type. */
@@ -110,6 +111,7 @@ static void pack_image(pack *p, struct ngff_image *image)
     for (int64_t i = 0; i < image->n_channels; i++)
         pack_channel(p, &image->channels[i]);
     pack_field(p, image->alpha);
+    p->is_broken |= image->alpha < -1 || image->alpha >= image->n_channels;
     pack_field(p, image->has_mask);
     pack_text(p, &image->label_colors);
     pack_text(p, &image->label_properties);
