@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/orientation.h"
 #include "base/pack.h"
 #include "base/sha256.h"
 #include "base/sizes.h"
@@ -98,6 +99,12 @@ static void pack_image(pack *p, struct ngff_image *image)
             image->unit[i] = unit_name(image->dims[i], unit);
             free(unit);
         }
+        char *orientation = (char *)image->orientation[i];
+        pack_text(p, &orientation);
+        if (pack_reads(p) && orientation) {
+            image->orientation[i] = orientation_name(orientation, strlen(orientation));
+            free(orientation);
+        }
     }
     if (pack_reads(p)) {
         free(image->name);
@@ -158,10 +165,12 @@ static pack pack_whole_image(plan *of)
 {
     pack p = {0};
     int32_t type = of->image->type->data_type;
+    char *kept = of->has_own_kept ? of->kept_attributes : NULL;
     pack_field(&p, of->image->dims);
     pack_field(&p, of->image->shape);
     pack_field(&p, type);
     pack_image(&p, of->image);
+    pack_text(&p, &kept);
     return p;
 }
 
@@ -249,6 +258,7 @@ plan *plan_unpack(const void *bytes, size_t n, const char *const *options)
     ngff_image *image = ngff_image_create(dims, shape, type);
     if (image && ngff_image_status(image) == NGFF_OK && !p.is_broken) {
         pack_image(&p, image);
+        pack_text(&p, &kept.kept_attributes);
         pack_texts(&p, &typed, &n_typed);
         pack_source(&p, &kept);
         pack_texts(&p, &losses, &n_losses);
@@ -270,7 +280,10 @@ plan *plan_unpack(const void *bytes, size_t n, const char *const *options)
         kept.fingerprint = NULL;
         for (int64_t i = 0; i < n_losses; i++)
             ngff_plan_add_loss(made, losses[i]);
+        if (kept.kept_attributes)
+            ngff_plan_set_root_attributes(made, kept.kept_attributes);
     }
+    free(kept.kept_attributes);
     free(kept.fingerprint);
     free_texts(typed, n_typed);
     free_texts(losses, n_losses);

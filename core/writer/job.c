@@ -113,6 +113,8 @@ static int32_t check_part(const ngff_writer *w, error *e)
                       : plan->image->label_name ? "is of a whole store, not of a label image beside an image"
                       : w->mode != MODE_PULL    ? "needs a source that can be read again, as gdal_translate does"
                                                 : NULL;
+    if (!why && plan->is_unfilled)
+        why = "has pixels, which do not come later";
     for (int l = 1; l < plan->n_levels && !why; l++)
         if (plan->levels[l].source < 0)
             why = "makes the levels; it does not take them from the source";

@@ -47,6 +47,7 @@ static ngff_image *make_described(void)
     CHECK_INT(ngff_image_set_translation(image, translation), NGFF_OK);
     CHECK_INT(ngff_image_set_unit(image, 3, "um"), NGFF_OK);
     CHECK_INT(ngff_image_set_unit(image, 0, "second"), NGFF_OK);
+    CHECK_INT(ngff_image_set_orientation(image, 3, "left-to-right"), NGFF_OK);
     CHECK_INT(ngff_image_set_name(image, "n\xC3\xA4me"), NGFF_OK);
     CHECK_INT(ngff_image_set_channel(image, 0, "red", "FF0000"), NGFF_OK);
     CHECK_INT(ngff_image_set_window(image, 1, 3, 99), NGFF_OK);
@@ -66,6 +67,7 @@ static void plan_that_was_kept_is_made_again(void)
     CHECK_INT(ngff_plan_set_source(plan, SHAPE(1, 1, 8, 50), 2), NGFF_OK);
     CHECK_INT(ngff_plan_set_fingerprint(plan, "source"), NGFF_OK);
     CHECK_INT(ngff_plan_add_loss(plan, "something"), NGFF_OK);
+    CHECK_INT(ngff_plan_set_root_attributes(plan, "{\"mine\":1}"), NGFF_OK);
     CHECK(plan_digest_image(plan, digest));
     size_t n = 0;
     char *kept = plan_pack(plan, &n);
@@ -83,6 +85,8 @@ static void plan_that_was_kept_is_made_again(void)
     CHECK_TEXT(made->image->name, "n\xC3\xA4me");
     CHECK_TEXT(made->image->channels[1].label, "b");
     CHECK_TEXT(made->image->unit[3], "micrometer");
+    CHECK_TEXT(made->image->orientation[3], "left-to-right");
+    CHECK_TEXT(made->kept_attributes, "{\"mine\":1}");
     CHECK_TEXT(made->image->georeference.code, "EPSG:32633");
     CHECK(made->image->translation[2] == plan->image->translation[2]);
     CHECK_INT(made->n_levels, plan->n_levels);
@@ -105,7 +109,7 @@ static void every_word_about_an_image_is_in_its_digest(void)
 {
     uint8_t before[32], after[32];
     ngff_image *image = make_described();
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < 13; i++) {
         ngff_plan *plan = ngff_plan_create(image, OPTIONS("BLOCKSIZE=16"));
         CHECK(plan_digest_image(plan, i ? after : before));
         CHECK(i == 0 || memcmp(before, after, 32) != 0);
@@ -124,6 +128,7 @@ static void every_word_about_an_image_is_in_its_digest(void)
                          : i == 8  ? ngff_image_set_mask(image, 0)
                          : i == 9  ? ngff_image_set_georeference(image, affine, "EPSG:32633", "WKT", NULL, 0)
                          : i == 10 ? ngff_image_set_attribute(image, "tags", "{}")
+                         : i == 11 ? ngff_image_set_orientation(image, 3, "right-to-left")
                                    : NGFF_OK;
         CHECK_INT(status, NGFF_OK);
     }
