@@ -260,6 +260,11 @@ done
 wait
 times >"$logs/all.times"
 
+failures() { # LOG: the tests that failed and what they said, as pytest, CTest and the compilers print it; else the end
+    grep -E '^(FAILED|ERROR) |^(E  |>  ) |SKIP FAILED|\*\*\*(Failed|Timeout|Exception)|[^ ]: (fatal )?error:|FAILED:|: [Ff]ailed' "$1" |
+        cut -c1-300 | tail -40 | grep . || tail -20 "$1"
+}
+
 table=""
 rows=""
 failed=0
@@ -284,6 +289,12 @@ done
 
 printf '\n===== result\n%s' "$table"
 if [ "$failed" -gt 0 ]; then
+    # Last, since who reads a log of CI may see no more than its end.
+    for step in $steps; do
+        case $(cat "$logs/$step.status") in 0 | 77) continue ;; esac
+        printf '\n===== %s: what failed\n' "$step"
+        failures "$logs/$step.log"
+    done
     echo "$failed step(s) failed; their output is in $logs/"
     exit 1
 fi
