@@ -80,12 +80,12 @@ static int has_statistics(const channel_summary *summaries, int64_t n)
     return 0;
 }
 
-static cJSON *statistics_member(const channel_summary *summaries, int64_t n, int *is_whole)
+cJSON *statistics_list(const channel_summary *summaries, int64_t n, int *is_whole)
 {
     cJSON *list = cJSON_CreateArray();
     for (int64_t i = 0; i < n; i++) {
-        const channel_summary *s = &summaries[i];
-        if (!s->has_statistics) {
+        const channel_summary *s = summaries ? &summaries[i] : NULL;
+        if (!s || !s->has_statistics) {
             tree_add(list, cJSON_CreateNull(), is_whole);
             continue;
         }
@@ -134,7 +134,7 @@ int32_t block_add(const struct ngff_plan *plan, const channel_summary *summaries
     if (has_nodata(image))
         status = add_own_member(to, block, "nodata", nodata_member(image, is_whole));
     if (!status && has_statistics(summaries, image->n_channels))
-        status = add_own_member(to, block, "statistics", statistics_member(summaries, image->n_channels, is_whole));
+        status = add_own_member(to, block, "statistics", statistics_list(summaries, image->n_channels, is_whole));
     int n_of_block = 0;
     for (int i = 0; i < n_late; i++)
         n_of_block += !late[i].is_ngff;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/sizes.h"
+#include "metadata/root_parts.h"
 #include "zarr/tree.h"
 
 /* A path without the name and password of a URL, and without the query of a /vsi one, which may be a signature. */
@@ -135,26 +136,6 @@ static cJSON *digest(const char *text, int *ok)
     return object;
 }
 
-/* One entry per channel; null where nothing is known. */
-static cJSON *statistics_of(const struct ngff_plan *plan, const run_report *run, int *ok)
-{
-    cJSON *list = cJSON_CreateArray();
-    for (int64_t i = 0; i < plan->image->n_channels; i++) {
-        const channel_summary *s = run->statistics ? &run->statistics[i] : NULL;
-        int is_known = s && s->has_statistics;
-        cJSON *object = is_known ? cJSON_CreateObject() : cJSON_CreateNull();
-        if (is_known) {
-            tree_put(object, "n_valid", tree_whole(s->n_valid), ok);
-            tree_put(object, "min", tree_real(s->min), ok);
-            tree_put(object, "max", tree_real(s->max), ok);
-            tree_put(object, "mean", tree_real(s->mean), ok);
-            tree_put(object, "std_dev", tree_real(s->std_dev), ok);
-        }
-        tree_add(list, object, ok);
-    }
-    return list;
-}
-
 char *report_text(const struct ngff_plan *plan, const run_report *run)
 {
     cJSON *root = cJSON_CreateObject();
@@ -169,7 +150,7 @@ char *report_text(const struct ngff_plan *plan, const run_report *run)
     tree_put(root, "counts", counts(plan, run, &ok), &ok);
     tree_put(root, "pixels", list_arrays(plan, run, put_digest, &ok), &ok);
     tree_put(root, "tree", digest(run->tree, &ok), &ok);
-    tree_put(root, "statistics", statistics_of(plan, run, &ok), &ok);
+    tree_put(root, "statistics", statistics_list(run->statistics, plan->image->n_channels, &ok), &ok);
     tree_put(root, "not_kept", tree_texts((const char *const *)plan->losses, plan->n_losses, &ok), &ok);
     tree_put(root, "warnings", tree_texts((const char *const *)plan->warnings, plan->n_warnings, &ok), &ok);
     char *printed = ok ? cJSON_Print(root) : NULL, *text = printed ? strdup(printed) : NULL;

@@ -16,6 +16,8 @@ void omero_add(const struct ngff_plan *plan, const channel_summary *summaries, c
 /* The block "omezarr", if it has any member beside its version. Members too large for the root become arrays. */
 int32_t block_add(const struct ngff_plan *plan, const channel_summary *summaries, const late_member *late, int n_late,
                   node_writer *to, cJSON *attributes);
+/* The statistics of n channels, null where nothing is known; summaries: one per channel, or NULL. */
+cJSON *statistics_list(const channel_summary *summaries, int64_t n, int *is_whole);
 /* How many objects the block may add that are not known before the statistics are. */
 int64_t block_late_count(const struct ngff_plan *plan);
 

@@ -10,10 +10,19 @@
 
 #include "base/dtype.h"
 
+static const char *const version_names[] = {"0.4", "0.5", "0.6"};
+
 const char *version_name(int version)
 {
-    static const char *const names[] = {"0.4", "0.5", "0.6"};
-    return names[version - VERSION_04];
+    return version_names[version - VERSION_04];
+}
+
+int version_by_name(const char *name)
+{
+    for (int version = VERSION_04; name && version <= VERSION_06; version++)
+        if (strcmp(version_name(version), name) == 0)
+            return version;
+    return 0;
 }
 
 int version_format(int version)

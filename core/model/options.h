@@ -10,6 +10,7 @@
 enum { VERSION_04 = 4, VERSION_05, VERSION_06 }; /* of NGFF */
 /* "0.5"; and ZARR_*, in which it is written. */
 const char *version_name(int version);
+int version_by_name(const char *name); /* 0: none of those above; NULL is none, too */
 int version_format(int version);
 enum { LAYOUT_OVERVIEWS, LAYOUT_SCALES, LAYOUT_FLAT, LAYOUT_BIOFORMATS2RAW };
 enum { SIZES_CEIL, SIZES_FLOOR };

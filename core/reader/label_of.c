@@ -111,7 +111,7 @@ int32_t ngff_image_set_label_of(ngff_image *image, const ngff_reader *of, const 
     const stored_image *stored = reader_image(of);
     char options[3000], *version = version_text(stored);
     int at[MAX_RANK], n = snprintf(options, sizeof options, "NGFF_VERSION=%s\n", version ? version : "?");
-    if (!version || (strcmp(version, "0.4") != 0 && strcmp(version, "0.5") != 0 && strcmp(version, "0.6") != 0))
+    if (!version_by_name(version))
         fail(image, "the image is of NGFF %s, and label images are written in 0.4, 0.5 and 0.6",
              version ? version : "?");
     free(version);
