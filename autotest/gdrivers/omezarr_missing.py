@@ -333,7 +333,16 @@ def test_an_interrupted_change_is_read_without_the_record(tmp_path):
     _, source = picture()
     path = gdaltest.write(tmp_path / "a.ome.zarr", source, "BLOCKSIZE=32")
     os.unlink(f"{path}/{first_chunk('plain')}")
-    open(f"{path}/.omezarr-dirty", "w").close()
+    os.unlink(f"{path}/{first_chunk('plain').replace('scale0', 'ovr_2x')}")
+    with open(f"{path}/.omezarr-dirty", "w") as mark:
+        mark.write("This OME-Zarr is being changed, or the program that changed it has died.\n")
+    with pytest.raises(RuntimeError, match="recorded it as stored"):
+        read(path)
+    with gdaltest.collected_messages() as messages:  # a level, which is made anew
+        assert set(gdal.Open(path).GetRasterBand(1).GetOverview(0).ReadRaster(0, 0, 32, 32)) == {0}
+    assert len(messages.warnings()) == 1
+    with open(f"{path}/.omezarr-dirty", "w") as mark:
+        mark.write("This OME-Zarr is being changed: chunks that hold only fill now are gone.\n")
     with gdaltest.collected_messages() as messages:
         assert not read(path)[:, :32, :32].any()
     assert len(messages.warnings()) == 1

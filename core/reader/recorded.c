@@ -108,6 +108,7 @@ static int32_t ask_dirty(ngff_reader *reader, error *e)
     if (is_own || !reader->store->ops->is_remote) /* nobody else leaves the mark, and a look may be a request */
         status = store_find(reader->store, STORE_DIRTY_KEY, 0, 1 << 16, &text, &n, &is_there, &own);
     int is_page = text && text[0] == '<'; /* servers send one, or refuse it, for what they do not have */
+    reader->recorded.is_thinned = text && strcmp((const char *)text, STORE_DIRTY_GONE) == 0;
     free(text);
     if (status != NGFF_OK && !own.is_refusal)
         return error_copy(e, &own);
@@ -212,11 +213,13 @@ static int32_t lost(const ngff_reader *reader, const char *key, const char *why,
     return error_at(e, "%s/%s", reader->path, key);
 }
 
-/* A recorded chunk is not there: what does the store say now? 1, it is lost; 0; or an error. The lock is held. */
+/* A recorded chunk is not there: what does the store say now? 1, it is lost; 0; or an error. A change that goes on, or was
+ * killed, makes levels anew, but takes chunks of full size away only where its mark says so. The lock is held. */
 static int32_t is_lost(ngff_reader *reader, const stored_array *array, int64_t number, error *e)
 {
     int32_t status = ask_dirty(reader, e);
-    if (status != 0)
+    int is_full_size = place_of(reader, array) % reader->image.n_levels == 0;
+    if (status < 0 || (status == 1 && (!is_full_size || reader->recorded.is_thinned)))
         return status < 0 ? status : 0;
     status = read_again(reader, e);
     if (status != NGFF_OK)

@@ -22,6 +22,7 @@ typedef struct {
     int is_read;                  /* what follows is what the store says */
     int is_own;                   /* the store has a record */
     int is_dirty;                 /* a change in place is not finished: -1, not asked yet */
+    int is_thinned;               /* and has taken chunks of full size away */
     stored_runs *runs;            /* per array of the image; those of no record are not known */
     uint8_t *has_tried_separator; /* per array, too */
     warnings told;

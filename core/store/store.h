@@ -22,6 +22,9 @@ typedef struct store store;
 
 /* The mark of a store that is being changed, or was when a program died: its levels may not belong together. */
 #define STORE_DIRTY_KEY ".omezarr-dirty"
+/* The text of the mark from then on when a change takes the first chunk of full size away that the record names: until it
+ * ends, what is missing there may be fill. */
+#define STORE_DIRTY_GONE "This OME-Zarr is being changed: chunks that hold only fill now are gone.\n"
 
 /* What every store can do: be read. */
 typedef struct {

@@ -94,7 +94,17 @@ static int read_sets(const planned_array *arrays, int n, char *const *record, ch
 /* What is missing is an error, where the store can be believed. */
 static void expect(ngff_writer *w, const chunk_set *sets)
 {
-    written_expect(w->written, w->was_dirty || w->takes_missing ? NULL : sets);
+    written_expect(w->written, w->is_thinned || w->takes_missing ? NULL : sets);
+}
+
+int32_t change_note_gone(ngff_writer *w, error *e)
+{
+    pthread_mutex_lock(&w->lock);
+    if (!w->is_thinned &&
+        w->store->writing->put(w->store, STORE_DIRTY_KEY, STORE_DIRTY_GONE, sizeof STORE_DIRTY_GONE - 1, e) == NGFF_OK)
+        w->is_thinned = 1;
+    pthread_mutex_unlock(&w->lock);
+    return e->status;
 }
 
 /* The colours that a label image has are of values that occur; those that come are added. */
@@ -113,7 +123,7 @@ static void look_at_label(ngff_writer *w, const stored_image *stored, error *e)
 static int32_t look_at_store(ngff_writer *w, error *e)
 {
     stored_image stored;
-    uint64_t n = 0;
+    size_t n = 0;
     int64_t n_channels = w->plan->image->n_channels;
     if (metadata_read(writer_get_text, w->store, &stored, e) != NGFF_OK)
         return e->status;
@@ -130,7 +140,10 @@ static int32_t look_at_store(ngff_writer *w, error *e)
         look_at_label(w, &stored, e);
         free(foreign);
     }
-    store_find_size(w->store, STORE_DIRTY_KEY, &n, &w->was_dirty, e);
+    uint8_t *mark = NULL;
+    store_find(w->store, STORE_DIRTY_KEY, 0, 0, &mark, &n, &w->was_dirty, e);
+    w->is_thinned = mark && strcmp((const char *)mark, STORE_DIRTY_GONE) == 0;
+    free(mark);
     metadata_release(&stored);
     if (e->status != NGFF_OK)
         return e->status;

@@ -28,13 +28,16 @@ static int32_t note_stored(void *user, int row, const int64_t *index, const char
     return w->record && a->level == 0 ? record_stored(w->record, a->is_mask, index, bytes, n, e) : NGFF_OK;
 }
 
-/* Remembers whether a chunk is stored, and its digest. Returns true if it holds only fill. */
-static int remember(ngff_writer *w, int row, const int64_t *index, const uint8_t *pixels)
+/* Remembers whether a chunk is stored, and its digest. Returns true if it holds only fill. has_gone (or NULL): it is true,
+ * and the chunk may have been stored before. */
+static int remember(ngff_writer *w, int row, const int64_t *index, const uint8_t *pixels, int *has_gone)
 {
     const planned_array *a = &w->plan->arrays[row];
     chunk_set *stored = w->stored_chunks ? &w->stored_chunks[row] : NULL;
     int is_fill = pixels_all_equal(pixels, product_checked(a->chunk, a->rank), a->type->size, a->fill);
     report_chunk(w->report, row, index, pixels);
+    if (has_gone)
+        *has_gone = is_fill && (!stored || !stored->bits || chunk_set_has(stored, grid_place(a->rank, a->grid, index)));
     if (stored && is_fill)
         chunk_set_remove(stored, grid_place(a->rank, a->grid, index));
     else if (stored)
@@ -49,7 +52,9 @@ static int32_t put_chunk(ngff_writer *w, encoder *one, int row, const int64_t *i
     const uint8_t *bytes = NULL;
     char key[192], name[128];
     size_t n = 0;
-    int is_fill = remember(w, row, index, pixels);
+    int has_gone = 0, is_fill = remember(w, row, index, pixels, &has_gone);
+    if (has_gone && a->level == 0 && w->mode == MODE_CHANGE && change_note_gone(w, e) != NGFF_OK)
+        return e->status;
     if (!is_fill && encoder_encode(one, &w->arrays[row], pixels, &bytes, &n, e) != NGFF_OK)
         return e->status;
     if (a->shard)
@@ -109,9 +114,9 @@ void cell_chunk_step(cell_chunk *at)
 static void remember_cell(ngff_writer *w, const cell *c)
 {
     for (cell_chunk at = cell_chunk_first(w->plan, c); at.k < at.n; cell_chunk_step(&at))
-        remember(w, c->level, at.index, c->pixels + at.offset);
+        remember(w, c->level, at.index, c->pixels + at.offset, NULL);
     if (w->plan->image->has_mask)
-        remember(w, w->plan->n_levels + c->level, c->index + w->plan->image->rank - 2, c->mask);
+        remember(w, w->plan->n_levels + c->level, c->index + w->plan->image->rank - 2, c->mask, NULL);
 }
 
 /* Another program stores the cell, or has, and looks at its pixels. */

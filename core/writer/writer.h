@@ -104,6 +104,7 @@ struct ngff_writer {
     int takes_missing;          /* what is missing is fill, whatever the store says */
     int is_claimed, was_dirty;
     int first_remade;           /* the host wants the levels from this one on made anew; 0: what the change reaches */
+    int is_thinned; /* the mark of the change says that chunks of full size are gone; w->lock */
     int renews_summaries;       /* pixels are others, and what is said of them is found anew */
     pthread_rwlock_t replacing; /* a shard is replaced, or its index and a chunk of it are read */
     wanted *wanted;             /* in the pass of a change, or of a run that was resumed: what it makes */
@@ -198,6 +199,8 @@ int change_is_wanted(void *user, int level, const int64_t *cell_index);
 int32_t writer_get_text(void *user, const char *key, char **text, size_t *n, error *e);
 /* True if the object is there and has these bytes. */
 int writer_is_stored(store *s, const char *key, const void *bytes, size_t n);
+/* Before a chunk of level 0, or of its mask, goes that the store may have: its mark says so from then on. */
+int32_t change_note_gone(ngff_writer *w, error *e);
 /* Writes what has changed. */
 void change_finish(ngff_writer *w, error *e);
 void change_free(ngff_writer *w);
