@@ -357,6 +357,39 @@ def test_gdaladdo_adds_replaces_and_cleans(tmp_path, options):
     expect("d.ome.zarr", "SCALE_FACTORS=3", "OVERVIEW_RESAMPLING=MODE")
 
 
+def test_levels_are_there_as_soon_as_they_are_built(tmp_path):
+    array = gdaltest.random_array((2, 100, 120), "uint16")
+    path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "BLOCKSIZE=32", "OVERVIEWS=NONE")
+    expected = gdaltest.write(tmp_path / "b.ome.zarr", gdaltest.mem(array), "BLOCKSIZE=32", "SCALE_FACTORS=2,4")
+    levels = [level.squeeze() for level in gdaltest.zarr_levels(expected)]
+    dataset = update(path)
+    band = dataset.GetRasterBand(2)
+    assert band.GetOverviewCount() == 0
+    assert dataset.BuildOverviews("AVERAGE", [2]) == gdal.CE_None and band.GetOverviewCount() == 1
+    first = band.GetOverview(0)
+    assert dataset.BuildOverviews("AVERAGE", [4]) == gdal.CE_None and band.GetOverviewCount() == 2
+    for overview, level in ((first, levels[1]), (band.GetOverview(0), levels[1]), (band.GetOverview(1), levels[2])):
+        np.testing.assert_array_equal(gdaltest.pixels(overview), level[1])
+    assert chunk_files(path) == chunk_files(expected)  # with the dataset still open
+    array[1, :50] = 7
+    band.WriteRaster(0, 0, 120, 50, array[1, :50].tobytes())
+    assert band.GetOverviewCount() == 0
+    del first, overview, band, dataset
+    gdaltest.write(expected, gdaltest.mem(array), "BLOCKSIZE=32", "SCALE_FACTORS=2,4", "OVERWRITE=YES")
+    assert chunk_files(path) == chunk_files(expected)
+
+
+def test_levels_that_cannot_be_built_are_an_error_at_once(tmp_path):
+    path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(gdaltest.random_array((1, 100, 120), "uint8")), "BLOCKSIZE=32", "OVERVIEWS=NONE")
+    dataset = update(path)
+    for chunk in chunk_files(path):
+        os.remove(os.path.join(path, chunk))
+    with pytest.raises(RuntimeError, match="missing, but it was stored"):
+        dataset.BuildOverviews("AVERAGE", [2])
+    run = subprocess.run(["gdaladdo", "-q", path, "2"], stderr=subprocess.PIPE, text=True)
+    assert run.returncode != 0 and "missing, but it was stored" in run.stderr
+
+
 def test_gdaladdo_keeps_levels_whose_factor_is_not_the_ratio_of_sizes(tmp_path):
     """1000 columns and 8 of the last level: 125, but the factor is 128."""
     array = gdaltest.smooth_array((1, 40, 1000), "uint8")
@@ -527,22 +560,24 @@ def test_statistics_are_new_where_all_changes(tmp_path):
 # -- Failure ---------------------------------------------------------------------------------------------------------
 
 
-def kill_while_closing(path, n):
+def kill_while_closing(path, n, value):
     """A process that changes all pixels and is killed before its nth call that writes."""
     faults.killed_at(n, path, [sys.executable, "-c", "from osgeo import gdal\n"
-                               f"d = gdal.OpenEx({path!r}, gdal.OF_UPDATE); d.GetRasterBand(1).Fill(77); d.FlushCache(); d = None\n"])
+                               f"d = gdal.OpenEx({path!r}, gdal.OF_UPDATE); d.GetRasterBand(1).Fill({value}); d.FlushCache(); d = None\n"])
 
 
-def test_a_killed_change_is_told_and_mended(tmp_path):
-    array = gdaltest.smooth_array((1, 300, 300), "uint16")
+@pytest.mark.parametrize("value,n", [(77, 400), (0, 40), (0, 200)])  # chunks of 0 go
+def test_a_killed_change_is_told_and_mended(tmp_path, value, n):
+    array = gdaltest.smooth_array((1, 300, 300), "uint16") + np.uint16(1)
     path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "BLOCKSIZE=16", "SHARD=NONE")
-    kill_while_closing(path, 400)
+    kill_while_closing(path, n, value)
     assert os.path.exists(os.path.join(path, DIRTY))
     with gdaltest.collected_messages() as messages:
         dataset = gdal.Open(path)
     assert dataset is not None and "interrupted" in "".join(messages.warnings())
     mixed = gdaltest.pixels(dataset)
-    assert set(np.unique(mixed[mixed != array[0]])) <= {77}  # every chunk is the old or the new one
+    assert set(np.unique(mixed[mixed != array[0]])) == {value}  # every chunk is the old or the new one
+    assert (mixed == array[0]).any()
     del dataset
     dataset = update(path)  # the next change, even one of nothing, makes the levels again
     del dataset
@@ -554,6 +589,26 @@ def test_a_killed_change_is_told_and_mended(tmp_path):
     for got, want in zip(found, gdaltest.our_levels(expected), strict=True):
         np.testing.assert_array_equal(got, want)
     assert sorted(os.listdir(tmp_path)) == ["a.ome.zarr", "b.ome.zarr"]
+
+
+@pytest.mark.parametrize("shard", ["SHARD=NONE", "SHARD=64"])
+def test_what_is_missing_is_not_taken_for_fill_after_a_change_that_failed(tmp_path, shard):
+    """The mark of the failed change is there, but no chunk of full size was taken away."""
+    array = gdaltest.random_array((1, 100, 120), "uint8") | np.uint8(1)
+    path = gdaltest.write(tmp_path / "a.ome.zarr", gdaltest.mem(array), "BLOCKSIZE=32", "OVERVIEWS=NONE", shard)
+    lost = [name for name in chunk_files(path) if name.startswith(os.path.join("scale0", "image", "c"))][0]
+    os.remove(os.path.join(path, lost))
+    for _ in range(2):
+        run = subprocess.run(["gdaladdo", "-q", path, "2"], capture_output=True, text=True)
+        assert run.returncode != 0 and "missing, but it was stored" in run.stderr
+    assert os.path.exists(os.path.join(path, DIRTY))
+    with pytest.raises(RuntimeError, match="recorded it as stored"):
+        gdal.Open(path).ReadRaster()
+    filled = gdal.OpenEx(path, gdal.OF_UPDATE, open_options=["MISSING_CHUNKS=FILL"])
+    assert filled.BuildOverviews("AVERAGE", [2]) == gdal.CE_None
+    del filled
+    found = gdaltest.our_levels(path)
+    assert len(found) == 2 and (found[0] == 0).any() and not os.path.exists(os.path.join(path, DIRTY))
 
 
 def changed_under_strace(path, folder, *arguments):

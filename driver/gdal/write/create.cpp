@@ -638,12 +638,15 @@ CPLErr WritingDataset::CreateMaskBand(int flags)
 
 /* -- Overviews ------------------------------------------------------------------------------------------------- */
 
-/* Levels are made at close; here their factors and the method are noted, and refused if they make no plan. */
+/* The factors of the levels and the method are noted, and refused if they make no plan. A new store has its levels when
+ * it is closed. In one that is there they are made at once, as other drivers do: who asks hears what fails. */
 CPLErr WritingDataset::IBuildOverviews(const char *resampling, int n_levels, const int *levels, int n_bands,
                                        const int *, GDALProgressFunc progress, void *progress_data, CSLConstList)
 {
     return guarded(GetDescription(), CE_Failure, [=] {
-        const CPLErr status = note_overviews(resampling, n_levels, levels, n_bands);
+        CPLErr status = note_overviews(resampling, n_levels, levels, n_bands);
+        if (status == CE_None && m_stored)
+            status = store_and_open();
         if (status == CE_None && progress != nullptr)
             progress(1, "", progress_data);
         return status;
@@ -714,14 +717,7 @@ CPLErr WritingDataset::finish()
         m_writer.reset();
         return CE_None;
     }
-    CPLErr result = CE_None;
-#if OMEZARR_GDAL_AT_LEAST(3, 7)
-    result = GDALDataset::FlushCache(true);
-#else
-    GDALDataset::FlushCache(true);
-#endif
-    if (m_mask)
-        m_mask->FlushCache(true);
+    const CPLErr result = flush(true);
     if (is_given_up()) {
         const std::string problem = CPLGetLastErrorMsg();
         m_writer.reset();
@@ -730,6 +726,26 @@ CPLErr WritingDataset::finish()
                  problem.c_str());
         return CE_Failure;
     }
+    return store() == CE_None ? result : CE_Failure;
+}
+
+/* What waits in GDAL's block cache goes to the writer. */
+CPLErr WritingDataset::flush(bool is_closing)
+{
+    CPLErr result = CE_None;
+#if OMEZARR_GDAL_AT_LEAST(3, 7)
+    result = GDALDataset::FlushCache(is_closing);
+#else
+    GDALDataset::FlushCache(is_closing);
+#endif
+    if (m_mask)
+        m_mask->FlushCache(is_closing);
+    return result;
+}
+
+/* All that was written and said becomes the store; the writer ends with it. */
+CPLErr WritingDataset::store()
+{
     ImageFromSource image;
     const bool is_as_stored = m_stored && !is_changed();
     const Plan plan = is_as_stored ? std::move(m_stored_plan) : plan_of_now(m_options, &image);
@@ -744,7 +760,7 @@ CPLErr WritingDataset::finish()
         remove_side_file(m_root);
     else if (!is_as_stored)
         fold_side_file(m_stored->side_file(), m_is_written || m_has_other_nodata);
-    return result;
+    return CE_None;
 }
 
 /* plan: what is described now, or NULL. */

@@ -196,11 +196,13 @@ void WritingDataset::drop_untrue_options(CPLStringList *options)
 
 /* -- Opening --------------------------------------------------------------------------------------------------- */
 
-bool WritingDataset::open_update(std::unique_ptr<OmeZarrDataset> stored)
+bool WritingDataset::open_update(std::unique_ptr<OmeZarrDataset> stored, CSLConstList open_options)
 {
     m_stored = std::move(stored);
+    m_open_options = CPLStringList(open_options);
     take_description();
     m_options = own_options(stored_options(*m_stored).List());
+    m_axes = ImageFromSource();
     m_stored_plan = plan_of_now(m_options, &m_axes);
     if (!m_stored_plan)
         return false;
@@ -209,6 +211,8 @@ bool WritingDataset::open_update(std::unique_ptr<OmeZarrDataset> stored)
     m_writer = checked_writer(ngff_writer_open_update(m_stored_plan.get(), m_root.c_str()));
     if (!m_writer)
         return false;
+    if (EQUAL(m_open_options.FetchNameValueDef("MISSING_CHUNKS", ""), "FILL"))
+        ngff_writer_take_missing(m_writer.get());
     if (!m_stored->side_file().empty())
         take_side_file();
     m_is_described = false;
@@ -273,11 +277,23 @@ GDALDataset *omezarr_open_update(const StoreName &name, const char *description,
         std::make_unique<WritingDataset>(root, stored->GetRasterXSize(), stored->GetRasterYSize(),
                                          stored->GetRasterCount(), stored->GetRasterBand(1)->GetRasterDataType());
     dataset->SetDescription(description);
-    if (!dataset->open_update(std::move(stored)))
-        return nullptr;
-    if (EQUAL(CSLFetchNameValueDef(options, "MISSING_CHUNKS", ""), "FILL"))
-        dataset->take_missing();
-    return dataset.release();
+    return dataset->open_update(std::move(stored), options) ? dataset.release() : nullptr;
+}
+
+/* Stores what has changed, and goes on from there. */
+CPLErr WritingDataset::store_and_open()
+{
+    if (flush(false) != CE_None || store() != CE_None)
+        return CE_Failure;
+    std::unique_ptr<GDALDataset> opened =
+        OmeZarrDataset::open(StoreName(m_root.c_str()), GetDescription(), m_open_options);
+    auto *image = dynamic_cast<OmeZarrDataset *>(opened.get());
+    if (image == nullptr)
+        return CE_Failure;
+    opened.release();
+    m_earlier.push_back(std::move(m_stored));
+    m_is_written = m_has_other_nodata = m_has_new_nodata = false;
+    return open_update(std::unique_ptr<OmeZarrDataset>(image), m_open_options) ? CE_None : CE_Failure;
 }
 
 /* True if the store will say something else than it does. */

@@ -37,6 +37,8 @@ class WritingDataset final : public GDALDataset
     GUInt32 m_n_errors = 0;
     /* update: what is there, and its plan */
     std::unique_ptr<OmeZarrDataset> m_stored{};
+    std::vector<std::unique_ptr<OmeZarrDataset>> m_earlier{}; /* bands of their levels may be in somebody's hands */
+    CPLStringList m_open_options{};
     Plan m_stored_plan{};
     bool m_is_described = false; /* otherwise than it was, metadata apart */
 
@@ -56,6 +58,9 @@ class WritingDataset final : public GDALDataset
     void take_axes();
     void drop_untrue_options(CPLStringList *options);
     CPLErr finish();
+    CPLErr flush(bool is_closing);
+    CPLErr store();
+    CPLErr store_and_open();
     CPLErr close_writer(ngff_plan *plan);
     void clear_gcps();
     void take_description();
@@ -71,11 +76,7 @@ class WritingDataset final : public GDALDataset
     /* loss: what of the wish could not be kept, in words, or "". */
     bool open(const CPLStringList &options, const std::string &loss);
     /* A store that is there; false, with an error, if it cannot be changed. */
-    bool open_update(std::unique_ptr<OmeZarrDataset> stored);
-    void take_missing()
-    {
-        ngff_writer_take_missing(m_writer.get());
-    }
+    bool open_update(std::unique_ptr<OmeZarrDataset> stored, CSLConstList open_options);
 
     CPLErr OMEZARR_GET_GEOTRANSFORM;
     CPLErr OMEZARR_SET_GEOTRANSFORM;
