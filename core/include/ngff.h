@@ -626,6 +626,31 @@ NGFF_API int32_t ngff_verify(const char *path, const char *part, const char *con
                              void (*finding)(void *user, int32_t kind, const char *text),
                              int32_t (*progress)(void *user, double share), void *user, ngff_reader **reader);
 
+/* What a store was made from, as its host reads it. All calls come on the thread of the comparison, with user. */
+typedef struct {
+    /* The pixels of a box of one plane: extent is 1 on all axes but the last two, y and x. pixels: dense in C order, of
+     * the store's type, native byte order. Returns NGFF_OK, or an error, which ends the comparison. The boxes of all
+     * planes at one place follow each other. */
+    int32_t (*read)(void *user, const int64_t *origin, const int64_t *extent, void *pixels);
+    /* The same of the mask, with axes y, x: 0 not valid, all else valid. NULL: all pixels are. */
+    int32_t (*read_mask)(void *user, const int64_t *origin, const int64_t *extent, uint8_t *mask);
+    /* The share that is done, 0 to 1; returns 0 to stop. May be NULL. */
+    int32_t (*progress)(void *user, double share);
+    void *user;
+} ngff_source_calls;
+
+#define NGFF_DIFFERENT_PIXEL 1
+#define NGFF_DIFFERENT_MASK 2
+
+/* Compares the pixels of level 0, bit by bit, and its mask with what the source gives for the same boxes: the caller has
+ * seen that it has the store's shape and type. A store without a mask is valid everywhere. Chunks of the store are decoded
+ * on this thread and up to n_threads - 1 others. Memory: a chunk for each, and two planes of one.
+ * Returns NGFF_OK where all are equal; NGFF_DIFFERENT_PIXEL or NGFF_DIFFERENT_MASK, with the place of the first difference
+ * in at (one index per axis of the store; NULL: nobody asks); NGFF_E_CANCELLED; or the error of the store, with its message
+ * in error as for ngff_reader_chunk, or of the source. */
+NGFF_API int32_t ngff_reader_compare(ngff_reader *reader, const ngff_source_calls *source, int32_t n_threads,
+                                     int64_t *at, char *error, int64_t error_size);
+
 /* Judges metadata by the text of NGFF 0.4, 0.5 and 0.6, which is stricter than the reader. path: a store's root, with
  * all groups and arrays that it names; or a file .json or .zattrs with one node's attributes, or a whole zarr.json.
  * finding (may be NULL) is called with one line for each broken rule, which names the document, the key and the rule,

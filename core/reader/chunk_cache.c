@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/box.h"
+
 enum {
     n_lists = 1024,
     overhead = 256, /* bytes that a chunk counts beside its pixels */
@@ -157,15 +159,10 @@ static void keep_to_limit(chunk_cache *cache)
         chunk_drop(cache, &cache->remembered, cache->remembered.oldest);
 }
 
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* The limit for pixels is at least this, as far as the cache's own limit goes. */
 static void pixels_allow(chunk_cache *cache, int64_t bytes)
 {
-    bytes = smaller(bytes, cache->most_bytes);
+    bytes = min_i64(bytes, cache->most_bytes);
     if (cache->most_pixels < bytes)
         cache->most_pixels = bytes;
 }
@@ -176,7 +173,7 @@ void chunk_cache_limit(chunk_cache *cache, int64_t most_bytes)
 {
     pthread_mutex_lock(&cache->lock);
     cache->most_bytes = most_bytes > 0 ? most_bytes : 0;
-    cache->most_pixels = smaller(cache->most_pixels, cache->most_bytes);
+    cache->most_pixels = min_i64(cache->most_pixels, cache->most_bytes);
     keep_to_limit(cache);
     pthread_mutex_unlock(&cache->lock);
 }

@@ -1,40 +1,24 @@
-/* compare.c: see compare.h. The source is read chunk by chunk, the planes of one place of y and x one after the other,
- * so that a source that interleaves its bands is decoded once. The store's chunks come in boxes of as many as there are
- * threads to decode them: planes at one place, and places side by side where that is too few. */
+/* compare.c: see compare.h. The core compares; here are the size and the types of both, and how a band is read. */
 #include "verify/compare.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cpl_error.h"
 
-enum { most_bytes = 256 << 20 }; /* of a box that is more than one chunk */
-
 typedef struct {
     const comparison *c;
-    char *message;
-    size_t room;
-    int rank, n_planes_axes; /* axes before y */
-    int64_t shape[5], chunk[5], grid[5];
-    int64_t most[5]; /* chunks of a box */
-    int pixel_size;
+    int64_t shape[5];
+    int n_axes; /* before y */
     GDALDataType type;
-    uint8_t *pixels, *mask, *other; /* a box of the store; one plane of a chunk, from the store and from the source */
-    int has_mask;                   /* the store or the source; a store without one is valid everywhere */
-    int64_t n_done, n_all;          /* chunks */
-    int64_t n_cached;               /* chunks whose source pixels may be in GDAL's block cache */
-} work;
+    int has_mask;     /* the store or the source */
+    int64_t last_row; /* y of the pixels that were read last */
+} source;
 
-static int64_t smaller(int64_t a, int64_t b)
+static int end(char *message, size_t room, int result, const char *text)
 {
-    return a < b ? a : b;
-}
-
-static int end(work *w, int result, const char *text)
-{
-    snprintf(w->message, w->room, "%s", text);
+    snprintf(message, room, "%s", text);
     return result;
 }
 
@@ -57,216 +41,111 @@ static int holds_type(GDALDataType store, GDALDataType band)
            (band == GDT_CInt32 && store == GDT_CFloat64) || GDALDataTypeUnion(store, band) == store;
 }
 
-/* -- Size, bands, type ----------------------------------------------------------------------------------------- */
-
-static int prepare(work *w)
+/* Size, number of bands, types. */
+static int prepare(source *s, const comparison *c, char *message, size_t room)
 {
-    const comparison *c = w->c;
-    char text[300];
-    w->rank = (int)strlen(ngff_reader_dims(c->reader));
-    w->n_planes_axes = w->rank - 2;
-    w->pixel_size = ngff_type_size(ngff_reader_data_type(c->reader));
-    w->type = c->type != GDT_Unknown ? c->type : gdal_type(ngff_reader_data_type(c->reader));
-    if (w->rank < 2 || ngff_reader_level_shape(c->reader, 0, w->shape) != NGFF_OK ||
-        ngff_reader_level_chunk(c->reader, 0, w->chunk) != NGFF_OK)
-        return end(w, COMPARE_UNREADABLE, ngff_reader_error(c->reader));
-    int64_t n_planes = 1, width = w->shape[w->rank - 1], height = w->shape[w->rank - 2];
-    w->n_all = 1;
-    for (int i = 0; i < w->rank; i++) {
-        w->grid[i] = (w->shape[i] + w->chunk[i] - 1) / w->chunk[i];
-        w->n_all *= w->grid[i];
-        n_planes *= i < w->n_planes_axes ? w->shape[i] : 1;
-    }
+    int rank = (int)strlen(ngff_reader_dims(c->reader)), pixel_size = ngff_type_size(ngff_reader_data_type(c->reader));
+    s->c = c;
+    s->n_axes = rank - 2;
+    s->last_row = -1;
+    s->type = c->type != GDT_Unknown ? c->type : gdal_type(ngff_reader_data_type(c->reader));
+    if (rank < 2 || ngff_reader_level_shape(c->reader, 0, s->shape) != NGFF_OK)
+        return end(message, room, COMPARE_UNREADABLE, ngff_reader_error(c->reader));
+    int64_t n_planes = 1, width = s->shape[rank - 1], height = s->shape[rank - 2];
+    for (int i = 0; i < s->n_axes; i++)
+        n_planes *= s->shape[i];
     if (width != GDALGetRasterXSize(c->source) || height != GDALGetRasterYSize(c->source) ||
         n_planes != GDALGetRasterCount(c->source)) {
-        snprintf(text, sizeof text,
+        snprintf(message, room,
                  "the source has %d x %d pixels in %d bands, the store %" PRId64 " x %" PRId64 " in %" PRId64,
                  GDALGetRasterXSize(c->source), GDALGetRasterYSize(c->source), GDALGetRasterCount(c->source), width,
                  height, n_planes);
-        return end(w, COMPARE_DIFFERENT, text);
+        return COMPARE_DIFFERENT;
     }
-    if (w->type == GDT_Unknown || GDALGetDataTypeSizeBytes(w->type) != w->pixel_size)
-        return end(w, COMPARE_UNREADABLE, "this GDAL has no type for the pixels of the store");
+    if (s->type == GDT_Unknown || GDALGetDataTypeSizeBytes(s->type) != pixel_size)
+        return end(message, room, COMPARE_UNREADABLE, "this GDAL has no type for the pixels of the store");
     for (int band = 1; c->type == GDT_Unknown && band <= n_planes; band++) {
         GDALDataType type = GDALGetRasterDataType(GDALGetRasterBand(c->source, band));
-        if (!holds_type(w->type, type)) {
-            snprintf(text, sizeof text, "band %d of the source is %s, the store is %s", band, GDALGetDataTypeName(type),
-                     GDALGetDataTypeName(w->type));
-            return end(w, COMPARE_DIFFERENT, text);
+        if (!holds_type(s->type, type)) {
+            snprintf(message, room, "band %d of the source is %s, the store is %s", band, GDALGetDataTypeName(type),
+                     GDALGetDataTypeName(s->type));
+            return COMPARE_DIFFERENT;
         }
     }
     int flags = GDALGetMaskFlags(GDALGetRasterBand(c->source, 1));
-    w->has_mask = ngff_reader_has_mask(c->reader) || ((flags & GMF_PER_DATASET) && !(flags & GMF_ALPHA));
+    s->has_mask = ngff_reader_has_mask(c->reader) || ((flags & GMF_PER_DATASET) && !(flags & GMF_ALPHA));
     return COMPARE_EQUAL;
-}
-
-/* -- Pixels ---------------------------------------------------------------------------------------------------- */
-
-static int read_source(work *w, GDALRasterBandH band, const int64_t *origin, const int64_t *extent, GDALDataType type)
-{
-    int width = (int)extent[1], height = (int)extent[0];
-    if (GDALRasterIO(band, GF_Read, (int)origin[1], (int)origin[0], width, height, w->other, width, height, type, 0,
-                     0) == CE_None)
-        return COMPARE_EQUAL;
-    return end(w, COMPARE_UNREADABLE, "the source cannot be read");
-}
-
-static int differ(work *w, const char *what, int64_t x, int64_t y)
-{
-    char text[200];
-    snprintf(text, sizeof text, "%s, column %" PRId64 ", row %" PRId64 ": the store has not the source's %s", what, x,
-             y, what[0] == 'm' ? "mask" : "pixel");
-    return end(w, COMPARE_DIFFERENT, text);
-}
-
-/* One plane at one place. pixels: of the store, rows stride bytes apart; origin, extent: of y and x. */
-static int compare_plane(work *w, int64_t plane, const uint8_t *pixels, int64_t stride, const int64_t *origin,
-                         const int64_t *extent)
-{
-    int band = w->c->bands ? w->c->bands[plane] : (int)plane + 1;
-    int result = read_source(w, GDALGetRasterBand(w->c->source, band), origin, extent, w->type);
-    int64_t row_bytes = extent[1] * w->pixel_size;
-    for (int64_t y = 0; result == COMPARE_EQUAL && y < extent[0]; y++) {
-        const uint8_t *ours = pixels + y * stride, *theirs = w->other + y * row_bytes;
-        if (memcmp(ours, theirs, (size_t)row_bytes) == 0)
-            continue;
-        int64_t x = 0;
-        while (memcmp(ours + x * w->pixel_size, theirs + x * w->pixel_size, (size_t)w->pixel_size) == 0)
-            x++;
-        char what[40];
-        snprintf(what, sizeof what, "band %d", band);
-        result = differ(w, what, origin[1] + x, origin[0] + y);
-    }
-    return result;
-}
-
-static int compare_mask(work *w, const int64_t *origin, const int64_t *extent)
-{
-    char text[1200] = "";
-    if (!ngff_reader_has_mask(w->c->reader))
-        memset(w->mask, 255, (size_t)(extent[0] * extent[1]));
-    else if (ngff_reader_read_mask(w->c->reader, 0, origin, extent, w->mask, NULL, 1, text, sizeof text) < 0)
-        return end(w, COMPARE_UNREADABLE, text);
-    int result = read_source(w, GDALGetMaskBand(GDALGetRasterBand(w->c->source, 1)), origin, extent, GDT_Byte);
-    for (int64_t i = 0; result == COMPARE_EQUAL && i < extent[0] * extent[1]; i++)
-        if ((w->mask[i] != 0) != (w->other[i] != 0))
-            result = differ(w, "mask", origin[1] + i % extent[1], origin[0] + i / extent[1]);
-    return result;
-}
-
-/* All planes of a box, place by place, and the mask there if these are the last planes. */
-static int compare_box(work *w, const int64_t *origin, const int64_t *extent, int is_last)
-{
-    char text[1200] = "";
-    int y = w->rank - 2, result = COMPARE_EQUAL;
-    if (ngff_reader_read(w->c->reader, 0, origin, extent, w->pixels, NULL, w->c->n_threads, text, sizeof text) < 0)
-        return end(w, COMPARE_UNREADABLE, text);
-    int64_t n_planes = 1, stride = extent[y + 1] * w->pixel_size;
-    for (int i = 0; i < y; i++)
-        n_planes *= extent[i];
-    for (int64_t x = 0; result == COMPARE_EQUAL && x < extent[y + 1]; x += w->chunk[y + 1]) {
-        int64_t at[2] = {origin[y], origin[y + 1] + x};
-        int64_t size[2] = {extent[y], smaller(extent[y + 1] - x, w->chunk[y + 1])};
-        for (int64_t k = 0; result == COMPARE_EQUAL && k < n_planes; k++) {
-            int64_t rest = k, plane = 0, step = 1;
-            for (int i = y; i-- > 0; step *= w->shape[i], rest /= extent[i])
-                plane += (origin[i] + rest % extent[i]) * step;
-            const uint8_t *pixels = w->pixels + k * extent[y] * stride + x * w->pixel_size;
-            result = compare_plane(w, plane, pixels, stride, at, size);
-        }
-        if (result == COMPARE_EQUAL && is_last && w->mask)
-            result = compare_mask(w, at, size);
-    }
-    return result;
 }
 
 /* GDAL's block cache would keep what the source decodes, up to the limit of the process. What a row of chunks needs
  * stays as long as the row: the source may be stored in rows. */
-static void drop_cached(work *w, int64_t n_chunks)
+static void drop_cached(source *s, int64_t row)
 {
-    int64_t n_of_row = w->n_all / w->grid[w->rank - 2];
-    w->n_cached += n_chunks;
-    if (w->n_cached < n_of_row)
-        return;
-    for (int i = 1; i <= GDALGetRasterCount(w->c->source); i++)
-        GDALFlushRasterCache(GDALGetRasterBand(w->c->source, i));
-    if (w->has_mask)
-        GDALFlushRasterCache(GDALGetMaskBand(GDALGetRasterBand(w->c->source, 1)));
-    w->n_cached = 0;
+    for (int i = 1; s->last_row != row && i <= GDALGetRasterCount(s->c->source); i++)
+        GDALFlushRasterCache(GDALGetRasterBand(s->c->source, i));
+    if (s->last_row != row && s->has_mask)
+        GDALFlushRasterCache(GDALGetMaskBand(GDALGetRasterBand(s->c->source, 1)));
+    s->last_row = row;
 }
 
-/* The box whose first chunk has this index. */
-static int compare_at(work *w, const int64_t *index)
+static int32_t read_band(GDALRasterBandH band, const int64_t *origin, const int64_t *extent, GDALDataType type,
+                         void *to)
 {
-    int64_t origin[5], extent[5], n_chunks = 1;
-    int is_last = 1;
-    for (int i = 0; i < w->rank; i++) {
-        int64_t n = smaller(w->most[i], w->grid[i] - index[i]);
-        origin[i] = index[i] * w->chunk[i];
-        extent[i] = smaller(n * w->chunk[i], w->shape[i] - origin[i]);
-        n_chunks *= n;
-        is_last &= i >= w->rank - 2 || index[i] + n == w->grid[i];
-    }
-    int result = compare_box(w, origin, extent, is_last);
-    w->n_done += n_chunks;
-    drop_cached(w, n_chunks);
-    if (result == COMPARE_EQUAL && w->c->progress && !w->c->progress(w->c->user, (double)w->n_done / (double)w->n_all))
-        return end(w, COMPARE_CANCELLED, "cancelled");
-    return result;
+    int width = (int)extent[1], height = (int)extent[0];
+    return GDALRasterIO(band, GF_Read, (int)origin[1], (int)origin[0], width, height, to, width, height, type, 0, 0) ==
+                   CE_None
+               ? NGFF_OK
+               : NGFF_E_STORAGE;
 }
 
-/* The axes from the slowest to the fastest: y, x, then the planes. */
-static int axis_of(const work *w, int k)
+static int band_at(const source *s, const int64_t *at)
 {
-    return k < 2 ? w->rank - 2 + k : k - 2;
+    int64_t plane = 0;
+    for (int i = 0; i < s->n_axes; i++)
+        plane = plane * s->shape[i] + at[i];
+    return s->c->bands ? s->c->bands[plane] : (int)plane + 1;
 }
 
-/* False where there is no further box. */
-static int go_on(const work *w, int64_t *index)
+static int32_t read_pixels(void *user, const int64_t *origin, const int64_t *extent, void *pixels)
 {
-    for (int k = w->rank; k-- > 0;) {
-        int i = axis_of(w, k);
-        index[i] += w->most[i];
-        if (index[i] < w->grid[i])
-            return 1;
-        index[i] = 0;
-    }
-    return 0;
+    source *s = user;
+    drop_cached(s, origin[s->n_axes]);
+    return read_band(GDALGetRasterBand(s->c->source, band_at(s, origin)), origin + s->n_axes, extent + s->n_axes,
+                     s->type, pixels);
 }
 
-/* How many chunks a box has, and its memory. Only where it has all planes may it have several places. */
-static int make_room(work *w)
+static int32_t read_mask(void *user, const int64_t *origin, const int64_t *extent, uint8_t *mask)
 {
-    int64_t plane = w->chunk[w->rank - 2] * w->chunk[w->rank - 1], n = w->pixel_size;
-    for (int i = 0; i < w->rank; i++)
-        n *= w->chunk[i];
-    int64_t n_wanted = smaller(w->c->n_threads, most_bytes / n), n_chunks = 1;
-    for (int k = w->rank; k-- > 0;) {
-        int i = axis_of(w, k);
-        w->most[i] = k > 0 && n_wanted > 1 ? smaller(n_wanted, w->grid[i]) : 1;
-        n_chunks *= w->most[i];
-        n_wanted = w->most[i] == w->grid[i] ? n_wanted / w->most[i] : 1;
-    }
-    w->pixels = malloc((size_t)(n * n_chunks));
-    w->other = malloc((size_t)(plane * w->pixel_size));
-    w->mask = w->has_mask ? malloc((size_t)plane) : NULL;
-    return w->pixels && w->other && (w->mask || !w->has_mask) ? COMPARE_EQUAL
-                                                              : end(w, COMPARE_UNREADABLE, "out of memory for a chunk");
+    source *s = user;
+    return read_band(GDALGetMaskBand(GDALGetRasterBand(s->c->source, 1)), origin, extent, GDT_Byte, mask);
+}
+
+static int32_t tell_share(void *user, double share)
+{
+    const comparison *c = ((source *)user)->c;
+    return c->progress(c->user, share);
 }
 
 int compare_with_source(const comparison *c, char *message, size_t room)
 {
-    work w = {.c = c, .message = message, .room = room};
-    int64_t index[5] = {0};
-    int result = prepare(&w);
-    if (result == COMPARE_EQUAL)
-        result = make_room(&w);
-    if (result == COMPARE_EQUAL)
-        do
-            result = compare_at(&w, index);
-        while (result == COMPARE_EQUAL && go_on(&w, index));
-    free(w.pixels);
-    free(w.mask);
-    free(w.other);
-    return result;
+    source s;
+    int64_t at[5];
+    int result = prepare(&s, c, message, room);
+    if (result != COMPARE_EQUAL)
+        return result;
+    const ngff_source_calls calls = {read_pixels, s.has_mask ? read_mask : NULL, c->progress ? tell_share : NULL, &s};
+    int32_t status = ngff_reader_compare(c->reader, &calls, c->n_threads, at, message, (int64_t)room);
+    if (status < 0 && status != NGFF_E_CANCELLED && !message[0])
+        snprintf(message, room, "the source cannot be read");
+    if (status > 0) {
+        char what[40] = "mask";
+        if (status == NGFF_DIFFERENT_PIXEL)
+            snprintf(what, sizeof what, "band %d", band_at(&s, at));
+        snprintf(message, room, "%s, column %" PRId64 ", row %" PRId64 ": the store has not the source's %s", what,
+                 at[s.n_axes + 1], at[s.n_axes], status == NGFF_DIFFERENT_PIXEL ? "pixel" : "mask");
+    }
+    return status == NGFF_OK            ? COMPARE_EQUAL
+           : status > 0                 ? COMPARE_DIFFERENT
+           : status == NGFF_E_CANCELLED ? COMPARE_CANCELLED
+                                        : COMPARE_UNREADABLE;
 }
