@@ -11,6 +11,8 @@ import cffi
 CALLBACKS = """
 extern "Python" int32_t omezarr_progress(void *user, double share);
 extern "Python" void omezarr_finding(void *user, int32_t kind, const char *text);
+extern "Python" int32_t omezarr_source_read(void *user, const int64_t *origin, const int64_t *extent, void *pixels);
+extern "Python" int32_t omezarr_source_mask(void *user, const int64_t *origin, const int64_t *extent, uint8_t *mask);
 extern "Python" int32_t omezarr_store_write(void *user, const char *key, const void *bytes, int64_t n, int32_t must_be_new,
                                             char *error, int64_t error_size);
 extern "Python" int32_t omezarr_store_read(void *user, const char *key, int64_t offset, int64_t n,

@@ -222,8 +222,8 @@ class Writer(Handle):
 
 
 class Finding(NamedTuple):
-    """What validate() or verify() found: kind is "note", "stray", "damage", "invalid", "advice", "tolerable" or
-    "unread"."""
+    """What validate() or verify() found: kind is "note", "stray", "damage", "invalid", "advice", "tolerable",
+    "unread" or "different"."""
 
     kind: str
     text: str

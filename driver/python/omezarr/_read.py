@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import _sources
+from ._compare import difference_of_store
 from ._handles import Finding, Handle, Listener, raise_for, text
 from ._hosts import shown
 from ._levels import Level, Store, open_again
@@ -147,9 +148,12 @@ def validate(store: Any, storage_options: Mapping[str, Any] | None = None) -> li
 
 
 def verify(store: Any, part: str | None = None, threads: int = 0, progress: bool | Callable[[float], Any] | None = None,
-           storage_options: Mapping[str, Any] | None = None) -> list[Finding]:
+           storage_options: Mapping[str, Any] | None = None, source: Any = None) -> list[Finding]:
     """Looks at every object of a store: documents, chunks, shard indices, what is missing and what should not be there.
-    The findings of kind "damage", "stray" and "invalid" mean that it is not whole; no findings: it is."""
+    The findings of kind "damage", "stray" and "invalid" mean that it is not whole; no findings: it is.
+
+    source: what the store was made from, an NgffImage, Multiscales, or an array with the axes of the store. Then every pixel
+    of the full size, and the mask, is compared with it too, and the first that differs is a finding of kind "different"."""
     place = place_of(store, storage_options)
     listener, reader = Listener(progress_of(progress)), ffi.new("ngff_reader **")
     status = lib.ngff_verify(place.path.encode(), (part or "").encode() or ffi.NULL, ffi.NULL, threads, lib.omezarr_finding,
@@ -159,4 +163,7 @@ def verify(store: Any, part: str | None = None, threads: int = 0, progress: bool
         raise listener.failure
     if status < 0 and status != lib.NGFF_E_CORRUPT and not listener.findings:
         raise_for(status, opened.error())
+    if source is not None:
+        found = difference_of_store(opened, source, progress_of(progress), threads)
+        listener.findings += [Finding("different", found)] if found else []
     return listener.findings

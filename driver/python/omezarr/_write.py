@@ -24,6 +24,7 @@ import numpy as np
 
 from . import _sources
 from ._change import add_levels, root_attributes_text, said_beside
+from ._compare import difference
 from ._handles import Error, Handle, OptionError, StorageError, UnsupportedError, Writer, integers, raise_for, text
 from ._hosts import shown
 from ._levels import Level, Store
@@ -211,23 +212,10 @@ def _compare(writer: Writer, image: NgffImage) -> None:
     pointer = lib.ngff_writer_reader(writer.pointer)
     if pointer == ffi.NULL:
         raise_for(writer.value("status"), writer.error())
-    rank, dtype = len(image.shape), _sources.stored_dtype(image.dtype)
-    shape, chunk = ffi.new("int64_t[]", rank), ffi.new("int64_t[]", rank)
-    lib.ngff_reader_level_shape(pointer, 0, shape)
-    lib.ngff_reader_level_chunk(pointer, 0, chunk)
-    error = ffi.new("char[]", 1024)
-    for corner in itertools.product(*(range(0, n, c) for n, c in zip(shape, chunk))):
-        key = tuple(slice(o, min(o + c, n)) for o, c, n in zip(corner, chunk, shape))
-        stored = np.empty([k.stop - k.start for k in key], dtype)
-        status = lib.ngff_reader_read(pointer, 0, integers(corner), integers(stored.shape),
-                                      ffi.cast("void *", stored.ctypes.data), ffi.NULL, 1, error, len(error))
-        if status < 0:
-            raise_for(status, text(error))
-        block = image.source[key]
-        expected = _sources.as_pixels(block.compute() if is_dask(block) else block, dtype)
-        if expected.tobytes() != stored.tobytes():
-            raise_for(lib.NGFF_E_CORRUPT, f"the stored pixels differ from the source's in the chunk at {corner}; nothing "
-                                          "was published: does the source give the same pixels each time?")
+    found = difference(pointer, image)
+    if found:
+        raise_for(lib.NGFF_E_CORRUPT, f"the stored pixels differ from the source's: {found}; nothing was published: does the "
+                                      "source give the same pixels each time?")
 
 
 def write_levels(place: Place, plan: Handle, image: NgffImage, given: Mapping[int, NgffImage] | None = None,

@@ -218,6 +218,59 @@ def test_verify_source_finds_a_source_that_changes(tmp_path, data):
     omezarr.to_ngff_zarr(tmp_path / "a.ome.zarr", multiscales(data), verify="SOURCE", sync=True)
 
 
+def test_verify_compares_a_store_with_any_source(tmp_path, data):
+    path = tmp_path / "a.ome.zarr"
+    omezarr.to_ngff_zarr(path, multiscales(data))
+    assert omezarr.verify(path, source=data) == []
+    assert omezarr.verify(path, source=omezarr.from_ngff_zarr(path)) == []
+    turned = omezarr.to_ngff_image(data.transpose(1, 2, 0), ("y", "x", "c"))
+    assert omezarr.verify(path, source=turned) == []
+    for place in ((0, 0, 0), tuple(n - 1 for n in data.shape), (1, 3, 5)):
+        other = data.copy()
+        other[place] ^= 1
+        at = ", ".join(f"{d}={n}" for d, n in zip("cyx", place))
+        assert omezarr.verify(path, source=other) == [("different", f"{at}: the store has not the source's pixel")]
+    for source, words in ((data[:, 1:], "pixels, the store"), (data.astype("float32"), "type float32, the store uint16"),
+                          (omezarr.to_ngff_image(data, ("z", "y", "x")), "axes z, y, x, the store c, y, x")):
+        (finding,) = omezarr.verify(path, source=source)
+        assert finding.kind == "different" and words in finding.text
+
+
+def test_verify_computes_a_block_of_a_source_once(tmp_path):
+    pixels = np.arange(8 * 64 * 64, dtype=np.uint16).reshape(8, 64, 64)
+    asked = []
+
+    class Counting:
+        shape, dtype, chunks = pixels.shape, pixels.dtype, (8, 20, 64)
+
+        def __getitem__(self, key):
+            asked.append(tuple((k.start, k.stop) for k in key))
+            return pixels[key]
+
+    image = omezarr.to_ngff_image(pixels, ("z", "y", "x"))
+    omezarr.to_ngff_zarr(tmp_path / "a.ome.zarr", omezarr.to_multiscales(image, [], 16))
+    assert omezarr.verify(tmp_path / "a.ome.zarr", source=omezarr.to_ngff_image(Counting(), ("z", "y", "x"))) == []
+    assert sorted(asked) == [((0, 8), (y, min(y + 20, 64)), (0, 64)) for y in (0, 20, 40, 60)]
+
+
+def test_verify_compares_masks_and_hears_a_source_that_raises(tmp_path, data):
+    valid = np.ones(data.shape[1:], bool)
+    valid[2, 3] = False
+    image = omezarr.to_ngff_image(np.ma.array(data, mask=np.broadcast_to(~valid, data.shape)), ("c", "y", "x"))
+    omezarr.to_ngff_zarr(tmp_path / "a.ome.zarr", image)
+    assert omezarr.verify(tmp_path / "a.ome.zarr", source=image) == []
+    assert omezarr.verify(tmp_path / "a.ome.zarr", source=data) == [("different", "y=2, x=3: the store has not the source's mask")]
+
+    class Raising:
+        shape, dtype = data.shape, data.dtype
+
+        def __getitem__(self, key):
+            raise LookupError("the tape is torn")
+
+    with pytest.raises(LookupError, match="torn"):
+        omezarr.verify(tmp_path / "a.ome.zarr", source=omezarr.to_ngff_image(Raising(), ("c", "y", "x")))
+
+
 def test_resume_goes_on_where_a_killed_run_stopped(tmp_path):
     script = """if True:
         import os, sys, numpy as np, omezarr
