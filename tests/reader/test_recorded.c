@@ -229,8 +229,12 @@ static void record_does_not_count_while_a_change_is_unfinished(void)
 {
     make_store("a", NULL, NULL, 0);
     CHECK_INT(unlink(below("a/0/c/3/2")), 0);
-    write_text("a/.omezarr-dirty", "");
+    write_text("a/.omezarr-dirty", ""); /* no chunk of full size was taken away */
     ngff_reader *reader = open_with("a", "MISSING_CHUNKS=AUTO");
+    CHECK_INT(pixel_of(reader, 3, 2), NGFF_E_CORRUPT);
+    ngff_reader_free(reader);
+    write_text("a/.omezarr-dirty", STORE_DIRTY_GONE);
+    reader = open_with("a", "MISSING_CHUNKS=AUTO");
     CHECK_INT(pixel_of(reader, 3, 2), 0);
     ngff_reader_free(reader);
     reader = open_with("a", "MISSING_CHUNKS=ERROR");
