@@ -248,7 +248,7 @@ def test_verify_computes_a_block_of_a_source_once(tmp_path):
             return pixels[key]
 
     image = omezarr.to_ngff_image(pixels, ("z", "y", "x"))
-    omezarr.to_ngff_zarr(tmp_path / "a.ome.zarr", omezarr.to_multiscales(image, [], 16))
+    omezarr.to_ngff_zarr(tmp_path / "a.ome.zarr", omezarr.to_multiscales(image, [], None, 16))
     assert omezarr.verify(tmp_path / "a.ome.zarr", source=omezarr.to_ngff_image(Counting(), ("z", "y", "x"))) == []
     assert sorted(asked) == [((0, 8), (y, min(y + 20, 64)), (0, 64)) for y in (0, 20, 40, 60)]
 
