@@ -60,7 +60,8 @@ class _Planes(Listener):
         return self.blocks[index]
 
     def valid(self, y: slice, x: slice) -> np.ndarray[Any, Any]:
-        return np.asarray(self.mask[(y, x) if self.is_yx else (x, y)]) != 0
+        valid: np.ndarray[Any, Any] = np.asarray(self.mask[(y, x) if self.is_yx else (x, y)]) != 0
+        return valid
 
 
 @ffi.def_extern(error=lib.NGFF_E_STORAGE)  # type: ignore[untyped-decorator]
