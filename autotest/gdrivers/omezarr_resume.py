@@ -122,18 +122,15 @@ def test_without_resume_all_begins_again(killed, tmp_path):
 def test_what_killed_programs_have_left_is_removed(killed, tmp_path, resume, left):
     source, path, options = killed
     partial = tmp_path / ".a.ome.zarr.partial"
-    place = partial / "store"
-    files = [file for file in (place / "scale0" / "image" / "c").rglob("*") if file.is_file()]
-    stored = min(files, key=lambda file: os.stat(file).st_mtime_ns)  # the last ones had not been noted yet
-    name = stored.relative_to(place)
-    before = os.stat(stored).st_mtime_ns
+    before = times_of_chunks(partial / "store")
     if left == "old owner":  # a number that has another process by now: this one
         (partial / ".owner").write_text(f"{os.getpid()} {gdaltest.machine()} 0:0 x\n")
     else:
         shutil.copytree(partial, tmp_path / f".a.ome.zarr.{left}-1-0-0-1")
     gdaltest.write(path, gdal.Open(source), *options, resume)
-    after = os.stat(os.path.join(path, name)).st_mtime_ns
-    assert (after == before) == (resume == "RESUME=YES")
+    after = times_of_chunks(path)
+    same = [name for name in before if after[name] == before[name]]
+    assert len(same) > len(before) // 2 if resume == "RESUME=YES" else not same  # the last ones had not been noted yet
     assert sorted(os.listdir(tmp_path)) == ["a.ome.zarr", "source.tif"]
 
 

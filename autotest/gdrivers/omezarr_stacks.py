@@ -741,7 +741,8 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss is in KiB on Linux")
 def test_memory_does_not_grow_with_the_number_of_pages(tmp_path):
-    """c-blosc takes memory for each chunk; a heap that keeps what lies between grew by 50 MiB here, and without end."""
+    """c-blosc takes memory for each chunk; a heap that keeps what lies between grew by 50 MiB here, and without end. What a
+    busy machine lets wait differs by 15 MiB."""
     taken = {}
     for n_pages in 60, 300:
         source = pages_of_one(tmp_path / f"{n_pages}.tif", n_pages)
@@ -751,4 +752,4 @@ def test_memory_does_not_grow_with_the_number_of_pages(tmp_path):
         done = subprocess.run([sys.executable, "-c", MEMORY_OF, *command], capture_output=True, text=True, check=True)
         taken[n_pages] = float(done.stdout)
         shutil.rmtree(tmp_path / "out.ome.zarr")
-    assert taken[300] < taken[60] + 32, taken
+    assert taken[300] < taken[60] + 40, taken
