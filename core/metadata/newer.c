@@ -150,10 +150,9 @@ static cJSON *images_of(json_span images, int version, const char *where, int *i
 /* -- Versions ------------------------------------------------------------------------------------------------------ */
 
 /* The version that an image, a plate or another member of 0.4 says of itself; of a list its first. */
-static void said_version(json_span value, char version[16])
+static void said_version(json_span value, char version[16], error *e)
 {
-    error ignored = {0};
-    cJSON *tree = json_tree(value, "version", &ignored);
+    cJSON *tree = json_tree(value, "version", e);
     const cJSON *one = cJSON_IsArray(tree) ? tree->child : tree;
     const char *text = text_of(one, "version");
     strncpy(version, text ? text : "", 15);
@@ -170,7 +169,9 @@ static int has_named_axes(json_span images)
 static int32_t check_04(json_span multiscales, json_span any, const char *where, error *e)
 {
     char said[16];
-    said_version(multiscales.text ? multiscales : any, said);
+    said_version(multiscales.text ? multiscales : any, said, e);
+    if (e->status != NGFF_OK)
+        return e->status;
     if ((said[0] && strcmp(said, "0.4") != 0) || (multiscales.text && !has_named_axes(multiscales)))
         return error_set(e, NGFF_E_UNSUPPORTED, "%s: it is of NGFF %s, before 0.4", where, said[0] ? said : "0.3");
     return NGFF_OK;
@@ -257,8 +258,10 @@ static int32_t check_version(json_span ome, json_span attributes, int version, c
             return 0;
         return check_04(json_member(attributes, "multiscales"), first, where, e) == NGFF_OK ? 1 : e->status;
     }
-    said_version(ome, said);
+    said_version(ome, said, e);
     int is_05 = strncmp(said, "0.5", 3) == 0;
+    if (e->status != NGFF_OK)
+        return e->status;
     if (!is_05 && (strncmp(said, "0.6", 3) != 0 || version < VERSION_06))
         return error_set(e, NGFF_E_UNSUPPORTED, "%s: it is of NGFF %s, and %s was asked for", where,
                          said[0] ? said : "without a version", version_name(version));

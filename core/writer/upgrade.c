@@ -126,8 +126,7 @@ static int32_t add_node(upgrade *u, const char *path, cJSON *tree, int has_copie
 /* The arrays that are levels of the images of a group. */
 static int32_t note_levels(upgrade *u, const char *path, json_span attributes)
 {
-    error ignored = {0};
-    cJSON *images = json_tree(json_member(attributes, "multiscales"), path, &ignored);
+    cJSON *images = json_tree(json_member(attributes, "multiscales"), path, u->e);
     const cJSON *image, *dataset;
     cJSON_ArrayForEach(image, images) cJSON_ArrayForEach(dataset, member(image, "datasets"))
     {
@@ -142,11 +141,14 @@ static int32_t note_levels(upgrade *u, const char *path, json_span attributes)
         if (path_clean(below, clean) != NULL ||
             snprintf(array, sizeof array, "%s%s%s", path, path[0] ? "/" : "", clean) >= (int)sizeof array)
             continue;
-        more[u->n_levels] = (level_axes){strdup(array), cJSON_Duplicate(member(image, "axes"), 1)};
-        if (!more[u->n_levels++].path) {
-            u->n_levels--;
+        level_axes *next = &more[u->n_levels];
+        *next = (level_axes){strdup(array), cJSON_Duplicate(member(image, "axes"), 1)};
+        if (!next->path || (member(image, "axes") && !next->axes)) {
+            free(next->path);
+            cJSON_Delete(next->axes);
             out_of_memory(u);
-        }
+        } else
+            u->n_levels++;
     }
     cJSON_Delete(images);
     return u->e->status;

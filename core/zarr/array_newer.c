@@ -31,13 +31,12 @@ static int32_t take_codec(const cJSON *compressor, stored_array *a, const char *
 }
 
 /* The attributes but one, as they are written; the names in that one where they are so many as there are axes. */
-static cJSON *take_attributes(const char *text, int rank, const char **names, cJSON **list, int *is_whole)
+static cJSON *take_attributes(const char *text, int rank, const char **names, cJSON **list, int *is_whole, error *e)
 {
     static const char of_dims[] = "_ARRAY_DIMENSIONS";
     cJSON *attributes = cJSON_CreateObject();
     json_span all = json_whole(text), name, value;
-    error ignored = {0};
-    *list = json_tree(json_member(all, of_dims), of_dims, &ignored);
+    *list = json_tree(json_member(all, of_dims), of_dims, e);
     for (size_t at = 0; json_next(all, &at, &name, &value);) {
         char *key = json_copy(name), *as_is = json_copy(value);
         if (!key || strcmp(key, of_dims) != 0)
@@ -97,7 +96,7 @@ int32_t array_newer(const document_source *source, const char *path, const char 
     if (array_read(source, ZARR_2, path, &a, &text, e) != NGFF_OK ||
         take_codec(member(d.tree, "compressor"), &a, path, e) != NGFF_OK)
         goto done;
-    cJSON *attributes = take_attributes(text, a.rank, own, &list, &is_whole);
+    cJSON *attributes = take_attributes(text, a.rank, own, &list, &is_whole, e);
     for (int i = 0; i < a.rank; i++) {
         own[i] = n_dims == a.rank ? dims[i] : own[i];
         has_dims &= own[i] != NULL;
@@ -106,7 +105,7 @@ int32_t array_newer(const document_source *source, const char *path, const char 
         own[i] = "";
     cJSON *made = array_document(ZARR_3, &a, own, attributes, &is_whole);
     adapt(made, &a, dtype_name && strcmp(dtype_name, "|b1") == 0, has_dims, &is_whole);
-    if (is_whole)
+    if (is_whole && e->status == NGFF_OK)
         *document_tree = made;
     else {
         cJSON_Delete(made);

@@ -3,6 +3,7 @@
  *
  * The linker hands every malloc, calloc, realloc and strdup of our objects to the wrappers below; the codecs' own
  * libraries and the C library keep theirs. cJSON takes its hooks from here. */
+#include <ftw.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -394,6 +395,78 @@ static void packing_fails_cleanly(void)
     free(mask);
 }
 
+/* -- Upgrade -------------------------------------------------------------------------------------------------------- */
+
+static uint64_t all_documents;
+
+static int add_document(const char *name, const struct stat *s, int flag, struct FTW *walk)
+{
+    uint8_t *bytes = NULL;
+    size_t n = 0;
+    char cause[256];
+    (void)s;
+    if (flag == FTW_F && is_zarr_document(name + walk->base) &&
+        local_calls.read_file(name, 0, 0, &bytes, &n, cause) == 0)
+        for (size_t i = 0; i < n; i++)
+            all_documents += mixed((uint64_t)bytes[i] + 257 * i + 65537 * strlen(name));
+    free(bytes);
+    return 0;
+}
+
+/* A sum of all documents of the store. */
+static uint64_t sum_documents(void)
+{
+    all_documents = 0;
+    CHECK_INT(nftw(path, add_document, 16, FTW_PHYS), 0);
+    return all_documents;
+}
+
+/* The image opens at any moment, and what is said to be done is done; the next run does the rest. */
+static void an_upgrade_fails_cleanly_and_is_finished(void)
+{
+    static const picture of[] = {
+        {.name = "0.4",
+         .dims = "cyx",
+         .shape = {2, 20, 20},
+         .type = NGFF_UINT16,
+         .options = {"NGFF_VERSION=0.4", "BLOCKSIZE=16", "COMPRESS=ZSTD", "LAYOUT=SCALES"},
+         .has_mask = 1},
+        {.name = "0.5", .dims = "yx", .shape = {20, 20}, .type = NGFF_UINT8, .options = {"BLOCKSIZE=16"}}};
+    for (size_t i = 0; i < 2; i++) {
+        uint8_t *pixels = make_pixels(&of[i]), *mask = of[i].has_mask ? make_mask(&of[i]) : NULL;
+        subject s = {&of[i], pixels, mask, "NUM_THREADS=0"};
+        uint64_t expected, found, whole;
+        int n_refused = 0;
+        CHECK_INT(pull_all(&s), NGFF_OK);
+        CHECK_INT(read_all(&expected), NGFF_OK);
+        CHECK_INT(ngff_upgrade(path, "0.6", NULL, 0), 1);
+        whole = sum_documents();
+        for (int is_for_ever = 0; is_for_ever < 2; is_for_ever++) {
+            int n_hit = 1;
+            for (long n = 0; n_hit > 0; n = next_of(n, i)) {
+                char why[1200] = "";
+                local_remove_tree(path);
+                CHECK_INT(pull_all(&s), NGFF_OK);
+                begin_failing(n, is_for_ever);
+                int32_t status = ngff_upgrade(path, "0.6", why, sizeof why);
+                n_hit = end_failing();
+                n_refused += status < 0;
+                CHECK(status == 1 || (status < 0 && n_hit > 0));
+                CHECK(status != 1 || sum_documents() == whole);
+                CHECK_INT(read_all(&found), NGFF_OK);
+                CHECK(found == expected);
+                CHECK(ngff_upgrade(path, "0.6", why, sizeof why) >= 0);
+                CHECK_TEXT(why, "");
+                CHECK(sum_documents() == whole);
+            }
+        }
+        CHECK(n_refused > 20);
+        local_remove_tree(path);
+        free(pixels);
+        free(mask);
+    }
+}
+
 /* Two halves, which CTest runs side by side: alloc making, and alloc changing. */
 int main(int n_arguments, char **arguments)
 {
@@ -419,6 +492,7 @@ int main(int n_arguments, char **arguments)
         RUN(a_push_fails_cleanly_and_leaves_no_report);
         RUN(a_change_fails_cleanly_and_is_mended);
         RUN(packing_fails_cleanly);
+        RUN(an_upgrade_fails_cleanly_and_is_finished);
     }
     CHECK_INT(rmdir(place), 0);
     CHECK_EXIT();
