@@ -195,7 +195,7 @@ static void add_kept_nodes(walk *w)
     json_span kept = json_whole(w->plan->kept_nodes), name, value;
     for (size_t at = 0; json_next(kept, &at, &name, &value);) {
         char *key = json_copy(name), *text = json_copy(value);
-        tree_put(w->to.nodes, key ? key : "", text ? cJSON_CreateRaw(text) : NULL, &w->to.is_whole);
+        tree_put(w->to.nodes, key, text ? cJSON_CreateRaw(text) : NULL, &w->to.is_whole);
         w->to.is_whole &= key != NULL;
         free(key);
         free(text);

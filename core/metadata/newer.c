@@ -21,7 +21,7 @@ static int is_named(json_span name, const char *text)
 static void put_span(cJSON *object, json_span name, json_span value, int *is_whole)
 {
     char *key = json_copy(name), *text = json_copy(value);
-    tree_put(object, key ? key : "", text ? cJSON_CreateRaw(text) : NULL, is_whole);
+    tree_put(object, key, text ? cJSON_CreateRaw(text) : NULL, is_whole);
     free(key);
     free(text);
 }
@@ -237,7 +237,7 @@ static cJSON *ome_of_version(json_span from, int is_flat, int version, const cha
             tree_put(ome, "multiscales", images_of(value, version, where, is_whole, e), is_whole);
         else if (is_flat && value.text[0] == '{') {
             char *key = json_copy(name);
-            tree_put(ome, key ? key : "", without_version(value, is_whole), is_whole);
+            tree_put(ome, key, without_version(value, is_whole), is_whole);
             free(key);
         } else
             put_span(ome, name, value, is_whole);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "zarr/document.h"
+#include "zarr/tree.h"
 #include "ngff.h"
 #include "store/zip.h"
 
@@ -391,8 +392,9 @@ static int32_t add_name(store *s, int format, const char *name, error *e)
     if (!text && e->status == NGFF_OK)
         error_set(e, NGFF_E_CORRUPT, "%s/%s is missing, or no JSON", s->path, group_key(format));
     if (e->status == NGFF_OK && !is_listed) {
-        cJSON_AddItemToArray(names, cJSON_CreateString(name));
-        now = with_list(text, format, names);
+        int is_whole = 1;
+        tree_add(names, cJSON_CreateString(name), &is_whole);
+        now = is_whole ? with_list(text, format, names) : NULL;
         if (now)
             s->writing->put(s, group_key(format), now, strlen(now), e);
         else

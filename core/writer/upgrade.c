@@ -227,7 +227,7 @@ static int32_t add_node_of_3(upgrade *u, const char *path)
             tree_put(made, key, attributes, &is_whole);
             attributes = NULL;
         } else if (!key || strcmp(key, "consolidated_metadata") != 0)
-            tree_put(made, key ? key : "", text ? cJSON_CreateRaw(text) : NULL, &is_whole);
+            tree_put(made, key, text ? cJSON_CreateRaw(text) : NULL, &is_whole);
         free(key);
         free(text);
     }
@@ -322,11 +322,7 @@ static void renew_copies(upgrade *u, const new_node *group, cJSON *copies, int *
     for (size_t at = 0; json_next(old, &at, &name, &value);) {
         char *key = json_copy(name), *text = json_copy(value);
         const new_node *node = key ? node_below(u, group->path, key) : NULL;
-        tree_put(copies, key ? key : "",
-                 node   ? cJSON_CreateRaw(node->text)
-                 : text ? cJSON_CreateRaw(text)
-                        : NULL,
-                 is_whole);
+        tree_put(copies, key, node ? cJSON_CreateRaw(node->text) : text ? cJSON_CreateRaw(text) : NULL, is_whole);
         free(key);
         free(text);
     }

@@ -40,7 +40,7 @@ static cJSON *take_attributes(const char *text, int rank, const char **names, cJ
     for (size_t at = 0; json_next(all, &at, &name, &value);) {
         char *key = json_copy(name), *as_is = json_copy(value);
         if (!key || strcmp(key, of_dims) != 0)
-            tree_put(attributes, key ? key : "", as_is ? cJSON_CreateRaw(as_is) : NULL, is_whole);
+            tree_put(attributes, key, as_is ? cJSON_CreateRaw(as_is) : NULL, is_whole);
         free(key);
         free(as_is);
     }
@@ -58,10 +58,10 @@ static void adapt(cJSON *array, const stored_array *a, int is_bool, int has_dims
     int64_t order[MAX_RANK];
     int is_turned = 0;
     tree_put(keys, "separator", cJSON_CreateString(separator), is_whole);
-    *is_whole &= cJSON_ReplaceItemInObjectCaseSensitive(array, "chunk_key_encoding", tree_named("v2", keys, is_whole));
+    tree_replace(array, "chunk_key_encoding", tree_named("v2", keys, is_whole), is_whole);
     if (a->is_big_endian && a->type->item_size > 1)
-        *is_whole &= cJSON_ReplaceItemInObjectCaseSensitive(cJSON_GetObjectItemCaseSensitive(bytes, "configuration"),
-                                                            "endian", cJSON_CreateString("big"));
+        tree_replace(cJSON_GetObjectItemCaseSensitive(bytes, "configuration"), "endian", cJSON_CreateString("big"),
+                     is_whole);
     for (int i = 0; i < a->rank; i++) {
         order[i] = a->byte_axis[i];
         is_turned |= order[i] != i;
@@ -72,8 +72,8 @@ static void adapt(cJSON *array, const stored_array *a, int is_bool, int has_dims
         *is_whole &= cJSON_InsertItemInArray(codecs, 0, tree_named("transpose", configuration, is_whole));
     }
     if (is_bool) {
-        *is_whole &= cJSON_ReplaceItemInObjectCaseSensitive(array, "data_type", cJSON_CreateString("bool"));
-        *is_whole &= cJSON_ReplaceItemInObjectCaseSensitive(array, "fill_value", cJSON_CreateBool(a->fill[0]));
+        tree_replace(array, "data_type", cJSON_CreateString("bool"), is_whole);
+        tree_replace(array, "fill_value", cJSON_CreateBool(a->fill[0]), is_whole);
     }
     if (!has_dims)
         cJSON_DeleteItemFromObjectCaseSensitive(array, "dimension_names");

@@ -11,7 +11,7 @@
 
 void tree_put(cJSON *object, const char *key, cJSON *item, int *is_whole)
 {
-    if (!item || !cJSON_AddItemToObject(object, key, item)) {
+    if (!item || !key || !cJSON_AddItemToObject(object, key, item)) {
         cJSON_Delete(item);
         *is_whole = 0;
     }
@@ -20,6 +20,21 @@ void tree_put(cJSON *object, const char *key, cJSON *item, int *is_whole)
 void tree_add(cJSON *array, cJSON *item, int *is_whole)
 {
     if (!item || !cJSON_AddItemToArray(array, item)) {
+        cJSON_Delete(item);
+        *is_whole = 0;
+    }
+}
+
+/* cJSON_ReplaceItemInObject of cJSON 1.7.15 gives the item no name when memory is out, and says nothing. */
+void tree_replace(cJSON *object, const char *key, cJSON *item, int *is_whole)
+{
+    cJSON *old = cJSON_GetObjectItemCaseSensitive(object, key);
+    char *name = item && old ? cJSON_malloc(strlen(key) + 1) : NULL;
+    if (name) {
+        memcpy(name, key, strlen(key) + 1);
+        item->string = name;
+    }
+    if (!name || !cJSON_ReplaceItemViaPointer(object, old, item)) {
         cJSON_Delete(item);
         *is_whole = 0;
     }

@@ -7,9 +7,13 @@
 
 #include "base/dtype.h"
 
-/* Adds item to an object or array and owns it from then on; clears *is_whole when memory is out. */
+/* Adds item to an object or array and owns it from then on; clears *is_whole when memory is out, as it was for a key or an
+ * item that is NULL. */
 void tree_put(cJSON *object, const char *key, cJSON *item, int *is_whole);
 void tree_add(cJSON *array, cJSON *item, int *is_whole);
+
+/* Puts item in the place of the member of this name, which is there; the rest as above. */
+void tree_replace(cJSON *object, const char *key, cJSON *item, int *is_whole);
 
 cJSON *tree_whole(int64_t value);
 /* With a decimal point even where integral: 1.0. Not finite: "NaN", "Infinity", "-Infinity" as Zarr writes them. */
