@@ -288,6 +288,6 @@ def test_the_example_of_the_docs_runs(place):
     text = open(os.path.join(os.path.dirname(__file__), "..", "..", "docs", "parts.md"), encoding="utf-8").read()
     script = re.search(r"```sh\n(seq .*?)```", text, re.S).group(1)
     shutil.move(place / "s.tif", place / "in.tif")
-    ended = run("sh", "-ec", script, folder=place)
+    ended = run("sh", "-ec", f'PATH="{os.path.dirname(PROGRAM)}:$PATH"\n' + script, folder=place)
     assert ended.returncode == 0, ended.stderr
     assert gdaltest.tree_digest(place / "out.ome.zarr") == whole(place, source="in.tif")

@@ -738,7 +738,8 @@ void change_finish(ngff_writer *w, error *e)
 {
     int has_new_mask = w->plan->image->has_mask && !w->before->image->has_mask;
     int is_other = values_differ(w->before, w->plan);
-    int first = first_to_make(w, is_other || has_new_mask), is_remade = first < w->plan->n_levels;
+    int first = first_to_make(w, is_other || has_new_mask);
+    int is_remade = first < w->plan->n_levels || w->before->n_levels > w->plan->n_levels; /* the record loses a level */
     if (writer_keep(w, e) != NGFF_OK)
         return;
     w->wanted = wanted_create(w->plan);
