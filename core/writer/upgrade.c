@@ -416,14 +416,21 @@ static int32_t refuse_part(upgrade *u, const char *path)
 {
     static const char *const documents[] = {"zarr.json", ".zgroup", ".zattrs"};
     char *above = strdup(path), *slash = above ? strrchr(above, '/') : NULL;
+    if (!above)
+        return out_of_memory(u);
     if (slash && slash > above) {
         *slash = '\0';
         store *s = store_open(above);
+        if (!s)
+            out_of_memory(u);
         for (int i = 0, is_there = 0; s && i < 3; i++) {
-            error ignored = {0};
+            error own = {0};
             uint64_t n;
-            if (store_find_size(s, documents[i], &n, &is_there, &ignored) == NGFF_OK && is_there)
+            int32_t status = store_find_size(s, documents[i], &n, &is_there, &own);
+            if (status == NGFF_OK && is_there)
                 error_set(u->e, NGFF_E_UNSUPPORTED, "it is a part of the store %s: upgrade that", above);
+            else if (status != NGFF_OK && !own.is_refusal) /* a place that nobody may look at has no root for anybody */
+                error_copy(u->e, &own);
         }
         if (s)
             s->ops->free(s);

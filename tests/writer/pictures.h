@@ -576,4 +576,33 @@ static int same_snapshots(const snapshot *a, const snapshot *b, const char *name
     return a->n == b->n;
 }
 
+/* A store in memory that holds these objects. */
+static store *store_of(const snapshot *all)
+{
+    error e = {0};
+    store *s = store_memory_open();
+    CHECK_INT(s->writing->begin(s, 0, &e), NGFF_OK);
+    for (size_t i = 0; i < all->n; i++)
+        CHECK_INT(s->writing->put(s, all->objects[i].key, all->objects[i].bytes, all->objects[i].n, &e), NGFF_OK);
+    CHECK_INT(s->writing->publish(s, &e), NGFF_OK);
+    return s;
+}
+
+/* What a pull of a picture leaves. */
+static snapshot written_once(const picture *p)
+{
+    ngff_plan *plan = make_plan(p, "NUM_THREADS=2");
+    store *s = store_memory_open();
+    uint8_t *pixels = make_pixels(p), *mask = p->has_mask ? make_mask(p) : NULL;
+    writing w = {p, pixels, mask, writer_open_store(plan, s)};
+    write_all(&w, BY_MAP);
+    CHECK_INT(ngff_writer_close(w.writer), NGFF_OK);
+    snapshot result = take_snapshot(s);
+    ngff_writer_free(w.writer);
+    ngff_plan_free(plan);
+    free(pixels);
+    free(mask);
+    return result;
+}
+
 #endif

@@ -7,17 +7,6 @@
 
 /* -- Stores that live longer than their writer --------------------------------------------------------------------- */
 
-static store *store_of(const snapshot *all)
-{
-    error e = {0};
-    store *s = store_memory_open();
-    CHECK_INT(s->writing->begin(s, 0, &e), NGFF_OK);
-    for (size_t i = 0; i < all->n; i++)
-        CHECK_INT(s->writing->put(s, all->objects[i].key, all->objects[i].bytes, all->objects[i].n, &e), NGFF_OK);
-    CHECK_INT(s->writing->publish(s, &e), NGFF_OK);
-    return s;
-}
-
 static snapshot pulled(const picture *p, ngff_plan *plan, const uint8_t *pixels, const uint8_t *mask)
 {
     store *s = store_memory_open();

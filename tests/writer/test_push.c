@@ -5,22 +5,6 @@
 
 #include "pictures.h"
 
-static snapshot pulled(const picture *p)
-{
-    ngff_plan *plan = make_plan(p, "NUM_THREADS=2");
-    store *s = store_memory_open();
-    uint8_t *pixels = make_pixels(p), *mask = p->has_mask ? make_mask(p) : NULL;
-    writing w = {p, pixels, mask, writer_open_store(plan, s)};
-    write_all(&w, BY_MAP);
-    CHECK_INT(ngff_writer_close(w.writer), NGFF_OK);
-    snapshot result = take_snapshot(s);
-    ngff_writer_free(w.writer);
-    ngff_plan_free(plan);
-    free(pixels);
-    free(mask);
-    return result;
-}
-
 /* The pixels of level 0 read back through the writer equal the picture's. */
 static void check_reads_back(const writing *w)
 {
@@ -73,7 +57,7 @@ static void store_is_that_of_a_pull(void)
 {
     int64_t n_spilled[2] = {0};
     for (int i = 0; i < n_pictures; i++) {
-        snapshot expected = pulled(&pictures[i]);
+        snapshot expected = written_once(&pictures[i]);
         for (int has_little = 0; has_little < 2; has_little++) {
             snapshot found = pushed(&pictures[i], has_little ? BY_RANDOM_PIECES : BY_ROWS, has_little ? 2000 : 0,
                                     &n_spilled[has_little]);

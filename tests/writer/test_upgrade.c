@@ -22,33 +22,6 @@ static const picture of_04 = {.name = "0.4",
                               .type = NGFF_UINT16,
                               .options = {"BLOCKSIZE=16", "SHARD=32"}};
 
-static store *store_of(const snapshot *all)
-{
-    error e = {0};
-    store *s = store_memory_open();
-    CHECK_INT(s->writing->begin(s, 0, &e), NGFF_OK);
-    for (size_t i = 0; i < all->n; i++)
-        CHECK_INT(s->writing->put(s, all->objects[i].key, all->objects[i].bytes, all->objects[i].n, &e), NGFF_OK);
-    CHECK_INT(s->writing->publish(s, &e), NGFF_OK);
-    return s;
-}
-
-static snapshot written(const picture *p)
-{
-    ngff_plan *plan = make_plan(p, NULL);
-    uint8_t *pixels = make_pixels(p), *mask = p->has_mask ? make_mask(p) : NULL;
-    store *s = store_memory_open();
-    writing w = {p, pixels, mask, writer_open_store(plan, s)};
-    write_all(&w, BY_MAP);
-    CHECK_INT(ngff_writer_close(w.writer), NGFF_OK);
-    snapshot result = take_snapshot(s);
-    ngff_writer_free(w.writer);
-    ngff_plan_free(plan);
-    free(pixels);
-    free(mask);
-    return result;
-}
-
 static int is_document(const char *key)
 {
     const char *slash = strrchr(key, '/');
@@ -130,7 +103,7 @@ static void chunks_stay_and_documents_are_of_the_version(void)
         const char *name;
     } rows[] = {{&of_04, VERSION_05, "0.5"}, {&of_04, VERSION_06, "0.6"}, {&of_05, VERSION_06, "0.6"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        snapshot before = written(rows[i].picture), now = upgraded(&before, rows[i].version, 1);
+        snapshot before = written_once(rows[i].picture), now = upgraded(&before, rows[i].version, 1);
         check_chunks(&before, &now);
         check_pixels(&before, &now, rows[i].name);
         for (size_t k = 0; k < now.n; k++)
@@ -147,7 +120,7 @@ static void a_run_that_is_broken_off_leaves_an_image_and_the_next_does_the_rest(
 {
     const picture *const of[] = {&of_04, &of_05};
     for (int i = 0; i < 2; i++) {
-        snapshot before = written(of[i]), whole = upgraded(&before, VERSION_06, 1);
+        snapshot before = written_once(of[i]), whole = upgraded(&before, VERSION_06, 1);
         int n_failed = 0;
         for (int n_puts = 0;; n_puts++) {
             error e = {0};
@@ -238,7 +211,7 @@ static void a_path_is_upgraded_and_a_part_of_a_store_is_not(void)
     CHECK(strstr(why, below("a")) == why);
     CHECK_INT(ngff_upgrade(below("a"), "0.4", why, sizeof why), NGFF_E_ARGUMENT);
     CHECK_INT(ngff_upgrade(below("a.ozx"), "0.6", why, sizeof why), NGFF_E_UNSUPPORTED);
-    snapshot before = written(&of_05);
+    snapshot before = written_once(&of_05);
     char name[300];
     for (size_t i = 0; i < before.n; i++) {
         snprintf(name, sizeof name, "a/%s", before.objects[i].key);
